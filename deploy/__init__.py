@@ -1,0 +1,1 @@
+"""From a candidate to a champion: the only place that changes the world."""
