@@ -1,0 +1,92 @@
+"""How every chart looks: one small set of colours, taken from the page so that they follow its light or dark mode."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, MUTED, GRID = "#010203", "#010204", "#010205"
+FIRST, SECOND = "#010206", "#010207"
+MORE = ("#010206", "#010207", "#010208", "#010209", "#01020a", "#01020b")
+"""Stand-ins: matplotlib wants real colours, and ``svg`` exchanges them for the page's variables."""
+
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--line",
+    **{colour: f"--series-{number}" for number, colour in enumerate(MORE, 1)},
+}
+_NEEDLESS = (
+    r' id="[a-zA-Z_.0-9]+_\d+"'
+    r"|<defs>\s*<style.*?</style>\s*</defs>"
+    r"|font-family: [^;\"]*; "
+    r'| transform="rotate\(-0 [^"]*"'
+)
+"""Names that would repeat on a page of several figures, a style for the whole page, the font, turns by nothing."""
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "slipway",
+    "text.parse_math": False,
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the page's style; nothing of it stays behind."""
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+        yield
+
+
+def canvas(x: str, y: str, *, height: float = 3.2, left: float = 0.13) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes; widths are fixed since fitting them would mean drawing twice."""
+    figure = Figure(figsize=(5.2, height))
+    below, above = 0.5 / height, 0.12 / height
+    axes = figure.add_axes((left, below, 0.97 - left, 1 - above - below))
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    return figure, axes
+
+
+def svg(figure: Figure, description: str) -> str:
+    """The figure as an SVG element for the page, in the page's colours and font."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _opening(description), text, count=1, flags=re.DOTALL)
+    text = re.sub(_NEEDLESS, "", text, flags=re.DOTALL)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    return text.strip()
+
+
+def _opening(description: str) -> str:
+    namespaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return rf'<svg {namespaces} viewBox="\1" role="img" aria-label="{description}">'

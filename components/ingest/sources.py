@@ -1,0 +1,75 @@
+"""Pinned files: found by URI, and refused unless their bytes are the pinned ones."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pipeline.component import DataChangedError, DataError, SettingsError
+
+_PACKAGE = "package://"
+
+
+@contextlib.contextmanager
+def fetch(sources: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Path]]:
+    """Local paths of ``{name: {"uri", "sha256"}}``, each verified; remote files live as long as the context.
+
+    URIs are paths, ``package://installed_package/file``, or anything that fsspec reads.
+
+    Raises:
+        DataError: a file is missing or empty.
+        DataChangedError: its sha256 is not the pinned one.
+    """
+    with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
+        yield {name: _verified(pin["uri"], pin["sha256"], Path(folder)) for name, pin in sources.items()}
+
+
+def _verified(uri: str, pinned: str, folder: Path) -> Path:
+    path = _local(uri, folder)
+    if path.stat().st_size == 0:
+        raise DataError(f"the data file {uri} is empty")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != pinned:
+        raise DataChangedError(
+            f"the data changed under you: {uri} has sha256 {found}, but slipway.toml pins {pinned}; "
+            "nothing was trained. Restore the file, or pin the new one on purpose"
+        )
+    return path
+
+
+def _local(uri: str, folder: Path) -> Path:
+    if uri.startswith(_PACKAGE):
+        path = _in_package(uri)
+    elif "://" in uri:
+        return _downloaded(uri, folder)
+    else:
+        path = Path(uri)
+    if not path.is_file():
+        raise DataError(f"there is no data file at {uri} ({path})")
+    return path
+
+
+def _in_package(uri: str) -> Path:
+    package, _, inside = uri.removeprefix(_PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SettingsError(f"{uri}: the Python package '{package}' is not installed")
+    return Path(spec.submodule_search_locations[0]) / inside
+
+
+def _downloaded(uri: str, folder: Path) -> Path:
+    import fsspec
+
+    local = folder / hashlib.sha256(uri.encode()).hexdigest()
+    try:
+        with fsspec.open(uri, "rb") as remote, local.open("wb") as file:
+            while block := remote.read(1 << 20):
+                file.write(block)
+    except Exception as error:  # every file system of fsspec raises its own kind
+        raise DataError(f"the data file {uri} cannot be read: {error}") from error
+    return local

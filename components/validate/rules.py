@@ -1,0 +1,124 @@
+"""One rule, and the judgement of a data set by all of them at once, which pandera does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+EXAMPLES = 3
+PRESENT = "present"
+WHOLE_DATA = ""
+
+Verdict = pd.Series | bool
+"""Which rows are right, or whether the data as a whole is."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold for a column (or, with no column, for the data), and the sentence for when it does not.
+
+    ``test`` is given the column or the data; ``complaint`` is given the same and the number of rows that failed.
+    """
+
+    name: str
+    column: str
+    test: Callable[[Any], Verdict]
+    complaint: Callable[[Any, int], str]
+    shows: tuple[str, ...] = ()
+    """For a rule on the data: the columns whose values the examples show."""
+
+
+class Example(msgspec.Struct, frozen=True):
+    """A row, counted from 0, and what stands there."""
+
+    row: int
+    value: Any
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a rule; ``failed`` counts rows, and is 0 where the data as a whole failed."""
+
+    name: str
+    column: str
+    ok: bool
+    failed: int = 0
+    examples: tuple[Example, ...] = ()
+    message: str = ""
+
+
+def judge(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Outcome]:
+    """The outcome of every rule, in order, all failures collected; a missing column has one outcome of its own."""
+    columns = list(dict.fromkeys(rule.column for rule in rules if rule.column != WHOLE_DATA))
+    verdicts = _failures(frame, rules, columns)
+    outcomes = [_presence(frame, column) for column in columns]
+    known = [rule for rule in rules if rule.column == WHOLE_DATA or rule.column in frame.columns]
+    return outcomes + [_outcome(frame, rule, verdicts.get((rule.column, rule.name), True)) for rule in known]
+
+
+def _failures(frame: pd.DataFrame, rules: Sequence[Rule], columns: Sequence[str]) -> dict[tuple[str, str], Verdict]:
+    # It takes a quarter of a second to import, which only a run that validates should pay.
+    import pandera.pandas as pa
+
+    def checks(column: str) -> list[Any]:
+        own = [rule for rule in rules if rule.column == column]
+        return [pa.Check(r.test, name=r.name, ignore_na=False, n_failure_cases=EXAMPLES) for r in own]
+
+    # Without a type pandera would still look for nulls and say so in words of its own.
+    wanted = {column: pa.Column(None, checks(column), nullable=True) for column in columns}
+    schema = pa.DataFrameSchema(wanted, checks=checks(WHOLE_DATA))
+    try:
+        schema.validate(frame.reset_index(drop=True), lazy=True, inplace=True)
+    except pa.errors.SchemaErrors as errors:
+        return dict(_failure(error) for error in errors.schema_errors if _is_ours(error))
+    return {}
+
+
+def _is_ours(error: Any) -> bool:
+    """Whether it is one of our rules; pandera says itself that a column is missing, and ``_presence`` says it too."""
+    return error.reason_code is None or error.reason_code.name != "COLUMN_NOT_IN_DATAFRAME"
+
+
+def _failure(error: Any) -> tuple[tuple[str, str], Verdict]:
+    if error.check_output is None:
+        raise error
+    column = error.schema.name or WHOLE_DATA
+    return (column, error.check.name), error.check_output
+
+
+def _presence(frame: pd.DataFrame, column: str) -> Outcome:
+    if column in frame.columns:
+        return Outcome(PRESENT, column, ok=True)
+    has = ", ".join(map(str, frame.columns))
+    return Outcome(PRESENT, column, ok=False, message=f"The data has no column '{column}'; it has {has}.")
+
+
+def _outcome(frame: pd.DataFrame, rule: Rule, verdict: Verdict) -> Outcome:
+    if verdict is True:
+        return Outcome(rule.name, rule.column, ok=True)
+    wrong = np.zeros(0, np.int64) if isinstance(verdict, bool | np.bool_) else np.flatnonzero(~verdict.to_numpy(bool))
+    examples = _examples(frame, rule, wrong[:EXAMPLES])
+    subject = frame if rule.column == WHOLE_DATA else frame[rule.column]
+    listed = "; ".join(f"row {example.row}: {example.value!r}" for example in examples)
+    message = rule.complaint(subject, len(wrong)) + (f" ({listed})." if listed else ".")
+    return Outcome(rule.name, rule.column, ok=False, failed=len(wrong), examples=examples, message=message)
+
+
+def _examples(frame: pd.DataFrame, rule: Rule, rows: npt.NDArray[np.int64]) -> tuple[Example, ...]:
+    shown = list(rule.shows) if rule.column == WHOLE_DATA else [rule.column]
+    values = [[_plain(value) for value in frame[column].iloc[rows]] for column in shown]
+    return tuple(Example(int(row), v[0] if len(v) == 1 else v) for row, *v in zip(rows, *values, strict=True) if v)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it: numbers and strings as they are, null for every kind of nothing, else its text."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str | bool | int | float) else str(value)

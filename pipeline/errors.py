@@ -1,0 +1,109 @@
+"""Every way Slipway can say no, with its exit code. The table in docs/reference.md is checked against this file."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SlipwayError(Exception):
+    """A whole sentence for the user: what is wrong, both numbers, and the state of the world."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(SlipwayError):
+    """`slipway.toml` or an option has an unknown name, a wrong type or values that contradict each other."""
+
+    exit_code = 3
+
+
+class DataError(SlipwayError):
+    """A data file is missing, empty, truncated or unreadable, or it lacks a column, rows or a class."""
+
+    exit_code = 4
+
+
+class DataChangedError(SlipwayError):
+    """The bytes of a data file are not the ones that the data pin names."""
+
+    exit_code = 5
+
+
+class ContractError(SlipwayError):
+    """`contract.json` and the settings, or a row and the contract, do not agree."""
+
+    exit_code = 6
+
+
+class ValidationError(SlipwayError):
+    """The training data broke an expectation."""
+
+    exit_code = 7
+
+
+class ComponentError(SlipwayError):
+    """A component raised or was killed; the message names it and its log."""
+
+    exit_code = 8
+
+
+class GateRefused(SlipwayError):
+    """The gate refused the candidate; the champion has not moved."""
+
+    exit_code = 9
+
+
+class BundleError(SlipwayError):
+    """A bundle's bytes are not the ones that were sealed, or it cannot be loaded."""
+
+    exit_code = 10
+
+
+class RolloutError(SlipwayError):
+    """A rollout failed its proof, or its order is wrong; the target is back where it was."""
+
+    exit_code = 11
+
+
+class HeldError(SlipwayError):
+    """Automatic rollouts are held since a rollback; `slipway resume` lifts the hold."""
+
+    exit_code = 12
+
+
+class BusyError(SlipwayError):
+    """Another command holds the lock that this one needs."""
+
+    exit_code = 13
+
+
+class StorageError(SlipwayError):
+    """The disk is full or a folder cannot be written; nothing half-written was left."""
+
+    exit_code = 14
+
+
+class MirrorOwedError(SlipwayError):
+    """The rollout is done and proved, but the registry could not be told; `slipway doctor` pays it later."""
+
+    exit_code = 15
+
+
+class NotFoundError(SlipwayError):
+    """There is no such release, champion, file or server."""
+
+    exit_code = 16
+
+
+class VersionError(SlipwayError):
+    """No version can be given to this checkout."""
+
+    exit_code = 17
+
+
+ERRORS: tuple[type[SlipwayError], ...] = tuple(SlipwayError.__subclasses__())
+
+
+def error_for(exit_code: int) -> type[SlipwayError] | None:
+    """The error class that a process which ended with this code had raised, if it was one of ours."""
+    return next((error for error in ERRORS if error.exit_code == exit_code), None)

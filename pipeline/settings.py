@@ -1,0 +1,240 @@
+"""`slipway.toml`, read once into one frozen model; a typo is an error that helps."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.component.contract import Column, Contract, Task, Type, outputs_of, read_contract
+from pipeline.errors import ContractError, SettingsError
+
+SETTINGS_FILE = "slipway.toml"
+CONTRACT_FILE = "contract.json"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Source(_Section):
+    """One pinned file: where it is, and the sha256 that its bytes must have."""
+
+    uri: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Data(_Section):
+    """The data pin, and the function that turns the pinned files into one row for each example."""
+
+    function: str = Field(pattern=r"^.+\.py:\w+$")
+    target: str
+    sources: dict[str, Source] = Field(min_length=1)
+    classes: tuple[str, ...] = Field(default=(), strict=False)
+    time: str = ""
+    through: datetime.date | None = None
+
+
+class Feature(_Section):
+    """One input of the model."""
+
+    type: Type
+    nullable: bool = False
+    values: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class Split(_Section):
+    """Which rows are the holdout."""
+
+    by: Literal["time", "hash", "group"] = "hash"
+    holdout_days: int = Field(default=30, ge=1)
+    holdout_share: float = Field(default=0.2, gt=0, lt=1, strict=False)
+    key: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class Train(_Section):
+    """The estimator, its parameters, and how features reach it."""
+
+    estimator: str
+    seed: int = 0
+    parameters: dict[str, Any] = {}
+    preprocess: dict[str, Any] = {}
+
+
+class Evaluate(_Section):
+    """What the report shows beside the metrics."""
+
+    slices: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class Gate(_Section):
+    """The policy that says publish or refuse; see deploy/gate.py for each rule."""
+
+    floors: dict[str, float] = {}
+    ceilings: dict[str, float] = {}
+    block: Literal["", "row", "hour", "day", "week", "month"] = ""
+    slices: tuple[str, ...] = Field(default=(), strict=False)
+    margin: float = Field(default=0.01, ge=0, strict=False)
+    slice_margin: float = Field(default=0.02, ge=0, strict=False)
+    minimum_holdout_rows: int = Field(default=100, ge=1)
+    minimum_slice_rows: int = Field(default=500, ge=1)
+    maximum_bundle_mb: float = Field(default=100, gt=0, strict=False)
+    incomparable: str = ""
+    off: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class Target(_Section):
+    """The place that serves."""
+
+    path: Path = Field(default=Path(".slipway/target"), strict=False)
+    allow_prerelease: bool = True
+
+
+class Settings(_Section):
+    """Everything a team decides, in one place."""
+
+    name: str = Field(pattern="^[a-z][a-z0-9_-]*$")
+    task: Task
+    data: Data
+    features: dict[str, Feature] = Field(min_length=1)
+    validation: dict[str, Any] = Field(default={}, alias="validate")
+    split: Split = Split()
+    train: Train
+    evaluate: Evaluate = Evaluate()
+    gate: Gate = Gate()
+    target: Target = Target()
+    root: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.task == "classification" and len(self.data.classes) < 2:
+            raise ValueError("data.classes must name at least two classes for a classification")
+        if self.task == "regression" and self.data.classes:
+            raise ValueError("data.classes must be left out for a regression")
+        if self.data.time and not self.gate.block:
+            raise ValueError(
+                f"gate.block is required because data.time is '{self.data.time}': rows of one day are not independent"
+            )
+        if self.split.by == "time" and not self.data.time:
+            raise ValueError("split.by = 'time' needs data.time, the column that holds a row's moment")
+        if self.data.target in self.features:
+            raise ValueError(f"features.{self.data.target} is the target column; a model may not see its own answer")
+        return self
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that these settings describe."""
+        inputs = tuple(Column(name, f.type, f.nullable, f.values) for name, f in self.features.items())
+        return Contract(self.name, self.task, inputs, outputs_of(self.task, self.data.classes), self.data.classes)
+
+    @property
+    def tracking_uri(self) -> str:
+        """The default MLflow store: SQLite beside the settings, as an absolute path."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+
+def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
+    """Read the settings, with ``a.b=value`` overrides for one run.
+
+    Raises:
+        SettingsError: the file is missing or no TOML, a name is unknown, a type is wrong, or an override would
+            touch the gate.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise SettingsError(f"there is no {path}; run slipway where slipway.toml is, or pass --settings") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
+    for override in overrides:
+        _override(document, override)
+    document["features"] = {name: _feature(value) for name, value in dict(document.get("features", {})).items()}
+    try:
+        return Settings.model_validate({**document, "root": path.absolute().parent})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentences(path.name, error))) from None
+
+
+def check_contract(settings: Settings) -> Path:
+    """The committed contract's path, once it says what the settings say.
+
+    Raises:
+        ContractError: the file is missing, or differs from the settings; the message names the difference.
+    """
+    path = settings.root / CONTRACT_FILE
+    committed, described = read_contract(path), settings.contract
+    if committed == described:
+        return path
+    names = _differences(committed, described)
+    raise ContractError(
+        f"{CONTRACT_FILE} and {SETTINGS_FILE} disagree about {names}; "
+        "run `slipway contract write` and review the difference like an API"
+    )
+
+
+def _differences(committed: Contract, described: Contract) -> str:
+    before = {column.name: column for column in committed.inputs}
+    after = {column.name: column for column in described.inputs}
+    columns = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    fields = [f for f in ("name", "task", "classes", "outputs") if getattr(committed, f) != getattr(described, f)]
+    return ", ".join([*(f"column '{name}'" for name in columns), *fields]) or "the order of the columns"
+
+
+def _feature(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+def _override(document: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    parts = name.split(".")
+    if not equals or len(parts) < 2:
+        raise SettingsError(f"--set takes section.name=value, such as train.max_iter=300, not {override!r}")
+    if parts[0] == "gate":
+        raise SettingsError(f"--set cannot touch the gate ({name}): lowering a bar needs a commit to {SETTINGS_FILE}")
+    if parts[0] == "train" and len(parts) == 2 and parts[1] not in Train.model_fields:
+        parts = ["train", "parameters", parts[1]]
+    section = document
+    for part in parts[:-1]:
+        section = section.setdefault(part, {})
+        if not isinstance(section, dict):
+            raise SettingsError(f"--set {name}: '{part}' is a value, not a section")
+    section[parts[-1]] = _value(text)
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _sentences(file: str, error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            yield f"{file}: unknown setting '{place}'{_suggestion(problem['loc'])}"
+        elif problem["type"] == "missing":
+            yield f"{file}: the setting '{place}' is missing"
+        elif problem["type"] == "value_error":
+            yield f"{file}: {problem['msg'].removeprefix('Value error, ')}"
+        else:
+            found = json.dumps(problem["input"], default=str)
+            yield f"{file}: '{place}' is {found}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _suggestion(place: tuple[int | str, ...]) -> str:
+    model: Any = Settings
+    for part in place[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else None
+        if getattr(model, "__origin__", None) is dict:
+            model = None
+    names = [f.alias or name for name, f in getattr(model, "model_fields", {}).items() if name != "root"]
+    close = difflib.get_close_matches(str(place[-1]), names, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(names)}" if names else ""
