@@ -1,0 +1,1 @@
+"""The real-time server: MLflow's scoring protocol over one champion, followed without a restart."""

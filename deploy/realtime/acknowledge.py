@@ -1,0 +1,127 @@
+"""For a rollout: which servers live, whether every worker serves the new release, and what one answers over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import math
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from deploy.bundle import Golden, digest_in_name
+from deploy.realtime.presence import SERVER_FILE, Acknowledgement, Server, address_to_ask, is_held, servers_folder
+
+TOLERANCE = 1e-9
+_PAUSE = 0.02
+Said = TypeVar("Said")
+
+
+def live_servers(target: Path) -> list[Server]:
+    """The servers of a target that run now; the folders that dead ones left are removed."""
+    return list(_live(target))
+
+
+def acknowledgements(target: Path, server: Server) -> list[Acknowledgement]:
+    """What each living worker of a server last said."""
+    files = sorted((servers_folder(target) / server.id).glob("worker-*.json"))
+    living = (file for file in files if is_held(file.with_suffix(".lock")))
+    return [found for file in living if (found := _read(file, Acknowledgement)) is not None]
+
+
+def await_workers(target: Path, digest: str, timeout: float) -> list[str]:
+    """Wait until every worker of every living server serves the bundle with this digest.
+
+    Returns:
+        What is not so, one sentence each: empty when all is well; at once when a worker failed to load it.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        servers = live_servers(target)
+        if failed := [problem for server in servers for problem in _failures(target, server, digest)]:
+            return failed
+        lagging = [problem for server in servers for problem in _laggards(target, server, digest)]
+        if not lagging or time.monotonic() > deadline:
+            return lagging
+        time.sleep(_PAUSE)
+
+
+def ask_golden(server: Server, golden: Golden, release: str, timeout: float = 10.0) -> list[str]:
+    """POST the golden inputs to a server and compare its answer.
+
+    Returns:
+        What is wrong with the answer, one sentence each: empty when all is well.
+    """
+    try:
+        status, answered, body = _post(server, {"inputs": golden.inputs}, timeout)
+    except (OSError, http.client.HTTPException) as error:
+        return [f"{server} did not answer: {error}"]
+    if status != 200:
+        return [f"{server} answered {status}: {body.decode(errors='replace')[:500]}"]
+    problems = [] if answered == release else [f"{server} answered with release {answered}, not {release}"]
+    return problems + [f"{server}: {wrong}" for wrong in _differences(body, golden)]
+
+
+def _live(target: Path) -> Iterator[Server]:
+    for file in sorted(servers_folder(target).glob(f"*/{SERVER_FILE}")):
+        if not is_held(file.with_name("server.lock")):
+            shutil.rmtree(file.parent, ignore_errors=True)
+        elif (server := _read(file, Server)) is not None:
+            yield server
+
+
+def _read(file: Path, kind: type[Said]) -> Said | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+
+
+def _failures(target: Path, server: Server, digest: str) -> Iterator[str]:
+    for said in acknowledgements(target, server):
+        if said.error is not None and digest_in_name(Path(said.wanted)) == digest[:12]:
+            yield f"worker {said.pid} of {server} could not load {said.wanted}: {said.error}"
+
+
+def _laggards(target: Path, server: Server, digest: str) -> Iterator[str]:
+    said = acknowledgements(target, server)
+    if len(said) != server.workers:
+        yield f"{len(said)} of the {server.workers} workers of {server} are ready"
+    for worker in said:
+        # One that serves it but last turned elsewhere has yet to see that `current` came back.
+        if worker.digest != digest or digest_in_name(Path(worker.wanted)) not in {digest[:12], None}:
+            yield f"worker {worker.pid} of {server} serves {worker.release or 'nothing'} and turned to {worker.wanted}"
+
+
+def _post(server: Server, request: dict[str, Any], timeout: float) -> tuple[int, str | None, bytes]:
+    connection = http.client.HTTPConnection(address_to_ask(server.host), server.port, timeout=timeout)
+    try:
+        headers = {"content-type": "application/json"}
+        connection.request("POST", "/invocations", msgspec.json.encode(request), headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("x-model-version"), answer.read()
+    finally:
+        connection.close()
+
+
+def _differences(body: bytes, golden: Golden) -> Iterator[str]:
+    came, expected = msgspec.json.decode(body).get("predictions", []), golden.predictions
+    if len(came) != len(expected):
+        yield f"{len(came)} predictions came but {len(expected)} were expected"
+        return
+    for row, (one, other) in enumerate(zip(came, expected, strict=True)):
+        if not _close(one, other):
+            yield f"golden row {row} was answered {one} but {other} was expected"
+
+
+def _close(came: list[float] | float, expected: list[float] | float) -> bool:
+    if isinstance(came, list) and isinstance(expected, list):
+        return len(came) == len(expected) and all(map(_close, came, expected))
+    return (
+        not isinstance(came, list)
+        and not isinstance(expected, list)
+        and math.isclose(came, expected, rel_tol=TOLERANCE)
+    )

@@ -1,0 +1,116 @@
+"""What a running server says of itself in ``<target>/servers/``, and the locks that prove it still runs.
+
+A process holds a lock on a file for as long as it lives, so a killed one is known to be dead at once, also from
+another container, and no recycled process id can stand in for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from pipeline.errors import StorageError
+
+SERVER_FILE = "server.json"
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, never bound
+
+
+class Server(msgspec.Struct, frozen=True):
+    """One server: its parent process, its address, and how many workers must acknowledge a release."""
+
+    id: str
+    pid: int
+    host: str
+    port: int
+    workers: int
+    started: str
+
+    def __str__(self) -> str:
+        return f"the server at {self.host}:{self.port} (process {self.pid})"
+
+
+class Acknowledgement(msgspec.Struct, frozen=True):
+    """What one worker serves (None: nothing), and the folder that it last turned to, with the reason if that failed."""
+
+    pid: int
+    release: str | None
+    digest: str | None
+    at: str
+    wanted: str
+    error: str | None = None
+
+
+def address_to_ask(host: str) -> str:
+    """The address at which a server that listens on ``host`` can be reached from its own machine."""
+    return _EVERY_ADDRESS.get(host, host)
+
+
+def servers_folder(target: Path) -> Path:
+    """Where servers leave their folders."""
+    return target / "servers"
+
+
+def now() -> str:
+    """The time in UTC, as all files of a target write it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@contextmanager
+def present(target: Path, host: str, port: int, workers: int) -> Iterator[Path]:
+    """Announce this process as a server of the target; the folder goes away when the block ends.
+
+    Raises:
+        StorageError: the target cannot be written.
+    """
+    name = f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder = servers_folder(target) / name
+    server = Server(name, os.getpid(), host, port, workers, now())
+    try:
+        folder.mkdir(parents=True)
+        lock = hold(folder / "server.lock")
+        write(folder / SERVER_FILE, server)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written, so no rollout could see this server: {error}") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def write(path: Path, content: msgspec.Struct) -> None:
+    """Replace a file by rename, so a reader sees the old or the new one whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(msgspec.json.encode(content))
+    temporary.replace(path)
+
+
+def hold(path: Path) -> int:
+    """Lock a file until this process (and any it forks) ends, or the returned descriptor is closed."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def is_held(path: Path) -> bool:
+    """Does a living process hold the lock of this file?"""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, so that two who ask at the same time do not take each other for the holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,111 @@
+"""Runs a real server in a process of its own on a free port."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from deploy.realtime.server import serve\n"
+    "target, bundle, workers = (a or None for a in sys.argv[1:])\n"
+    "serve(target and Path(target), bundle and Path(bundle), '127.0.0.1', 0, int(workers))"
+)
+JSON = {"content-type": "application/json"}
+
+
+class Answer(NamedTuple):
+    """One HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def release(self) -> str | None:
+        return self.headers.get("x-model-version")
+
+
+class Running:
+    """A server that answers."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.port = port
+        self.log = log
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+
+    def post(self, request: Any, **headers: str) -> Answer:
+        return self.ask("POST", "/invocations", json.dumps(request).encode(), JSON | headers)
+
+    def ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+        connection = self.connect()
+        try:
+            return exchange(connection, method, path, body, headers or {})
+        finally:
+            connection.close()
+
+    def stop(self, sign: int = signal.SIGTERM) -> int:
+        self.process.send_signal(sign)
+        return self.process.wait(timeout=15)
+
+
+def exchange(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: Mapping[str, str]
+) -> Answer:
+    """One request on a connection that stays open."""
+    connection.request(method, path, body, dict(headers))
+    answer = connection.getresponse()
+    content = answer.read()
+    return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
+
+
+@contextmanager
+def running(*, target: Path | None = None, bundle: Path | None = None, workers: int = 2) -> Iterator[Running]:
+    """A server that has said on stderr that it serves."""
+    with tempfile.NamedTemporaryFile(suffix=".log") as log:
+        arguments = [str(target or ""), str(bundle or ""), str(workers)]
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stderr=log, stdout=log)
+        try:
+            yield Running(process, _port(process, Path(log.name)), Path(log.name))
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(timeout=15)
+
+
+def eventually(condition: Any, seconds: float = 10) -> bool:
+    """Does this become true in time?"""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    found: list[str] = []
+
+    def said() -> bool:
+        found[:] = re.findall(r"serving \S+ on http://127.0.0.1:(\d+)", log.read_text())
+        return bool(found) or process.poll() is not None
+
+    assert eventually(said, 30), "the server said nothing"
+    assert found, log.read_text()
+    return int(found[0])
