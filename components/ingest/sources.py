@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.component import DataChangedError, DataError, SettingsError
-
-_PACKAGE = "package://"
+from pipeline.component import DataChangedError, DataError
+from pipeline.component.sources import local_path
 
 
 @contextlib.contextmanager
@@ -43,23 +41,12 @@ def _verified(uri: str, pinned: str, folder: Path) -> Path:
 
 
 def _local(uri: str, folder: Path) -> Path:
-    if uri.startswith(_PACKAGE):
-        path = _in_package(uri)
-    elif "://" in uri:
+    path = local_path(uri)
+    if path is None:
         return _downloaded(uri, folder)
-    else:
-        path = Path(uri)
     if not path.is_file():
         raise DataError(f"there is no data file at {uri} ({path})")
     return path
-
-
-def _in_package(uri: str) -> Path:
-    package, _, inside = uri.removeprefix(_PACKAGE).partition("/")
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise SettingsError(f"{uri}: the Python package '{package}' is not installed")
-    return Path(spec.submodule_search_locations[0]) / inside
 
 
 def _downloaded(uri: str, folder: Path) -> Path:

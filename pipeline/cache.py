@@ -1,0 +1,72 @@
+"""Content keys: a step whose code, environment, parameters and inputs have not moved need not run again."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, str]) -> str:
+    """The sha256 of all that a component's outputs can depend on.
+
+    ``parameters`` are as given on its command line, ``inputs`` are the digests of the files it reads.
+    """
+    facts = {
+        "code": {str(path.relative_to(ROOT)): file_digest(path) for path in sorted(own_modules(folder / "run.py"))},
+        "data_files": {p.name: file_digest(p) for p in sorted(folder.glob("*.html"))},
+        "environment": environment_digest(),
+        "parameters": dict(parameters),
+        "inputs": dict(inputs),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def own_modules(script: Path) -> set[Path]:
+    """``script`` and every module of this repository that it imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting.extend(_imported(path))
+    return found
+
+
+@functools.cache
+def environment_digest() -> str:
+    """Python, platform and every installed version, as one sha256."""
+    versions = sorted(f"{d.name}=={d.version}" for d in importlib.metadata.distributions() if d.name != "slipway")
+    text = "\n".join([platform.python_version(), platform.platform(), *versions])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (file for name in names for file in _files(name))
+
+
+def _files(module: str) -> Iterator[Path]:
+    if module.split(".")[0] in ("pipeline", "components"):
+        place = ROOT.joinpath(*module.split("."))
+        yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())

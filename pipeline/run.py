@@ -1,0 +1,24 @@
+"""What `mlflow run pipeline` starts: the same steps as `slipway run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pipeline.errors import SlipwayError
+from pipeline.settings import load_settings
+from pipeline.steps import run
+
+
+def main(path: str) -> None:
+    """Run the pipeline of the settings at ``path`` and print its model's URI."""
+    try:
+        candidate = run(load_settings(Path(path)), say=lambda line: print(line, file=sys.stderr, flush=True))
+    except SlipwayError as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    print(candidate.model_uri)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

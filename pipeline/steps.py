@@ -1,0 +1,127 @@
+"""The pipeline, top to bottom: six components from the data pin to a candidate."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.candidate import Candidate
+from pipeline.component.sources import local_path
+from pipeline.flow import Done, Flow, Say
+from pipeline.settings import Settings, check_contract
+
+
+def run(
+    settings: Settings,
+    *,
+    overrides: Sequence[str] = (),
+    cache: bool = True,
+    env_manager: str = "local",
+    say: Say = lambda line: None,
+) -> Candidate:
+    """Make a candidate and change nothing else.
+
+    Raises:
+        ContractError: the committed contract is not the one that the settings describe.
+        SlipwayError: what a component refused, with its own exit code; ComponentError when it broke.
+    """
+    contract = check_contract(settings)
+    client, experiment = _store(settings)
+    parent = client.create_run(experiment, run_name=settings.name, tags={"slipway.overrides": " ".join(overrides)})
+    flow = Flow(client, parent, cache=cache, env_manager=env_manager, say=say)
+    try:
+        candidate = _steps(flow, settings, contract, parent.info.run_id)
+    except BaseException:
+        client.set_terminated(parent.info.run_id, "FAILED")
+        raise
+    for name, value in candidate.scores.items():
+        client.log_metric(parent.info.run_id, name, value)
+    client.set_terminated(parent.info.run_id, "FINISHED")
+    return candidate
+
+
+def _steps(flow: Flow, settings: Settings, contract: Path, run_id: str) -> Candidate:
+    data, train, target = settings.data, settings.train, settings.data.target
+    flow.reads["ingest"] = _read_by_ingest(settings)
+    ingest = flow.step("ingest", contract=contract, **_pin(settings))
+    rows = ingest.files / "data.parquet"
+    _, split = flow.together(
+        ("validate", {"data": rows, "contract": contract, "target": target, "time": data.time,
+                      "expectations": settings.validation}),
+        ("split", {"data": rows, "target": target, "time": data.time, "by": settings.split.by,
+                   "holdout_days": settings.split.holdout_days, "holdout_share": settings.split.holdout_share,
+                   "key": ",".join(settings.split.key)}),
+    )  # fmt: skip
+    trained, holdout = split.files / "train.parquet", split.files / "holdout.parquet"
+    fitted = flow.step(
+        "train", train=trained, contract=contract, target=target, estimator=train.estimator,
+        parameters=train.parameters, preprocess=train.preprocess, seed=train.seed,
+    )  # fmt: skip
+    model = fitted.files / "model.skops"
+    evaluate, package = flow.together(
+        ("evaluate", {"model": model, "holdout": holdout, "contract": contract, "target": target, "time": data.time,
+                      "block": settings.gate.block or "row", "slices": list(settings.evaluate.slices),
+                      "seed": train.seed}),
+        ("package", {"model": model, "train": trained, "holdout": holdout, "contract": contract, "target": target,
+                     "seed": train.seed}),
+    )  # fmt: skip
+    return _candidate(flow, settings, run_id, split, evaluate, package)
+
+
+def _candidate(flow: Flow, settings: Settings, run_id: str, split: Done, evaluate: Done, package: Done) -> Candidate:
+    pins = {name: source.sha256 for name, source in settings.data.sources.items()}
+    through = settings.data.through
+    return Candidate(
+        run_id=run_id,
+        model_uri=f"runs:/{package.run_id}/model",
+        model=package.files / "model",
+        holdout=split.files / "holdout.parquet",
+        metrics=evaluate.files / "metrics.json",
+        split={k: v for k, v in json.loads((split.files / "split.json").read_text()).items() if k != "shares"},
+        data={**pins, "through": through.isoformat() if through else ""},
+        scores=evaluate.scores,
+        steps=tuple(flow.reports),
+    )
+
+
+def _pin(settings: Settings) -> dict[str, Any]:
+    """The pin as ingest takes it, with paths made absolute from where ``slipway.toml`` stands."""
+    data = settings.data
+    file, _, function = data.function.rpartition(":")
+    return {
+        "function": f"{settings.root / file}:{function}",
+        "sources": {n: {"uri": _absolute(settings.root, s.uri), "sha256": s.sha256} for n, s in data.sources.items()},
+        "target": data.target,
+        "time": data.time,
+        "through": data.through.isoformat() if data.through else "",
+    }
+
+
+def _read_by_ingest(settings: Settings) -> tuple[Path, ...]:
+    """The function's file and the local sources: a file that changed must meet the pin again, not the cache."""
+    uris = [_absolute(settings.root, source.uri) for source in settings.data.sources.values()]
+    function = settings.root / settings.data.function.rpartition(":")[0]
+    return (function, *(path for uri in uris if (path := local_path(uri)) is not None))
+
+
+def _absolute(root: Path, uri: str) -> str:
+    return uri if "://" in uri else str(root / uri)
+
+
+def _store(settings: Settings) -> tuple[Any, str]:
+    """An MLflow client on the team's server, or on SQLite beside the settings, and the experiment's id."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_TRACKING_URI", settings.tracking_uri)
+    import mlflow
+
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name(settings.name)
+    if experiment is not None:
+        return client, experiment.experiment_id
+    local = mlflow.get_tracking_uri().startswith("sqlite:")
+    place = (settings.root / "mlartifacts").as_uri() if local else None
+    return client, client.create_experiment(settings.name, artifact_location=place)
