@@ -1,0 +1,41 @@
+"""`slipway`: one verb for each thing that a person does."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import click
+
+from deploy.cli.model import batch, predict, run, serve, verify, write
+from pipeline.errors import SlipwayError, StorageError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="slipway")
+def slipway() -> None:
+    """Take a model from a commit to a served, traceable, reversible release."""
+
+
+@slipway.group()
+def contract() -> None:
+    """The model's public interface."""
+
+
+contract.add_command(write)
+for command in (run, serve, predict, batch, verify):
+    slipway.add_command(command)
+
+
+def main() -> None:
+    """The one place where an error becomes a sentence on stderr and an exit code."""
+    try:
+        slipway()
+    except SlipwayError as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        print(f"slipway: {error.strerror}: {error.filename}; nothing half-written was left", file=sys.stderr)
+        raise SystemExit(StorageError.exit_code) from None

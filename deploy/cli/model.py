@@ -1,0 +1,133 @@
+"""Verbs about one model: make a candidate, check a bundle, ask it, score with it, serve it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.cli.options import answer, bundle_option, champion_of, json_option, say, settings_option
+
+
+@click.command(epilog="Example: slipway run --set train.max_iter=300")
+@settings_option
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run.")
+@click.option("--no-cache", is_flag=True, help="Run every component, whatever the cache holds.")
+@click.option("--env-manager", type=click.Choice(["local", "uv", "virtualenv"]), default="local", show_default=True)
+@json_option
+def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_manager: str, as_json: bool) -> None:
+    """Run the pipeline: make a candidate, and change nothing else."""
+    from pipeline import steps
+    from pipeline.settings import load_settings
+
+    settings = load_settings(settings_file, overrides)
+    candidate = steps.run(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, say=say)
+    if as_json:
+        answer(
+            {
+                "model_uri": candidate.model_uri,
+                "run_id": candidate.run_id,
+                "scores": candidate.scores,
+                "steps": [vars(step) for step in candidate.steps],
+            }
+        )
+        return
+    click.echo(f"candidate {candidate.model_uri}")
+    for name, value in candidate.scores.items():
+        click.echo(f"  {name:<24}{value:.4f}")
+
+
+@click.command(epilog="Example: slipway contract write && git diff contract.json")
+@settings_option
+def write(settings_file: Path) -> None:
+    """Write contract.json from the settings; review the difference like an API."""
+    from pipeline.component.contract import encode_contract
+    from pipeline.settings import CONTRACT_FILE, load_settings
+
+    settings = load_settings(settings_file)
+    path = settings.root / CONTRACT_FILE
+    path.write_bytes(encode_contract(settings.contract))
+    click.echo(f"{path.name}: {len(settings.contract.inputs)} inputs, {len(settings.contract.outputs)} outputs")
+
+
+@click.command(epilog="Example: slipway verify .slipway/target/current")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@json_option
+def verify(bundle: Path, as_json: bool) -> None:
+    """Check every byte of a bundle against its release.json, and its golden rows."""
+    from deploy.scorer import load
+
+    scorer = load(bundle.resolve())
+    scorer.check_golden()
+    found = scorer.bundle
+    if as_json:
+        answer({"release": found.release.version, "digest": found.digest, "files": len(found.release.files)})
+        return
+    click.echo(f"{found.release.version} is whole: {len(found.release.files)} files, digest {found.digest}")
+
+
+@click.command(epilog="Example: slipway predict")
+@settings_option
+@bundle_option
+@json_option
+def predict(settings_file: Path, bundle: Path | None, as_json: bool) -> None:
+    """Answer one golden row at once, for a try."""
+    from deploy.scorer import columns_of, load
+
+    scorer = load(_bundle(settings_file, bundle))
+    row: dict[str, Any] = {name: values[0] for name, values in scorer.golden.inputs.items()}
+    made = scorer.predict_checked(columns_of({name: [value] for name, value in row.items()}, scorer.contract))
+    release = scorer.bundle.release.version
+    result = {"release": release, "inputs": row, "prediction": made.values.tolist()[0]}
+    if as_json:
+        answer(result)
+        return
+    click.echo(f"{release} answers {result['prediction']} to {row}")
+
+
+@click.command(epilog="Example: slipway batch flights.parquet scores.parquet --keep flight --keep time")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--keep", multiple=True, help="Input columns to keep in OUT; all of them by default.")
+@settings_option
+@bundle_option
+@json_option
+def batch(
+    source: Path, out: Path, keep: tuple[str, ...], settings_file: Path, bundle: Path | None, as_json: bool
+) -> None:
+    """Score the rows of IN (CSV or Parquet) with the champion, into OUT."""
+    from deploy.batch import score
+    from deploy.bundle import verify as verified
+
+    summary = score(source, out, verified(_bundle(settings_file, bundle)), keep=keep)
+    if as_json:
+        answer(summary)
+        return
+    click.echo(f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s")
+
+
+@click.command(epilog="Example: slipway serve --port 8080 --workers 2")
+@settings_option
+@bundle_option
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True)
+def serve(settings_file: Path, bundle: Path | None, host: str, port: int, workers: int) -> None:
+    """Serve the champion over HTTP, and follow it when it changes."""
+    from deploy.realtime.server import serve as serve_forever
+
+    target = None if bundle else target_of(settings_file)
+    serve_forever(target, bundle, host, port, workers)
+
+
+def target_of(settings_file: Path) -> Path:
+    """The target's folder, as the settings name it."""
+    from pipeline.settings import load_settings
+
+    settings = load_settings(settings_file)
+    return settings.root / settings.target.path
+
+
+def _bundle(settings_file: Path, bundle: Path | None) -> Path:
+    return bundle.resolve() if bundle else champion_of(target_of(settings_file))
