@@ -29,7 +29,7 @@ def run(
         SlipwayError: what a component refused, with its own exit code; ComponentError when it broke.
     """
     contract = check_contract(settings)
-    client, experiment = _store(settings)
+    client, experiment = store(settings)
     parent = client.create_run(experiment, run_name=settings.name, tags={"slipway.overrides": " ".join(overrides)})
     flow = Flow(client, parent, cache=cache, env_manager=env_manager, say=say)
     try:
@@ -111,7 +111,7 @@ def _absolute(root: Path, uri: str) -> str:
     return uri if "://" in uri else str(root / uri)
 
 
-def _store(settings: Settings) -> tuple[Any, str]:
+def store(settings: Settings) -> tuple[Any, str]:
     """An MLflow client on the team's server, or on SQLite beside the settings, and the experiment's id."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_TRACKING_URI", settings.tracking_uri)

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from deploy.cli.champion import doctor, history, resume, rollback, ship, status
 from deploy.cli.model import batch, predict, run, serve, verify, write
 from pipeline.errors import SlipwayError, StorageError
 
@@ -23,7 +24,7 @@ def contract() -> None:
 
 
 contract.add_command(write)
-for command in (run, serve, predict, batch, verify):
+for command in (run, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify):
     slipway.add_command(command)
 
 

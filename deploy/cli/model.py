@@ -86,7 +86,7 @@ def predict(settings_file: Path, bundle: Path | None, as_json: bool) -> None:
     click.echo(f"{release} answers {result['prediction']} to {row}")
 
 
-@click.command(epilog="Example: slipway batch flights.parquet scores.parquet --keep flight --keep time")
+@click.command(epilog="Example: slipway batch rows.parquet scores.parquet --keep id")
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--keep", multiple=True, help="Input columns to keep in OUT; all of them by default.")
