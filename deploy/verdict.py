@@ -1,0 +1,57 @@
+"""What the gate said: every rule with both numbers, and the whole in one sentence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Number = float | str | None
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One rule: what it required, what it found (null where there was no number), and the reason in words."""
+
+    rule: str
+    required: Number
+    found: Number
+    ok: bool
+    why: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Publish or refuse, with the rules that were judged; a first release has no champion to be compared with."""
+
+    verdict: Literal["publish", "refuse"]
+    rules: tuple[Rule, ...]
+    first_release: bool
+
+    @property
+    def broken(self) -> tuple[Rule, ...]:
+        """The rules that are to blame for a refusal."""
+        return tuple(rule for rule in self.rules if not rule.ok)
+
+
+def prose(verdict: Verdict, version: str, champion: str | None) -> str:
+    """The verdict on ``version`` in one sentence, with the state of the world; ``champion`` is a version or None."""
+    if verdict.verdict == "refuse":
+        state = f"the champion is still {champion}" if champion else "there is still no champion"
+        return f"gate refused {version}: {'; '.join(rule.why for rule in verdict.broken)}; {state}"
+    against = f"it may replace the champion {champion}" if champion else "it may become the first champion"
+    if verdict.first_release:
+        against += ", though there was none to compare it with"
+    return f"gate passed {version}: {len(verdict.rules)} rules hold; {against}"
+
+
+def encode_verdict(verdict: Verdict) -> bytes:
+    """The verdict as ``verdict.json``: the same bytes for the same verdict."""
+    return msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n"
+
+
+def told_apart(first: float, second: float) -> tuple[str, str]:
+    """Two numbers with three decimals, or with as many as it takes to see that they differ."""
+    for digits in range(3, 17):
+        texts = f"{first:.{digits}f}", f"{second:.{digits}f}"
+        if texts[0] != texts[1] or first == second:
+            break
+    return texts
