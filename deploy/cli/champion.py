@@ -105,10 +105,8 @@ def history(settings_file: Path, as_json: bool) -> None:
         answer(rows)
         return
     for row in rows:
-        click.echo(
         move = f"{row['from']} -> {row['to']}"
         click.echo(f"{row['at']}  {row['who']}  {row['action']}  {move}  {row['outcome']}  {row['reason']}")
-        )
 
 
 @click.command(epilog="Example: slipway doctor")
