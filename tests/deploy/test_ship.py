@@ -1,0 +1,158 @@
+"""`slipway ship` to the end on small real data: real git, MLflow on SQLite, a real target."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.bundle import bundle_digest
+from tests.pipeline.projects import diabetes, wine
+
+SLIPWAY = Path(sys.executable).with_name("slipway")
+IGNORED = ".slipway/\nmlflow.db*\nmlartifacts/\n"
+
+
+def slipway(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")} | variables
+    return subprocess.run(
+        [str(SLIPWAY), *arguments, "--settings", str(project)], capture_output=True, text=True, env=environment
+    )
+
+
+def git(project: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=project.parent, check=True, capture_output=True)
+
+
+def commit(project: Path, tag: str) -> None:
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", f"feat: {tag}")
+    git(project, "tag", tag)
+
+
+def change(project: Path, old: str, new: str) -> None:
+    text = project.read_text()
+    assert old in text
+    project.write_text(text.replace(old, new, 1))
+
+
+def repository(project: Path, tag: str = "v1.0.0") -> Path:
+    (project.parent / ".gitignore").write_text(IGNORED)
+    git(project, "init", "-q", "-b", "main")
+    commit(project, tag)
+    return project
+
+
+def status(project: Path) -> tuple[str | None, str | None, str | None]:
+    told = json.loads(slipway(project, "status", "--json").stdout)
+    place = told["targets"][0]
+    return told["registry"]["release"], place["batch"]["release"], place["realtime"]["release"]
+
+
+def champion(project: Path) -> str:
+    return bundle_digest((project.parent / ".slipway/target/current").resolve())
+
+
+def shipped(project: Path) -> dict[str, object]:
+    done = slipway(project, "ship", "--json")
+    assert done.returncode == 0, done.stderr
+    told: dict[str, object] = json.loads(done.stdout)
+    return told
+
+
+def test_ship_twice_then_roll_back_then_resume(tmp_path: Path) -> None:
+    project = repository(diabetes(tmp_path / "p"))
+    assert shipped(project)["release"] == "1.0.0"
+    assert status(project) == ("1.0.0", "1.0.0", "1.0.0")
+    first, row = champion(project), json.loads(slipway(project, "predict", "--json").stdout)
+
+    change(project, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
+    commit(project, "v1.1.0")
+    assert shipped(project)["champion"] == "1.1.0"
+    assert champion(project) != first
+
+    assert slipway(project, "rollback", "--reason", "too slow").returncode == 0
+    assert status(project) == ("1.0.0", "1.0.0", "1.0.0")
+    assert champion(project) == first
+    assert json.loads(slipway(project, "predict", "--json").stdout) == row
+
+    change(project, "alpha = 0.9", "alpha = 0.8")
+    commit(project, "v1.1.1")
+    held = slipway(project, "ship")
+    assert held.returncode == 12
+    assert "too slow" in held.stderr
+    assert slipway(project, "resume", "--reason", "mended").returncode == 0
+    assert shipped(project)["champion"] == "1.1.1"
+    moves = json.loads(slipway(project, "history", "--json").stdout)
+    assert [(m["action"], m["from"], m["to"], m["outcome"]) for m in moves] == [
+        ("rollout", None, "1.0.0", "proved"),
+        ("rollout", "1.0.0", "1.1.0", "proved"),
+        ("rollback", "1.1.0", "1.0.0", "proved"),
+        ("resume", "1.0.0", "1.0.0", "done"),
+        ("rollout", "1.0.0", "1.1.1", "proved"),
+    ]
+
+
+def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publishes(tmp_path: Path) -> None:
+    project = repository(wine(tmp_path / "p"))
+    change(project, "[gate]", "[gate.ceilings]\nroc_auc = 0.5\n[gate]")
+    refused = slipway(project, "ship", "--json")
+    assert refused.returncode == 9
+    told = json.loads(refused.stdout)
+    assert [rule["rule"] for rule in told["rules"] if not rule["ok"]] == ["ceiling.roc_auc"]
+    assert told["verdict"] == "refuse"
+    assert status(project) == (None, None, None)
+    change(project, "[gate]", '[gate]\noff = ["ceiling.roc_auc"]')
+    assert shipped(project)["verdict"] == "publish"
+
+
+def test_shipping_the_same_again_proves_the_champion_and_writes_nothing(tmp_path: Path) -> None:
+    project = repository(diabetes(tmp_path / "p"))
+    shipped(project)
+    journal = (project.parent / ".slipway/target/journal.jsonl").read_bytes()
+    assert shipped(project)["champion"] == "1.0.0"
+    assert (project.parent / ".slipway/target/journal.jsonl").read_bytes() == journal
+
+
+def test_a_second_ship_is_refused_while_one_runs(tmp_path: Path) -> None:
+    project = repository(diabetes(tmp_path / "p"))
+    (project.parent / ".slipway").mkdir()
+    with (project.parent / ".slipway/ship.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        busy = slipway(project, "ship")
+    assert busy.returncode == 13
+    assert "another `slipway ship` runs" in busy.stderr
+
+
+def test_a_rollback_with_an_unreachable_registry_is_done_and_the_mirror_is_owed(tmp_path: Path) -> None:
+    project = repository(diabetes(tmp_path / "p"))
+    shipped(project)
+    change(project, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
+    commit(project, "v1.0.1")
+    shipped(project)
+    gone = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    owed = slipway(project, "rollback", "--reason", "bad", **gone)
+    assert owed.returncode == 15
+    assert "serves and is proved, but the registry could not be told" in owed.stderr
+    assert status(project) == ("1.0.1", "1.0.0", "1.0.0")
+    assert slipway(project, "doctor").returncode == 0
+    assert status(project) == ("1.0.0", "1.0.0", "1.0.0")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "golden.json"])
+def test_a_flipped_byte_in_the_champion_is_found(tmp_path: Path, name: str) -> None:
+    project = repository(diabetes(tmp_path / "p"))
+    shipped(project)
+    file = project.parent / ".slipway/target/current" / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    found = slipway(project, "predict")
+    assert found.returncode == 10
+    assert name in found.stderr
