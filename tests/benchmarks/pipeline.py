@@ -22,7 +22,7 @@ def measured(command: list[str]) -> tuple[float, float]:
     """Wall seconds, and the largest resident megabytes of the command's own process or any one child of it."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
@@ -43,7 +43,7 @@ def main(rounds: int) -> None:
         settings = str(project(Path(folder)))
         commands = {
             "slipway run --no-cache": [SLIPWAY, "run", "--no-cache", "--settings", settings],
-            "bare script": [sys.executable, str(ROOT / "tests/benchmarks/bare.py"), settings],
+            "bare script": [sys.executable, "-m", "tests.benchmarks.bare", settings],
             "slipway run, nothing changed": [SLIPWAY, "run", "--settings", settings],
         }
         measured(commands["slipway run, nothing changed"])  # makes the store, and fills the cache
