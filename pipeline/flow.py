@@ -116,6 +116,7 @@ class Flow:
         finally:
             if not code:
                 shutil.rmtree(begun.out, ignore_errors=True)
+                Path(_log_file(begun.out)).unlink(missing_ok=True)
 
     def _record(self, run: Any, begun: _Started) -> Done:
         run_id = run.info.run_id
@@ -124,6 +125,8 @@ class Flow:
             self._client.log_metric(run_id, name, value)
         self._client.log_artifacts(run_id, str(begun.out))
         self._client.set_terminated(run_id, "FINISHED")
+        for line in Path(_log_file(begun.out)).read_text(errors="replace").splitlines():
+            self._say(f"{begun.name}: {line}")
         self._report(StepReport(begun.name, time.monotonic() - begun.began, cached=False))
         return Done(begun.name, run_id, self._files(run_id), scores)
 
