@@ -14,6 +14,7 @@ from deploy.journal import Action, Entry, Outcome
 from deploy.proof import prove
 from deploy.realtime.presence import now
 from deploy.scorer import load
+from deploy.signature import Vouch, anyone
 from deploy.target import Target, version_of
 from pipeline.errors import HeldError, NotFoundError, RolloutError, SettingsError
 
@@ -37,6 +38,7 @@ def roll_out(
     reason: str,
     allow_prerelease: bool,
     automatic: bool = True,
+    vouch: Vouch = anyone,
 ) -> Entry:
     """Make a bundle the champion, or leave the target as it was.
 
@@ -44,6 +46,7 @@ def roll_out(
 
     Args:
         automatic: whether a hold stops it; a person who insists may say no.
+        vouch: raises where the bundle is not signed by one who is trusted.
 
     Returns:
         The journal entry that made the bundle champion.
@@ -51,6 +54,7 @@ def roll_out(
     Raises:
         BusyError, HeldError: not now.
         NotFoundError, BundleError: there is no whole bundle.
+        SignatureError: it is not signed by one who is trusted.
         RolloutError: its version may not follow, or the proof failed; the champion is still the one it was.
     """
     with target.lock(who, create=True):
@@ -61,14 +65,25 @@ def roll_out(
         if automatic:
             _check_held(target)
         _check_order(target, bundle, allow_prerelease)
+        vouch(bundle)
         return _transact(target, _staged(target, bundle), "rollout", who, reason)
 
 
-def roll_back(target: Target, *, to: str | None = None, reason: str, who: str) -> Entry:
+def roll_back(
+    target: Target,
+    *,
+    to: str | None = None,
+    reason: str,
+    who: str,
+    bundle_folder: Path | None = None,
+    vouch: Vouch = anyone,
+) -> Entry:
     """Make a past champion the champion again, mark the present one bad and hold automatic rollouts.
 
     Args:
         to: a version or a folder name; without it, the latest past champion that is not marked bad.
+        bundle_folder: where the earlier release is, for a target that need never have served it: GitHub did.
+        vouch: raises where a bundle from elsewhere is not signed by one who is trusted.
 
     Raises:
         SettingsError: no reason is given.
@@ -79,10 +94,11 @@ def roll_back(target: Target, *, to: str | None = None, reason: str, who: str) -
     _check_reason(reason, "rollback")
     with target.lock(who):
         _settle(target)
-        past = target.past_champion(to)
-        scorer = load(target.release(past.folder or ""), expected_digest=past.digest)
-        scorer.check_golden()
-        return _transact(target, scorer.bundle, "rollback", who, reason)
+        if bundle_folder is None:
+            return _transact(target, _past(target, to), "rollback", who, reason)
+        bundle = verify(bundle_folder)
+        vouch(bundle)
+        return _transact(target, _staged(target, bundle), "rollback", who, reason)
 
 
 def resume(target: Target, *, reason: str, who: str) -> Entry:
@@ -96,6 +112,13 @@ def resume(target: Target, *, reason: str, who: str) -> Entry:
         _settle(target)
         bundle = target.champion()
         return journal.append(target.journal, _entry(target, bundle, "resume", who, reason, "done"))
+
+
+def _past(target: Target, to: str | None) -> Bundle:
+    past = target.past_champion(to)
+    scorer = load(target.release(past.folder or ""), expected_digest=past.digest)
+    scorer.check_golden()
+    return scorer.bundle
 
 
 def _settle(target: Target) -> None:

@@ -43,6 +43,15 @@ def prose(verdict: Verdict, version: str, champion: str | None) -> str:
     return f"gate passed {version}: {len(verdict.rules)} rules hold; {against}"
 
 
+def table(verdict: Verdict) -> str:
+    """Every rule as a Markdown table, for a release's page and a job's summary."""
+    rows = [
+        f"| {'✅' if rule.ok else '❌'} | `{rule.rule}` | {rule.why.replace('|', chr(92) + '|')} |"
+        for rule in verdict.rules
+    ]
+    return "\n".join(["| | rule | why |", "|---|---|---|", *rows])
+
+
 def encode_verdict(verdict: Verdict) -> bytes:
     """The verdict as ``verdict.json``: the same bytes for the same verdict."""
     return msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n"

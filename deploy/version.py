@@ -13,6 +13,8 @@ from pipeline.errors import VersionError
 FIRST = "1.0.0"
 _TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
+_RELEASING = re.compile(r"origin/(main|master|\d+(\.\d+)?\.x)")
+
 Numbers = tuple[int, int, int]
 
 
@@ -44,6 +46,21 @@ def version_of(root: Path) -> Version:
     upcoming = FIRST if newest is None else _dotted((newest[0], newest[1], newest[2] + 1))
     text = f"{upcoming}-dev.{commits}+g{commit[:7]}{'.dirty' if dirty else ''}"
     return Version(text, commit, dirty, exact=False)
+
+
+def check_checkout(root: Path, tag: str) -> None:
+    """Is the tag's commit checked out, unchanged, and on a branch that releases?
+
+    Raises:
+        VersionError: another commit is checked out, or the tag was put on no such branch.
+    """
+    version = version_of(root)
+    if not version.exact or f"v{version.text}" != tag:
+        raise VersionError(f"{tag} is not checked out in {root}, which is at {version.text}; nothing was done")
+    branches = _git(root, "branch", "--remotes", "--contains", "HEAD", "--format", "%(refname:short)").splitlines()
+    if not any(_RELEASING.fullmatch(branch) for branch in branches):
+        found = ", ".join(branches) or "no branch"
+        raise VersionError(f"{tag} is on {found} and not on main, so it was not released from there; nothing was done")
 
 
 def _commit(root: Path) -> str:

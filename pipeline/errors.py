@@ -101,6 +101,22 @@ class VersionError(SlipwayError):
     exit_code = 17
 
 
+class GitHubError(SlipwayError):
+    """GitHub refused a request or could not be reached; running the command again is safe."""
+
+    exit_code = 30
+
+    def __init__(self, message: str, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
+class SignatureError(SlipwayError):
+    """A bundle is not signed by one whom `[trust]` names; the champion has not moved."""
+
+    exit_code = 31
+
+
 ERRORS: tuple[type[SlipwayError], ...] = tuple(SlipwayError.__subclasses__())
 
 

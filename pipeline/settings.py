@@ -96,6 +96,14 @@ class Target(_Section):
     allow_prerelease: bool = True
 
 
+class Trust(_Section):
+    """Whose signature a bundle must carry before the target takes it: a key's, or an identity's; nobody's by default."""
+
+    public_key: Path | None = Field(default=None, strict=False)
+    identity: str = ""
+    issuer: str = ""
+
+
 class Settings(_Section):
     """Everything a team decides, in one place."""
 
@@ -109,6 +117,7 @@ class Settings(_Section):
     evaluate: Evaluate = Evaluate()
     gate: Gate = Gate()
     target: Target = Target()
+    trust: Trust = Trust()
     root: Path = Field(default=Path(), exclude=True)
 
     @model_validator(mode="after")
@@ -123,6 +132,8 @@ class Settings(_Section):
             )
         if self.split.by == "time" and not self.data.time:
             raise ValueError("split.by = 'time' needs data.time, the column that holds a row's moment")
+        if bool(self.trust.identity) != bool(self.trust.issuer) or (self.trust.identity and self.trust.public_key):
+            raise ValueError("trust takes either public_key, or identity and issuer together")
         if self.data.target in self.features:
             raise ValueError(f"features.{self.data.target} is the target column; a model may not see its own answer")
         return self

@@ -1,0 +1,85 @@
+"""At a release's tag: train, gate and seal, and leave all that its page needs in one folder. Nothing else is changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.assets import NOTES, pack, write_sums
+from deploy.bundle import Bundle
+from deploy.gate import judge
+from deploy.proof import find
+from deploy.sbom import write_sbom
+from deploy.seal import seal
+from deploy.ship import LOCK_FILE, policy_of
+from deploy.verdict import Verdict, encode_verdict, prose, table
+from deploy.version import Version, version_of
+from pipeline import steps
+from pipeline.cache import file_digest
+from pipeline.candidate import Candidate
+from pipeline.errors import BundleError, StorageError, VersionError
+from pipeline.flow import Say
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Made:
+    """The verdict, and the digest of the list of the files' digests, which stands for them all."""
+
+    release: str
+    verdict: Verdict
+    sums_digest: str
+
+
+def make_release(
+    settings: Settings, *, champion: Bundle | None, recent: Sequence[Bundle], into: Path, say: Say
+) -> Made:
+    """Make the files of the release whose tag is checked out; a refused one gets a report, and no bundle.
+
+    Args:
+        champion: the bundle to beat, and ``recent``: earlier champions; verified by the caller.
+        into: an empty or absent folder.
+
+    Raises:
+        VersionError: this is not an unchanged checkout of a release's tag.
+        StorageError: the folder is not empty, or cannot be written.
+        SlipwayError: whatever stopped the pipeline.
+    """
+    version = version_of(settings.root)
+    if not version.exact:
+        raise VersionError(f"{settings.root} is at {version.text}, not at a release's tag, so no release can be made")
+    if into.exists() and any(into.iterdir()):
+        raise StorageError(f"{into} is not empty; name a folder that is, for everything in it becomes the release")
+    into.mkdir(parents=True, exist_ok=True)
+    candidate = steps.run(settings, cache=False, say=say)
+    verdict = judge(candidate, champion, recent, policy_of(settings))
+    said = prose(verdict, version.text, champion.release.version if champion else None)
+    say(said)
+    if verdict.verdict == "publish":
+        _pack(settings, candidate, version, verdict, into)
+    _write_papers(settings, candidate, verdict, said, into)
+    return Made(version.text, verdict, write_sums(into))
+
+
+def _pack(settings: Settings, candidate: Candidate, version: Version, verdict: Verdict, into: Path) -> None:
+    lock = settings.root / LOCK_FILE
+    with_lock = file_digest(lock) if lock.is_file() else ""
+    place = into.with_name(f".{into.name}-bundle")
+    shutil.rmtree(place, ignore_errors=True)
+    bundle = seal(candidate, version, verdict, name=settings.name, lock_digest=with_lock, into=place)
+    if problems := find(bundle.path).problems:
+        raise BundleError(f"{version.text} was sealed but does not prove itself: {'; '.join(problems)}")
+    pack(bundle, into)
+    shutil.rmtree(place)
+
+
+def _write_papers(settings: Settings, candidate: Candidate, verdict: Verdict, said: str, into: Path) -> None:
+    """The report, the verdict, the notes and the bill of materials, whatever the gate said."""
+    evaluation = candidate.metrics.parent
+    shutil.copyfile(evaluation / "report.html", into / "report.html")
+    (into / "verdict.json").write_bytes(encode_verdict(verdict))
+    summary = (evaluation / "summary.md").read_text(encoding="utf-8")
+    (into / NOTES).write_text(f"{said}\n\n{table(verdict)}\n\n{summary}", encoding="utf-8")
+    write_sbom(settings.root / LOCK_FILE, into / "sbom.cdx.json")
