@@ -8,7 +8,17 @@ import sys
 import click
 
 from deploy.cli.champion import doctor, history, resume, rollback, ship, status
-from deploy.cli.github import dispatch, make_release, promote, pull, release_page, release_plan, report_refusal, sign
+from deploy.cli.github import (
+    dispatch,
+    make_release,
+    promote,
+    pull,
+    register,
+    release_page,
+    release_plan,
+    report_refusal,
+    sign,
+)
 from deploy.cli.model import batch, predict, run, serve, verify, write
 from pipeline.errors import SlipwayError, StorageError
 
@@ -26,7 +36,7 @@ def contract() -> None:
 
 contract.add_command(write)
 _MODEL = (run, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify)
-_GITHUB = (release_plan, make_release, sign, release_page, report_refusal, promote, pull, dispatch)
+_GITHUB = (release_plan, make_release, sign, release_page, report_refusal, promote, pull, register, dispatch)
 for command in (*_MODEL, *_GITHUB):
     slipway.add_command(command)
 

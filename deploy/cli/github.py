@@ -154,3 +154,24 @@ def dispatch(workflow: str, ref: str, inputs: tuple[str, ...], repository: str |
 
     given = dict(text.partition("=")[::2] for text in inputs)
     dispatched(connect(repository), workflow, ref, given, say)
+
+
+@click.command(epilog="Example: slipway register")
+@settings_option
+@repository_option
+def register(settings_file: Path, repository: str | None) -> None:
+    """Mirror GitHub's champion in the MLflow registry of $MLFLOW_TRACKING_URI."""
+    from deploy.github.api import connect
+    from deploy.github.download import fetch
+    from deploy.github.releases import latest
+    from deploy.registry import mirror
+    from pipeline.errors import NotFoundError
+    from pipeline.settings import load_settings
+
+    settings, release = load_settings(settings_file), latest(connect(repository))
+    if release is None:
+        raise NotFoundError("GitHub has no champion yet, so there is nothing to register")
+    with tempfile.TemporaryDirectory(prefix="slipway-register-") as folder:
+        bundle, _ = fetch(release, Path(folder))
+        mirror(settings, bundle)
+    click.echo(f"{bundle.release.version} is the registry's champion")

@@ -1,0 +1,171 @@
+"""Runs the real workflow files with ``act`` on this machine: GitHub is the fake, its git server a bare repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+STANDINS = Path(__file__).with_name("standins")
+ACT = Path(sys.executable).with_name("act")
+RUNNER = "ubuntu-24.04"
+HOST = "serving-host"
+_PINS = ROOT / ".github" / "workflows"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a workflow run ended: ``jobs`` by id (a matrix job is a failure where any of it is), and what was printed."""
+
+    workflow: str
+    jobs: dict[str, str]
+    log: str
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    summaries: list[str] = field(default_factory=list)
+
+    @property
+    def green(self) -> bool:
+        """Whether every job that ran succeeded, and at least one ran."""
+        return bool(self.jobs) and set(self.jobs.values()) == {"success"}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What every run shares: where git pushes to, GitHub's address, secrets, variables and more environment."""
+
+    bare: Path
+    repository: str
+    api_url: str
+    token: str
+    home: Path
+    private: bool = False
+    variables: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(
+        self,
+        workflow: str,
+        event: str,
+        ref: str,
+        *,
+        actor: str = "octocat",
+        inputs: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
+        only: tuple[str, ...] = (),
+    ) -> Run:
+        """Run the workflow file as it stands at ``ref``, in a clone of its own, for an event.
+
+        Args:
+            inputs: those of a dispatch.
+            more: further keys of the event.
+            only: further arguments of act, such as ``--matrix python:3.11``.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.home))
+        clone = folder / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(self.bare), clone], check=True)
+        git(clone, "checkout", "--quiet", ref.removeprefix("refs/heads/").removeprefix("refs/tags/"))
+        payload = self._event(clone, ref, inputs, more)
+        (folder / "event.json").write_text(json.dumps(payload))
+        (folder / "artifacts").mkdir()
+        done = subprocess.run(
+            self._command(workflow, event, actor, folder, only),
+            cwd=clone, env=self._environment(folder, ref), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        run = _read(workflow, done.stdout + done.stderr)
+        shutil.rmtree(folder, ignore_errors=True)
+        return run
+
+    def _event(
+        self, clone: Path, ref: str, inputs: Mapping[str, Any] | None, more: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        commit = git(clone, "rev-parse", "HEAD")
+        owner, _, name = self.repository.partition("/")
+        about = {"full_name": self.repository, "name": name, "owner": {"login": owner}, "default_branch": "main"}
+        payload: dict[str, Any] = {"ref": ref, "after": commit, "repository": {**about, "private": self.private}}
+        if inputs is not None:
+            payload["inputs"] = dict(inputs)
+        return {**payload, **(more or {})}
+
+    def _command(self, workflow: str, event: str, actor: str, folder: Path, only: tuple[str, ...]) -> list[str]:
+        command = [
+            str(ACT), event, "-W", f".github/workflows/{workflow}", "-e", str(folder / "event.json"), "-a", actor,
+            "-P", f"{RUNNER}=-self-hosted", "-P", f"{HOST}=-self-hosted", "--json", "--no-cache-server",
+            "--no-skip-checkout", "--action-cache-path", str(folder / "act"), *only,
+        ]  # fmt: skip
+        for pinned, name in pins().items():
+            command += ["--local-repository", f"{pinned}={STANDINS / name}"]
+        for key in ("GITHUB_TOKEN", *self.secrets):
+            command += ["-s", key]
+        for key, value in self.variables.items():
+            command += ["--var", f"{key}={value}"]
+        for key, value in self._job_environment(folder).items():
+            command += ["--env", f"{key}={value}"]
+        return command
+
+    def _job_environment(self, folder: Path) -> dict[str, str]:
+        shared = {"MYPY_CACHE_DIR": str(self.home / "mypy"), "RUFF_CACHE_DIR": str(self.home / "ruff")}
+        return {
+            "GITHUB_API_URL": self.api_url,
+            "GITHUB_REPOSITORY": self.repository,
+            "STANDINS": str(STANDINS),
+            "TEST_PYTHON": sys.executable,
+            "ARTIFACTS": str(folder / "artifacts"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **shared,
+            **self.environment,
+        }
+
+    def _environment(self, folder: Path, ref: str) -> dict[str, str]:
+        """Nothing of the host but its paths; git finds the bare repository where GitHub would be."""
+        plain = {"HOME": str(self.home), "PATH": os.environ["PATH"], "GITHUB_TOKEN": self.token, **self.secrets}
+        (self.home / ".gitconfig").write_text(
+            f'[url "{self.bare.parents[1].as_uri()}/"]\n\tinsteadOf = https://github.com/\n'
+            "[user]\n\tname = slipway\n\temail = slipway@example.org\n[advice]\n\tdetachedHead = false\n"
+        )
+        return plain
+
+
+def pins() -> dict[str, str]:
+    """Every action that the workflow files use, as ``owner/name@commit``, with the stand-in's folder."""
+    found: dict[str, str] = {}
+    for file in sorted(_PINS.glob("*.yml")):
+        for line in file.read_text().splitlines():
+            used = line.partition("uses: ")[2].split(" ")[0]
+            if "@" in used:
+                found[used] = used.split("@")[0].split("/")[1]
+    return found
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Git's answer."""
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def _read(workflow: str, printed: str) -> Run:
+    jobs: dict[str, str] = {}
+    lines: list[str] = []
+    summaries: list[str] = []
+    for line in printed.splitlines():
+        try:
+            said = json.loads(line)
+        except ValueError:
+            lines.append(line)
+            continue
+        job, result = said.get("jobID"), said.get("jobResult")
+        if job and result:
+            jobs[job] = result if jobs.get(job, "success") == "success" else jobs[job]
+        if "Summary - " in said.get("msg", ""):
+            summaries.append(said["msg"].partition("Summary - ")[2])
+        lines.append(f"[{job or '-'}] {said.get('msg', '').rstrip()}")
+    return Run(workflow, jobs, "\n".join(lines), {}, summaries)

@@ -1,0 +1,239 @@
+"""What must hold of every workflow file, since ``act`` does not mind it: each rule yields a sentence per breach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+Job = dict[str, Any]
+GRANTS: dict[str, dict[str, str]] = {
+    "ci.check": {"contents": "read"},
+    "ci.test": {"contents": "read"},
+    "ci.honest": {"contents": "read"},
+    "ci.all-green": {},
+    "release.ci": {"contents": "read"},
+    "release.version": {"contents": "write"},
+    "release.dispatch": {"contents": "read", "actions": "write"},
+    "deploy.plan": {"contents": "read"},
+    "deploy.train": {"contents": "read", "deployments": "read"},
+    "deploy.vouch": {"contents": "read", "id-token": "write", "attestations": "write"},
+    "deploy.page": {"contents": "write"},
+    "deploy.refused": {"contents": "read", "issues": "write"},
+    "deploy.approve": {},
+    "deploy.rollout": {"contents": "read"},
+    "deploy.crown": {"contents": "write", "deployments": "write"},
+    "deploy.register": {"contents": "read"},
+    "deploy.verdict": {},
+    "rollback.approve": {},
+    "rollback.rollout": {"contents": "read"},
+    "rollback.crown": {"contents": "write", "deployments": "write"},
+    "resume.approve": {},
+    "resume.resume": {"contents": "read", "deployments": "write"},
+}
+"""Every job of every workflow with all that it may do: a new power is a change here, seen in review."""
+
+_PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+_GRANT = re.compile(r"^ +(?:[a-z-]+): (?:read|write)\b(.*)$")
+_NEEDS_HISTORY = (
+    "slipway release",
+    "slipway release-plan",
+    "slipway make-release",
+    "slipway commits",
+    "contract check",
+)
+_RUNNERS = {"ubuntu-24.04", "${{ vars.SLIPWAY_RUNNER }}"}
+_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume"}
+
+
+class Workflow(NamedTuple):
+    """A file by its name without ``.yml``, as text and parsed."""
+
+    name: str
+    text: str
+    content: dict[Any, Any]
+
+    @property
+    def triggers(self) -> dict[str, Any]:
+        """YAML 1.1 reads ``on`` as true."""
+        found: dict[str, Any] = self.content[True]
+        return found
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        jobs: dict[str, Job] = self.content["jobs"]
+        return jobs
+
+    def steps(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name, job in self.jobs.items():
+            yield from ((name, step) for step in job.get("steps", []))
+
+
+def parsed(name: str, text: str) -> Workflow:
+    return Workflow(name, text, yaml.safe_load(text))
+
+
+def nothing_is_granted_on_top(workflow: Workflow) -> Iterator[str]:
+    if workflow.content.get("permissions") != {}:
+        yield "the workflow's own permissions are not {}"
+
+
+def each_job_has_the_grants_of_the_table(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        if job.get("permissions") != GRANTS.get(f"{workflow.name}.{name}"):
+            yield f"{name} may do {job.get('permissions')}"
+
+
+def each_grant_says_why(workflow: Workflow) -> Iterator[str]:
+    inside = False
+    for line in workflow.text.splitlines():
+        if "permissions:" in line:
+            inside = True
+        elif inside and (grant := _GRANT.match(line)):
+            if not grant[1].strip().startswith("# "):
+                yield f"no reason beside '{line.strip()}'"
+        else:
+            inside = False
+
+
+def each_action_is_pinned_with_its_version(workflow: Workflow) -> Iterator[str]:
+    for line in workflow.text.splitlines():
+        used = line.strip().removeprefix("- ")
+        if used.startswith("uses: ") and not used.startswith("uses: ./") and not _PINNED.fullmatch(used):
+            yield f"not pinned: '{used}'"
+
+
+def no_expression_stands_inside_a_shell(workflow: Workflow) -> Iterator[str]:
+    yield from (f"{job} runs '{step['run']}'" for job, step in workflow.steps() if "${{" in step.get("run", ""))
+
+
+def a_step_runs_one_command(workflow: Workflow) -> Iterator[str]:
+    for job, step in workflow.steps():
+        if len(step.get("run", "").strip().splitlines()) > 1:
+            yield f"{job} runs a program of several lines"
+
+
+def approval_and_concurrency_are_never_on_one_job(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        if "environment" in job and ("concurrency" in job or job.get("permissions")):
+            yield f"{name} waits for approval and holds a group or a power meanwhile"
+
+
+def each_workflow_has_a_concurrency_group_of_its_own(workflow: Workflow) -> Iterator[str]:
+    group = workflow.content.get("concurrency", {})
+    if not str(group.get("group", "")).startswith(workflow.name):
+        yield f"the group is {group.get('group')}"
+    if workflow.name in _NEVER_CANCELLED and group.get("cancel-in-progress") is not False:
+        yield "a run may be cancelled half-way"
+    if "github.workflow" in workflow.text:
+        yield "github.workflow is the caller's in a called file"
+
+
+def a_rollback_waits_for_no_group(workflow: Workflow) -> Iterator[str]:
+    if workflow.name == "rollback":
+        yield from (f"{name} waits for a group" for name, job in workflow.jobs.items() if "concurrency" in job)
+
+
+def checkouts_keep_no_credentials(workflow: Workflow) -> Iterator[str]:
+    for job, step in workflow.steps():
+        if "actions/checkout" in step.get("uses", "") and step.get("with", {}).get("persist-credentials") is not False:
+            yield f"{job} leaves its token in the checkout"
+
+
+def history_is_fetched_where_it_is_read(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        steps = job.get("steps", [])
+        reads = any(command in f"{step.get('run', '')} " for step in steps for command in _with_ends(_NEEDS_HISTORY))
+        whole = any(step.get("with", {}).get("fetch-depth") == 0 for step in steps)
+        if reads and not whole:
+            yield f"{name} reads history and fetched one commit"
+
+
+def each_job_ends_in_bounded_time_on_a_known_runner(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        if "uses" not in job and ("timeout-minutes" not in job or job.get("runs-on") not in _RUNNERS):
+            yield f"{name} has no time limit, or runs on {job.get('runs-on')}"
+
+
+def a_private_runner_serves_private_repositories_only(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        if "SLIPWAY_RUNNER" in str(job.get("runs-on")) and "github.event.repository.private" not in str(job.get("if")):
+            yield f"{name} lets a public repository's forks reach the serving host"
+
+
+def nothing_is_cached(workflow: Workflow) -> Iterator[str]:
+    for job, step in workflow.steps():
+        if "actions/cache" in step.get("uses", "") or any("cache" in key for key in step.get("with", {})):
+            yield f"{job} uses a cache, which another run may have poisoned"
+
+
+def python_versions_are_text(workflow: Workflow) -> Iterator[str]:
+    versions = [step.get("with", {}).get("python-version") for _, step in workflow.steps()]
+    versions += [
+        v for job in workflow.jobs.values() for v in job.get("strategy", {}).get("matrix", {}).get("python", [])
+    ]
+    yield from (
+        f"{version} is a number" for version in versions if version is not None and not isinstance(version, str)
+    )
+
+
+def secrets_reach_programs_by_environment_only(workflow: Workflow) -> Iterator[str]:
+    for job, step in workflow.steps():
+        if "secrets." in str({**step, "env": None}):
+            yield f"{job} hands a secret over in other ways than env"
+
+
+def inputs_reach_programs_by_environment_only(workflow: Workflow) -> Iterator[str]:
+    for job, step in workflow.steps():
+        if "inputs." in str({**step, "env": None, "if": None}):
+            yield f"{job} hands an input over in other ways than env"
+
+
+def dry_run_is_the_default_of_a_dispatch_that_publishes(workflow: Workflow) -> Iterator[str]:
+    given = ((workflow.triggers.get("workflow_dispatch") or {}).get("inputs") or {}).get("dry-run")
+    if workflow.name == "deploy" and (given is None or given.get("default") is not True):
+        yield "deploy publishes unless told otherwise"
+
+
+def production_is_approved_before_it_changes(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        changes = any(
+            word in step.get("run", "") for step in job.get("steps", []) for word in ("promote", "pull", "resume")
+        )
+        if changes and "approve" not in job.get("needs", []):
+            yield f"{name} changes what serves, and nobody approved"
+
+
+RULES: list[Callable[[Workflow], Iterator[str]]] = [
+    nothing_is_granted_on_top,
+    each_job_has_the_grants_of_the_table,
+    each_grant_says_why,
+    each_action_is_pinned_with_its_version,
+    no_expression_stands_inside_a_shell,
+    a_step_runs_one_command,
+    approval_and_concurrency_are_never_on_one_job,
+    each_workflow_has_a_concurrency_group_of_its_own,
+    a_rollback_waits_for_no_group,
+    checkouts_keep_no_credentials,
+    history_is_fetched_where_it_is_read,
+    each_job_ends_in_bounded_time_on_a_known_runner,
+    a_private_runner_serves_private_repositories_only,
+    nothing_is_cached,
+    python_versions_are_text,
+    secrets_reach_programs_by_environment_only,
+    inputs_reach_programs_by_environment_only,
+    dry_run_is_the_default_of_a_dispatch_that_publishes,
+    production_is_approved_before_it_changes,
+]
+
+
+def broken(workflow: Workflow) -> dict[str, list[str]]:
+    """The rules that a file breaks, with the sentences."""
+    found = {rule.__name__: list(rule(workflow)) for rule in RULES}
+    return {rule: sentences for rule, sentences in found.items() if sentences}
+
+
+def _with_ends(commands: tuple[str, ...]) -> Iterator[str]:
+    yield from (f"{command} " for command in commands)
