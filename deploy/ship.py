@@ -16,17 +16,16 @@ from deploy.gate import GatePolicy, judge
 from deploy.registry import mirror
 from deploy.seal import seal
 from deploy.signature import Trust
-from deploy.target import Target
+from deploy.target import Target, path_of
 from deploy.verdict import Verdict, prose
 from deploy.version import Version, version_of
 from pipeline import steps
 from pipeline.cache import file_digest as digest_of
 from pipeline.candidate import Candidate
-from pipeline.errors import BusyError, SettingsError, SlipwayError
+from pipeline.errors import BusyError, SlipwayError
 from pipeline.flow import Say
 from pipeline.settings import Settings
 
-TARGET_VARIABLE = "SLIPWAY_TARGET"
 STATE = ".slipway"
 LOCK_FILE = "requirements.lock"
 _RECENT = 3
@@ -70,19 +69,8 @@ def ship(
 
 
 def target_of(settings: Settings) -> Target:
-    """The place that serves: as ``SLIPWAY_TARGET`` names it, or else the settings.
-
-    Raises:
-        SettingsError: a workflow's checkout holds it, which the next checkout would clean away.
-    """
-    path = settings.root / os.environ.get(TARGET_VARIABLE, settings.target.path)
-    workspace = os.environ.get("GITHUB_WORKSPACE") if os.environ.get("GITHUB_ACTIONS") == "true" else None
-    if workspace and path.resolve().is_relative_to(Path(workspace).resolve()):
-        raise SettingsError(
-            f"the target {path} is inside the checkout {workspace}, which the next run cleans away; set "
-            f"{TARGET_VARIABLE} (a repository variable) to a folder of the serving host"
-        )
-    return Target(path)
+    """The place that serves."""
+    return Target(path_of(settings))
 
 
 def trust_of(settings: Settings) -> Trust:

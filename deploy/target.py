@@ -7,11 +7,33 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deploy import durable, journal
 from deploy.bundle import Bundle, digest_in_name, verify
 from deploy.journal import Entry
-from pipeline.errors import BusyError, NotFoundError, StorageError
+from pipeline.errors import BusyError, NotFoundError, SettingsError, StorageError
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+PATH_VARIABLE = "SLIPWAY_TARGET"
+
+
+def path_of(settings: Settings) -> Path:
+    """The target's folder: as ``SLIPWAY_TARGET`` names it, or else the settings.
+
+    Raises:
+        SettingsError: a workflow's checkout holds it, which the next checkout would clean away.
+    """
+    path = settings.root / os.environ.get(PATH_VARIABLE, settings.target.path)
+    workspace = os.environ.get("GITHUB_WORKSPACE") if os.environ.get("GITHUB_ACTIONS") == "true" else None
+    if workspace and path.resolve().is_relative_to(Path(workspace).resolve()):
+        raise SettingsError(
+            f"the target {path} is inside the checkout {workspace}, which the next run cleans away; set "
+            f"{PATH_VARIABLE} (a repository variable) to a folder of the serving host"
+        )
+    return path
 
 
 class Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
 def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repository: str | None) -> None:
     """Bring a published release onto this host's target: the named one, or the one that is Latest."""
     from deploy.github.api import connect, patiently
-    from deploy.github.pull import bring_tag, follow
+    from deploy.github.pull import REMOTE, bring_tag, follow
     from deploy.github.releases import tag_of
     from deploy.ship import target_of, trust_of, whoami
     from pipeline.settings import load_settings
@@ -138,7 +139,8 @@ def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repo
     if tag is None:
         patiently(lambda: follow(target, on, trust=trust, say=say), say)
         return
-    wanted, who, why = tag_of(tag), whoami(), reason if rollback else reason or "released"
+    wanted, why = tag_of(tag), reason if rollback else reason or "released"
+    who = REMOTE + whoami() if os.environ.get("GITHUB_ACTIONS") == "true" else whoami()
     patiently(lambda: bring_tag(target, on, wanted, reason=why, who=who, rollback=rollback, trust=trust, say=say), say)
 
 

@@ -122,11 +122,11 @@ def serve(settings_file: Path, bundle: Path | None, host: str, port: int, worker
 
 
 def target_of(settings_file: Path) -> Path:
-    """The target's folder, as the settings name it."""
+    """The target's folder."""
+    from deploy.target import path_of
     from pipeline.settings import load_settings
 
-    settings = load_settings(settings_file)
-    return settings.root / settings.target.path
+    return path_of(load_settings(settings_file))
 
 
 def _bundle(settings_file: Path, bundle: Path | None) -> Path:

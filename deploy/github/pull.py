@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from deploy import rollout
 from deploy.github.download import fetch, workspace
-from deploy.github.records import Record, hold, records
+from deploy.github.records import Record, Recorded, lifted_at, records
 from deploy.github.releases import latest, published, version_of
 from deploy.journal import Entry
 from deploy.signature import Trust, check
@@ -39,15 +40,11 @@ def follow(target: Target, repository: Repository, *, trust: Trust, say: Say) ->
     if _serves(target, release):
         say(f"{release.tag_name} serves already")
         return None
-    behind = _behind(repository, release.tag_name)
-    if _is_older(target, release):
-        return bring(
-            target, release, reason=behind.reason, who=REMOTE + behind.who, rollback=True, trust=trust, say=say
-        )
-    held = target.held()
-    if held is not None and held.who.startswith(REMOTE) and hold(records(repository)) is None:
-        rollout.resume(target, reason="GitHub lifted the hold", who=REMOTE + behind.who)
-    return bring(target, release, reason=behind.reason, who=REMOTE + behind.who, rollback=False, trust=trust, say=say)
+    found = records(repository)
+    behind, older = _behind(found, release.tag_name), _is_older(target, release)
+    if not older:
+        _resume_with(target, found)
+    return bring(target, release, reason=behind.reason, who=REMOTE + behind.who, rollback=older, trust=trust, say=say)
 
 
 def bring_tag(
@@ -62,6 +59,8 @@ def bring_tag(
     if _serves(target, release):
         say(f"{tag} serves already")
         return None
+    if not rollback:
+        _resume_with(target, records(repository))
     return bring(target, release, reason=reason, who=who, rollback=rollback, trust=trust, say=say)
 
 
@@ -81,10 +80,17 @@ def bring(
     return entry
 
 
-def _behind(repository: Repository, tag: str) -> Record:
+def _resume_with(target: Target, found: list[Recorded]) -> None:
+    """Lift a hold that came from GitHub once GitHub lifted its own after it; one put on this host stays."""
+    held = target.held() if target.path.exists() else None
+    lifted = lifted_at(found)
+    if held is not None and held.who.startswith(REMOTE) and lifted and lifted > datetime.fromisoformat(held.at):
+        rollout.resume(target, reason="GitHub lifted the hold", who=held.who)
+
+
+def _behind(found: list[Recorded], tag: str) -> Record:
     """Who made the release champion on GitHub, and why."""
-    found = (r.record for r in records(repository) if r.state != "failed" and r.record.to == tag)
-    moved = (record for record in found if record.action != "resume")
+    moved = (r.record for r in found if r.state != "failed" and r.record.to == tag and r.record.action != "resume")
     unknown = Record(action="rollout", from_=None, to=tag, digest=None, reason=f"{tag} is Latest", who="unknown")
     return next(moved, unknown)
 

@@ -6,6 +6,7 @@ looking at where Latest stands.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -38,7 +39,7 @@ class Recorded(NamedTuple):
 
     record: Record
     state: State
-    at: str
+    at: datetime
     deployment: Deployment
 
 
@@ -63,6 +64,13 @@ def hold(found: list[Recorded]) -> Record | None:
     decisive = (r.record for r in found if r.state == "done" and r.record.action != "rollout")
     newest = next(decisive, None)
     return newest if newest is not None and newest.action == "rollback" else None
+
+
+def lifted_at(found: list[Recorded]) -> datetime | None:
+    """When the newest resume lifted the hold, unless a rollback came after it."""
+    decisive = (r for r in found if r.state == "done" and r.record.action != "rollout")
+    newest = next(decisive, None)
+    return newest.at if newest is not None and newest.record.action == "resume" else None
 
 
 def begin(repository: Repository, record: Record, ref: str) -> Deployment:
@@ -97,4 +105,4 @@ def _read(deployment: Deployment) -> Recorded | None:
         return None
     states = {status.state for status in deployment.get_statuses()}
     state: State = "done" if "success" in states else "failed" if states & {"failure", "error"} else "unfinished"
-    return Recorded(record, state, deployment.created_at.isoformat(timespec="seconds"), deployment)
+    return Recorded(record, state, deployment.created_at, deployment)

@@ -23,7 +23,7 @@ GRANTS: dict[str, dict[str, str]] = {
     "deploy.page": {"contents": "write"},
     "deploy.refused": {"contents": "read", "issues": "write"},
     "deploy.approve": {},
-    "deploy.rollout": {"contents": "read"},
+    "deploy.rollout": {"contents": "read", "deployments": "read"},
     "deploy.crown": {"contents": "write", "deployments": "write"},
     "deploy.register": {"contents": "read"},
     "deploy.verdict": {},
