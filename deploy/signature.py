@@ -36,21 +36,14 @@ def sign(release: Path, signature: Path) -> None:
         SettingsError: there is neither a key nor a workflow's identity.
         SignatureError: signing failed; no signature was written.
     """
-    from model_signing import signing
-
-    config: Any = signing.Config()  # type: ignore[no-untyped-call]
     with _alone(release.read_bytes()) as folder, _key_file() as key:
-        if key is not None:
-            config.use_elliptic_key_signer(private_key=key)
-        elif "ACTIONS_ID_TOKEN_REQUEST_URL" in os.environ:
-            config.use_sigstore_signer(use_ambient_credentials=True)
-        else:
+        if key is None and "ACTIONS_ID_TOKEN_REQUEST_URL" not in os.environ:
             raise SettingsError(
                 f"nothing to sign with: set {KEY_VARIABLE} to a PEM private key, or run in a workflow with id-token: write"
             )
         made = folder.with_name("made.sig")
         try:
-            config.sign(folder, made)
+            _signer(key).sign(folder, made)
         except Exception as error:  # sigstore, cryptography and requests each raise their own
             raise SignatureError(f"{release} could not be signed: {error}; no signature was written") from error
         signature.write_bytes(made.read_bytes())
@@ -78,6 +71,15 @@ def check(bundle: Bundle, *, trust: Trust, signature: Path | None) -> None:
             raise NotFoundError(f"the public key of [trust] is not there: {error}") from None
         except Exception as error:  # sigstore, cryptography and json each raise their own
             raise SignatureError(f"{version} is not signed by {_named(trust)}: {error}") from error
+
+
+def _signer(key: Path | None) -> Any:
+    from model_signing import signing
+
+    config: Any = signing.Config()  # type: ignore[no-untyped-call]
+    if key is not None:
+        return config.use_elliptic_key_signer(private_key=key)
+    return config.use_sigstore_signer(use_ambient_credentials=True)
 
 
 def _verifier(trust: Trust) -> Any:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from deploy.github.api import patch, told_plainly
 from deploy.github.page import digest_of
-from deploy.github.records import Action, Record, Recorded, begin, conclude, hold, settle
+from deploy.github.records import Action, Record, Recorded, begin, conclude, hold, records, settle
 from deploy.github.releases import bundle_asset, champions, latest, published, version_of
 from pipeline.errors import HeldError, NotFoundError, RolloutError, SettingsError, SlipwayError
 
 if TYPE_CHECKING:
+    from github.Deployment import Deployment
     from github.GitRelease import GitRelease
     from github.Repository import Repository
 
@@ -92,7 +93,21 @@ def _crown(repository: Repository, release: GitRelease, record: Record) -> None:
         if not getattr(error, "passing", False):
             conclude(deployment, "failed", str(error))
         raise
+    _yield_to_a_rollback(repository, deployment)
     conclude(deployment, "done")
+
+
+def _yield_to_a_rollback(repository: Repository, deployment: Deployment) -> None:
+    """A rollback waits for nobody, so one may have begun meanwhile: then Latest is its, whoever wrote last."""
+    later = (r for r in records(repository) if r.deployment.id > deployment.id and r.state != "failed")
+    rollback = next((r.record for r in later if r.record.action == "rollback"), None)
+    if rollback is None or rollback.to is None:
+        return
+    with told_plainly(f"Latest could not be given back to {rollback.to}"):
+        patch(published(repository, rollback.to), make_latest="true")
+    reason = f"{rollback.who} rolled back to {rollback.to} meanwhile ({rollback.reason}), which counts"
+    conclude(deployment, "failed", reason)
+    raise HeldError(f"{reason}; resume.yml lifts the hold that it put on promotions")
 
 
 def _check_order(repository: Repository, tag: str, champion: str | None) -> None:

