@@ -43,8 +43,9 @@ def connect(name: str | None = None) -> Repository:
         seconds_between_requests=None,
         seconds_between_writes=None,
         per_page=100,
+        lazy=True,
     )
-    return client.get_repo(name or os.environ.get("GITHUB_REPOSITORY") or _origin(), lazy=True)
+    return client.get_repo(name or os.environ.get("GITHUB_REPOSITORY") or _origin())
 
 
 def patch(thing: Any, **changes: Any) -> None:

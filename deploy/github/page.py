@@ -42,7 +42,7 @@ def publish(repository: Repository, tag: str, folder: Path, *, digest: str | Non
     _fill(draft, files, say)
     _check(draft, files)
     with told_plainly(f"{tag} is complete as a draft but could not be published"):
-        patch(draft, draft=False, prerelease=True, make_latest="false")
+        patch(draft, tag_name=tag, draft=False, prerelease=True, make_latest="false")
     page = published(repository, tag)
     say(f"{tag} is published with {len(files)} files: {page.html_url}")
     return str(page.html_url)
@@ -78,8 +78,8 @@ def _draft(repository: Repository, tag: str, title: str, body: str) -> GitReleas
         first, *doubles = sorted(ours, key=lambda release: release.id)
         for double in doubles:
             double.delete_release()
-        if (first.title, first.body) != (title, body):
-            patch(first, name=title, body=body)
+        if (first.name, first.body) != (title, body):
+            patch(first, tag_name=tag, name=title, body=body)  # a draft's edit without its tag loses the tag
         return first
 
 

@@ -28,7 +28,7 @@ def state_of(repository: Repository, tag: str) -> State:
         return "champion"
     if page is not None and not page.prerelease:
         return "replaced"
-    if page is not None and (bundle_asset(page) is None or (page.title or "").endswith(REFUSED)):
+    if page is not None and (bundle_asset(page) is None or (page.name or "").endswith(REFUSED)):
         return "refused"
     if any(version_of(past.tag_name) > version_of(tag) for past in champions(repository)):
         return "superseded"

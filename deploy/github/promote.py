@@ -87,13 +87,15 @@ def _crown(repository: Repository, release: GitRelease, record: Record) -> None:
     try:
         with told_plainly(f"{release.tag_name} could not be made Latest"):
             patch(release, prerelease=False, make_latest="true")
-        if (now := _tag(latest(repository))) != release.tag_name:
+        now = _tag(latest(repository))
+        if record.action == "rollout":
+            _yield_to_a_rollback(repository, deployment)
+        if now != release.tag_name:
             raise RolloutError(f"{release.tag_name} was made Latest, but GitHub still says {now}; run this again")
     except SlipwayError as error:
         if not getattr(error, "passing", False):
             conclude(deployment, "failed", str(error))
         raise
-    _yield_to_a_rollback(repository, deployment)
     conclude(deployment, "done")
 
 
@@ -105,9 +107,10 @@ def _yield_to_a_rollback(repository: Repository, deployment: Deployment) -> None
         return
     with told_plainly(f"Latest could not be given back to {rollback.to}"):
         patch(published(repository, rollback.to), make_latest="true")
-    reason = f"{rollback.who} rolled back to {rollback.to} meanwhile ({rollback.reason}), which counts"
-    conclude(deployment, "failed", reason)
-    raise HeldError(f"{reason}; resume.yml lifts the hold that it put on promotions")
+    raise HeldError(
+        f"{rollback.who} rolled back to {rollback.to} meanwhile ({rollback.reason}), which counts; resume.yml lifts the "
+        "hold that it put on promotions"
+    )
 
 
 def _check_order(repository: Repository, tag: str, champion: str | None) -> None:

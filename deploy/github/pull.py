@@ -84,7 +84,9 @@ def _resume_with(target: Target, found: list[Recorded]) -> None:
     """Lift a hold that came from GitHub once GitHub lifted its own after it; one put on this host stays."""
     held = target.held() if target.path.exists() else None
     lifted = lifted_at(found)
-    if held is not None and held.who.startswith(REMOTE) and lifted and lifted > datetime.fromisoformat(held.at):
+    if held is None or not held.who.startswith(REMOTE) or lifted is None:
+        return
+    if lifted >= datetime.fromisoformat(held.at).replace(microsecond=0):  # GitHub's times have whole seconds
         rollout.resume(target, reason="GitHub lifted the hold", who=held.who)
 
 

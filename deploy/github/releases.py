@@ -88,6 +88,6 @@ def _unless_missing(read: Any, what: str) -> Any:
 
     with told_plainly(what):
         try:
-            return read()
+            return read().complete()
         except UnknownObjectException:
             return None
