@@ -67,11 +67,18 @@ def make_release(out: Path, settings_file: Path, repository: str | None) -> None
 @click.command(epilog="Example: slipway sign dist/")
 @click.argument("files", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--digest", help="What the sha256 of SHA256SUMS must be.")
-def sign(files: Path, digest: str | None) -> None:
+@click.option("--private", is_flag=True, envvar="PRIVATE", help="Sign with a key or not at all: never in a public log.")
+def sign(files: Path, digest: str | None, private: bool) -> None:
     """Sign the bundle among a release's files: with $SLIPWAY_SIGNING_KEY, or as the workflow that runs this."""
     from deploy.assets import check_sums, signed
+    from deploy.signature import KEY_VARIABLE
 
     check_sums(files, digest)
+    if private and not os.environ.get(KEY_VARIABLE):
+        click.echo(
+            f"not signed: a keyless signature would name this private repository in a public log; set {KEY_VARIABLE}"
+        )
+        return
     click.echo(f"signed: {signed(files)}")
 
 
