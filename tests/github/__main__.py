@@ -1,13 +1,16 @@
 """The fake as a program, beside ``act`` for one: ``python -m tests.github BARE --token "contents=write"``.
 
-It prints one line of JSON with the URL and the tokens, then one for each request, event and dispatch as it happens,
-and ends with its standard input, or when it is interrupted.
+It prints one line of JSON with the URL and the tokens, then one for each request, event and dispatch as it happens.
+It ends at SIGTERM or SIGINT, and when its standard input is a pipe that closes: it never outlives a test.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
+import stat
 import sys
 import threading
 from dataclasses import asdict
@@ -23,9 +26,7 @@ def main() -> None:
     with GitHub(options.bare, options.repository, port=options.port, **settings) as github:
         tokens = [github.token(**permissions(text)) for text in options.token]
         say(url=github.url, repository=github.full_name, tokens=tokens)
-        stopped = threading.Event()
-        threading.Thread(target=wait_for_end, args=(stopped,), daemon=True).start()
-        follow(github, stopped)
+        follow(github, stop_sign())
 
 
 def parsed() -> argparse.Namespace:
@@ -41,6 +42,16 @@ def parsed() -> argparse.Namespace:
 
 def permissions(text: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in text.split(",") if part)
+
+
+def stop_sign() -> threading.Event:
+    """Set when it is time to end."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        threading.Thread(target=wait_for_end, args=(stopped,), daemon=True).start()
+    return stopped
 
 
 def wait_for_end(stopped: threading.Event) -> None:

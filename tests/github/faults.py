@@ -23,7 +23,8 @@ class Fault:
     """One fault at the ``at``-th request (from 1) among those that ``matching`` finds in "METHOD /path".
 
     ``answer``: HTTP ``status`` instead of the true answer. ``reset``: the connection breaks. ``hang``: no answer until
-    the fake closes. ``cut answer``: Content-Length promises more than is sent. ``cut upload``: half of the body
+    the fake closes. ``cut answer``: Content-Length promises more than is sent (a reset where
+    there is nothing to send). ``cut upload``: half of the body
     arrives, the answer is 502. ``rate limit``: 403 with Retry-After. ``kill``: ``action``, which kills the client, then
     a reset. ``call``: ``action``, then the request goes on: somebody else was quicker. With ``after`` the work is done
     first and only the answer suffers.

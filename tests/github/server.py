@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,7 +42,10 @@ class Server(ThreadingHTTPServer):
             cut(connection)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no error of the fake."""
+        """A client that went away is no error of the fake; anything else is."""
+        error = sys.exception()
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            self.fake.bugs.append(error)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -123,11 +127,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, request: Request | None, answer: Answer, cut_short: bool = False) -> None:
         body = answer.encoded()
+        if cut_short and not body:
+            self.suffer([Fault("reset")])
+            return
         self.send_response(answer.status)
         number = request.number if request else 0
         for name, value in {**answer.headers, "X-GitHub-Request-Id": f"FAKE:{number}"}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if answer.status != 204:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if cut_short else body)
         if cut_short:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.github.clients import Client
-from tests.github.conftest import git
 from tests.github.fake import GitHub
+from tests.github.origin import git
 
 
 @pytest.fixture

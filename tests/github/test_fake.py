@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,7 +118,8 @@ def test_release_events_by_github_token_start_nothing_and_a_persons_do(github: G
     assert (github.events[-1].actor, github.events[-1].starts_workflows) == ("octocat", True)
 
 
-def test_the_program_serves_and_tells_what_happens(bare: Path) -> None:
+@pytest.mark.parametrize("end", ["closed pipe", "signal"])
+def test_the_program_serves_tells_what_happens_and_ends(bare: Path, end: str) -> None:
     command = [
         sys.executable,
         "-m",
@@ -129,15 +131,22 @@ def test_the_program_serves_and_tells_what_happens(bare: Path) -> None:
         "",
         "--immutable",
     ]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as program:
+    stdin = subprocess.PIPE if end == "closed pipe" else subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, stdin=stdin, stdout=subprocess.PIPE, text=True) as program:
         first = json.loads(program.stdout.readline())
-        connection = http.client.HTTPConnection(first["url"].removeprefix("http://"), timeout=5)
-        headers = {"Authorization": f"token {first['tokens'][0]}"}
-        connection.request("POST", f"/repos/{first['repository']}/releases", b'{"tag_name": "v1.0.0"}', headers)
-        assert json.loads(connection.getresponse().read())["immutable"] is True
+        assert create_release(first)["immutable"] is True
+        if end == "signal":
+            program.terminate()
         told = program.communicate(timeout=20)[0]
     lines = [json.loads(line) for line in told.splitlines()]
     assert {"request": ["POST /repos/octo/flights/releases", 201]} in lines
     assert [line["event"]["action"] for line in lines if "event" in line] == ["published", "created"]
     assert program.returncode == 0
+
+
+def create_release(started: Any) -> Any:
+    """Of the first token that the program printed."""
+    connection = http.client.HTTPConnection(started["url"].removeprefix("http://"), timeout=5)
+    headers = {"Authorization": f"token {started['tokens'][0]}"}
+    connection.request("POST", f"/repos/{started['repository']}/releases", b'{"tag_name": "v1.0.0"}', headers)
+    return json.loads(connection.getresponse().read())

@@ -69,6 +69,14 @@ def test_an_answer_is_cut_short(writer: Client, github: GitHub) -> None:
     assert drafts(writer) == 1
 
 
+def test_an_answer_of_nothing_is_cut_by_a_reset(writer: Client, github: GitHub) -> None:
+    release = writer.release("v1.0.0")
+    github.plan(Fault("cut answer"))
+    with pytest.raises((ConnectionResetError, http.client.RemoteDisconnected)):
+        writer.delete(f"releases/{release['id']}")
+    assert drafts(writer) == 0
+
+
 def test_a_download_is_cut_short(writer: Client, github: GitHub) -> None:
     asset = writer.upload(writer.release("v1.0.0"), "a.zip", b"x" * 1000).json
     storage = writer.get(asset["url"], accept="application/octet-stream").headers["Location"]
@@ -107,6 +115,14 @@ def test_a_secondary_rate_limit_is_what_pygithub_takes_for_one(github: GitHub) -
     github.plan(Fault("rate limit"))
     with pytest.raises(RateLimitExceededException):
         repository.create_git_release("v1.0.0", "One", "")
+
+
+def test_pygithub_waits_as_long_as_it_is_told_and_goes_on(github: GitHub) -> None:
+    repository = pygithub(github, github.token(contents="write"), retry=GithubRetry(total=3))
+    github.plan(Fault("rate limit", retry_after=1))
+    began = time.monotonic()
+    assert repository.create_git_release("v1.0.0", "One", "").tag_name == "v1.0.0"
+    assert time.monotonic() - began >= 1
 
 
 def test_a_fault_lasts_as_many_requests_as_it_says_among_those_that_match(writer: Client, github: GitHub) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.github.clients import Client
-from tests.github.conftest import git
 from tests.github.fake import GitHub
+from tests.github.origin import git
 
 
 def test_a_lightweight_tag_points_at_its_commit_and_an_annotated_one_at_its_object(reader: Client, bare: Path) -> None:

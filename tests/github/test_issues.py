@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.github.clients import Client
-from tests.github.conftest import Make, git
+from tests.github.conftest import Make
 from tests.github.fake import BOT, GitHub
+from tests.github.origin import git
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.github.clients import Client
-from tests.github.conftest import Make, git
+from tests.github.conftest import Make
 from tests.github.fake import GitHub
+from tests.github.origin import git
 
 WRITES = [
     ("POST", "releases", "contents"),
@@ -120,6 +121,12 @@ def test_a_target_is_refused_though_its_tag_exists_and_not_sending_it_is_not(wri
     git(bare, "tag", "v9", "flows")
     assert writer.post("releases", tag_name="v9", target_commitish="flows").status == 403
     assert writer.post("releases", tag_name="v9").status == 201
+
+
+def test_an_existing_target_that_changes_workflows_bites_a_later_edit(github: GitHub, writer: Client) -> None:
+    app = Client(github, github.token("robot[bot]", kind="app", contents="write", workflows="write"))
+    release = app.release("v9", target_commitish="flows")
+    assert writer.patch(f"releases/{release['id']}", name="x").status == 403
 
 
 def test_a_target_that_changes_no_workflow_is_taken(writer: Client) -> None:

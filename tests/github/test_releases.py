@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.github.clients import Client
-from tests.github.conftest import git
 from tests.github.fake import GitHub
+from tests.github.origin import git
 
 ALREADY = [{"resource": "Release", "code": "already_exists", "field": "tag_name"}]
 

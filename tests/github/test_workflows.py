@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.github.clients import Client, Reply
-from tests.github.conftest import git
 from tests.github.fake import BOT, GitHub
+from tests.github.origin import git
 
 DISPATCH = "actions/workflows/deploy.yml/dispatches"
 
