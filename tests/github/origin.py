@@ -12,7 +12,7 @@ on:
   workflow_dispatch:
     inputs:
       dry-run: {type: boolean, default: true}
-      via: {type: choice, options: [push, pr], default: push}
+      via: {type: choice, options: [push, pr], required: true, default: push}
       reason: {type: string, required: true}
       days: {type: number}
   push:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
+import json
 import socket
 from typing import Any
 
@@ -68,6 +70,14 @@ def test_an_upload_of_no_length_or_of_nothing_is_400(writer: Client, draft: Any)
     assert names(writer, draft) == []
 
 
+def test_an_upload_in_chunks_is_400_for_it_says_no_length(writer: Client, draft: Any, github: GitHub) -> None:
+    host, path = github.url.removeprefix("http://"), draft["upload_url"].removeprefix(github.url).partition("{")[0]
+    connection = http.client.HTTPConnection(host, timeout=5)
+    connection.request("POST", f"{path}?name=a.zip", iter([b"abc"]), writer.headers, encode_chunked=True)
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["message"]) == (400, "Bad Content-Length: ")
+
+
 @pytest.mark.parametrize(
     ("given", "stored"), [("my%20file%20(1).zip", "my.file.1.zip"), (".env", "default.env"), ("a%2Fb", "a.b")]
 )
@@ -94,6 +104,7 @@ def test_the_browser_address_of_a_draft_is_provisional_and_404(writer: Client, d
     asset = writer.upload(draft, "bundle.zip", CONTENT).json
     assert "/releases/download/untagged-" in asset["browser_download_url"]
     assert writer.get(asset["browser_download_url"]).status == 404
+    assert writer.get("/octo/flights/releases/download/v1.0.0/bundle.zip").status == 404
 
 
 def test_anyone_downloads_a_published_asset_of_a_public_repository(writer: Client, draft: Any, github: GitHub) -> None:

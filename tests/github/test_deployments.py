@@ -116,6 +116,13 @@ def test_a_success_makes_earlier_successes_of_its_environment_inactive(deployer:
     assert states(deployer, newest) == ["success"]
 
 
+def test_a_success_of_an_older_deployment_leaves_a_newer_one_active(deployer: Client) -> None:
+    older, newer = deploy(deployer), deploy(deployer)
+    set_state(deployer, newer, "success")
+    set_state(deployer, older, "success")
+    assert states(deployer, newer) == ["success"]
+
+
 @pytest.mark.parametrize("kept", [{"production_environment": True}, {"transient_environment": True}])
 def test_production_and_transient_deployments_stay_active(deployer: Client, kept: dict[str, bool]) -> None:
     first = deploy(deployer, **kept)

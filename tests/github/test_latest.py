@@ -108,5 +108,11 @@ def test_legacy_lets_the_newest_commit_decide_and_the_version_among_equals(write
     assert latest(writer) == "v10.0.0"
 
 
+def test_without_a_pin_a_newer_commit_counts_more_than_a_higher_version(writer: Client) -> None:
+    writer.release("v1.1.0", make_latest="false")
+    writer.release("v0.1.0", target_commitish="main", make_latest="false")
+    assert latest(writer) == "v0.1.0"
+
+
 def test_make_latest_takes_three_words_only(writer: Client) -> None:
     assert writer.post("releases", tag_name="v1.0.0", make_latest="yes").status == 422

@@ -129,5 +129,7 @@ def test_an_existing_target_that_changes_workflows_bites_a_later_edit(github: Gi
     assert writer.patch(f"releases/{release['id']}", name="x").status == 403
 
 
-def test_a_target_that_changes_no_workflow_is_taken(writer: Client) -> None:
+def test_a_target_that_changes_no_workflow_or_only_lacks_one_is_taken(writer: Client, bare: Path) -> None:
+    empty = git(bare, "commit-tree", git(bare, "hash-object", "-w", "-t", "tree", "/dev/null"), "-m", "empty")
+    assert writer.release("v8", target_commitish=empty)["target_commitish"] == empty
     assert writer.release("v9", target_commitish="topic")["target_commitish"] == "topic"
