@@ -11,6 +11,8 @@ import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pipeline.distribution import installed
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -50,7 +52,8 @@ def own_modules(script: Path) -> set[Path]:
 @functools.cache
 def environment_digest() -> str:
     """Python, platform and every installed version, as one sha256."""
-    versions = sorted(f"{d.name}=={d.version}" for d in importlib.metadata.distributions() if d.name != "slipway")
+    own, _ = installed()
+    versions = sorted(f"{d.name}=={d.version}" for d in importlib.metadata.distributions() if d.name != own)
     text = "\n".join([platform.python_version(), platform.platform(), *versions])
     return hashlib.sha256(text.encode()).hexdigest()
 

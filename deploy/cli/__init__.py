@@ -20,11 +20,25 @@ from deploy.cli.github import (
     sign,
 )
 from deploy.cli.model import batch, predict, run, serve, verify, write
+from pipeline.distribution import installed
 from pipeline.errors import SlipwayError, StorageError
 
 
+def _say_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"slipway, version {installed()[1]}")
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="slipway")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version and exit.",
+)
 def slipway() -> None:
     """Take a model from a commit to a served, traceable, reversible release."""
 

@@ -14,6 +14,7 @@ import msgspec
 from deploy.realtime.decode import decode_json
 from deploy.realtime.decode_csv import decode_csv
 from deploy.realtime.worker import Serving, Worker
+from pipeline.distribution import installed
 from pipeline.errors import ContractError
 
 Message = MutableMapping[str, Any]
@@ -113,10 +114,8 @@ class App:
         return self._unavailable() if serving is None else Answer(200, b"\n")
 
     async def _version(self, headers: dict[bytes, bytes], receive: Receive, serving: Serving | None) -> Answer:
-        from importlib.metadata import version
-
         release, digest = (serving.release, serving.digest) if serving else (None, None)
-        said = {"release": release, "digest": digest, "server": version("slipway"), "pid": os.getpid()}
+        said = {"release": release, "digest": digest, "server": installed()[1], "pid": os.getpid()}
         return Answer(200, msgspec.json.encode(said))
 
     def _unavailable(self) -> Answer:
