@@ -6,7 +6,7 @@ PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
 
-.PHONY: help setup ship test check format lock clean
+.PHONY: help setup ship release test check format lock clean
 
 help: ## what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,9 @@ setup: .venv/.locked ## make .venv from requirements.lock, byte-compiled
 
 ship: setup ## train, gate, seal, register, roll out and prove the model
 	@$(BIN)/slipway ship $(ARGS)
+
+release: setup ## version, changelog, commit and tag, pushed as one
+	@$(BIN)/slipway release $(ARGS)
 
 test: setup ## every test
 	@$(BIN)/pytest $(ARGS)

@@ -117,6 +117,30 @@ class SignatureError(SlipwayError):
     exit_code = 31
 
 
+class CommitsError(SlipwayError):
+    """A commit message or title has a type that the table does not know, or no type at all."""
+
+    exit_code = 40
+
+
+class CompatibilityError(SlipwayError):
+    """The next version is too small a step for what changed in the contract."""
+
+    exit_code = 41
+
+
+class ReleaseError(SlipwayError):
+    """No version could be released; nothing was changed here or on the remote."""
+
+    exit_code = 42
+
+
+class MovedError(SlipwayError):
+    """The branch moved during the release; nothing was changed, and running it again is right."""
+
+    exit_code = 43
+
+
 ERRORS: tuple[type[SlipwayError], ...] = tuple(SlipwayError.__subclasses__())
 
 

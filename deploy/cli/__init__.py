@@ -20,6 +20,7 @@ from deploy.cli.github import (
     sign,
 )
 from deploy.cli.model import batch, predict, run, serve, verify, write
+from deploy.cli.release import check, commits, preview, release
 from pipeline.distribution import installed
 from pipeline.errors import SlipwayError, StorageError
 
@@ -49,9 +50,11 @@ def contract() -> None:
 
 
 contract.add_command(write)
+contract.add_command(check)
 _MODEL = (run, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify)
 _GITHUB = (release_plan, make_release, sign, release_page, report_refusal, promote, pull, register, dispatch)
-for command in (*_MODEL, *_GITHUB):
+_RELEASE = (commits, preview, release)
+for command in (*_MODEL, *_GITHUB, *_RELEASE):
     slipway.add_command(command)
 
 

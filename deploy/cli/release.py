@@ -1,0 +1,125 @@
+"""Verbs about versions: lint commits, preview, check the contract, and release."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from deploy.cli.options import Decorator, answer, json_option, settings_option
+from pipeline.errors import CommitsError, CompatibilityError
+
+title_option: Decorator = click.option(
+    "--title",
+    envvar="SLIPWAY_TITLE",
+    metavar="TEXT",
+    help="A pull request's title, for a squash merge; also $SLIPWAY_TITLE, or - for the standard input.",
+)
+against_option: Decorator = click.option(
+    "--against", type=click.Path(path_type=Path), help="A bundle or contract file, instead of the local champion."
+)
+
+
+@click.command(epilog='Example: slipway commits v1.2.0..HEAD; slipway commits --title "feat: price in euros"')
+@click.argument("revisions", metavar="[RANGE]", required=False)
+@title_option
+@settings_option
+@json_option
+def commits(revisions: str | None, title: str | None, settings_file: Path, as_json: bool) -> None:
+    """Check commit messages or a title: would each of them release what it should? Since the last release by default."""
+    from deploy.release.commits import Commit, Linter, commits_in, highest
+
+    root = settings_file.absolute().parent
+    linter = Linter(root)
+    found = (
+        [Commit(_title(title))] if title is not None else commits_in(root, revisions or _since_the_last_release(root))
+    )
+    readings = [linter.read(commit) for commit in found]
+    if as_json:
+        rows = [
+            {"commit": r.commit.sha, "subject": r.commit.subject, "level": r.level, "problem": r.problem}
+            for r in readings
+        ]
+        answer({"level": highest(readings), "commits": rows})
+    if bad := [f"{reading.name}: {reading.problem}" for reading in readings if reading.problem]:
+        raise CommitsError("\n  ".join([f"{len(bad)} of {len(readings)} would release nothing as written", *bad]))
+    if not as_json:
+        what = {"none": "nothing"}.get(highest(readings), f"a {highest(readings)} version")
+        click.echo(f"{len(readings)} read, all of them well-formed; together they release {what}")
+
+
+@click.command(epilog="Example: slipway contract check --against .slipway/target/current")
+@against_option
+@title_option
+@settings_option
+@json_option
+def check(against: Path | None, title: str | None, settings_file: Path, as_json: bool) -> None:
+    """Is the next version honest about what changed for callers since the champion?"""
+    _, _, judgement = _judged(settings_file, against, title)
+    if as_json:
+        answer(msgspec.to_builtins(judgement))
+    if not judgement.honest:
+        raise CompatibilityError(judgement.sentence)
+    if not as_json:
+        click.echo(judgement.sentence)
+
+
+@click.command(epilog="Example: slipway preview")
+@against_option
+@title_option
+@settings_option
+def preview(against: Path | None, title: str | None, settings_file: Path) -> None:
+    """Show what merging this would release, as Markdown: version, notes, changes for callers, what is trained."""
+    from deploy.github.workflow import write_summary
+    from deploy.release.preview import preview as previewed
+
+    settings, coming, judgement = _judged(settings_file, against, title)
+    text = previewed(settings, coming, judgement)
+    write_summary(text)
+    click.echo(text, nl=False)
+
+
+@click.command(epilog="Example: slipway release")
+@click.option("--tag-only", is_flag=True, help="Push a tag only: no release commit, no changelog.")
+@click.option("--no-push", is_flag=True, help="Make commit and tag here, and push nothing.")
+@settings_option
+@json_option
+def release(tag_only: bool, no_push: bool, settings_file: Path, as_json: bool) -> None:
+    """Release what the commits since the last release ask for: version, changelog, commit and tag, pushed as one."""
+    from deploy.github.workflow import write_outputs
+    from deploy.release.cut import cut
+
+    done = cut(settings_file.absolute().parent, tag_only=tag_only, to_remote=not no_push)
+    write_outputs(tag=done.tag)
+    if as_json:
+        answer({"tag": done.tag, "new": done.new, "sentence": done.sentence})
+        return
+    click.echo(done.sentence)
+
+
+def _judged(settings_file: Path, against: Path | None, title: str | None) -> Any:
+    """The settings, what comes next, and whether it is honest."""
+    from deploy.release.check import judge, published_at, published_here
+    from deploy.release.upcoming import upcoming
+    from pipeline.component.contract import read_contract
+    from pipeline.settings import check_contract, load_settings
+
+    settings = load_settings(settings_file)
+    contract = read_contract(check_contract(settings))
+    coming = upcoming(settings.root, _title(title))
+    champion = published_at(against, coming.last) if against else published_here(settings)
+    return settings, coming, judge(contract, champion, coming)
+
+
+def _title(title: str | None) -> str:
+    return sys.stdin.read() if title == "-" else title or ""
+
+
+def _since_the_last_release(root: Path) -> str:
+    from deploy.release.checkout import checkout_at
+
+    last = checkout_at(root).last_tag
+    return f"{last}..HEAD" if last else "HEAD"

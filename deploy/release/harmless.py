@@ -1,0 +1,45 @@
+"""Text that strangers wrote (commit messages, titles, what a remote says), made harmless where it is shown."""
+
+from __future__ import annotations
+
+import re
+
+_LONGEST = 120
+_INVISIBLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Controls, and the characters that turn the direction of a line around; emoji and right-to-left letters stay."""
+_CODE = re.compile(r"(?<!`)(`+)(?!`)([^<\n]+?)(?<!`)\1(?!`)")
+_BLOCK = re.compile(r"^([ \t]*)([#>]|~~~|---|===)", re.MULTILINE)
+
+
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """The text on one line, for a terminal and for a workflow's log, where `##[` and `::` would be commands."""
+    text = _INVISIBLE.sub(_named, text.replace("\n", "\\n"))
+    text = text if len(text) <= longest else text[:longest] + "..."
+    return text.replace("##[", "# #[").replace("::", ": :")
+
+
+def markdown(text: str) -> str:
+    """The text for Markdown: code spans, emphasis and links stay, but it opens no tag, image, heading or fence."""
+    text = _INVISIBLE.sub("\ufffd", text)
+    parts, end = [], 0
+    for span in _CODE.finditer(text):
+        parts += [_plain(text[end : span.start()]), span[0]]
+        end = span.end()
+    return _BLOCK.sub(r"\1\\\2", "".join([*parts, _plain(text[end:])]))
+
+
+def code(text: str) -> str:
+    """The text as one Markdown code span that it cannot end, also inside a table."""
+    text = one_line(text).replace("|", "\u2758")
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`" if text else ""
+
+
+def _plain(text: str) -> str:
+    for live, dead in (("\\", "\\\\"), ("`", "\\`"), ("<", "&lt;"), ("![", "!\\[")):
+        text = text.replace(live, dead)
+    return text
+
+
+def _named(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"

@@ -1,0 +1,45 @@
+"""The preview shows what a merge would release, and changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.release.check import judge
+from deploy.release.preview import preview
+from deploy.release.upcoming import Upcoming, upcoming
+from pipeline.settings import load_settings
+from tests.pipeline.projects import diabetes
+from tests.release.repositories import commit, git, pushed, refs, released
+
+SLIPWAY = Path(sys.executable).with_name("slipway")
+
+
+def test_a_preview_names_version_notes_callers_and_training_and_changes_nothing(tmp_path: Path) -> None:
+    root = released(tmp_path)
+    settings = load_settings(diabetes(root))
+    pushed(root, "feat(api): answer in *euros* (#7)", "fix: close the `door`")
+    before = (refs(root), git(root, "log", "--all", "--format=%H"), git(root, "status", "--porcelain"))
+    done = subprocess.run([SLIPWAY, "preview"], cwd=root, check=True, capture_output=True, text=True)
+    assert before == (refs(root), git(root, "log", "--all", "--format=%H"), git(root, "status", "--porcelain"))
+    sha = settings.data.sources["diabetes"].sha256
+    for part in (
+        "## This releases 1.1.0, after 1.0.0\n\n### v1.1.0 (",
+        "#### Features\n\n- **api**: Answer in *euros* ([#7](",
+        "#### Bug Fixes\n\n- Close the `door` ([`",
+        "### For callers\n\nThere is no release to compare with",
+        "### What is trained: `diabetes`\n\n`sklearn.linear_model.Ridge` on `ingest.py:features`.",
+        f"| `diabetes` | `diabetes.csv` | `{sha}` |",
+    ):
+        assert part in done.stdout
+
+
+def test_a_preview_of_nothing_says_so(tmp_path: Path) -> None:
+    root = released(tmp_path)
+    settings = load_settings(diabetes(root))
+    commit(root, "docs: words")
+    coming = upcoming(root)
+    assert coming == Upcoming("1.0.0", False, "1.0.0", "")
+    text = preview(settings, coming, judge(settings.contract, None, coming))
+    assert text.startswith("## This releases nothing; 1.0.0 stays the last release\n\n### For callers")
