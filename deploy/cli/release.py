@@ -1,4 +1,4 @@
-"""Verbs about versions: lint commits, preview, check the contract, and release."""
+"""Verbs about versions: lint commits, preview, release, and build the package of a release."""
 
 from __future__ import annotations
 
@@ -98,6 +98,19 @@ def release(tag_only: bool, no_push: bool, settings_file: Path, as_json: bool) -
         answer({"tag": done.tag, "new": done.new, "sentence": done.sentence})
         return
     click.echo(done.sentence)
+
+
+@click.command("build-package", epilog="Example: slipway build-package dist/")
+@click.argument("out", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--tag", metavar="vX.Y.Z", default="", help="The release; by default the one that is checked out.")
+@settings_option
+def build_package(out: Path, tag: str, settings_file: Path) -> None:
+    """Build wheel and source archive of a release, the same bytes each time."""
+    from deploy.bundle import file_digest
+    from deploy.release.package import build_package as built
+
+    for path in built(settings_file.absolute().parent, out, tag):
+        click.echo(f"{file_digest(path)}  {path.name}")
 
 
 def _judged(settings_file: Path, against: Path | None, title: str | None) -> Any:
