@@ -141,6 +141,12 @@ class MovedError(SlipwayError):
     exit_code = 43
 
 
+class InitError(SlipwayError):
+    """`slipway init` found work that it would overwrite; nothing was changed."""
+
+    exit_code = 44
+
+
 ERRORS: tuple[type[SlipwayError], ...] = tuple(SlipwayError.__subclasses__())
 
 

@@ -20,7 +20,7 @@ from deploy.cli.github import (
     sign,
 )
 from deploy.cli.model import batch, predict, run, serve, verify, write
-from deploy.cli.release import build_package, check, commits, preview, release
+from deploy.cli.release import build_package, check, commits, init, preview, release
 from pipeline.distribution import installed
 from pipeline.errors import SlipwayError, StorageError
 
@@ -53,7 +53,7 @@ contract.add_command(write)
 contract.add_command(check)
 _MODEL = (run, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify)
 _GITHUB = (release_plan, make_release, sign, release_page, report_refusal, promote, pull, register, dispatch)
-_RELEASE = (commits, preview, release, build_package)
+_RELEASE = (init, commits, preview, release, build_package)
 for command in (*_MODEL, *_GITHUB, *_RELEASE):
     slipway.add_command(command)
 

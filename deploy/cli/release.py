@@ -1,4 +1,4 @@
-"""Verbs about versions: lint commits, preview, release, and build the package of a release."""
+"""Verbs about versions: start a project, lint commits, preview, release, and build the package of a release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from deploy.cli.options import Decorator, answer, json_option, settings_option
-from pipeline.errors import CommitsError, CompatibilityError
+from pipeline.errors import CommitsError, CompatibilityError, SettingsError
 
 title_option: Decorator = click.option(
     "--title",
@@ -21,6 +21,32 @@ title_option: Decorator = click.option(
 against_option: Decorator = click.option(
     "--against", type=click.Path(path_type=Path), help="A bundle or contract file, instead of the local champion."
 )
+
+
+@click.command(epilog="Example: slipway init --name churn")
+@settings_option
+@click.option("--name", help="The project's and the model's name; asked for when it is left out.")
+@click.option("--description", default="", help="One sentence about the model.")
+@click.option("--force", is_flag=True, help="Also over uncommitted changes, and where releases exist.")
+def init(settings_file: Path, name: str | None, description: str, force: bool) -> None:
+    """Turn a fresh copy of the template into your project: name, version, changelog, contract, README."""
+    from deploy.initialize import initialize
+
+    if name is None and not sys.stdin.isatty():
+        raise SettingsError("the project needs a name: slipway init --name my-model")
+    name = name or click.prompt("Name of the project and its model", default=settings_file.absolute().parent.name)
+    changed = initialize(settings_file, str(name), description=description, force=force)
+    for line in changed:
+        click.echo(line)
+    click.echo(f"\n{_NEXT}" if changed else f"this is {name} already; nothing was changed")
+
+
+_NEXT = """next:
+  git diff, then commit it as `feat: start` and push: that releases 1.0.0
+  make ship                 the example still runs, under your name
+  slipway.toml              name your own data, features, estimator and gate when you have them
+  slipway contract write    after each change of the features
+  LICENSE                   is Slipway's; choose your own for what you add"""
 
 
 @click.command(epilog='Example: slipway commits v1.2.0..HEAD; slipway commits --title "feat: price in euros"')

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from semantic_release.cli.config import RawConfig
 
+from deploy.initialize import CHANGELOG
 from deploy.release.commits import Commit, Linter, commits_in, highest
 from deploy.release.table import commit_types, is_release_branch
 from pipeline.errors import CommitsError, ReleaseError, SettingsError
-from tests.release.repositories import EMPTY_CHANGELOG as CHANGELOG
 from tests.release.repositories import ROOT, commit, git, template
 
 SLIPWAY = Path(sys.executable).with_name("slipway")
