@@ -21,6 +21,9 @@ title_option: Decorator = click.option(
 against_option: Decorator = click.option(
     "--against", type=click.Path(path_type=Path), help="A bundle or contract file, instead of the local champion."
 )
+github_option: Decorator = click.option(
+    "--github", is_flag=True, help="Compare with the release that GitHub calls Latest, instead of the local champion."
+)
 
 
 @click.command(epilog="Example: slipway init --name churn")
@@ -51,25 +54,22 @@ _NEXT = """next:
 
 @click.command(epilog='Example: slipway commits v1.2.0..HEAD; slipway commits --title "feat: price in euros"')
 @click.argument("revisions", metavar="[RANGE]", required=False)
+@click.option("--base", envvar="SLIPWAY_BASE", metavar="COMMIT", help="Read what came since; also $SLIPWAY_BASE.")
 @title_option
 @settings_option
 @json_option
-def commits(revisions: str | None, title: str | None, settings_file: Path, as_json: bool) -> None:
+def commits(revisions: str | None, base: str | None, title: str | None, settings_file: Path, as_json: bool) -> None:
     """Check commit messages or a title: would each of them release what it should? Since the last release by default."""
     from deploy.release.commits import Commit, Linter, commits_in, highest
 
     root = settings_file.absolute().parent
     linter = Linter(root)
-    found = (
-        [Commit(_title(title))] if title is not None else commits_in(root, revisions or _since_the_last_release(root))
-    )
+    found = [Commit(_title(title))] if title is not None else []
+    if revisions or base or title is None:
+        found += commits_in(root, revisions or _since(root, base or ""))
     readings = [linter.read(commit) for commit in found]
     if as_json:
-        rows = [
-            {"commit": r.commit.sha, "subject": r.commit.subject, "level": r.level, "problem": r.problem}
-            for r in readings
-        ]
-        answer({"level": highest(readings), "commits": rows})
+        answer({"level": highest(readings), "commits": [reading.row for reading in readings]})
     if bad := [f"{reading.name}: {reading.problem}" for reading in readings if reading.problem]:
         raise CommitsError("\n  ".join([f"{len(bad)} of {len(readings)} would release nothing as written", *bad]))
     if not as_json:
@@ -79,12 +79,13 @@ def commits(revisions: str | None, title: str | None, settings_file: Path, as_js
 
 @click.command(epilog="Example: slipway contract check --against .slipway/target/current")
 @against_option
+@github_option
 @title_option
 @settings_option
 @json_option
-def check(against: Path | None, title: str | None, settings_file: Path, as_json: bool) -> None:
+def check(against: Path | None, github: bool, title: str | None, settings_file: Path, as_json: bool) -> None:
     """Is the next version honest about what changed for callers since the champion?"""
-    _, _, judgement = _judged(settings_file, against, title)
+    _, _, judgement = _judged(settings_file, against, github, title)
     if as_json:
         answer(msgspec.to_builtins(judgement))
     if not judgement.honest:
@@ -95,14 +96,15 @@ def check(against: Path | None, title: str | None, settings_file: Path, as_json:
 
 @click.command(epilog="Example: slipway preview")
 @against_option
+@github_option
 @title_option
 @settings_option
-def preview(against: Path | None, title: str | None, settings_file: Path) -> None:
+def preview(against: Path | None, github: bool, title: str | None, settings_file: Path) -> None:
     """Show what merging this would release, as Markdown: version, notes, changes for callers, what is trained."""
     from deploy.github.workflow import write_summary
     from deploy.release.preview import preview as previewed
 
-    settings, coming, judgement = _judged(settings_file, against, title)
+    settings, coming, judgement = _judged(settings_file, against, github, title)
     text = previewed(settings, coming, judgement)
     write_summary(text)
     click.echo(text, nl=False)
@@ -139,9 +141,9 @@ def build_package(out: Path, tag: str, settings_file: Path) -> None:
         click.echo(f"{file_digest(path)}  {path.name}")
 
 
-def _judged(settings_file: Path, against: Path | None, title: str | None) -> Any:
+def _judged(settings_file: Path, against: Path | None, github: bool, title: str | None) -> Any:
     """The settings, what comes next, and whether it is honest."""
-    from deploy.release.check import judge, published_at, published_here
+    from deploy.release.check import judge, published_at, published_here, published_on_github
     from deploy.release.upcoming import upcoming
     from pipeline.component.contract import read_contract
     from pipeline.settings import check_contract, load_settings
@@ -149,7 +151,8 @@ def _judged(settings_file: Path, against: Path | None, title: str | None) -> Any
     settings = load_settings(settings_file)
     contract = read_contract(check_contract(settings))
     coming = upcoming(settings.root, _title(title))
-    champion = published_at(against, coming.last) if against else published_here(settings)
+    from_elsewhere = published_at(against, coming.last) if against else published_on_github() if github else None
+    champion = from_elsewhere if against or github else published_here(settings)
     return settings, coming, judge(contract, champion, coming)
 
 
@@ -157,8 +160,12 @@ def _title(title: str | None) -> str:
     return sys.stdin.read() if title == "-" else title or ""
 
 
-def _since_the_last_release(root: Path) -> str:
+def _since(root: Path, base: str) -> str:
+    """The commits since ``base``; since the last release where it is no commit here, as after a forced push."""
     from deploy.release.checkout import checkout_at
+    from deploy.release.git import run
 
+    if base and not run(root, "rev-parse", "-q", "--verify", "--end-of-options", f"{base}^{{commit}}").returncode:
+        return f"{base}..HEAD"
     last = checkout_at(root).last_tag
     return f"{last}..HEAD" if last else "HEAD"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,24 @@ def published_here(settings: Settings) -> Published | None:
     """What the champion of the local target promises, if one serves."""
     champion = Target(settings.root / settings.target.path).champion()
     return published_by(champion) if champion else None
+
+
+def published_on_github() -> Published | None:
+    """What the release that GitHub calls Latest promises, if there is one; its bundle is downloaded and verified.
+
+    Raises:
+        GitHubError: it could not be downloaded.
+        BundleError: the bytes are not the released ones.
+    """
+    from deploy.github.api import connect
+    from deploy.github.download import fetch
+    from deploy.github.releases import latest
+
+    champion = latest(connect())
+    if champion is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="slipway-champion-") as folder:
+        return published_by(fetch(champion, Path(folder))[0])
 
 
 def judge(contract: Contract, champion: Published | None, coming: Upcoming) -> Judgement:

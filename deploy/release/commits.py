@@ -50,6 +50,12 @@ class Reading:
         quoted = f'"{one_line(self.commit.subject)}"'
         return f"{self.commit.sha[:7]} {quoted}" if self.commit.sha else quoted
 
+    @property
+    def row(self) -> dict[str, str]:
+        """The same for machines."""
+        commit = self.commit
+        return {"commit": commit.sha, "subject": commit.subject, "level": self.level, "problem": self.problem}
+
 
 class Linter:
     """The table and the parser of one project."""

@@ -93,7 +93,9 @@ def hook(root: Path, script: str) -> None:
 
 def environment(home: Path) -> dict[str, str]:
     """An identity of our own, and nothing of the machine's git settings or of a workflow that runs these tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT", "GH_", "SLIPWAY"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("GIT", "GH_", "SLIPWAY", "MLFLOW"))
+    }
     who = {
         f"GIT_{role}_{what}": f"{role}@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }

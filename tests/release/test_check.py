@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from deploy.github.api import connect
 from deploy.release.upcoming import upcoming
 from pipeline.component.contract import Contract, encode_contract
 from pipeline.errors import CompatibilityError, ReleaseError
 from pipeline.settings import load_settings
 from tests.deploy.bundles import flip, make_bundle
+from tests.deploy.github.pages import bare_repository, crowned
+from tests.github.fake import GitHub
 from tests.pipeline.projects import diabetes
 from tests.release.repositories import clone, commit, git, pushed, released
 
@@ -162,3 +165,20 @@ def test_a_contract_that_lags_behind_the_settings_is_not_judged(root: Path) -> N
     done = check(root)
     assert done.returncode == 6
     assert "disagree about column 'age'" in done.stderr
+
+
+def test_the_release_that_github_calls_latest_is_what_callers_rely_on(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with GitHub(bare_repository(tmp_path / "hosted"), immutable_releases=True) as github:
+        monkeypatch.setenv("GITHUB_API_URL", github.url)
+        monkeypatch.setenv("GITHUB_REPOSITORY", github.full_name)
+        monkeypatch.setenv("GH_TOKEN", github.token("octocat", contents="write", deployments="write"))
+        none = check(root, "--github")
+        assert (none.returncode, none.stdout.split(",")[0]) == (0, "there is no release to compare with")
+        crowned(connect(), tmp_path / "pages", "1.0.1")
+        commit(root, "fix: another model altogether")
+        done = check(root, "--github")
+    assert done.returncode == CompatibilityError.exit_code
+    assert "callers of 1.0.1 need at least 2.0.0, but the next version is 1.0.1" in done.stderr
+    assert "the task changed from classification to regression" in done.stderr

@@ -142,6 +142,22 @@ def test_a_title_comes_by_option_by_environment_or_by_standard_input() -> None:
         assert (empty.returncode, "it is empty" in empty.stderr) == (CommitsError.exit_code, True)
 
 
+def test_a_pull_request_is_read_from_its_base_together_with_its_title(tmp_path: Path) -> None:
+    root = template(tmp_path)
+    base = commit(root, "wip on main")
+    commit(root, "feat: mine")
+
+    def read(base: str, title: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "SLIPWAY_BASE": base, "SLIPWAY_TITLE": title}
+        return subprocess.run([SLIPWAY, "commits"], cwd=root, capture_output=True, text=True, env=environment)
+
+    assert read(base, "fix: mine").stdout.startswith("2 read, all of them well-formed")
+    assert read(base, "").stdout.startswith("1 read, all of them well-formed")
+    assert '1 of 2 would release nothing as written\n  "mine": it must' in read(base, "mine").stderr
+    for unknown in ("0" * 40, "--all"):
+        assert '"wip on main": it must begin' in read(unknown, "fix: mine").stderr
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -43,6 +43,7 @@ _NEEDS_HISTORY = (
     "slipway make-release",
     "slipway commits",
     "contract check",
+    "slipway preview",
 )
 _RUNNERS = {"ubuntu-24.04", "${{ vars.SLIPWAY_RUNNER }}"}
 _NEVER_CANCELLED = {"release", "deploy", "rollback", "resume"}
