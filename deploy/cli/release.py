@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from deploy.cli.options import Decorator, answer, json_option, settings_option
 from pipeline.errors import CommitsError, CompatibilityError, SettingsError
+
+if TYPE_CHECKING:
+    from deploy.release.check import Published
+    from pipeline.settings import Settings
 
 title_option: Decorator = click.option(
     "--title",
@@ -143,7 +147,7 @@ def build_package(out: Path, tag: str, settings_file: Path) -> None:
 
 def _judged(settings_file: Path, against: Path | None, github: bool, title: str | None) -> Any:
     """The settings, what comes next, and whether it is honest."""
-    from deploy.release.check import judge, published_at, published_here, published_on_github
+    from deploy.release.check import judge
     from deploy.release.upcoming import upcoming
     from pipeline.component.contract import read_contract
     from pipeline.settings import check_contract, load_settings
@@ -151,9 +155,16 @@ def _judged(settings_file: Path, against: Path | None, github: bool, title: str 
     settings = load_settings(settings_file)
     contract = read_contract(check_contract(settings))
     coming = upcoming(settings.root, _title(title))
-    from_elsewhere = published_at(against, coming.last) if against else published_on_github() if github else None
-    champion = from_elsewhere if against or github else published_here(settings)
+    champion = _champion(settings, against, github, coming.last)
     return settings, coming, judge(contract, champion, coming)
+
+
+def _champion(settings: Settings, against: Path | None, github: bool, last: str) -> Published | None:
+    from deploy.release.check import published_at, published_here, published_on_github
+
+    if against:
+        return published_at(against, last)
+    return published_on_github() if github else published_here(settings)
 
 
 def _title(title: str | None) -> str:
