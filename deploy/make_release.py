@@ -11,6 +11,8 @@ from deploy.assets import NOTES, pack, write_sums
 from deploy.bundle import Bundle
 from deploy.gate import judge
 from deploy.proof import find
+from deploy.release.notes import changes_of
+from deploy.release.package import build_package
 from deploy.sbom import write_sbom
 from deploy.seal import seal
 from deploy.ship import LOCK_FILE, policy_of
@@ -59,7 +61,7 @@ def make_release(
     say(said)
     if verdict.verdict == "publish":
         _pack(settings, candidate, version, verdict, into)
-    _write_papers(settings, candidate, verdict, said, into)
+    _write_papers(settings, candidate, version, verdict, said, into)
     return Made(version.text, verdict, write_sums(into))
 
 
@@ -75,11 +77,15 @@ def _pack(settings: Settings, candidate: Candidate, version: Version, verdict: V
     shutil.rmtree(place)
 
 
-def _write_papers(settings: Settings, candidate: Candidate, verdict: Verdict, said: str, into: Path) -> None:
-    """The report, the verdict, the notes and the bill of materials, whatever the gate said."""
+def _write_papers(
+    settings: Settings, candidate: Candidate, version: Version, verdict: Verdict, said: str, into: Path
+) -> None:
+    """The report, the verdict, the notes, the package and the bill of materials, whatever the gate said."""
     evaluation = candidate.metrics.parent
     shutil.copyfile(evaluation / "report.html", into / "report.html")
     (into / "verdict.json").write_bytes(encode_verdict(verdict))
     summary = (evaluation / "summary.md").read_text(encoding="utf-8")
-    (into / NOTES).write_text(f"{said}\n\n{table(verdict)}\n\n{summary}", encoding="utf-8")
+    parts = [changes_of(settings.root, version.text), said, table(verdict), summary]
+    (into / NOTES).write_text("\n\n".join(part for part in parts if part), encoding="utf-8")
+    build_package(settings.root, into)
     write_sbom(settings.root / LOCK_FILE, into / "sbom.cdx.json")

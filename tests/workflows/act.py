@@ -32,6 +32,13 @@ class Run:
     summaries: list[str] = field(default_factory=list)
 
     @property
+    def why(self) -> str:
+        """What went wrong, for a failed assertion."""
+        failed = [job for job, result in self.jobs.items() if result != "success"]
+        said = [line for line in self.log.splitlines() if line.startswith(tuple(f"[{job}]" for job in failed))]
+        return "\n".join([f"{self.workflow}: {self.jobs}", *said[-60:]])
+
+    @property
     def green(self) -> bool:
         """Whether every job that ran succeeded, and at least one ran."""
         return bool(self.jobs) and set(self.jobs.values()) == {"success"}

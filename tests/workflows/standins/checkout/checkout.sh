@@ -8,12 +8,13 @@ git init --quiet .
 git remote add origin "https://github.com/$GITHUB_REPOSITORY"
 commit=$GITHUB_SHA
 [ -n "$REF" ] && commit=$(git ls-remote origin "$ref" | cut -f1)
+[ "${#all[@]}" = 0 ] || git fetch --quiet origin "${all[@]}"
 case $ref in
   refs/heads/*)
-    git fetch --quiet "${depth[@]}" origin "${all[@]}" "+$commit:refs/remotes/origin/${ref#refs/heads/}"
+    git fetch --quiet "${depth[@]}" origin "+$commit:refs/remotes/origin/${ref#refs/heads/}"
     git checkout --quiet --force -B "${ref#refs/heads/}" "$commit" ;;
   *)
-    git fetch --quiet "${depth[@]}" origin "${all[@]}" "+$commit:$ref"
+    git fetch --quiet "${depth[@]}" origin "+$commit:$ref"
     git checkout --quiet --force --detach "$commit" ;;
 esac
 [ "$PERSIST" = false ] || git config http.https://github.com/.extraheader "AUTHORIZATION: basic persisted"

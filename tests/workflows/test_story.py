@@ -1,0 +1,151 @@
+"""The whole chain on the real workflow files: from an empty registry to releases, a refusal, a rollback and a resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.assets import parse_sums
+from tests.workflows.act import git
+from tests.workflows.team import set_parameter
+from tests.workflows.world import World, answered, new_world, server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with new_world(tmp_path, private=True) as world:
+        yield world
+
+
+def golden(world: World) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = json.loads((world.target / "current" / "golden.json").read_text())["inputs"]
+    return found
+
+
+def history(world: World) -> list[tuple[str, str, str]]:
+    told = json.loads(world.slipway("history", "--json").stdout)
+    return [(row["action"], row["to"], row["outcome"]) for row in told]
+
+
+def serves(world: World, port: int, version: str) -> None:
+    """Batch and real time answer as this release, with the same probabilities."""
+    names, scored = world.batch()
+    rows = json.loads((world.target / "current" / "golden.json").read_text())["inputs"]
+    name, live = answered(port, rows)
+    assert (names, name) == ({version}, version)
+    assert live == pytest.approx(scored, rel=1e-9)
+
+
+def test_from_the_first_push_to_a_rollback_and_on(world: World) -> None:
+    first_release(world)
+    with server(world) as port:
+        serves(world, port, "1.0.0")
+        documentation_releases_nothing(world)
+        a_fix_is_compared_with_the_champion(world)
+        serves(world, port, "1.0.1")
+        a_worse_model_is_refused(world)
+        serves(world, port, "1.0.1")
+        a_rollback_reaches_everything(world)
+        serves(world, port, "1.0.0")
+        a_rerun_does_not_undo_it(world)
+        the_next_release_waits_for_resume(world)
+        serves(world, port, "1.0.3")
+
+
+def first_release(world: World) -> None:
+    (world.team / "README.md").write_text("# Ours\n")
+    pushed = world.push("feat: predict late flights")
+    assert pushed.green, pushed.why
+    assert world.tags() == ["v1.0.0"]
+    assert "predict late flights" in world.file("v1.0.0", "CHANGELOG.md").lower()
+    assert 'version = "1.0.0"' in world.file("v1.0.0", "pyproject.toml")
+
+    deployed = world.deploy()
+    assert deployed.green, deployed.why
+    assert set(deployed.jobs) == {"plan", "train", "vouch", "page", "approve", "rollout", "crown", "verdict"}
+    assert world.latest() == "v1.0.0"
+    sums = parse_sums(world.asset("v1.0.0", "SHA256SUMS").decode(), "SHA256SUMS")
+    for name, digest in sums.items():
+        assert hashlib.sha256(world.asset("v1.0.0", name)).hexdigest() == digest
+    assert {name.partition("-")[0] for name in sums} >= {"flights", "slipway", "sbom.cdx.json", "report.html"}
+    release = json.loads((world.target / "current" / "release.json").read_text())
+    assert (release["version"], release["commit"]) == ("1.0.0", world.head("v1.0.0^{commit}"))
+
+
+def documentation_releases_nothing(world: World) -> None:
+    pull(world)
+    (world.team / "README.md").write_text("# Ours, explained\n")
+    pushed = world.push("docs: explain it")
+    assert pushed.green, pushed.why
+    assert "dispatch" not in pushed.jobs
+    assert world.tags() == ["v1.0.0"]
+
+
+def a_fix_is_compared_with_the_champion(world: World) -> None:
+    pull(world)
+    set_parameter(world.team, "max_iter = 70")
+    assert world.push("fix: train a little longer").green
+    deployed = world.deploy()
+    assert deployed.green, deployed.why
+    rules = json.loads(world.asset("v1.0.1", "verdict.json"))["rules"]
+    assert "champion.roc_auc" in [rule["rule"] for rule in rules]
+    assert world.latest() == "v1.0.1"
+
+
+def a_worse_model_is_refused(world: World) -> None:
+    pull(world)
+    set_parameter(world.team, "max_iter = 1")
+    assert world.push("fix: train in no time").green
+    assert world.tags()[-1] == "v1.0.2"
+    deployed = world.deploy()
+    assert deployed.jobs["verdict"] == "failure"
+    assert "crown" not in deployed.jobs
+    assert world.page("v1.0.2").name == "v1.0.2 (refused by the gate)"
+    assert world.page("v1.0.2").prerelease
+    assert not any("bundle" in asset.name for asset in world.page("v1.0.2").assets)
+    assert [issue.title for issue in world.github.repository.issues] == ["The gate refused v1.0.2"]
+    assert world.latest() == "v1.0.1"
+
+
+def a_rollback_reaches_everything(world: World) -> None:
+    done = world.dispatched("rollback.yml", version="1.0.0", reason="too many false alarms")
+    assert done.green, done.why
+    assert world.latest() == "v1.0.0"
+    record = world.github.repository.deployments[-1].given["payload"]
+    told = (record["action"], record["from"], record["to"], record["reason"], record["who"])
+    assert told == ("rollback", "v1.0.1", "v1.0.0", "too many false alarms", "bob")
+    assert history(world)[-1] == ("rollback", "1.0.0", "proved")
+
+
+def a_rerun_does_not_undo_it(world: World) -> None:
+    again = world.deploy("v1.0.1")
+    assert set(again.jobs) == {"plan", "verdict"}
+    assert again.green, again.why
+    assert "was replaced" in again.log
+    assert world.latest() == "v1.0.0"
+
+
+def the_next_release_waits_for_resume(world: World) -> None:
+    pull(world)
+    set_parameter(world.team, "max_iter = 80")
+    assert world.push("fix: train properly again").green
+    waiting = world.deploy()
+    assert waiting.jobs["rollout"] == "failure"
+    assert "too many false alarms" in waiting.log
+    assert world.latest() == "v1.0.0"
+    assert world.dispatched("resume.yml", reason="trained properly").green
+    deployed = world.deploy("v1.0.3")
+    assert deployed.green, deployed.why
+    assert "train" not in deployed.jobs
+    assert world.latest() == "v1.0.3"
+
+
+def pull(world: World) -> None:
+    """The team fetches the release commit, as one must after a release."""
+    git(world.team, "pull", "--quiet", "--rebase", "origin", "main")
