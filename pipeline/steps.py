@@ -114,7 +114,8 @@ def _absolute(root: Path, uri: str) -> str:
 def store(settings: Settings) -> tuple[Any, str]:
     """An MLflow client on the team's server, or on SQLite beside the settings, and the experiment's id."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_TRACKING_URI", settings.tracking_uri)
+    # An unset variable of a workflow arrives as an empty text.
+    os.environ["MLFLOW_TRACKING_URI"] = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
     import mlflow
 
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])

@@ -63,12 +63,19 @@ def rollback(settings_file: Path, to: str | None, reason: str) -> None:
 @click.command(epilog='Example: slipway resume --reason "fixed in 1.4.1"')
 @settings_option
 @reason_option
-def resume(settings_file: Path, reason: str) -> None:
+@click.option("--github", is_flag=True, help="Lift the hold on promotions there, which hosts that follow it then lift.")
+def resume(settings_file: Path, reason: str, github: bool) -> None:
     """Lift the hold on automatic rollouts."""
+    from deploy.github.api import connect, patiently
+    from deploy.github.promote import resume as resumed_there
     from deploy.rollout import resume as resumed
     from deploy.ship import target_of, whoami
     from pipeline.settings import load_settings
 
+    if github:
+        on = connect()
+        patiently(lambda: resumed_there(on, who=whoami(), reason=reason, say=say), say)
+        return
     resumed(target_of(load_settings(settings_file)), reason=reason, who=whoami())
     click.echo("automatic rollouts go on")
 
