@@ -86,7 +86,7 @@ def test_a_template_waits_for_a_commit_that_asks_for_its_first_release(tmp_path:
     pushed(root, "fix: the first real change")
     assert cut(root).tag == "v1.0.0"
     assert version_in(root) == "1.0.0"
-    assert "- Initial Release" in changelog(root)
+    assert "- The first real change" in changelog(root)
 
 
 def test_a_real_merge_counts_by_the_commits_that_it_brings(tmp_path: Path) -> None:
