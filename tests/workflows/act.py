@@ -78,8 +78,9 @@ class Machine:
         """
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.home))
         clone = folder / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(self.bare), clone], check=True)
-        git(clone, "checkout", "--quiet", ref.removeprefix("refs/heads/").removeprefix("refs/tags/"))
+        subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(self.bare), clone], check=True)
+        git(clone, "fetch", "--quiet", "origin", ref)
+        git(clone, "checkout", "--quiet", "--detach", "FETCH_HEAD")
         payload = self._event(clone, ref, inputs, more)
         (folder / "event.json").write_text(json.dumps(payload))
         (folder / "artifacts").mkdir()

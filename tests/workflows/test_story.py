@@ -49,6 +49,7 @@ def test_from_the_first_push_to_a_rollback_and_on(world: World) -> None:
         documentation_releases_nothing(world)
         a_fix_is_compared_with_the_champion(world)
         serves(world, port, "1.0.1")
+        a_fix_that_breaks_callers_is_stopped_on_its_pull_request(world)
         a_worse_model_is_refused(world)
         serves(world, port, "1.0.1")
         a_rollback_reaches_everything(world)
@@ -98,6 +99,20 @@ def a_fix_is_compared_with_the_champion(world: World) -> None:
     assert world.latest() == "v1.0.1"
 
 
+def a_fix_that_breaks_callers_is_stopped_on_its_pull_request(world: World) -> None:
+    pull(world)
+    git(world.team, "checkout", "--quiet", "-b", "topic")
+    settings = world.team / "slipway.toml"
+    settings.write_text(settings.read_text().replace('seats = { type = "double", nullable = true }\n', ""))
+    assert world.slipway("contract", "write").returncode == 0
+    refused = world.pull_request("fix: do without seats")
+    assert refused.jobs["honest"] == "failure"
+    assert "seats" in refused.log
+    assert "feat!:" in refused.log
+    assert world.pull_request("feat!: do without seats").jobs["honest"] == "success"
+    git(world.team, "checkout", "--quiet", "main")
+
+
 def a_worse_model_is_refused(world: World) -> None:
     pull(world)
     set_parameter(world.team, "max_iter = 1")
@@ -144,6 +159,9 @@ def the_next_release_waits_for_resume(world: World) -> None:
     assert deployed.green, deployed.why
     assert "train" not in deployed.jobs
     assert world.latest() == "v1.0.3"
+    once_more = world.deploy("v1.0.3")
+    assert once_more.green, once_more.why
+    assert set(once_more.jobs) == {"plan", "verdict"}
 
 
 def pull(world: World) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from tests.deploy.test_signature import key_pair
 from tests.github.fake import GitHub
-from tests.workflows.act import HOST, Machine, Run
+from tests.workflows.act import HOST, Machine, Run, git
 from tests.workflows.team import commit, make_team
 
 ALL = {"contents": "write", "deployments": "write", "issues": "write", "actions": "write"}
@@ -52,6 +52,15 @@ class World:
         before = self.head("main")
         commit(self.team, message)
         return self.machine.run("release.yml", "push", "refs/heads/main", more={"before": before}, only=ONE_PYTHON)
+
+    def pull_request(self, title: str) -> Run:
+        """Commit what changed to the branch at hand under that title, and let ci.yml judge it as a pull request."""
+        git(self.team, "commit", "--all", "--quiet", "--allow-empty", "--message", title)
+        git(self.team, "push", "--quiet", "--force", "origin", "HEAD:refs/pull/1/merge")
+        base = git(self.team, "rev-parse", "origin/main")
+        about = {"number": 1, "title": title, "base": {"sha": base, "ref": "main"}}
+        more = {"pull_request": about}
+        return self.machine.run("ci.yml", "pull_request", "refs/pull/1/merge", more=more, only=("-j", "honest"))
 
     def deploy(self, tag: str | None = None) -> Run:
         """Run deploy.yml for the dispatch that GitHub received, or (with a tag) again by hand."""
