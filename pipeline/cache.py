@@ -21,9 +21,9 @@ def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, s
 
     ``parameters`` are as given on its command line, ``inputs`` are the digests of the files it reads.
     """
+    code = own_modules(folder / "run.py") | set(component_files(folder))
     facts = {
-        "code": {str(path.relative_to(ROOT)): file_digest(path) for path in sorted(own_modules(folder / "run.py"))},
-        "data_files": {p.name: file_digest(p) for p in sorted(folder.glob("*.html"))},
+        "code": {str(path.relative_to(ROOT)): file_digest(path) for path in sorted(code)},
         "environment": environment_digest(),
         "parameters": dict(parameters),
         "inputs": dict(inputs),
@@ -35,6 +35,14 @@ def file_digest(path: Path) -> str:
     """The sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def component_files(folder: Path) -> Iterator[Path]:
+    """Every file of a component's folder, whatever reads it, but for its tests and Python's byte code."""
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if path.is_file() and not ({"__pycache__", "tests"} & set(inside.parts[:-1]) or _is_test(path)):
+            yield path
 
 
 def own_modules(script: Path) -> set[Path]:
@@ -51,11 +59,16 @@ def own_modules(script: Path) -> set[Path]:
 
 @functools.cache
 def environment_digest() -> str:
-    """Python, platform and every installed version, as one sha256."""
+    """Python, platform and every installed version but this repository's own, whose code counts by itself."""
     own, _ = installed()
     versions = sorted(f"{d.name}=={d.version}" for d in importlib.metadata.distributions() if d.name != own)
     text = "\n".join([platform.python_version(), platform.platform(), *versions])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_test(path: Path) -> bool:
+    name = path.name
+    return name == "conftest.py" or name.startswith("test_") or path.stem.endswith("_test") or path.suffix == ".pyc"
 
 
 def _imported(path: Path) -> Iterator[Path]:
