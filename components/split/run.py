@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from pathlib import Path
@@ -61,9 +62,13 @@ def _last_days(frame: pd.DataFrame, time: str, days: int) -> tuple[pd.Series, di
 
 
 def _hashed(frame: pd.DataFrame, columns: list[str], share: float, by: str) -> tuple[pd.Series, dict[str, object]]:
-    missing = [name for name in columns if name not in frame.columns]
-    if missing or (by == "group" and not columns):
-        raise SettingsError(f"split.key must name columns of the data; missing: {', '.join(missing) or 'all of them'}")
+    if by == "group" and not columns:
+        raise SettingsError("split.by = 'group' needs split.key, the columns that name a row's group")
+    for name in columns:
+        if name not in frame.columns:
+            close = difflib.get_close_matches(name, map(str, frame.columns), n=1)
+            hint = f"; did you mean '{close[0]}'?" if close else f"; it has {', '.join(map(str, frame.columns))}"
+            raise SettingsError(f"split.key names the column '{name}', which the data does not have{hint}")
     keys = frame[columns or list(frame.columns)].astype(str).agg("\x1f".join, axis=1)
     places = keys.map(lambda text: int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
     held = places.astype(np.uint64) < np.uint64(int(share * 2**64))
