@@ -147,6 +147,12 @@ class InitError(SlipwayError):
     exit_code = 44
 
 
+class StoppedError(SlipwayError):
+    """Ctrl-C or a signal stopped the command; the processes that it had started ended with it."""
+
+    exit_code = 130
+
+
 ERRORS: tuple[type[SlipwayError], ...] = tuple(SlipwayError.__subclasses__())
 
 

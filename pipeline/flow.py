@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
-import runpy
-import shutil
-import sys
-import tempfile
 import time
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from pipeline.cache import file_digest, step_key
 from pipeline.candidate import StepReport
-from pipeline.component import SCORES_FILE
-from pipeline.errors import ComponentError, SlipwayError, error_for
+from pipeline.isolated import run_alone
+from pipeline.outputs import OUTPUTS_FILE, digest_of, outputs_of, scores_in, why_changed
+from pipeline.process import Child, end, failure_of, log_in, said_by, start
+from pipeline.stopping import held
 
 COMPONENTS = Path(__file__).parents[1] / "components"
+OUTPUTS_TAG = "slipway.outputs"
 Say = Callable[[str], None]
 Value = str | int | float | Path | dict[str, Any] | list[Any]
-
-_IMPORTED_ONCE = ("pandas", "pyarrow.parquet", "sklearn.ensemble", "sklearn.compose", "sklearn.pipeline", "skops.io")
-"""What components share: a forked child inherits these imports instead of paying for them again."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +35,19 @@ class Done:
 
 
 @dataclass(frozen=True)
-class _Started:
+class _Plan:
     name: str
     key: str
     arguments: dict[str, str]
     began: float
-    out: Path
-    pid: int
 
 
 class Flow:
     """One run of the pipeline: steps are started in order and leave their records under one parent run."""
 
-    def __init__(self, client: Any, parent: Any, *, cache: bool, env_manager: str, say: Say) -> None:
-        """Steps of ``parent`` (an MLflow run), said one by one to ``say``."""
-        self._client, self._parent = client, parent
+    def __init__(self, client: Any, parent: Any, work: Path, *, cache: bool, env_manager: str, say: Say) -> None:
+        """Steps of ``parent`` (an MLflow run), said one by one to ``say``; what they write passes through ``work``."""
+        self._client, self._parent, self._work = client, parent, work
         self._cache, self._env_manager, self._say = cache, env_manager, say
         self.reports: list[StepReport] = []
         self.reads: dict[str, tuple[Path, ...]] = {}
@@ -65,110 +58,115 @@ class Flow:
         return self.together((name, parameters))[0]
 
     def together(self, *steps: tuple[str, Mapping[str, Value]]) -> list[Done]:
-        """Run components that need nothing of each other side by side; the first failure is raised when all ended.
+        """Run components that need nothing of each other side by side; when all are recorded, raise the first failure.
 
         Raises:
-            ComponentError: a component failed; the message names it and its log.
+            SlipwayError: what a component refused; ComponentError when it broke, which names it and its log.
         """
-        started = [self._start(name, parameters) for name, parameters in steps]
-        codes = [self._wait(begun) if isinstance(begun, _Started) else 0 for begun in started]
-        return [
-            self._finish(begun, code) if isinstance(begun, _Started) else begun
-            for begun, code in zip(started, codes, strict=True)
-        ]
+        plans = [self._plan(name, parameters) for name, parameters in steps]
+        hits = {plan.name: hit for plan in plans if (hit := self._cached(plan))}
+        missed = [plan for plan in plans if plan.name not in hits]
+        ran = self._forked(missed) if self._env_manager == "local" else self._one_by_one(missed)
+        ended = hits | {plan.name: result for plan, result in zip(missed, ran, strict=True)}
+        results = [ended[plan.name] for plan in plans]
+        for failure in results:
+            if isinstance(failure, Exception):
+                raise failure
+        return [result for result in results if isinstance(result, Done)]
 
-    def _start(self, name: str, parameters: Mapping[str, Value]) -> _Started | Done:
-        began = time.monotonic()
+    def _plan(self, name: str, parameters: Mapping[str, Value]) -> _Plan:
+        began = time.time()
         arguments = {key: _text(value) for key, value in parameters.items()}
         inputs = {key: file_digest(value) for key, value in parameters.items() if isinstance(value, Path)}
-        reads = {path.name: file_digest(path) for path in self.reads.get(name, ()) if path.is_file()}
+        reads = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(self.reads.get(name, ()))}
         plain = {key: text for key, text in arguments.items() if key not in inputs}
-        key = step_key(COMPONENTS / name, plain, {**inputs, **reads})
-        if self._cache and (hit := self._cached(name, key)):
-            self._report(StepReport(name, time.monotonic() - began, cached=True))
-            return hit
-        if self._env_manager != "local":
-            return self._isolated(name, key, arguments, began)
-        out = Path(tempfile.mkdtemp(prefix=f"slipway-{name}-"))
-        for module in _IMPORTED_ONCE:
-            importlib.import_module(module)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            _become(COMPONENTS / name, arguments, out)
-        return _Started(name, key, arguments, began, out, pid)
+        return _Plan(name, step_key(COMPONENTS / name, plain, {**inputs, **reads}), arguments, began)
 
-    def _wait(self, begun: _Started) -> int:
-        _, status = os.waitpid(begun.pid, 0)
-        return os.waitstatus_to_exitcode(status)
+    def _cached(self, plan: _Plan) -> Done | None:
+        """The newest finished step with the same key, unless a byte of its files has changed since."""
+        key = f"tags.`slipway.key` = '{plan.key}' and attributes.status = 'FINISHED'"
+        found = self._client.search_runs([self._parent.info.experiment_id], key, max_results=1) if self._cache else []
+        if not found:
+            return None
+        if why := self._damage(found[0]):
+            self._say(f"{plan.name}: runs again, since {why}")
+            return None
+        return self._done(plan, found[0].info.run_id, cached=True)
 
-    def _finish(self, begun: _Started, code: int) -> Done:
-        run = self._new_run(begun.name, begun.key, begun.arguments)
+    def _damage(self, run: Any) -> str:
+        from mlflow.exceptions import MlflowException
+
         try:
-            if code:
-                self._client.log_artifact(run.info.run_id, _log_file(begun.out))
-                raise _failure(begun.name, code, _log_file(begun.out))
-            return self._record(run, begun)
-        except BaseException:
-            self._client.set_terminated(run.info.run_id, "FAILED")
-            raise
+            return why_changed(self._files(run.info.run_id), run.data.tags.get(OUTPUTS_TAG, ""))
+        except (MlflowException, OSError) as error:
+            return f"the files of its run {run.info.run_id} cannot be read: {error}"
+
+    def _forked(self, plans: Sequence[_Plan]) -> list[Done | Exception]:
+        children: list[Child] = []
+        try:
+            for plan in plans:
+                with held():
+                    children.append(start(COMPONENTS / plan.name, plan.arguments, self._work / plan.name))
+            for child in children:
+                child.process.join()
         finally:
-            if not code:
-                shutil.rmtree(begun.out, ignore_errors=True)
-                Path(_log_file(begun.out)).unlink(missing_ok=True)
+            end(children)
+        return [self._recorded(plan, self._keep, child) for plan, child in zip(plans, children, strict=True)]
 
-    def _record(self, run: Any, begun: _Started) -> Done:
-        run_id = run.info.run_id
-        scores = json.loads((begun.out / SCORES_FILE).read_text())
-        for name, value in scores.items():
-            self._client.log_metric(run_id, name, value)
-        self._client.log_artifacts(run_id, str(begun.out))
-        self._client.set_terminated(run_id, "FINISHED")
-        for line in Path(_log_file(begun.out)).read_text(errors="replace").splitlines():
-            self._say(f"{begun.name}: {line}")
-        self._report(StepReport(begun.name, time.monotonic() - begun.began, cached=False))
-        return Done(begun.name, run_id, self._files(run_id), scores)
+    def _one_by_one(self, plans: Sequence[_Plan]) -> list[Done | Exception]:
+        return [self._recorded(plan, self._run_alone) for plan in plans]
 
-    def _isolated(self, name: str, key: str, arguments: dict[str, str], began: float) -> Done:
-        """The component as MLflow runs it alone, in an environment of its own."""
-        import mlflow
-        from mlflow.exceptions import ExecutionException
-
-        run = self._new_run(name, key, arguments)
+    def _recorded(self, plan: _Plan, finish: Callable[..., None], *more: Child) -> Done | Exception:
+        """The step as a new MLflow run that ``finish`` fills in; an error makes it a failed one, and is handed back."""
+        run = self._new_run(plan)
         try:
-            mlflow.projects.run(  # type: ignore[no-untyped-call]
-                str(COMPONENTS / name), parameters=arguments, run_id=run.info.run_id, env_manager=self._env_manager
-            )
-        except ExecutionException as error:
-            raise ComponentError(f"component '{name}' failed in its {self._env_manager} environment: {error}") from None
-        done = self._done(name, run.info.run_id)
-        self._report(StepReport(name, time.monotonic() - began, cached=False))
-        return done
+            finish(plan, run, *more)
+        except Exception as error:
+            self._client.set_terminated(run.info.run_id, "FAILED")
+            return error
+        self._client.set_terminated(run.info.run_id, "FINISHED")
+        return self._done(plan, run.info.run_id, cached=False)
 
-    def _new_run(self, name: str, key: str, arguments: Mapping[str, str]) -> Any:
+    def _keep(self, plan: _Plan, run: Any, child: Child) -> None:
+        if failure := failure_of(child, _place(run, child.log.name)):
+            self._client.log_artifact(run.info.run_id, str(child.log))
+            raise failure
+        if not said_by(child.log):
+            child.log.unlink()
+        self._client.log_artifacts(run.info.run_id, str(child.out))
+        self._note(run.info.run_id, child.out)
+
+    def _run_alone(self, plan: _Plan, run: Any) -> None:
+        place = _place(run, f"{plan.name}.log")
+        run_alone(self._client, COMPONENTS / plan.name, plan.arguments, run.info.run_id, self._env_manager, place)
+        self._note(run.info.run_id, self._files(run.info.run_id))
+
+    def _note(self, run_id: str, files: Path) -> None:
+        """The step's scores and the digests of its files, without which it is never taken from the cache."""
+        for name, value in scores_in(files).items():
+            self._client.log_metric(run_id, name, value)
+        outputs = outputs_of(files)
+        self._client.log_text(run_id, outputs, OUTPUTS_FILE)
+        self._client.set_tag(run_id, OUTPUTS_TAG, digest_of(outputs))
+
+    def _new_run(self, plan: _Plan) -> Any:
         tags = {
             "mlflow.parentRunId": self._parent.info.run_id,
-            "mlflow.runName": name,
-            "slipway.step": name,
-            "slipway.key": key,
+            "mlflow.runName": plan.name,
+            "slipway.step": plan.name,
+            "slipway.key": plan.key,
         }
-        run = self._client.create_run(self._parent.info.experiment_id, tags=tags)
-        for argument, text in arguments.items() if self._env_manager == "local" else ():
+        run = self._client.create_run(self._parent.info.experiment_id, int(plan.began * 1000), tags)
+        for argument, text in plan.arguments.items() if self._env_manager == "local" else ():
             self._client.log_param(run.info.run_id, argument, text[:6000])
         return run
 
-    def _cached(self, name: str, key: str) -> Done | None:
-        found = self._client.search_runs(
-            [self._parent.info.experiment_id],
-            f"tags.`slipway.key` = '{key}' and attributes.status = 'FINISHED'",
-            max_results=1,
-        )
-        done = self._done(name, found[0].info.run_id) if found else None
-        return done if done and (done.files / SCORES_FILE).is_file() else None
-
-    def _done(self, name: str, run_id: str) -> Done:
-        return Done(name, run_id, self._files(run_id), dict(self._client.get_run(run_id).data.metrics))
+    def _done(self, plan: _Plan, run_id: str, *, cached: bool) -> Done:
+        files = self._files(run_id)
+        for line in said_by(log_in(files, plan.name)):
+            self._say(f"{plan.name}: {line}")
+        self._report(StepReport(plan.name, time.time() - plan.began, cached=cached))
+        return Done(plan.name, run_id, files, scores_in(files))
 
     def _files(self, run_id: str) -> Path:
         import mlflow
@@ -180,40 +178,18 @@ class Flow:
         self._say(f"{report.name:<10}{report.seconds:6.1f} s{'  (cached)' if report.cached else ''}")
 
 
-def _become(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
-    """Turn this forked child into the component's program; never returns."""
-    code = 1
+def _digest_if_readable(path: Path) -> str:
+    """A file that is missing or may not be read is the component's to refuse, in its own words."""
     try:
-        log = os.open(_log_file(out), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.chdir(folder)
-        sys.argv = ["run.py", "--out", str(out), *(part for k, v in arguments.items() for part in (f"--{k}", v))]
-        runpy.run_path("run.py", run_name="__main__")
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        return file_digest(path)
+    except OSError:
+        return ""
 
 
-def _log_file(out: Path) -> str:
-    return f"{out}.log"
-
-
-def _failure(name: str, code: int, log: str) -> SlipwayError:
-    lines = Path(log).read_text(errors="replace").strip().splitlines()
-    known = error_for(code)
-    if known is not None:
-        said = next((line for line in lines if line.startswith(f"{name}: ")), "")
-        after = lines[lines.index(said) + 1 :] if said else lines
-        return known("\n".join([f"component '{name}' stopped: {said.removeprefix(f'{name}: ')}", *after]))
-    reason = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
-    return ComponentError(f"component '{name}' {reason}: {lines[-1] if lines else 'it said nothing'}; its log is {log}")
+def _place(run: Any, name: str) -> str:
+    """Where a person finds an artifact of a run: a path where the store is a folder."""
+    uri = urlparse(f"{run.info.artifact_uri}/{name}")
+    return url2pathname(uri.path) if uri.scheme in ("", "file") else f"runs:/{run.info.run_id}/{name}"
 
 
 def _text(value: Value) -> str:

@@ -6,12 +6,16 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.candidate import Candidate
 from pipeline.component.sources import local_path
+from pipeline.errors import StoppedError
 from pipeline.flow import Done, Flow, Say
+from pipeline.records import close_run, open_run
 from pipeline.settings import Settings, check_contract
+from pipeline.stopping import Stopped, held, raising
 
 
 def run(
@@ -27,20 +31,26 @@ def run(
     Raises:
         ContractError: the committed contract is not the one that the settings describe.
         SlipwayError: what a component refused, with its own exit code; ComponentError when it broke.
+        StoppedError: SIGINT, SIGTERM or SIGHUP came; the components ended too.
     """
     contract = check_contract(settings)
     client, experiment = store(settings)
-    parent = client.create_run(experiment, run_name=settings.name, tags={"slipway.overrides": " ".join(overrides)})
-    flow = Flow(client, parent, cache=cache, env_manager=env_manager, say=say)
-    try:
-        candidate = _steps(flow, settings, contract, parent.info.run_id)
-    except BaseException:
-        client.set_terminated(parent.info.run_id, "FAILED")
-        raise
-    for name, value in candidate.scores.items():
-        client.log_metric(parent.info.run_id, name, value)
-    client.set_terminated(parent.info.run_id, "FINISHED")
-    return candidate
+    with raising(), TemporaryDirectory(prefix="slipway-") as work:
+        with held():
+            parent = open_run(client, experiment, settings.name, overrides)
+        flow = Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say)
+        try:
+            candidate = _steps(flow, settings, contract, parent.info.run_id)
+            for name, value in candidate.scores.items():
+                client.log_metric(parent.info.run_id, name, value)
+        except Stopped as signal:
+            close_run(client, parent, "KILLED")
+            raise StoppedError(f"stopped by {signal}; its components ended too, and nothing was changed") from None
+        except BaseException:
+            close_run(client, parent, "FAILED")
+            raise
+        close_run(client, parent, "FINISHED")
+        return candidate
 
 
 def _steps(flow: Flow, settings: Settings, contract: Path, run_id: str) -> Candidate:

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -38,6 +39,7 @@ __all__ = [
 
 Component = Callable[..., dict[str, float]]
 SCORES_FILE = "scores.json"
+REFUSAL_TAG = "slipway.refusal"
 
 
 def main(component: Component, argv: Sequence[str] | None = None) -> None:
@@ -79,6 +81,8 @@ def parameters_of(component: Component) -> Mapping[str, inspect.Parameter]:
 def _run_into(out: Path, component: Component, arguments: dict[str, Any]) -> dict[str, float]:
     out.mkdir(parents=True, exist_ok=True)
     scores = component(out, **arguments)
+    if not isinstance(scores, dict) or not all(isinstance(value, int | float) for value in scores.values()):
+        raise TypeError(f"{component.__name__} must return its scores, a number by name, but returned {scores!r}")
     (out / SCORES_FILE).write_text(json.dumps(scores, indent=2) + "\n")
     return scores
 
@@ -86,11 +90,26 @@ def _run_into(out: Path, component: Component, arguments: dict[str, Any]) -> dic
 def _run_and_record(component: Component, arguments: dict[str, Any]) -> None:
     import mlflow
 
-    with tempfile.TemporaryDirectory(prefix=f"{component.__name__}-") as folder:
-        scores = _run_into(Path(folder), component, arguments)
-        with mlflow.start_run(run_id=os.environ.get("MLFLOW_RUN_ID")):
-            mlflow.log_metrics(scores)
-            mlflow.log_artifacts(folder)
+    name = component.__name__
+    run = mlflow.start_run(run_id=os.environ.get("MLFLOW_RUN_ID"))
+    with run, tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
+        log = _logged_into(Path(folder) / f"{name}.log")
+        try:
+            mlflow.log_metrics(_run_into(Path(folder), component, arguments))
+        except Exception as error:
+            with log.open("a") as file:
+                traceback.print_exception(error, file=file)
+            mlflow.set_tag(REFUSAL_TAG, f"{getattr(error, 'exit_code', 1)} {error}"[:5000])
+            mlflow.log_artifact(str(log))
+            raise
+        mlflow.log_artifacts(folder)
+
+
+def _logged_into(path: Path) -> Path:
+    """Write what the component logs to a file too, which its MLflow run keeps."""
+    logging.captureWarnings(True)
+    logging.getLogger().addHandler(logging.FileHandler(path))
+    return path
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -1,0 +1,118 @@
+"""A step is taken from the cache only as it was: whatever happened to its files in the store, it runs again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.commands import Warm, files_of, runs, said_steps, warm
+from tests.pipeline.projects import diabetes
+
+STEPS = ("ingest", "validate", "split", "train", "evaluate", "package")
+
+
+@pytest.fixture(scope="module")
+def slipway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with warm(tmp_path_factory.mktemp("warm")) as command:
+        yield command
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, slipway: Warm) -> Path:
+    made = diabetes(tmp_path_factory.mktemp("diabetes"))
+    done = slipway("run", "--settings", str(made))
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def store_of(project: Path, step: str) -> Path:
+    return files_of(runs(project, f"tags.`slipway.step` = '{step}' and attributes.status = 'FINISHED'")[0])
+
+
+def flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-9])
+
+
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+DAMAGE: list[tuple[str, str, Callable[[Path], object], str]] = [
+    ("train", "model.skops", flipped, "has changed"),
+    ("ingest", "data.parquet", cut_short, "has changed"),
+    ("split", "holdout.parquet", emptied, "has changed"),
+    ("package", "model/model.onnx", Path.unlink, "is gone"),
+    ("package", "model/extra.py", Path.touch, "was added"),
+    ("evaluate", "scores.json", cut_short, "has changed"),
+    ("evaluate", "outputs.json", flipped, "is not the one that was recorded"),
+    ("validate", "outputs.json", Path.unlink, "is not there"),
+    ("train", ".", shutil.rmtree, "cannot be read"),
+]
+
+
+def test_a_store_that_nobody_touched_gives_every_step(project: Path, slipway: Warm) -> None:
+    done = slipway("run", "--json", "--settings", str(project))
+    assert said_steps(done.stdout) == dict.fromkeys(STEPS, True)
+    assert "runs again" not in done.stderr
+
+
+@pytest.mark.parametrize(("step", "file", "damage", "said"), DAMAGE, ids=lambda v: getattr(v, "__name__", str(v)))
+def test_a_step_whose_files_changed_runs_again_and_says_why(
+    project: Path, slipway: Warm, step: str, file: str, damage: Callable[[Path], object], said: str
+) -> None:
+    damage(store_of(project, step) / file)
+    done = slipway("run", "--json", "--settings", str(project))
+    assert said_steps(done.stdout) == dict.fromkeys(STEPS, True) | {step: False}
+    assert f"{step}: runs again, since " in done.stderr
+    assert said in done.stderr
+
+
+def test_a_step_that_was_recorded_without_digests_runs_again(project: Path, slipway: Warm) -> None:
+    from mlflow import MlflowClient
+
+    newest = runs(project, "tags.`slipway.step` = 'train' and attributes.status = 'FINISHED'")[0]
+    MlflowClient(f"sqlite:///{project.parent / 'mlflow.db'}").delete_tag(newest.info.run_id, "slipway.outputs")
+    done = slipway("run", "--json", "--settings", str(project))
+    assert said_steps(done.stdout)["train"] is False
+
+
+def test_scores_come_from_the_files_that_were_verified_and_not_from_the_database(project: Path, slipway: Warm) -> None:
+    import json
+
+    from mlflow import MlflowClient
+
+    before = json.loads(slipway("run", "--json", "--settings", str(project)).stdout)["scores"]
+    newest = runs(project, "tags.`slipway.step` = 'evaluate' and attributes.status = 'FINISHED'")[0]
+    MlflowClient(f"sqlite:///{project.parent / 'mlflow.db'}").log_metric(newest.info.run_id, "r2", 0.99)
+    assert json.loads(slipway("run", "--json", "--settings", str(project)).stdout)["scores"] == before
+
+
+def test_what_a_component_said_reaches_the_user_from_the_cache_too(tmp_path: Path, slipway: Warm) -> None:
+    project = diabetes(tmp_path / "p")
+    project.write_text(project.read_text().replace("linear_model.Ridge", "neighbors.KNeighborsRegressor"))
+    notice = "package: KNeighborsRegressor has no converter to ONNX as a regressor. So scikit-learn itself will serve"
+    first = slipway("run", "--json", "--settings", str(project))
+    assert said_steps(first.stdout)["package"] is False
+    assert notice in first.stderr
+    second = slipway("run", "--json", "--settings", str(project))
+    assert said_steps(second.stdout)["package"] is True
+    assert notice in second.stderr
+
+
+def test_nothing_is_left_in_the_temporary_folder_and_a_silent_component_leaves_no_log(
+    tmp_path: Path, slipway: Warm
+) -> None:
+    project, place = diabetes(tmp_path / "p"), tmp_path / "temporary"
+    place.mkdir()
+    assert slipway("run", "--settings", str(project), TMPDIR=str(place)).returncode == 0
+    assert {path.name for path in place.iterdir()} <= {".ses"}  # onnxruntime's
+    assert list((tmp_path / "p" / "mlartifacts").rglob("*.log")) == []
