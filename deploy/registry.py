@@ -7,7 +7,7 @@ from typing import Any
 from deploy.bundle import Bundle
 from pipeline.errors import MirrorOwedError
 from pipeline.settings import Settings
-from pipeline.steps import store
+from pipeline.store import store
 
 ALIAS = "champion"
 

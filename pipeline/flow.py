@@ -16,6 +16,7 @@ from pipeline.candidate import StepReport
 from pipeline.isolated import run_alone
 from pipeline.outputs import OUTPUTS_FILE, digest_of, outputs_of, scores_in, why_changed
 from pipeline.process import Child, end, failure_of, log_in, said_by, start
+from pipeline.records import log_scores
 from pipeline.stopping import held
 
 COMPONENTS = Path(__file__).parents[1] / "components"
@@ -143,8 +144,7 @@ class Flow:
 
     def _note(self, run_id: str, files: Path) -> None:
         """The step's scores and the digests of its files, without which it is never taken from the cache."""
-        for name, value in scores_in(files).items():
-            self._client.log_metric(run_id, name, value)
+        log_scores(self._client, run_id, scores_in(files))
         outputs = outputs_of(files)
         self._client.log_text(run_id, outputs, OUTPUTS_FILE)
         self._client.set_tag(run_id, OUTPUTS_TAG, digest_of(outputs))

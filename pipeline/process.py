@@ -62,11 +62,8 @@ def failure_of(child: Child, log: str) -> SlipwayError | None:
     code, lines = child.process.exitcode or 0, said_by(child.log)
     if not code and (child.out / SCORES_FILE).is_file():
         return None
-    known = error_for(code)
-    if known is not None:
-        said = next((line for line in lines if line.startswith(f"{child.name}: ")), "")
-        after = lines[lines.index(said) + 1 :] if said else lines
-        return known("\n".join([f"component '{child.name}' stopped: {said.removeprefix(f'{child.name}: ')}", *after]))
+    if known := error_for(code):
+        return known(f"component '{child.name}' stopped: {_refusal(child.name, lines)}")
     raised = next((line for line in reversed(lines) if _RAISED.match(line)), lines[-1] if lines else "it said nothing")
     return ComponentError(f"component '{child.name}' {_ending(code)}: {raised}; its log is {log}")
 
@@ -79,6 +76,13 @@ def log_in(folder: Path, name: str) -> Path:
 def said_by(log: Path) -> list[str]:
     """The lines of a log, or none where there is no log."""
     return log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
+
+
+def _refusal(name: str, lines: list[str]) -> str:
+    """What the component said last, from the line that begins with its name."""
+    start = next((n for n, line in enumerate(lines) if line.startswith(f"{name}: ")), 0)
+    said = "\n".join(lines[start:]).removeprefix(f"{name}: ")
+    return f"{said}\nNo candidate was made." if "\n" in said else f"{said}; no candidate was made"
 
 
 def _ending(code: int) -> str:

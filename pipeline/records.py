@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+from pipeline.stopping import Stopped
 
 PROCESS_TAG = "slipway.process"
 
@@ -17,6 +20,26 @@ def open_run(client: Any, experiment: str, name: str, overrides: Sequence[str]) 
             close_run(client, run, "KILLED")
     tags = {"slipway.overrides": " ".join(overrides), PROCESS_TAG: f"{socket.gethostname()} {os.getpid()}"}
     return client.create_run(experiment, run_name=name, tags=tags)
+
+
+@contextmanager
+def closing(client: Any, run: Any) -> Iterator[None]:
+    """End the run with the block: finished, failed, or killed by a signal."""
+    try:
+        yield
+    except Stopped:
+        close_run(client, run, "KILLED")
+        raise
+    except BaseException:
+        close_run(client, run, "FAILED")
+        raise
+    close_run(client, run, "FINISHED")
+
+
+def log_scores(client: Any, run_id: str, scores: Mapping[str, float]) -> None:
+    """Scores as the run's metrics."""
+    for name, value in scores.items():
+        client.log_metric(run_id, name, value)
 
 
 def close_run(client: Any, run: Any, status: str) -> None:

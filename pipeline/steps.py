@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.candidate import Candidate
 from pipeline.component.sources import local_path
-from pipeline.errors import StoppedError
+from pipeline.errors import SettingsError, StoppedError
 from pipeline.flow import Done, Flow, Say
-from pipeline.records import close_run, open_run
+from pipeline.records import closing, log_scores, open_run
 from pipeline.settings import Settings, check_contract
 from pipeline.stopping import Stopped, held, raising
+from pipeline.store import opened
 
 
 def run(
@@ -34,23 +35,18 @@ def run(
         StoppedError: SIGINT, SIGTERM or SIGHUP came; the components ended too.
     """
     contract = check_contract(settings)
-    client, experiment = store(settings)
     with raising(), TemporaryDirectory(prefix="slipway-") as work:
-        with held():
-            parent = open_run(client, experiment, settings.name, overrides)
-        flow = Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say)
         try:
-            candidate = _steps(flow, settings, contract, parent.info.run_id)
-            for name, value in candidate.scores.items():
-                client.log_metric(parent.info.run_id, name, value)
+            client, experiment = opened(settings)
+            with held():
+                parent = open_run(client, experiment, settings.name, overrides)
+            flow = Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say)
+            with closing(client, parent):
+                candidate = _steps(flow, settings, contract, parent.info.run_id)
+                log_scores(client, parent.info.run_id, candidate.scores)
+                return candidate
         except Stopped as signal:
-            close_run(client, parent, "KILLED")
             raise StoppedError(f"stopped by {signal}; its components ended too, and nothing was changed") from None
-        except BaseException:
-            close_run(client, parent, "FAILED")
-            raise
-        close_run(client, parent, "FINISHED")
-        return candidate
 
 
 def _steps(flow: Flow, settings: Settings, contract: Path, run_id: str) -> Candidate:
@@ -112,27 +108,12 @@ def _pin(settings: Settings) -> dict[str, Any]:
 
 def _read_by_ingest(settings: Settings) -> tuple[Path, ...]:
     """The function's file and the local sources: a file that changed must meet the pin again, not the cache."""
-    uris = [_absolute(settings.root, source.uri) for source in settings.data.sources.values()]
-    function = settings.root / settings.data.function.rpartition(":")[0]
-    return (function, *(path for uri in uris if (path := local_path(uri)) is not None))
+    files = [settings.root / settings.data.function.rpartition(":")[0]]
+    for source in settings.data.sources.values():
+        with suppress(SettingsError):  # ingest says it better
+            files.append(local_path(_absolute(settings.root, source.uri)) or files[0])
+    return tuple(files)
 
 
 def _absolute(root: Path, uri: str) -> str:
     return uri if "://" in uri else str(root / uri)
-
-
-def store(settings: Settings) -> tuple[Any, str]:
-    """An MLflow client on the team's server, or on SQLite beside the settings, and the experiment's id."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # An unset variable of a workflow arrives as an empty text.
-    os.environ["MLFLOW_TRACKING_URI"] = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
-    import mlflow
-
-    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
-    client = mlflow.MlflowClient()
-    experiment = client.get_experiment_by_name(settings.name)
-    if experiment is not None:
-        return client, experiment.experiment_id
-    local = mlflow.get_tracking_uri().startswith("sqlite:")
-    place = (settings.root / "mlartifacts").as_uri() if local else None
-    return client, client.create_experiment(settings.name, artifact_location=place)

@@ -11,7 +11,7 @@ import pytest
 from tests.pipeline.commands import Warm, copy_of_programs, edit, files_of, runs, warm
 from tests.pipeline.projects import diabetes
 
-FIT = "    model.fit(features, frame[target].to_numpy())\n"
+FIT = "        model.fit(features, frame[target].to_numpy())\n"
 MANY = "raise ValueError('first line' + chr(10) + 'second line')"
 TOO_MUCH = "import resource; resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30)); bytearray(1 << 40)"
 
@@ -45,6 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "was killed by signal 9 (SIGKILL, as the system does when memory runs out): so far",
             "so far",
         ),
+        ("return (", "failed with exit code 1: SyntaxError: '(' was never closed", "train/run.py"),
         ("raise SystemExit(0)", "ended without its scores.json: it said nothing", ""),
         ("return None", "TypeError: train must return its scores, a number by name, but returned None", "Traceback"),
         ("return {'rows': 'many'}", "a number by name, but returned {'rows': 'many'}", "Traceback"),
@@ -55,7 +56,7 @@ def test_a_component_that_breaks_is_named_with_its_log(
 ) -> None:
     program = copy / "components/train/run.py"
     whole = program.read_text()
-    edit(program, FIT, f"    {line}\n")
+    edit(program, FIT, f"        {line}\n")
     done = slipway("run", "--settings", str(project), TMPDIR=str(tmp_path))
     program.write_text(whole)
     assert done.returncode == 8
