@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import datetime
+import difflib
 import importlib.util
 import types
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from components.ingest.sources import fetch
+from components.ingest.table import require_columns, up_to, with_times
 from pipeline.component import DataError, SettingsError, main
-from pipeline.component.contract import Contract, read_contract
+from pipeline.component.contract import read_contract
 from pipeline.component.frame import inputs_of, write_parquet
 
 Features = Callable[[Mapping[str, Path]], pd.DataFrame]
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    UnicodeDecodeError,
+    pa.ArrowException,
+    pd.errors.EmptyDataError,
+    pd.errors.ParserError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a truncated or malformed file raises, by its format."""
 
 
 def ingest(
@@ -32,33 +49,48 @@ def ingest(
     """Write ``data.parquet``: what ``function`` (``file.py:name``) makes of the pinned files, to the end of ``through``.
 
     Raises:
-        DataError: a file is missing, empty or truncated, a column is missing, or no row is left.
+        DataError: a file is missing, empty or truncated, a column is missing, mixed or no times, or no row is left.
         DataChangedError: a file's bytes are not those that the pin names.
         SettingsError: the function cannot be found.
     """
     with fetch(sources) as files:
         frame = _called(_function(function), function, files)
-    _require(frame, read_contract(contract), target, time)
-    if through:
-        frame = _until(frame, time, datetime.date.fromisoformat(through))
-    write_parquet(frame, out / "data.parquet")
+    public = read_contract(contract)
+    require_columns(frame, [*(column.name for column in public.inputs), target, *([time] if time else [])])
+    inputs_of(frame, public)
+    frame = with_times(frame, time) if time else frame
+    frame = up_to(frame, time, datetime.date.fromisoformat(through)) if through else frame
+    try:
+        write_parquet(frame, out / "data.parquet")
+    except (pa.ArrowException, OverflowError) as error:
+        raise DataError(f"the data cannot be stored as Parquet: {error}") from None
     return {"rows": len(frame), "columns": len(frame.columns)}
 
 
 def _called(features: Features, name: str, files: Mapping[str, Path]) -> pd.DataFrame:
     try:
-        return features(files)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError, UnicodeDecodeError) as error:
+        frame = features(files)
+    except _UNREADABLE as error:
         raise DataError(f"{name} could not read its data files: {error}") from error
     except KeyError as error:
         raise DataError(f"{name} needs column {error}, which the data files do not have") from error
+    except ValueError as error:
+        if not str(error).startswith("Usecols do not match columns"):
+            raise
+        raise DataError(f"{name}: {error}") from error
+    if not isinstance(frame, pd.DataFrame):
+        raise SettingsError(f"data.function: {name} returned {type(frame).__name__}, but a pandas DataFrame is needed")
+    return frame
 
 
 def _function(place: str) -> Features:
     file, _, name = place.rpartition(":")
-    found: Any = getattr(_module(Path(file)), name, None)
+    module = _module(Path(file))
+    found: Any = getattr(module, name, None)
     if not callable(found):
-        raise SettingsError(f"data.function: {file} has no function '{name}'")
+        close = difflib.get_close_matches(name, vars(module), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise SettingsError(f"data.function: {file} has no function '{name}'{hint}")
     features: Features = found
     return features
 
@@ -70,28 +102,6 @@ def _module(path: Path) -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def _require(frame: pd.DataFrame, contract: Contract, target: str, time: str) -> None:
-    needed = [column.name for column in contract.inputs] + [target] + ([time] if time else [])
-    missing = [name for name in needed if name not in frame.columns]
-    if missing:
-        raise DataError(
-            f"the data has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, frame.columns))}"
-        )
-    if frame.empty:
-        raise DataError("the data has no rows")
-    inputs_of(frame, contract)
-
-
-def _until(frame: pd.DataFrame, time: str, through: datetime.date) -> pd.DataFrame:
-    if not time:
-        raise SettingsError("data.through needs data.time, the column that holds a row's moment")
-    end = pd.Timestamp(through) + pd.Timedelta(days=1)
-    kept = frame[frame[time] < end]
-    if kept.empty:
-        raise DataError(f"no row is left up to {through}; the data's first row is of {frame[time].min()}")
-    return kept.sort_values(time, kind="stable").reset_index(drop=True)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.component import DataChangedError, DataError
+from pipeline.component import DataChangedError, DataError, SettingsError
 from pipeline.component.sources import local_path
 
 
@@ -19,8 +20,9 @@ def fetch(sources: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Path]]
     URIs are paths, ``package://installed_package/file``, or anything that fsspec reads.
 
     Raises:
-        DataError: a file is missing or empty.
+        DataError: a file is missing, empty, a folder or may not be read.
         DataChangedError: its sha256 is not the pinned one.
+        SettingsError: nothing can read its scheme.
     """
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
         yield {name: _verified(pin["uri"], pin["sha256"], Path(folder)) for name, pin in sources.items()}
@@ -28,14 +30,17 @@ def fetch(sources: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Path]]
 
 def _verified(uri: str, pinned: str, folder: Path) -> Path:
     path = _local(uri, folder)
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"the data file {uri} cannot be read: {error.strerror or error}") from None
     if path.stat().st_size == 0:
         raise DataError(f"the data file {uri} is empty")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != pinned:
         raise DataChangedError(
             f"the data changed under you: {uri} has sha256 {found}, but slipway.toml pins {pinned}; "
-            "nothing was trained. Restore the file, or pin the new one on purpose"
+            "restore the file, or pin the new one on purpose"
         )
     return path
 
@@ -44,14 +49,17 @@ def _local(uri: str, folder: Path) -> Path:
     path = local_path(uri)
     if path is None:
         return _downloaded(uri, folder)
-    if not path.is_file():
-        raise DataError(f"there is no data file at {uri} ({path})")
+    if path.is_dir():
+        raise DataError(f"the data file {uri} is a folder; pin the files in it one by one")
+    if not path.exists():
+        raise DataError(f"there is no data file at {uri}" + ("" if uri == str(path) else f" ({path})"))
     return path
 
 
 def _downloaded(uri: str, folder: Path) -> Path:
     import fsspec
 
+    _refuse_unknown_scheme(uri)
     local = folder / hashlib.sha256(uri.encode()).hexdigest()
     try:
         with fsspec.open(uri, "rb") as remote, local.open("wb") as file:
@@ -60,3 +68,17 @@ def _downloaded(uri: str, folder: Path) -> Path:
     except Exception as error:  # every file system of fsspec raises its own kind
         raise DataError(f"the data file {uri} cannot be read: {error}") from error
     return local
+
+
+def _refuse_unknown_scheme(uri: str) -> None:
+    from fsspec.registry import get_filesystem_class, known_implementations
+
+    scheme = uri.partition("://")[0].rpartition("::")[2]
+    try:
+        get_filesystem_class(scheme)
+    except ValueError:
+        close = difflib.get_close_matches(scheme, [*known_implementations, "package"], n=1, cutoff=0.5)
+        hint = f"did you mean '{close[0]}'?" if close else "a path, package:// and every scheme of fsspec are known"
+        raise SettingsError(f"data.sources: {uri} has the unknown scheme '{scheme}'; {hint}") from None
+    except ImportError as error:
+        raise SettingsError(f"data.sources: {uri} needs a Python package that is not installed: {error}") from None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -44,7 +46,7 @@ def build_estimator(
             ("numbers", _numbers(preprocess), contract.numbers),
         ]
     )
-    return Pipeline([("preprocess", columns), ("model", _model(estimator, parameters, seed))])
+    return Pipeline([("preprocess", columns), ("model", _model(estimator, parameters, seed, contract.task))])
 
 
 def _categories(choice: str) -> Any:
@@ -62,18 +64,37 @@ def _numbers(preprocess: Mapping[str, str]) -> Any:
     return make_pipeline(*steps) if steps else "passthrough"
 
 
-def _model(place: str, parameters: Mapping[str, Any], seed: int) -> Any:
-    module, _, name = place.rpartition(".")
-    try:
-        estimator = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise SettingsError(f"train.estimator: there is no estimator '{place}': {error}") from None
+def _model(place: str, parameters: Mapping[str, Any], seed: int, task: str) -> Any:
+    estimator = _class(place)()
+    is_one = is_classifier if task == "classification" else is_regressor
+    if not is_one(estimator) or not hasattr(type(estimator), "fit"):
+        raise SettingsError(f"train.estimator: '{place}' is no estimator for a {task}")
     known = estimator.get_params()
     for parameter in parameters:
-        _known(parameter, known, f"train.parameters ({name})")
+        _known(parameter, known, f"train.parameters ({type(estimator).__name__})")
     if "random_state" in known:
         estimator.set_params(random_state=seed)
     return estimator.set_params(**parameters)
+
+
+def _class(place: str) -> type[BaseEstimator]:
+    """The class at ``package.module.Name``, which must be one of scikit-learn's kind and start without arguments."""
+    module, _, name = place.rpartition(".")
+    try:
+        home = importlib.import_module(module)
+    except (ImportError, ValueError) as error:
+        raise SettingsError(f"train.estimator: there is no module of '{place}': {error}") from None
+    if not hasattr(home, name):
+        close = difflib.get_close_matches(name, dir(home), n=1)
+        hint = f"; did you mean '{module}.{close[0]}'?" if close else ""
+        raise SettingsError(f"train.estimator: {module} has no '{name}'{hint}")
+    found = getattr(home, name)
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
+        raise SettingsError(f"train.estimator: '{place}' is no estimator of scikit-learn's kind")
+    needed = [p.name for p in inspect.signature(found).parameters.values() if p.default is p.empty]
+    if needed:
+        raise SettingsError(f"train.estimator: '{place}' needs {', '.join(needed)}, which settings cannot give it")
+    return found
 
 
 def _known(name: str, names: Iterable[str], place: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sklearn.utils._param_validation import InvalidParameterError
+
 from components.train.estimator import build_estimator
-from pipeline.component import DataError, main
+from pipeline.component import DataError, SettingsError, main
 from pipeline.component.contract import read_contract
 from pipeline.component.frame import inputs_of, read_parquet
 from pipeline.component.model import save_model
@@ -25,7 +27,7 @@ def train(
     """Write ``model.skops``: the same inputs and seed always give the same predictions.
 
     Raises:
-        SettingsError: there is no such estimator or parameter.
+        SettingsError: there is no such estimator or parameter, or a parameter's value is none that it takes.
         DataError: a feature is null in every row, or the target is null somewhere.
     """
     public, frame = read_contract(contract), read_parquet(train)
@@ -36,7 +38,10 @@ def train(
     if frame[target].isna().any():
         raise DataError(f"{int(frame[target].isna().sum())} of {len(frame)} training rows have no '{target}'")
     model = build_estimator(public, estimator=estimator, parameters=parameters, preprocess=preprocess, seed=seed)
-    model.fit(features, frame[target].to_numpy())
+    try:
+        model.fit(features, frame[target].to_numpy())
+    except InvalidParameterError as error:
+        raise SettingsError(f"train.parameters: {error}") from None
     save_model(model, out / "model.skops")
     return {"rows": len(features), "features": len(features.columns)}
 

@@ -11,6 +11,9 @@ from pandas.api import types
 from components.validate.rules import Rule
 from pipeline.component.contract import Column, Contract
 
+INEXACT = 2.0**53
+"""From here on float64 lacks whole numbers."""
+
 
 def contract_rules(contract: Contract, target: str, time: str) -> Iterator[Rule]:
     """The rules for every input, the target, and the time column if there is one."""
@@ -44,6 +47,8 @@ def _input_rules(column: Column, contract: Contract) -> Iterator[Rule]:
         yield _no_nulls(name, "Column", ", which the contract does not allow")
     if column.values:
         yield _closed_values(column)
+    if column.type == "long":
+        yield _exact(name)
     if column.type == "string":
         yield _no_sentinel(name, contract.null_string)
 
@@ -65,6 +70,18 @@ def _closed_values(column: Column) -> Rule:
         lambda values, failed: (
             f"Column '{column.name}' holds values outside the contract's {', '.join(column.values)} "
             f"in {failed:,} of {len(values):,} rows"
+        ),
+    )
+
+
+def _exact(name: str) -> Rule:
+    return Rule(
+        "exact",
+        name,
+        lambda values: ~(_numbers(values).abs() >= INEXACT),
+        lambda values, failed: (
+            f"Column '{name}' holds whole numbers of 2**53 or more in {failed:,} of {len(values):,} rows; the model "
+            "computes in float64, which cannot tell them from their neighbours: make it a string, or something smaller"
         ),
     )
 

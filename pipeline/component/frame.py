@@ -54,10 +54,30 @@ def _typed(series: pd.Series, column: Column) -> pd.Series:
         if wrong is not None:
             raise ContractError(f"column '{column.name}' must hold strings but holds {wrong!r}")
         return values
-    try:
-        numbers = series.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ContractError(f"column '{column.name}' must hold numbers ({column.type}): {error}") from None
-    if column.type != "double" and not np.all((numbers % 1 == 0) | numbers.isna()):
-        raise ContractError(f"column '{column.name}' must hold whole numbers ({column.type}) but holds fractions")
+    numbers = _numbers(series, column)
+    whole = (numbers % 1 == 0) | numbers.isna()
+    if column.type != "double" and not whole.all():
+        raise _not_all(series, column, ~whole, "whole numbers")
     return numbers
+
+
+def rows_shown(values: pd.Series, which: pd.Series) -> str:
+    """The first three of these rows, counted from 0, as text."""
+    chosen = np.flatnonzero(which.to_numpy(bool))[:3]
+    shown = values.iloc[chosen].tolist()
+    return "; ".join(f"row {row}: {value!r}" for row, value in zip(chosen, shown, strict=True))
+
+
+def _numbers(series: pd.Series, column: Column) -> pd.Series:
+    try:
+        return series.astype(np.float64)
+    except (TypeError, ValueError):
+        wrong = pd.to_numeric(series, errors="coerce").isna() & series.notna()
+        raise _not_all(series, column, wrong, "numbers") from None
+
+
+def _not_all(series: pd.Series, column: Column, wrong: pd.Series, what: str) -> ContractError:
+    return ContractError(
+        f"column '{column.name}' must hold {what} ({column.type}) but {int(wrong.sum()):,} of {len(series):,} values "
+        f"({series.dtype}) are something else: {rows_shown(series, wrong)}"
+    )
