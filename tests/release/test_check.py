@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,9 +17,8 @@ from tests.deploy.bundles import flip, make_bundle
 from tests.deploy.github.pages import bare_repository, crowned
 from tests.github.fake import GitHub
 from tests.pipeline.projects import diabetes
+from tests.release.command import Done, slipway
 from tests.release.repositories import clone, commit, git, pushed, released
-
-SLIPWAY = Path(sys.executable).with_name("slipway")
 
 
 @pytest.fixture
@@ -46,9 +42,8 @@ def edit(root: Path, old: str, new: str) -> None:
     (root / "contract.json").write_bytes(encode_contract(load_settings(settings).contract))
 
 
-def check(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [SLIPWAY, "contract", "check", *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, env={**os.environ, **variables})
+def check(root: Path, *arguments: str, **variables: str) -> Done:
+    return slipway(root, "contract", "check", *arguments, **variables)
 
 
 BREAKING = ("\"age\" = 'double'\n", "")

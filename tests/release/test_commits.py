@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -18,20 +15,13 @@ from deploy.initialize import CHANGELOG
 from deploy.release.commits import Commit, Linter, commits_in, highest
 from deploy.release.table import commit_types, is_release_branch
 from pipeline.errors import CommitsError, ReleaseError, SettingsError
+from tests.release.command import Done, slipway
 from tests.release.repositories import ROOT, commit, git, template
-
-SLIPWAY = Path(sys.executable).with_name("slipway")
 
 
 @pytest.fixture(scope="module")
 def linter() -> Linter:
     return Linter(ROOT)
-
-
-def slipway(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **variables}
-    command = [SLIPWAY, *arguments, "--settings", str(ROOT / "slipway.toml")]
-    return subprocess.run(command, capture_output=True, text=True, input=stdin, env=environment)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +107,12 @@ def test_the_command_names_every_commit_at_fault_and_has_an_exit_code_of_its_own
     first = commit(root, "feta: one")
     second = commit(root, "two")
     commit(root, "feat: three")
-    done = subprocess.run([SLIPWAY, "commits"], cwd=root, capture_output=True, text=True)
+    done = slipway(root, "commits")
     assert done.returncode == CommitsError.exit_code
     assert "2 of 4 would release nothing as written" in done.stderr
     assert f'{first[:7]} "feta: one": `feta` is no type' in done.stderr
     assert f'{second[:7]} "two": it must begin' in done.stderr
-    fine = subprocess.run([SLIPWAY, "commits", "HEAD~1..HEAD"], cwd=root, capture_output=True, text=True)
+    fine = slipway(root, "commits", "HEAD~1..HEAD")
     assert (fine.returncode, fine.stdout) == (
         0,
         "1 read, all of them well-formed; together they release a minor version\n",
@@ -131,14 +121,14 @@ def test_the_command_names_every_commit_at_fault_and_has_an_exit_code_of_its_own
 
 def test_a_title_comes_by_option_by_environment_or_by_standard_input() -> None:
     for done in (
-        slipway("commits", "--json", "--title", "feat: x"),
-        slipway("commits", "--json", SLIPWAY_TITLE="feat: x"),
-        slipway("commits", "--json", "--title", "-", stdin="feat: x"),
+        slipway(ROOT, "commits", "--json", "--title", "feat: x"),
+        slipway(ROOT, "commits", "--json", SLIPWAY_TITLE="feat: x"),
+        slipway(ROOT, "commits", "--json", "--title", "-", stdin="feat: x"),
     ):
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert (told["level"], [row["subject"] for row in told["commits"]]) == ("minor", ["feat: x"])
-    for empty in (slipway("commits", "--title", ""), slipway("commits", "--title", "-")):
+    for empty in (slipway(ROOT, "commits", "--title", ""), slipway(ROOT, "commits", "--title", "-")):
         assert (empty.returncode, "it is empty" in empty.stderr) == (CommitsError.exit_code, True)
 
 
@@ -147,9 +137,8 @@ def test_a_pull_request_is_read_from_its_base_together_with_its_title(tmp_path: 
     base = commit(root, "wip on main")
     commit(root, "feat: mine")
 
-    def read(base: str, title: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "SLIPWAY_BASE": base, "SLIPWAY_TITLE": title}
-        return subprocess.run([SLIPWAY, "commits"], cwd=root, capture_output=True, text=True, env=environment)
+    def read(base: str, title: str) -> Done:
+        return slipway(root, "commits", SLIPWAY_BASE=base, SLIPWAY_TITLE=title)
 
     assert read(base, "fix: mine").stdout.startswith("2 read, all of them well-formed")
     assert read(base, "").stdout.startswith("1 read, all of them well-formed")

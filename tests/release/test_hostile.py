@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 
@@ -18,9 +15,9 @@ from deploy.release.cut import cut
 from deploy.release.harmless import code, markdown, one_line
 from pipeline.errors import CommitsError
 from tests.pipeline.projects import diabetes
+from tests.release.command import slipway
 from tests.release.repositories import commit, git, pushed, refs, released
 
-SLIPWAY = Path(sys.executable).with_name("slipway")
 TEXTS = {
     "shell": "$(touch canary) `touch canary`; touch canary | touch canary && touch canary",
     "expression": "${{ github.token }} {{ 7 * 7 }} {% raw %} {version} %s",
@@ -35,11 +32,6 @@ TEXTS = {
     "options": "--exec=touch canary",
 }
 MARK = "<!-- version list -->"
-
-
-def slipway(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **variables}
-    return subprocess.run([SLIPWAY, *arguments], cwd=root, capture_output=True, text=True, env=environment)
 
 
 def markup(text: str) -> list[str]:
@@ -109,7 +101,7 @@ def test_the_preview_of_hostile_commits_and_names_is_text(tmp_path: Path, monkey
     hostile = "</details><script>alert(1)</script> | `x` <!--"
     file.write_text(file.read_text().replace("\"age\" = 'double'", f"'{hostile}' = 'double'"))
     file.write_text(file.read_text().replace('uri = "diabetes.csv"', f'uri = "{hostile}"'))
-    subprocess.run([SLIPWAY, "contract", "write"], cwd=root, check=True, capture_output=True)
+    assert slipway(root, "contract", "write").returncode == 0
     pushed(root, *(f"feat: {text}" for text in TEXTS.values()))
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")

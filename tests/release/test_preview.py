@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from deploy.release.check import judge
@@ -11,9 +9,8 @@ from deploy.release.preview import preview
 from deploy.release.upcoming import Upcoming, upcoming
 from pipeline.settings import load_settings
 from tests.pipeline.projects import diabetes
+from tests.release.command import slipway
 from tests.release.repositories import commit, git, pushed, refs, released
-
-SLIPWAY = Path(sys.executable).with_name("slipway")
 
 
 def test_a_preview_names_version_notes_callers_and_training_and_changes_nothing(tmp_path: Path) -> None:
@@ -21,7 +18,7 @@ def test_a_preview_names_version_notes_callers_and_training_and_changes_nothing(
     settings = load_settings(diabetes(root))
     pushed(root, "feat(api): answer in *euros* (#7)", "fix: close the `door`")
     before = (refs(root), git(root, "log", "--all", "--format=%H"), git(root, "status", "--porcelain"))
-    done = subprocess.run([SLIPWAY, "preview"], cwd=root, check=True, capture_output=True, text=True)
+    done = slipway(root, "preview")
     assert before == (refs(root), git(root, "log", "--all", "--format=%H"), git(root, "status", "--porcelain"))
     sha = settings.data.sources["diabetes"].sha256
     for part in (
