@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import difflib
-import json
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pipeline.component.contract import Column, Contract, Task, Type, outputs_of, read_contract
 from pipeline.errors import ContractError, SettingsError
+from pipeline.mistakes import sentences
+from pipeline.overrides import override
 
 SETTINGS_FILE = "slipway.toml"
 CONTRACT_FILE = "contract.json"
@@ -158,18 +158,19 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
             touch the gate.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
     except OSError:
         raise SettingsError(f"there is no {path}; run slipway where slipway.toml is, or pass --settings") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
-    for override in overrides:
-        _override(document, override)
-    document["features"] = {name: _feature(value) for name, value in dict(document.get("features", {})).items()}
+    overridden = [override(document, given, set(Train.model_fields)) for given in overrides]
+    if isinstance(features := document.get("features"), dict):
+        document["features"] = {name: _feature(value) for name, value in features.items()}
     try:
         return Settings.model_validate({**document, "root": path.absolute().parent})
     except ValidationError as error:
-        raise SettingsError("\n".join(_sentences(path.name, error))) from None
+        raise SettingsError("\n".join(sentences(error, Settings, path.name, text, overridden))) from None
 
 
 def check_contract(settings: Settings) -> Path:
@@ -199,53 +200,3 @@ def _differences(committed: Contract, described: Contract) -> str:
 
 def _feature(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
-
-
-def _override(document: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    parts = name.split(".")
-    if not equals or len(parts) < 2:
-        raise SettingsError(f"--set takes section.name=value, such as train.max_iter=300, not {override!r}")
-    if parts[0] == "gate":
-        raise SettingsError(f"--set cannot touch the gate ({name}): lowering a bar needs a commit to {SETTINGS_FILE}")
-    if parts[0] == "train" and len(parts) == 2 and parts[1] not in Train.model_fields:
-        parts = ["train", "parameters", parts[1]]
-    section = document
-    for part in parts[:-1]:
-        section = section.setdefault(part, {})
-        if not isinstance(section, dict):
-            raise SettingsError(f"--set {name}: '{part}' is a value, not a section")
-    section[parts[-1]] = _value(text)
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _sentences(file: str, error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            yield f"{file}: unknown setting '{place}'{_suggestion(problem['loc'])}"
-        elif problem["type"] == "missing":
-            yield f"{file}: the setting '{place}' is missing"
-        elif problem["type"] == "value_error":
-            yield f"{file}: {problem['msg'].removeprefix('Value error, ')}"
-        else:
-            found = json.dumps(problem["input"], default=str)
-            yield f"{file}: '{place}' is {found}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
-
-
-def _suggestion(place: tuple[int | str, ...]) -> str:
-    model: Any = Settings
-    for part in place[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-        if getattr(model, "__origin__", None) is dict:
-            model = None
-    names = [f.alias or name for name, f in getattr(model, "model_fields", {}).items() if name != "root"]
-    close = difflib.get_close_matches(str(place[-1]), names, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(names)}" if names else ""

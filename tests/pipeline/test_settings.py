@@ -25,17 +25,78 @@ def test_the_committed_contract_is_the_one_the_settings_describe() -> None:
     assert check_contract(load_settings(ROOT / "slipway.toml")) == ROOT / "contract.json"
 
 
-def test_an_unknown_setting_suggests_the_nearest(tmp_path: Path) -> None:
+def line(text: str) -> int:
+    """Where the one line with this text stands in the example's settings."""
+    (found,) = [n for n, there in enumerate((ROOT / "slipway.toml").read_text().splitlines(), 1) if text in there]
+    return found
+
+
+def test_an_unknown_setting_suggests_the_nearest_and_names_the_line(tmp_path: Path) -> None:
     said = refused(tmp_path, "[gate.floors]", "[gate.flors]")
-    assert said == "slipway.toml: unknown setting 'gate.flors'; did you mean 'floors'?"
+    assert said == f"slipway.toml:{line('[gate.floors]')}: unknown setting 'gate.flors'; did you mean 'floors'?"
 
 
-def test_a_wrong_type_is_named_with_its_place(tmp_path: Path) -> None:
-    assert "'split.holdout_days' is \"thirty\"" in refused(tmp_path, "holdout_days = 30", 'holdout_days = "thirty"')
+@pytest.mark.parametrize(
+    ("old", "new", "where", "said"),
+    [
+        ("holdout_days = 30", 'holdout_days = "thirty"', "", "'split.holdout_days' is \"thirty\": input should be a"),
+        ("holdout_days = 30", "holdout_day = 30", "", "unknown setting 'split.holdout_day'; did you mean 'holdout_days'?"),
+        ('by = "time"', 'by = "tme"', "", "'split.by' is \"tme\": input should be 'time', 'hash' or 'group'"),
+        ("[split]", "[splitt]", "", "unknown setting 'splitt'; did you mean 'split'?"),
+        ('distance = "long"', 'distance = "int"', "", "'features.distance.type' is \"int\": input should be"),
+        ('temp = { type = "double", nullable', 'temp = { type = "double", nullble', "", "did you mean 'nullable'?"),
+        ('planes.csv"\nsha256', 'planes.csv"\nsha265', "planes.csv", "'data.sources.planes.sha265'; did you mean 'sha256'"),
+        ('target = "late"', "", "[data]", "the setting 'data.target' is missing"),
+        ('block = "day"', 'block = ""', "", "gate.block is required because data.time is 'time'"),
+        ('classes = ["on_time", "late"]', 'classes = ["late"]', "", "data.classes must name at least two classes"),
+        ('task = "classification"', 'task = "clustering"', "", "'task' is \"clustering\""),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line_in_the_file(
+    tmp_path: Path, old: str, new: str, where: str, said: str
+) -> None:
+    told = refused(tmp_path, old, new).splitlines()
+    number = line(where) if where else line(old.splitlines()[0])
+    assert any(one.startswith(f"slipway.toml:{number + (where == 'planes.csv')}: ") and said in one for one in told), (
+        told
+    )
 
 
-def test_a_time_column_without_blocks_is_refused(tmp_path: Path) -> None:
-    assert "gate.block is required" in refused(tmp_path, 'block = "day"', 'block = ""')
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    text = (ROOT / "slipway.toml").read_text().replace("seed = 0", "sed = 0").replace("[split]", "[splitt]")
+    (tmp_path / "slipway.toml").write_text(text)
+    with pytest.raises(SettingsError) as error:
+        load_settings(tmp_path / "slipway.toml")
+    assert [one.split(": ")[1][:15] for one in str(error.value).splitlines()] == ["unknown setting"] * 2
+
+
+def test_a_file_that_is_no_toml_is_named_with_the_line(tmp_path: Path) -> None:
+    assert f"(at line {line('holdout_days')}, column " in refused(
+        tmp_path, "holdout_days = 30", "holdout_days = thirty"
+    )
+
+
+@pytest.mark.parametrize("features", ["3", "['a']"])
+def test_features_that_are_no_table_are_refused(tmp_path: Path, features: str) -> None:
+    (tmp_path / "slipway.toml").write_text(f"features = {features}\nname = 'a'\n")
+    with pytest.raises(SettingsError, match="slipway.toml:1: 'features' is "):
+        load_settings(tmp_path / "slipway.toml")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("split.holdout_dais=3", "--set: unknown setting 'split.holdout_dais'; did you mean 'holdout_days'?"),
+        ("split.holdout_days=many", "--set: 'split.holdout_days' is \"many\": "),
+        ("splt.by=hash", "--set: unknown setting 'splt'; did you mean 'split'?"),
+        ("name.first=a", "--set name.first: 'name' is a value, not a section"),
+        ("max_iter=3", "--set takes section.name=value"),
+    ],
+)
+def test_a_mistake_in_an_override_is_not_blamed_on_the_file(override: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(ROOT / "slipway.toml", [override])
+    assert str(error.value).startswith(said)
 
 
 def test_the_target_cannot_be_a_feature(tmp_path: Path) -> None:

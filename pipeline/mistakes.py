@@ -1,0 +1,88 @@
+"""What is wrong with the settings, in sentences that name the line, the setting and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+_HEADER = re.compile(r"\s*\[\[?([^\]=]+)\]\]?\s*(#.*)?")
+_KEY = re.compile(r"""\s*((?:[\w.\s-]|"[^"]*"|'[^']*')+?)\s*=""")
+_PART = re.compile(r""""([^"]*)"|'([^']*)'|([\w-]+)""")
+_NAMED = re.compile(r"[a-z_]+\.[\w.]+")
+
+Place = tuple[str, ...]
+
+
+def sentences(
+    error: ValidationError, model: type[BaseModel], file: str, text: str, overridden: Collection[Place] = ()
+) -> Iterator[str]:
+    """One for each mistake that ``model`` found in ``text``; ``overridden`` are the places that --set came from."""
+    for problem in error.errors():
+        loc = tuple(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        named = _NAMED.match(message)
+        where = loc or (tuple(named[0].split(".")) if named else ())
+        yield f"{_origin(where, file, text, overridden)}: {_sentence(problem, loc, message, model)}"
+
+
+def line_of(text: str, place: Sequence[str]) -> int | None:
+    """The line, from 1, where a TOML document sets ``place``, or else the table that it would be in."""
+    found: int | None = None
+    depth = 0
+    table: Place = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.fullmatch(line):
+            here = table = _parts(header[1])
+        elif key := _KEY.match(line):
+            here = table + _parts(key[1])
+        else:
+            continue
+        if len(here) > depth and here == tuple(place[: len(here)]):
+            found, depth = number, len(here)
+    return found
+
+
+def _sentence(problem: Any, loc: Place, message: str, model: type[BaseModel]) -> str:
+    place = ".".join(loc)
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting '{place}'{_suggestion(loc, model)}"
+    if problem["type"] == "missing":
+        return f"the setting '{place}' is missing"
+    if problem["type"] == "value_error":
+        return message
+    found = json.dumps(problem["input"], default=str)
+    return f"'{place}' is {found}: {message[0].lower()}{message[1:]}"
+
+
+def _origin(place: Place, file: str, text: str, overridden: Collection[Place]) -> str:
+    if any(place[: len(other)] == other or other[: len(place)] == place for other in overridden if place):
+        return "--set"
+    line = line_of(text, place)
+    return f"{file}:{line}" if line else file
+
+
+def _parts(dotted: str) -> Place:
+    return tuple("".join(parts) for parts in _PART.findall(dotted))
+
+
+def _suggestion(place: Place, model: Any) -> str:
+    names = _known(place[:-1], model)
+    close = difflib.get_close_matches(place[-1], names, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(names)}" if names else ""
+
+
+def _known(inside: Place, model: Any) -> list[str]:
+    """The settings that may stand in a section."""
+    for part in inside:
+        if get_origin(model) is dict:
+            model = get_args(model)[1]
+        else:
+            field = getattr(model, "model_fields", {}).get(part)
+            model = field.annotation if field else None
+    fields = getattr(model, "model_fields", {})
+    return [field.alias or name for name, field in fields.items() if not field.exclude]
