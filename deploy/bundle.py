@@ -33,6 +33,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, float]
     verdict: dict[str, Any]
     files: dict[str, str]
+    overrides: tuple[str, ...] = ()
+    """Settings that were changed by ``--set`` for this one run: only a pre-release has any."""
 
 
 class Bundle(msgspec.Struct, frozen=True):

@@ -103,6 +103,7 @@ def _release(
         scores={key: value for key, value in sorted(candidate.scores.items()) if math.isfinite(value)},
         verdict=msgspec.to_builtins(verdict),
         files=files,
+        overrides=candidate.overrides,
     )
 
 

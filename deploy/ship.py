@@ -52,7 +52,7 @@ def ship(
     """
     with _only_one(settings.root / STATE):
         candidate = steps.run(settings, overrides=overrides, cache=cache, env_manager=env_manager, say=say)
-        version = version_of(settings.root)
+        version = version_of(settings.root, overridden=bool(overrides))
         target = target_of(settings)
         if target.path.exists():
             rollout.settle(target)

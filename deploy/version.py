@@ -27,8 +27,8 @@ class Version(msgspec.Struct, frozen=True):
     exact: bool
 
 
-def version_of(root: Path) -> Version:
-    """The version of the checkout at ``root``.
+def version_of(root: Path, *, overridden: bool = False) -> Version:
+    """The version of the checkout at ``root``; with settings ``overridden`` for one run it is a changed one.
 
     At an unchanged ``vX.Y.Z`` it is ``X.Y.Z``; elsewhere the next patch as a pre-release, such as
     ``1.4.1-dev.3+g1a2b3c4.dirty`` three commits after ``v1.4.0``.
@@ -37,7 +37,8 @@ def version_of(root: Path) -> Version:
         VersionError: git is not there, ``root`` is in no working tree, or nothing was ever committed.
     """
     commit = _commit(root)
-    dirty = bool(_git(root, "status", "--porcelain"))
+    # A tag alone says code, settings and data: with other settings than the committed ones it is no release.
+    dirty = overridden or bool(_git(root, "status", "--porcelain"))
     here = _newest(_git(root, "tag", "--points-at", "HEAD"))
     if here is not None and not dirty:
         return Version(_dotted(here), commit, dirty=False, exact=True)

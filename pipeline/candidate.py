@@ -29,3 +29,4 @@ class Candidate:
     data: dict[str, str]
     scores: dict[str, float]
     steps: tuple[StepReport, ...] = ()
+    overrides: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -42,7 +43,7 @@ def run(
                 parent = open_run(client, experiment, settings.name, overrides)
             flow = Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say)
             with closing(client, parent):
-                candidate = _steps(flow, settings, contract, parent.info.run_id)
+                candidate = replace(_steps(flow, settings, contract, parent.info.run_id), overrides=tuple(overrides))
                 log_scores(client, parent.info.run_id, candidate.scores)
                 return candidate
         except Stopped as signal:

@@ -99,6 +99,24 @@ def test_ship_twice_then_roll_back_then_resume(tmp_path: Path) -> None:
     ]
 
 
+def test_overridden_settings_at_a_clean_tag_are_a_pre_release_that_names_them(tmp_path: Path) -> None:
+    project = repository(diabetes(tmp_path / "p"))
+    done = slipway(project, "ship", "--json", "--set", "train.alpha=1.5")
+    assert done.returncode == 0, done.stderr
+    release = json.loads(done.stdout)["release"]
+    assert release.startswith("1.0.1-dev.0+g")
+    assert release.endswith(".dirty")
+    sealed = json.loads((project.parent / ".slipway/target/current/release.json").read_text())
+    assert (sealed["version"], sealed["overrides"]) == (release, ["train.alpha=1.5"])
+    change(project, "[gate]", "[target]\nallow_prerelease = false\n[gate]")
+    commit(project, "v1.1.0")
+    refused = slipway(project, "ship", "--set", "train.alpha=1.2")
+    assert refused.returncode == 11
+    assert "pre-release" in refused.stderr
+    assert shipped(project)["release"] == "1.1.0"
+    assert json.loads((project.parent / ".slipway/target/current/release.json").read_text())["overrides"] == []
+
+
 def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publishes(tmp_path: Path) -> None:
     project = repository(wine(tmp_path / "p"))
     change(project, "[gate]", "[gate.ceilings]\nroc_auc = 0.5\n[gate]")

@@ -66,6 +66,13 @@ def test_a_change_at_a_tag_is_no_longer_that_release(root: Path) -> None:
     assert Semver.is_valid(version.text)
 
 
+def test_a_tag_with_overridden_settings_is_no_longer_that_release(root: Path) -> None:
+    sha = commit(root, "v1.4.0")
+    version = version_of(root, overridden=True)
+    assert (version.text, version.dirty, version.exact) == (f"1.4.1-dev.0+g{sha[:7]}.dirty", True, False)
+    assert version_of(root, overridden=False).text == "1.4.0"
+
+
 def test_without_any_tag_the_first_release_is_still_to_come(root: Path) -> None:
     commit(root)
     sha = commit(root)
