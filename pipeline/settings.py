@@ -161,16 +161,23 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
     except OSError:
-        raise SettingsError(f"there is no {path}; run slipway where slipway.toml is, or pass --settings") from None
+        raise SettingsError(
+            f"there is no {_whole(path)}; run slipway where slipway.toml is, or name the file with --settings"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
     overridden = [override(document, given, set(Train.model_fields)) for given in overrides]
     if isinstance(features := document.get("features"), dict):
         document["features"] = {name: _feature(value) for name, value in features.items()}
     try:
-        return Settings.model_validate({**document, "root": path.absolute().parent})
+        return Settings.model_validate({**document, "root": _whole(path).parent})
     except ValidationError as error:
         raise SettingsError("\n".join(sentences(error, Settings, path.name, text, overridden))) from None
+
+
+def _whole(path: Path) -> Path:
+    """The absolute path without ``..``: a place has one name, in messages and in the cache's keys."""
+    return path.parent.resolve() / path.name
 
 
 def check_contract(settings: Settings) -> Path:

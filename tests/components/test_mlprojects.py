@@ -15,7 +15,8 @@ import yaml
 
 from pipeline.component import parameters_of
 
-COMPONENTS = Path(__file__).parents[2] / "components"
+ROOT = Path(__file__).parents[2]
+COMPONENTS = ROOT / "components"
 PROJECTS = sorted(COMPONENTS.glob("*/MLproject"))
 TYPES = {Path: "path", str: "string", dict: "string", list: "string", int: "float", float: "float"}
 
@@ -54,6 +55,15 @@ def test_an_mlproject_is_named_as_its_folder_and_shares_the_environment(project:
     content = yaml.safe_load(project.read_text())
     assert content["name"] == project.parent.name
     assert content["python_env"] == "../python_env.yaml"
+
+
+@pytest.mark.parametrize("folder", [*(path.parent for path in PROJECTS), ROOT / "pipeline"], ids=lambda f: f.name)
+def test_the_environment_of_an_mlproject_is_the_one_lock(folder: Path) -> None:
+    """MLflow looks for the file beside the MLproject, so a link leads to the one at the root."""
+    environment = yaml.safe_load((COMPONENTS / "python_env.yaml").read_text())
+    assert environment["dependencies"] == ["-r requirements.lock"]
+    assert (folder / "requirements.lock").is_symlink()
+    assert (folder / "requirements.lock").resolve() == ROOT / "requirements.lock"
 
 
 def test_an_mlproject_has_the_parameters_and_types_of_the_signature(project: Path, component: Any) -> None:

@@ -112,3 +112,9 @@ def test_an_override_cannot_touch_the_gate(override: str) -> None:
 def test_an_override_of_an_unknown_train_setting_is_a_parameter_of_the_estimator() -> None:
     settings = load_settings(ROOT / "slipway.toml", ["train.max_iter=300"])
     assert settings.train.parameters["max_iter"] == 300
+
+
+def test_a_missing_file_is_named_whole_so_that_a_reader_sees_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(tmp_path / "deep" / ".." / "slipway.toml")
+    assert f"there is no {tmp_path}/slipway.toml" in str(error.value)
