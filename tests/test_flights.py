@@ -1,0 +1,236 @@
+"""From data to a served champion, on the example that ships: one model, and the same answers wherever it is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.component.contract import read_contract
+from pipeline.component.frame import inputs_of
+from pipeline.component.model import load_model
+from tests.deploy.realtime.running import JSON, Answer, Running, eventually, running
+from tests.flights import BIN, Flights, environment_for_people
+
+pytestmark = pytest.mark.slow
+Array = npt.NDArray[np.float64]
+LOAD = """
+import sys
+import mlflow.pyfunc, pandas, numpy
+model = mlflow.pyfunc.load_model(sys.argv[1])
+numpy.save(sys.argv[3], model.predict(pandas.read_parquet(sys.argv[2])))
+"""
+
+
+@pytest.fixture(scope="module")
+def rows(flights: Flights) -> pd.DataFrame:
+    return flights.rows()
+
+
+@pytest.fixture(scope="module")
+def expected(flights: Flights, rows: pd.DataFrame) -> Array:
+    """What scikit-learn's own model, as training logged it to MLflow, says of the rows; classes in contract order."""
+    contract = read_contract(flights.root / "contract.json")
+    model = load_model(flights.files_of("train") / "model.skops")
+    answers: Array = model.predict_proba(inputs_of(rows, contract))
+    return answers[:, [list(model.classes_).index(label) for label in contract.classes]]
+
+
+@pytest.fixture(scope="module")
+def server(flights: Flights) -> Iterator[Running]:
+    with running(target=flights.root / ".slipway/target") as server:
+        yield server
+
+
+@pytest.fixture
+def bundle(flights: Flights, tmp_path: Path) -> Path:
+    """A copy of the champion's bundle, for what might write into it."""
+    return Path(shutil.copytree(flights.bundle, tmp_path / "bundle"))
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as JSON values, null where nothing is known."""
+    found: list[dict[str, Any]] = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    return found
+
+
+def split(rows: pd.DataFrame) -> dict[str, Any]:
+    return {"columns": list(rows), "data": [list(record.values()) for record in records(rows)]}
+
+
+def agree(found: Any, expected: Array) -> None:
+    np.testing.assert_allclose(np.array(found, dtype=np.float64), expected, rtol=1e-9, atol=0)
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Every file and folder, each file with its digest."""
+    files = sorted(folder.rglob("*"))
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() if p.is_file() else "" for p in files
+    }
+
+
+def test_the_rows_hold_nulls_and_categories_that_training_never_saw(flights: Flights, rows: pd.DataFrame) -> None:
+    seen = pd.read_parquet(flights.files_of("split") / "train.parquet")
+    for column, stranger in {"carrier": "ZZ", "dest": "nowhere", "manufacturer": "WRIGHT BROTHERS"}.items():
+        assert (rows[column] == stranger).sum() > 2
+        assert not (seen[column] == stranger).any()
+    contract = read_contract(flights.root / "contract.json")
+    assert [c.name for c in contract.inputs if c.nullable and not rows[c.name].isna().any()] == []
+    assert len(rows) == 1000
+
+
+FORMS: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "dataframe_split": split,
+    "dataframe_records": records,
+    "instances": records,
+    "inputs": lambda rows: {name: [record[name] for record in records(rows)] for name in rows},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_http_answers_as_scikit_learn_does(form: str, server: Running, rows: pd.DataFrame, expected: Array) -> None:
+    answer = server.post({form: FORMS[form](rows)})
+    assert (answer.status, answer.release) == (200, "1.0.0"), answer.body
+    agree(answer.json["predictions"], expected)
+
+
+def test_http_answers_csv_as_scikit_learn_does(server: Running, rows: pd.DataFrame, expected: Array) -> None:
+    answer = server.ask("POST", "/invocations", rows.to_csv(index=False).encode(), {"content-type": "text/csv"})
+    assert (answer.status, answer.release) == (200, "1.0.0"), answer.body
+    agree(answer.json["predictions"], expected)
+
+
+def test_a_closed_column_takes_its_own_values_only(server: Running, rows: pd.DataFrame) -> None:
+    row = records(rows)[0]
+    assert server.post({"dataframe_records": [row]}).status == 200
+    refused = server.post({"dataframe_records": [row | {"origin": "PHL"}]})
+    assert refused.status == 400
+    assert refused.json["message"] == 'row 0, column \'origin\': "PHL" came but one of "EWR", "JFK", "LGA" was expected'
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_batch_answers_as_scikit_learn_does(
+    suffix: str, flights: Flights, rows: pd.DataFrame, expected: Array, tmp_path: Path
+) -> None:
+    source, out = tmp_path / f"rows.{suffix}", tmp_path / "scores.parquet"
+    rows.to_parquet(source) if suffix == "parquet" else rows.to_csv(source, index=False)
+    told = flights.json("batch", str(source), str(out), "--keep", "carrier")
+    assert (told["rows"], told["release"]) == (1000, "1.0.0")
+    scores = pq.read_table(out).to_pandas()
+    agree(scores[["probability_on_time", "probability_late"]], expected)
+    assert set(scores["release"]) == {"1.0.0"}
+    assert scores["carrier"].tolist() == rows["carrier"].tolist()
+    assert scores["prediction"].tolist() == [["on_time", "late"][i] for i in expected.argmax(axis=1)]
+
+
+def test_mlflow_predict_answers_as_scikit_learn_does_and_leaves_the_bundle_alone(
+    bundle: Path, rows: pd.DataFrame, expected: Array, tmp_path: Path
+) -> None:
+    before, source, out = content(bundle), tmp_path / "rows.json", tmp_path / "answers.json"
+    source.write_text(json.dumps({"dataframe_split": split(rows)}))
+    arguments = ["-m", str(bundle), "-i", str(source), "-o", str(out), "-t", "json", "--env-manager", "local"]
+    mlflow(*arguments, verb="predict")
+    agree(json.loads(out.read_text())["predictions"], expected)
+    assert content(bundle) == before
+
+
+@pytest.mark.parametrize("bytecode", [True, False], ids=["with byte code", "without byte code"])
+def test_mlflow_loads_the_bundle_unchanged_and_leaves_it_alone(
+    bytecode: bool, bundle: Path, rows: pd.DataFrame, expected: Array, tmp_path: Path
+) -> None:
+    before, source, out = content(bundle), tmp_path / "rows.parquet", tmp_path / "answers.npy"
+    rows.to_parquet(source)
+    environment = environment_for_people() | {"PYTHONDONTWRITEBYTECODE": "1"}
+    if bytecode:
+        del environment["PYTHONDONTWRITEBYTECODE"]
+    command = [sys.executable, "-c", LOAD, str(bundle), str(source), str(out)]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    agree(np.load(out), expected)
+    assert content(bundle) == before
+
+
+def test_mlflow_serves_the_bundle_unchanged_with_the_same_answers(
+    bundle: Path, rows: pd.DataFrame, expected: Array, tmp_path: Path
+) -> None:
+    before = content(bundle)
+    with mlflow_server(bundle, tmp_path / "log") as port:
+        body = json.dumps({"dataframe_split": split(rows)}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, JSON)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            agree(json.load(answer)["predictions"], expected)
+    assert content(bundle) == before
+
+
+def test_one_release_serves_everywhere(flights: Flights, server: Running) -> None:
+    told = flights.json("status")
+    place = told["targets"][0]
+    assert {told["registry"]["release"], place["batch"]["release"], place["realtime"]["release"]} == {"1.0.0"}
+    asked = server.ask("GET", "/version").json
+    assert asked["release"] == "1.0.0"
+    assert asked["digest"] == place["batch"]["digest"] == flights.json("verify", str(flights.bundle))["digest"]
+
+
+def test_predict_gives_the_answer_that_http_gives_to_its_row(flights: Flights, server: Running) -> None:
+    told = flights.json("predict")
+    answer: Answer = server.post({"dataframe_records": [told["inputs"]]})
+    assert answer.json == {"predictions": [told["prediction"]]}
+    assert answer.release == told["release"] == "1.0.0"
+
+
+def test_the_scores_are_the_known_ones_of_september(flights: Flights) -> None:
+    told = flights.json("run")
+    assert 0.70 < told["scores"]["roc_auc"] < 0.72
+    holdout = pd.read_parquet(flights.files_of("split") / "holdout.parquet")
+    assert set(holdout["month"]) == {9}
+
+
+def test_shipping_the_same_again_runs_no_component_and_writes_no_rollout(flights: Flights) -> None:
+    before = flights.json("history")
+    assert flights.json("ship")["champion"] == "1.0.0"
+    steps = flights.json("run")["steps"]
+    assert [step["name"] for step in steps] == ["ingest", "validate", "split", "train", "evaluate", "package"]
+    assert all(step["cached"] for step in steps)
+    assert flights.json("history") == before
+
+
+def mlflow(*arguments: str, verb: str) -> None:
+    command = [str(BIN / "mlflow"), "models", verb, *arguments]
+    done = subprocess.run(command, env=environment_for_people(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def mlflow_server(bundle: Path, log: Path) -> Iterator[int]:
+    """`mlflow models serve` on a free port, once it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = ["-m", str(bundle), "-p", str(port), "-w", "1", "--env-manager", "local"]
+    command = [str(BIN / "mlflow"), "models", "serve", *arguments]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command, env=environment_for_people(), stdout=file, stderr=file, start_new_session=True
+        )
+    try:
+        assert eventually(lambda: "startup complete" in log.read_text() or process.poll() is not None, 120)
+        assert process.poll() is None, log.read_text()
+        yield port
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
