@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -36,6 +37,7 @@ def run(
         StoppedError: SIGINT, SIGTERM or SIGHUP came; the components ended too.
     """
     contract = check_contract(settings)
+    _let_waiting_threads_sleep()
     with raising(), TemporaryDirectory(prefix="slipway-") as work:
         try:
             client, experiment = opened(settings)
@@ -48,6 +50,14 @@ def run(
                 return candidate
         except Stopped as signal:
             raise StoppedError(f"stopped by {signal}; its components ended too, and nothing was changed") from None
+
+
+def _let_waiting_threads_sleep() -> None:
+    """Let scikit-learn's OpenMP threads sleep while they wait; it is read once, when scikit-learn is imported.
+
+    Spinning, they hold up others several times longer where cores are shared, as evaluate and package share them.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _steps(flow: Flow, settings: Settings, contract: Path, run_id: str) -> Candidate:

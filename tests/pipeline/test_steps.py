@@ -108,3 +108,10 @@ def test_three_classes_run_with_settings_contract_and_ingest_function_of_their_o
     done = slipway(wine(tmp_path / "p"), "run", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["scores"]["roc_auc"] > 0.9
+
+
+def test_components_let_waiting_threads_sleep(tmp_path: Path) -> None:
+    project = diabetes(tmp_path / "p")
+    ingest = project.with_name("ingest.py")
+    ingest.write_text(f"import os\nassert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'\n{ingest.read_text()}")
+    assert slipway(project, "run").returncode == 0
