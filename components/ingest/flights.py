@@ -8,38 +8,44 @@ from pathlib import Path
 import pandas as pd
 
 LATE_MINUTES = 15
+PLAN = ["year", "month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "tailnum", "origin", "dest",
+        "distance", "time_hour"]  # fmt: skip
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
 
 
 def features(files: Mapping[str, Path]) -> pd.DataFrame:
-    """One row for each flight that arrived: its plan, the weather at its airport and its plane.
+    """One row for each flight that arrived: what was known before it left, and whether it was late.
 
-    Cancelled and diverted flights have no arrival delay and are left out. The weather is that of the scheduled hour.
+    Cancelled and diverted flights have no arrival delay and are left out.
     """
-    flights = pd.read_csv(
-        files["flights"],
-        engine="pyarrow",
-        usecols=["month", "day", "sched_dep_time", "sched_arr_time", "arr_delay", "carrier", "flight", "tailnum",
-                 "origin", "dest", "distance", "hour", "minute", "time_hour"],
-    )  # fmt: skip
-    flights = flights[flights["arr_delay"].notna()]
+    delay = pd.read_csv(files["flights"], engine="pyarrow", usecols=["arr_delay"])["arr_delay"]
+    late = (delay > LATE_MINUTES).map({True: "late", False: "on_time"})
+    return inputs(files).assign(late=late)[delay.notna()]
+
+
+def inputs(files: Mapping[str, Path]) -> pd.DataFrame:
+    """What is known of each flight before it leaves, in the order of the file: its plan, weather and plane.
+
+    The weather is that of the scheduled hour at the airport of departure. Batch scoring starts from here too.
+    """
+    flights = pd.read_csv(files["flights"], engine="pyarrow", usecols=PLAN)
     weather = pd.read_csv(files["weather"], engine="pyarrow", usecols=["origin", "time_hour", *WEATHER])
     planes = pd.read_csv(files["planes"], usecols=["tailnum", "year", "manufacturer", "seats"])
+    planes = planes.rename(columns={"year": "plane_year"}).drop_duplicates("tailnum")
     rows = flights.merge(weather.drop_duplicates(["origin", "time_hour"]), how="left", on=["origin", "time_hour"])
-    rows = rows.merge(planes.rename(columns={"year": "plane_year"}), how="left", on="tailnum")
-    return _derived(rows).drop(columns=["arr_delay", "time_hour", "day"])
+    return _derived(rows.merge(planes, how="left", on="tailnum"))
 
 
 def _derived(rows: pd.DataFrame) -> pd.DataFrame:
-    """Local scheduled time, weekday, planned minutes of the day, and the label."""
-    day = pd.to_datetime({"year": 2013, "month": rows["month"], "day": rows["day"]})
+    """Local scheduled time, weekday, and planned minutes of the day."""
+    day = pd.to_datetime(rows[["year", "month", "day"]])
+    departure, arrival = _minutes(rows["sched_dep_time"]), _minutes(rows["sched_arr_time"])
     return rows.assign(
-        time=day + pd.to_timedelta(rows["hour"] * 60 + rows["minute"], unit="min"),
+        time=day + pd.to_timedelta(departure, unit="min"),
         weekday=day.dt.dayofweek,
-        departure_minute=_minutes(rows["sched_dep_time"]),
-        arrival_minute=_minutes(rows["sched_arr_time"]),
-        late=(rows["arr_delay"] > LATE_MINUTES).map({True: "late", False: "on_time"}),
-    )
+        departure_minute=departure,
+        arrival_minute=arrival,
+    ).drop(columns=["year", "day", "time_hour", "sched_dep_time", "sched_arr_time"])
 
 
 def _minutes(clock: pd.Series) -> pd.Series:
