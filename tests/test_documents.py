@@ -1,0 +1,149 @@
+"""Nothing in the documentation is stale: commands, options, targets, links, files and settings are the real ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import click
+import msgspec
+import pytest
+
+from components.validate.expectations import Expectations
+from deploy.cli import slipway
+from pipeline.settings import Settings
+from tests.documents import DOCUMENTS, ROOT, anchors, commands, links, slipway_calls, spans, tables
+
+REFERENCE = ROOT / "docs/reference.md"
+NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
+CALLS = [(d.name, call) for d in DOCUMENTS for command in commands(d) for call in slipway_calls(command.text)]
+MENTIONS = [
+    (document.name, span)
+    for document in DOCUMENTS
+    for span in spans(document)
+    if re.match(r"(\S+=\S+ )*\S*slipway ", span)
+]
+LINKS = [(d, link) for d in DOCUMENTS for link in links(d) if not re.match(r"\w+:", link)]
+
+
+def found(arguments: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that these arguments name, and what is left for it."""
+    command: click.Command = slipway
+    while isinstance(command, click.Group) and arguments and arguments[0] in command.commands:
+        command, arguments = command.commands[arguments[0]], arguments[1:]
+    return command, arguments
+
+
+def parse(arguments: list[str]) -> None:
+    """Let click read the arguments as it would when the command is called, without calling it."""
+    command, left = found(arguments)
+    assert not isinstance(command, click.Group) or left in ([], ["--help"]), f"there is no slipway {arguments}"
+    if left != ["--help"]:
+        command.make_context(command.name, left)
+
+
+@pytest.mark.parametrize(("document", "arguments"), CALLS, ids=lambda v: " ".join(v) if isinstance(v, list) else v)
+def test_a_command_that_the_documentation_gives_can_be_given(document: str, arguments: list[str]) -> None:
+    parse(arguments)
+
+
+@pytest.mark.parametrize(("document", "span"), MENTIONS, ids=str)
+def test_a_command_that_a_sentence_mentions_exists_with_these_options(document: str, span: str) -> None:
+    for arguments in slipway_calls(span):
+        if arguments[:1] == ["COMMAND"]:
+            continue
+        try:
+            parse(arguments)
+        except click.MissingParameter:
+            assert found(arguments)[1] == [], span
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_every_make_target_exists(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    said = [command.text for command in commands(document)] + list(spans(document))
+    assert {words[1] for line in said if (words := line.split())[:1] == ["make"] and len(words) > 1} <= targets
+
+
+@pytest.mark.parametrize(("document", "link"), LINKS, ids=lambda v: v if isinstance(v, str) else v.name)
+def test_every_link_leads_somewhere(document: Path, link: str) -> None:
+    file, _, anchor = link.partition("#")
+    place = (document.parent / file).resolve() if file else document
+    assert place.exists()
+    assert not anchor or anchor in anchors(place)
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = {(ROOT / "docs" / link).resolve() for link in links(ROOT / "docs/README.md")}
+    assert set((ROOT / "docs").glob("*.md")) - index == {ROOT / "docs/README.md"}
+
+
+def test_the_settings_in_the_reference_are_the_settings() -> None:
+    rows = [row for table in tables(REFERENCE) if table[0][0] == "setting" for row in table[1:]]
+    told = {row[0].strip("`"): row[1:-1] for row in rows}
+    assert told == {name: [kind, default] for name, kind, default in fields(Settings)}
+    assert all(len(row[-1]) > 10 and row[-1].endswith(".") for row in rows)
+
+
+def fields(model: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Name, type and default of every setting, as the reference is to tell them."""
+    for attribute, field in model.model_fields.items():
+        name = prefix + (field.alias or attribute)
+        inner = get_args(field.annotation)[-1] if get_origin(field.annotation) is dict else field.annotation
+        if name == "validate":
+            yield from expectations()
+        elif hasattr(inner, "model_fields"):
+            yield from fields(inner, f"{name}.NAME." if inner is not field.annotation else f"{name}.")
+        elif not field.exclude:
+            yield name, kind(field.annotation), "required" if field.is_required() else default(field.default)
+
+
+def expectations() -> Iterator[tuple[str, str, str]]:
+    kinds = {int: "whole number", dict: "table", tuple: "list of text"}
+    for name, value in msgspec.structs.asdict(Expectations()).items():
+        yield f"validate.{name}", kinds[type(value)], default(value)
+
+
+def kind(annotation: Any) -> str:
+    """A type in the words of the reference."""
+    if get_origin(annotation) is Literal:
+        choices = [f"`{choice}`" for choice in get_args(annotation) if choice]
+        return ", ".join(choices[:-1]) + f" or {choices[-1]}"
+    if get_origin(annotation) in (dict, tuple):
+        return "table" if get_origin(annotation) is dict else "list of text"
+    inner = next((part for part in get_args(annotation) if part is not type(None)), annotation)
+    return NAMES.get(inner, getattr(inner, "__name__", str(inner)))
+
+
+def default(value: Any) -> str:
+    """A default as it would stand in slipway.toml."""
+    if value is None:
+        return "none"
+    return f"`{json.dumps(str(value) if isinstance(value, Path) else value)}`"
+
+
+def test_the_columns_in_the_documentation_are_those_of_the_contract() -> None:
+    contract = json.loads((ROOT / "contract.json").read_text())
+    page = ROOT / "docs/serving.md"
+    if contract["name"] != "flights" or not page.exists():
+        pytest.skip("the example was swapped for another project")
+    told = next(table for table in tables(page) if table[0][0] == "column")[1:]
+    columns = [(f"`{c['name']}`", c["type"], "yes" if c.get("nullable") else "no") for c in contract["inputs"]]
+    assert [(row[0], row[1], row[2]) for row in told] == columns
+    for column, row in zip(contract["inputs"], told, strict=True):
+        assert all(f"`{value}`" in row[3] for value in column.get("values", []))
+
+
+@pytest.mark.parametrize("stale", ["slipway shipp", "slipway ship --fast", "X=1 .venv/bin/slipway serve --port x"])
+def test_a_stale_command_would_be_noticed(stale: str) -> None:
+    (arguments,) = slipway_calls(stale)
+    with pytest.raises((click.UsageError, AssertionError)):
+        parse(arguments)
+
+
+def test_calls_are_found_within_a_line_of_shell() -> None:
+    found = slipway_calls("slipway run && X=1 .venv/bin/slipway ship --json  # now")
+    assert list(found) == [["run"], ["ship", "--json"]]
