@@ -25,9 +25,11 @@ from deploy.candidate import (
 from deploy.scorer import load
 from deploy.verdict import Rule, Verdict, told_apart
 from pipeline.candidate import Candidate
+from pipeline.component.blocks import blocks_of
+from pipeline.component.bootstrap import paired_difference
 from pipeline.component.contract import Contract, read_contract
 from pipeline.component.frame import read_parquet
-from pipeline.component.metrics import blocks_of, higher_is_better, metrics_for, paired_difference, score
+from pipeline.component.metrics import higher_is_better, metrics_for, score
 from pipeline.errors import ContractError, DataError, SettingsError
 
 FAMILIES = ("floor", "ceiling", "scores", "holdout", "bundle", "proof", "comparable", "champion", "recent", "slice")

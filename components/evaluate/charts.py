@@ -15,7 +15,8 @@ from components.evaluate.drawing import FIRST, INK, MUTED, SECOND, canvas
 from components.evaluate.results import Results, SliceScores
 from components.evaluate.scored import Scored
 from components.evaluate.summary import number, words
-from pipeline.component.metrics import blocks_of, score
+from pipeline.component.blocks import blocks_of
+from pipeline.component.metrics import score
 
 INPUTS_SHOWN = 20
 LABEL_LENGTH = 22

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from components.evaluate.charts import Chart
 from components.evaluate.drawing import FIRST, INK, MORE, MUTED, SECOND, canvas
 from components.evaluate.scored import Scored
-from pipeline.component.metrics import BINS
+from pipeline.component.statistics import BINS
 
 MOST_CLASSES = 12
 POINTS = 200

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from components.evaluate.scored import Scored
-from pipeline.component.metrics import bootstrap, metrics_for, score
+from pipeline.component.bootstrap import bootstrap
+from pipeline.component.metrics import metrics_for, score
 
 MANY_VALUES = 50
 LARGEST = 30

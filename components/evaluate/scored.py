@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.component import ContractError, DataError, SettingsError
+from pipeline.component.blocks import blocks_of
 from pipeline.component.contract import Contract
 from pipeline.component.frame import inputs_of
-from pipeline.component.metrics import Floats, Integers, blocks_of
+from pipeline.component.sample import Floats, Integers
 
 
 @dataclass(frozen=True)

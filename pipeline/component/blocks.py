@@ -1,0 +1,47 @@
+"""Rows that are not independent of one another, numbered by the block of time that they share."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.component.sample import Integers
+from pipeline.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCKS = ("row", "hour", "day", "week", "month")
+MONDAY = 3
+"""Day 0 of the calendar, 1 January 1970, was a Thursday."""
+
+
+def blocks_of(time: pd.Series | None, block: str, rows: int) -> Integers:
+    """Number the block of each of ``rows`` rows from 0: its calendar hour, day, week (from Monday) or month, or itself.
+
+    Raises:
+        SettingsError: an unknown block, or one that needs a time column where there is none.
+        DataError: the time column has nulls or holds no times.
+    """
+    if block == "row":
+        return np.arange(rows)
+    if block not in BLOCKS:
+        close = difflib.get_close_matches(block, BLOCKS, 1)
+        meant = f"; did you mean '{close[0]}'?" if close else f"; it is one of {', '.join(BLOCKS)}"
+        raise SettingsError(f"unknown block '{block}'{meant}")
+    if time is None:
+        raise SettingsError(f"blocks by {block} need a time column; name one in slipway.toml or use block 'row'")
+    return np.unique(_calendar(time, block), return_inverse=True)[1].astype(np.int64)
+
+
+def _calendar(time: pd.Series, block: str) -> Integers:
+    if not np.issubdtype(getattr(time.dtype, "base", np.dtype(object)), np.datetime64):
+        raise DataError(f"time column '{time.name}' must hold times but holds {time.dtype}")
+    if time.isna().any():
+        raise DataError(f"time column '{time.name}' is null in {int(time.isna().sum()):,} of {len(time):,} rows")
+    local = time.dt.tz_localize(None).to_numpy()
+    unit = {"hour": "h", "day": "D", "week": "D", "month": "M"}[block]
+    number: Integers = local.astype(f"datetime64[{unit}]").astype(np.int64)
+    return (number + MONDAY) // 7 if block == "week" else number
