@@ -12,7 +12,8 @@ from pathlib import Path
 
 from deploy import rollout
 from deploy.bundle import Bundle, file_digest, verify
-from deploy.gate import GatePolicy, judge
+from deploy.gate import judge
+from deploy.policy import GatePolicy
 from deploy.registry import mirror
 from deploy.seal import seal
 from deploy.signature import Trust

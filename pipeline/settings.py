@@ -74,7 +74,7 @@ class Evaluate(_Section):
 
 
 class Gate(_Section):
-    """The policy that says publish or refuse; see deploy/gate.py for each rule."""
+    """The policy that says publish or refuse; docs/reference.md has every rule."""
 
     floors: dict[str, float] = {}
     ceilings: dict[str, float] = {}

@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from components.package.run import package
 from deploy.bundle import Bundle
-from deploy.gate import GatePolicy, judge
+from deploy.gate import judge
+from deploy.policy import GatePolicy
 from deploy.seal import seal
 from deploy.verdict import Verdict
 from deploy.version import Version

@@ -1,0 +1,130 @@
+"""The candidate beside earlier releases, on the same rows: the champion, the best of the last ones, slice by slice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from deploy.bundle import Bundle
+from deploy.candidate import columns_in, seen_in_training
+from deploy.case import Array, Case, shown
+from deploy.policy import GatePolicy
+from deploy.scorer import load
+from deploy.verdict import Rule, told_apart
+from pipeline.candidate import Candidate
+from pipeline.component.bootstrap import paired_difference
+from pipeline.component.metrics import higher_is_better, score
+from pipeline.errors import ContractError
+
+
+class _Rival(NamedTuple):
+    """An earlier release and its answers to the same rows, in the order of the candidate's classes."""
+
+    name: str
+    predictions: Array
+
+
+def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], case: Case) -> Iterator[Rule]:
+    """The rules that need an earlier release.
+
+    Raises:
+        BundleError: an earlier release's bytes are not the sealed ones, or its model cannot be loaded.
+    """
+    rival = _rival(champion, candidate, case)
+    yield _comparable(rival, champion, case.policy)
+    if isinstance(rival, _Rival):
+        everywhere = np.ones(len(case.frame), dtype=bool)
+        name = f"the champion {rival.name}"
+        yield _no_worse(f"champion.{case.primary}", case, rival.predictions, everywhere, case.policy.margin, name)
+        yield from _slices(case, rival, name)
+    others = [_rival(bundle, candidate, case) for bundle in recent if bundle.digest != champion.digest]
+    yield from _recent([other for other in others if isinstance(other, _Rival)], case)
+
+
+def _comparable(rival: _Rival | str, champion: Bundle, policy: GatePolicy) -> Rule:
+    version = champion.release.version
+    if isinstance(rival, _Rival):
+        return Rule("comparable", None, None, True, f"the champion {version} can be asked the same rows")
+    ok = policy.incomparable == version
+    advice = "which was allowed" if ok else f"and gate.incomparable = '{version}' was not set after a review"
+    return Rule(
+        "comparable", version, policy.incomparable, ok, f"the champion {version} is no measure: {rival}, {advice}"
+    )
+
+
+def _rival(bundle: Bundle, candidate: Candidate, case: Case) -> _Rival | str:
+    """The release's answers to the holdout, or why they are no measure for the candidate."""
+    if reason := seen_in_training(candidate.split, bundle.release.split):
+        return reason
+    scorer = load(bundle.path, expected_digest=bundle.digest)
+    if scorer.contract.task != case.contract.task or set(scorer.contract.classes) != set(case.contract.classes):
+        return "it answers other classes"
+    try:
+        # Values that its contract forbids are asked all the same: it would have to answer those rows now.
+        values = scorer.predict_checked(scorer.completed(columns_in(case.frame, scorer.contract))).values
+    except ContractError as error:
+        return str(error)
+    if not np.isfinite(values).all():
+        return "its answers to some rows are not finite"
+    if case.contract.task == "classification":
+        values = values[:, [scorer.contract.classes.index(label) for label in case.contract.classes]]
+    return _Rival(bundle.release.version, values)
+
+
+def _recent(rivals: list[_Rival], case: Case) -> Iterator[Rule]:
+    """The best of them is enough: who is no worse than the best is no worse than any."""
+    if rivals:
+        sign = 1 if higher_is_better(case.primary) else -1
+        best = max(rivals, key=lambda rival: sign * _scored(case, rival.predictions, case.primary))
+        everywhere = np.ones(len(case.frame), dtype=bool)
+        name = f"the recent release {best.name}"
+        yield _no_worse(f"recent.{case.primary}", case, best.predictions, everywhere, case.policy.margin, name)
+
+
+def _slices(case: Case, rival: _Rival, name: str) -> Iterator[Rule]:
+    """Every slice with enough rows and, for classification, with every class: without, there is nothing to compare."""
+    for column in case.policy.slices:
+        for value in case.frame[column].unique():
+            series = case.frame[column]
+            rows = (series.isna() if pd.isna(value) else series.eq(value)).to_numpy(dtype=bool)
+            all_there = len(set(case.truth[rows])) > 1
+            if rows.sum() >= case.policy.minimum_slice_rows and all_there:
+                label = f"slice.{column}.{shown(value)}"
+                yield _no_worse(label, case, rival.predictions, rows, case.policy.slice_margin, name)
+
+
+def _no_worse(rule: str, case: Case, theirs: Array, rows: Array, margin: float, name: str) -> Rule:
+    """Non-inferiority by a paired block bootstrap, with the sign turned so that more is better.
+
+    Refused where the candidate is worse by more than the margin *and* its whole 95 % interval lies below zero: then
+    the loss is neither small nor chance. The interval alone would refuse trifles on a large holdout, the margin alone
+    would refuse mere noise on a small one. A loss of twice the margin is refused whatever the interval says, so that
+    a small or dependent holdout cannot wave anything through; and so is a difference that is no number.
+    """
+    metric, contract = case.primary, case.contract
+    truth, mine, other = case.truth[rows], case.predictions[rows], theirs[rows]
+    difference, low, high = paired_difference(
+        contract, truth, mine, other, case.blocks[rows], metric=metric, seed=case.policy.seed
+    )
+    own, rival = (score(contract, truth, p, names=[metric])[metric] for p in (mine, other))
+    allowed, best = margin, high
+    if not higher_is_better(metric):
+        difference, allowed, best = -difference, margin * abs(rival), -low
+    ok = difference >= -allowed or (difference >= -2 * allowed and not best < 0)
+    found = difference if math.isfinite(difference) else None
+    return Rule(rule, -allowed, found, ok, _compared(rule, metric, own, rival, name, ok, allowed))
+
+
+def _compared(rule: str, metric: str, own: float, rival: float, name: str, ok: bool, allowed: float) -> str:
+    where = f" in {'.'.join(rule.split('.')[1:])}" if rule.startswith("slice.") else ""
+    first, second = told_apart(own, rival)
+    verb = "is no worse than" if ok else "is worse than"
+    return f"{metric}{where} {first} {verb} {second} of {name}, where {allowed:.3g} less is allowed"
+
+
+def _scored(case: Case, predictions: Array, metric: str) -> float:
+    return score(case.contract, case.truth, predictions, names=[metric])[metric]
