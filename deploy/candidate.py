@@ -93,7 +93,7 @@ def seen_in_training(candidate: Mapping[str, Any], champion: Mapping[str, Any]) 
 
 def _seen_by_time(candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:
     until, start = champion["train_until"], candidate["holdout_from"]
-    return f"it was trained on rows until {until}, and the holdout begins {start}" if _at(until) > _at(start) else ""
+    return f"it was trained on rows until {until}, and the holdout begins {start}" if _at(until) >= _at(start) else ""
 
 
 def _seen_by_hash(candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from deploy.bundle import Bundle
 from deploy.candidate import columns_in, seen_in_training
-from deploy.case import Array, Case, shown
-from deploy.policy import GatePolicy
+from deploy.case import Array, Case, slices_of, too_few
+from deploy.policy import GatePolicy, part
 from deploy.scorer import load
 from deploy.verdict import Rule, told_apart
 from pipeline.candidate import Candidate
@@ -22,10 +21,11 @@ from pipeline.errors import ContractError
 
 
 class _Rival(NamedTuple):
-    """An earlier release and its answers to the same rows, in the order of the candidate's classes."""
+    """An earlier release, its answers to the same rows in the order of the candidate's classes, and inputs it lacked."""
 
     name: str
     predictions: Array
+    lacked: tuple[str, ...] = ()
 
 
 def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], case: Case) -> Iterator[Rule]:
@@ -37,18 +37,18 @@ def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], ca
     rival = _rival(champion, candidate, case)
     yield _comparable(rival, champion, case.policy)
     if isinstance(rival, _Rival):
-        everywhere = np.ones(len(case.frame), dtype=bool)
         name = f"the champion {rival.name}"
-        yield _no_worse(f"champion.{case.primary}", case, rival.predictions, everywhere, case.policy.margin, name)
+        yield _no_worse(f"champion.{case.primary}", case, rival.predictions, _all(case), case.policy.margin, name)
         yield from _slices(case, rival, name)
-    others = [_rival(bundle, candidate, case) for bundle in recent if bundle.digest != champion.digest]
-    yield from _recent([other for other in others if isinstance(other, _Rival)], case)
+    others = [bundle for bundle in recent if bundle.digest != champion.digest]
+    yield from _recent([(bundle.release.version, _rival(bundle, candidate, case)) for bundle in others], case)
 
 
 def _comparable(rival: _Rival | str, champion: Bundle, policy: GatePolicy) -> Rule:
     version = champion.release.version
     if isinstance(rival, _Rival):
-        return Rule("comparable", None, None, True, f"the champion {version} can be asked the same rows")
+        without = f", but without {', '.join(rival.lacked)}, which the holdout has no more" if rival.lacked else ""
+        return Rule("comparable", None, None, True, f"the champion {version} can be asked the same rows{without}")
     ok = policy.incomparable == version
     advice = "which was allowed" if ok else f"and gate.incomparable = '{version}' was not set after a review"
     return Rule(
@@ -65,36 +65,46 @@ def _rival(bundle: Bundle, candidate: Candidate, case: Case) -> _Rival | str:
         return "it answers other classes"
     try:
         # Values that its contract forbids are asked all the same: it would have to answer those rows now.
-        values = scorer.predict_checked(scorer.completed(columns_in(case.frame, scorer.contract))).values
+        columns = columns_in(case.frame, scorer.contract)
+        values = scorer.predict_checked(scorer.completed(columns)).values
     except ContractError as error:
         return str(error)
+    except Exception as error:  # what scikit-learn and onnxruntime raise at a value that they cannot take
+        return f"it cannot answer these rows ({str(error).splitlines()[0]})"
     if not np.isfinite(values).all():
         return "its answers to some rows are not finite"
     if case.contract.task == "classification":
         values = values[:, [scorer.contract.classes.index(label) for label in case.contract.classes]]
-    return _Rival(bundle.release.version, values)
+    lacked = tuple(column.name for column in scorer.contract.inputs if column.name not in columns)
+    return _Rival(bundle.release.version, values, lacked)
 
 
-def _recent(rivals: list[_Rival], case: Case) -> Iterator[Rule]:
+def _recent(found: Sequence[tuple[str, _Rival | str]], case: Case) -> Iterator[Rule]:
     """The best of them is enough: who is no worse than the best is no worse than any."""
-    if rivals:
+    if rivals := [rival for _, rival in found if isinstance(rival, _Rival)]:
         sign = 1 if higher_is_better(case.primary) else -1
         best = max(rivals, key=lambda rival: sign * _scored(case, rival.predictions, case.primary))
-        everywhere = np.ones(len(case.frame), dtype=bool)
         name = f"the recent release {best.name}"
-        yield _no_worse(f"recent.{case.primary}", case, best.predictions, everywhere, case.policy.margin, name)
+        yield _no_worse(f"recent.{case.primary}", case, best.predictions, _all(case), case.policy.margin, name)
+    for version, reason in found:
+        if isinstance(reason, str):
+            why = f"the recent release {version} is no measure: {reason}"
+            yield Rule("recent", version, None, True, why, judged=False)
 
 
 def _slices(case: Case, rival: _Rival, name: str) -> Iterator[Rule]:
     """Every slice with enough rows and, for classification, with every class: without, there is nothing to compare."""
     for column in case.policy.slices:
-        for value in case.frame[column].unique():
-            series = case.frame[column]
-            rows = (series.isna() if pd.isna(value) else series.eq(value)).to_numpy(dtype=bool)
-            all_there = len(set(case.truth[rows])) > 1
-            if rows.sum() >= case.policy.minimum_slice_rows and all_there:
-                label = f"slice.{column}.{shown(value)}"
-                yield _no_worse(label, case, rival.predictions, rows, case.policy.slice_margin, name)
+        large, small = slices_of(case, column)
+        for piece in large:
+            rule = f"slice.{part(column)}.{piece.name}"
+            absent = set(case.contract.classes) - set(case.truth[piece.rows])
+            if absent:
+                why = f"{column}.{piece.name} has no row of {', '.join(sorted(absent))}"
+                yield Rule(rule, None, None, True, why, judged=False)
+            else:
+                yield _no_worse(rule, case, rival.predictions, piece.rows, case.policy.slice_margin, name)
+        yield from too_few(case, "slice", column, small)
 
 
 def _no_worse(rule: str, case: Case, theirs: Array, rows: Array, margin: float, name: str) -> Rule:
@@ -124,6 +134,10 @@ def _compared(rule: str, metric: str, own: float, rival: float, name: str, ok: b
     first, second = told_apart(own, rival)
     verb = "is no worse than" if ok else "is worse than"
     return f"{metric}{where} {first} {verb} {second} of {name}, where {allowed:.3g} less is allowed"
+
+
+def _all(case: Case) -> Array:
+    return np.ones(len(case.frame), dtype=bool)
 
 
 def _scored(case: Case, predictions: Array, metric: str) -> float:

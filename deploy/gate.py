@@ -6,12 +6,14 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 
-from deploy.bounds import bound
+import msgspec
+
+from deploy.bounds import bounds
 from deploy.bundle import Bundle
 from deploy.candidate import engine_name, proof_of, reported_scores
-from deploy.case import Case, case_of
+from deploy.case import Case, case_of, slice_rules
 from deploy.comparison import compare
-from deploy.policy import GatePolicy, check_names
+from deploy.policy import GatePolicy, check_policy, covers, part
 from deploy.verdict import Rule, Verdict
 from pipeline.candidate import Candidate
 from pipeline.component.contract import read_contract
@@ -26,45 +28,58 @@ def judge(candidate: Candidate, champion: Bundle | None, recent: Sequence[Bundle
     """Judge the candidate alone, and if that went well, against the champion and the best of the recent releases.
 
     Raises:
-        SettingsError: the policy names an unknown metric, rule or column.
+        SettingsError: the policy names an unknown metric, rule or column, or a bound that refuses nothing.
         DataError: the holdout or the metrics cannot be read, or the target is not in the holdout.
         BundleError: the champion's bytes are not the sealed ones, or a model cannot be loaded.
     """
     contract = read_contract(candidate.model / "contract.json")
-    check_names(policy, contract)
+    check_policy(policy, contract)
     case = case_of(candidate, contract, policy)
-    rules = _switched_on(_alone(candidate, case), policy)
+    rules = [_unless_off(rule, policy) for rule in _alone(candidate, case)]
     if champion is not None and all(rule.ok for rule in rules):
-        rules += _switched_on(compare(candidate, champion, recent, case), policy)
+        rules += [_unless_off(rule, policy) for rule in compare(candidate, champion, recent, case)]
     passed = all(rule.ok for rule in rules)
     return Verdict("publish" if passed else "refuse", tuple(rules), champion is None)
 
 
 def _alone(candidate: Candidate, case: Case) -> Iterator[Rule]:
-    policy = case.policy
-    for name, floor in policy.floors.items():
-        yield bound(f"floor.{name}", name, case.scores.get(name, math.nan), floor, below=True)
-    for name, ceiling in policy.ceilings.items():
-        yield bound(f"ceiling.{name}", name, case.scores.get(name, math.nan), ceiling, below=False)
-    yield _reported(reported_scores(candidate), case)
-    rows = len(case.frame)
-    why = f"the holdout has {rows:,} rows and {policy.minimum_holdout_rows:,} are required"
-    yield Rule("holdout.rows", policy.minimum_holdout_rows, rows, rows >= policy.minimum_holdout_rows, why)
-    yield _size(candidate, policy)
+    yield from _holdout(case)
+    yield from bounds(case)
+    yield _reported(candidate, case)
+    yield _size(candidate, case.policy)
     yield _proof(candidate)
+    yield from _off_in_vain(case)
 
 
-def _reported(reported: dict[str, float], case: Case) -> Rule:
-    """The first metric that ``metrics.json`` does not report, or reports otherwise than the gate finds it."""
+def _holdout(case: Case) -> Iterator[Rule]:
+    rows, least, answered = len(case.frame), case.policy.minimum_holdout_rows, int(case.answered.sum())
+    why = f"the holdout has {rows:,} rows and {least:,} are required"
+    yield Rule("holdout.rows", least, rows, rows >= least, why)
+    kind = "a finite number" if case.contract.task == "regression" else "probabilities that add up to one"
+    why = f"{answered:,} of {rows:,} rows are answered with {kind}"
+    yield Rule("holdout.answers", rows, answered, answered == rows, why)
+
+
+def _reported(candidate: Candidate, case: Case) -> Rule:
+    """The first metric that the evaluation does not report, or reports otherwise than the gate finds it."""
     names = metrics_for(case.contract)
-    for name in names:
-        own, other = case.scores.get(name, math.nan), reported.get(name, math.nan)
-        if not math.isfinite(other):
-            return Rule("scores", own if math.isfinite(own) else None, None, False, f"metrics.json has no {name}")
-        if not math.isclose(own, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-            why = f"metrics.json says {name} is {other:.12g} but the model in the candidate makes it {own:.12g}"
-            return Rule("scores", own if math.isfinite(own) else None, other, False, why)
+    found = case.scores(names)
+    for place, told in (("metrics.json", reported_scores(candidate)), ("the run", candidate.scores)):
+        for name in names:
+            own, other = found[name], told.get(name, math.nan)
+            if not math.isfinite(other) or not math.isclose(own, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+                return Rule("scores", _number(own), _number(other), False, _untrue(place, name, own, other))
     return Rule("scores", None, None, True, f"metrics.json reports {', '.join(names)} as the gate finds them")
+
+
+def _untrue(place: str, name: str, own: float, other: float) -> str:
+    if not math.isfinite(other):
+        return f"{place} has no {name}"
+    return f"{place} says {name} is {other:.12g} but the model in the candidate makes it {own:.12g}"
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _size(candidate: Candidate, policy: GatePolicy) -> Rule:
@@ -90,7 +105,19 @@ def _proof(candidate: Candidate) -> Rule:
     return Rule("proof", proven, came, True, "model.onnx agrees with scikit-learn")
 
 
-def _switched_on(rules: Iterator[Rule], policy: GatePolicy) -> list[Rule]:
-    return [
-        rule for rule in rules if not any(rule.rule == off or rule.rule.startswith(f"{off}.") for off in policy.off)
-    ]
+def _unless_off(rule: Rule, policy: GatePolicy) -> Rule:
+    """The rule, or, where ``gate.off`` names it, what it would have said: nothing is switched off in silence."""
+    if not any(covers(off, rule.rule) for off in policy.off):
+        return rule
+    return msgspec.structs.replace(rule, ok=True, judged=False, why=f"switched off in gate.off, else: {rule.why}")
+
+
+def _off_in_vain(case: Case) -> Iterator[Rule]:
+    """What ``gate.off`` names among slices of which the holdout has none: a slip, or a value that has gone."""
+    for family, columns in case.policy.slice_columns.items():
+        for column in columns:
+            known = slice_rules(case, family, column)
+            for off in case.policy.off:
+                if covers(f"{family}.{part(column)}", off) and not any(covers(off, rule) for rule in known):
+                    why = f"gate.off names '{off}', of which the holdout has no row"
+                    yield Rule("off", None, None, True, why, judged=False)

@@ -55,8 +55,9 @@ def make_release(
     if into.exists() and any(into.iterdir()):
         raise StorageError(f"{into} is not empty; name a folder that is, for everything in it becomes the release")
     into.mkdir(parents=True, exist_ok=True)
+    policy = policy_of(settings)
     candidate = steps.run(settings, cache=False, say=say)
-    verdict = judge(candidate, champion, recent, policy_of(settings))
+    verdict = judge(candidate, champion, recent, policy)
     said = prose(verdict, version.text, champion.release.version if champion else None)
     say(said)
     if verdict.verdict == "publish":

@@ -1,16 +1,22 @@
-"""The gate's policy: what a release must reach, with every name in it checked."""
+"""The gate's policy: what a release must reach, with every name and every bound in it checked."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.component.contract import Contract
-from pipeline.component.metrics import metrics_for
+from pipeline.component.metrics import metrics_for, range_of
 from pipeline.errors import SettingsError
 
-FAMILIES = ("floor", "ceiling", "scores", "holdout", "bundle", "proof", "comparable", "champion", "recent", "slice")
+FAMILIES = (
+    *("floor", "ceiling", "slice_floor", "slice_ceiling", "scores", "holdout", "bundle", "proof"),
+    *("comparable", "champion", "recent", "slice"),
+)
+SliceBounds = Mapping[str, Mapping[str, float]]
+"""By slice column, then by metric."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +24,10 @@ class GatePolicy:
     """What a release must reach. Margins are absolute where higher is better, else shares of the rival's error."""
 
     target: str
-    floors: dict[str, float] = field(default_factory=dict)
-    ceilings: dict[str, float] = field(default_factory=dict)
+    floors: Mapping[str, float] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    slice_floors: SliceBounds = field(default_factory=dict)
+    slice_ceilings: SliceBounds = field(default_factory=dict)
     block: str = "row"
     time: str = ""
     slices: tuple[str, ...] = ()
@@ -32,22 +40,65 @@ class GatePolicy:
     off: tuple[str, ...] = ()
     seed: int = 0
 
+    @property
+    def slice_bounds(self) -> dict[str, SliceBounds]:
+        """The floors and ceilings of slices, by the family of their rules."""
+        return {"slice_floor": self.slice_floors, "slice_ceiling": self.slice_ceilings}
 
-def check_names(policy: GatePolicy, contract: Contract) -> None:
-    """Is every metric and every rule that the policy names one of the contract's task?
+    @property
+    def slice_columns(self) -> dict[str, tuple[str, ...]]:
+        """The slice columns of each family of rules that judges slices."""
+        return {"slice": self.slices, **{family: tuple(columns) for family, columns in self.slice_bounds.items()}}
+
+
+def covers(off: str, rule: str) -> bool:
+    """Whether a name in ``gate.off`` is the rule's own, or that of a family it belongs to."""
+    return rule == off or rule.startswith(f"{off}.")
+
+
+def part(name: str) -> str:
+    """A column or a value as part of a rule's name: quoted as in TOML where a dot would make two parts of it."""
+    return json.dumps(name, ensure_ascii=False) if "." in name else name
+
+
+def check_policy(policy: GatePolicy, contract: Contract) -> None:
+    """Does every name in the policy mean something for the contract's task, and can every bound be missed and met?
 
     Raises:
-        SettingsError: it is not; the message says what was meant.
+        SettingsError: one does not; the message says what was meant.
     """
     metrics = metrics_for(contract)
-    for setting, names in (("floors", policy.floors), ("ceilings", policy.ceilings)):
-        for name in names:
+    for setting, bounds, below in _bounds(policy):
+        for name, bound in bounds.items():
             _check_known(f"gate.{setting}: unknown metric", name, metrics)
-    rules = ["holdout.rows", "bundle.size", *FAMILIES, *(f"slice.{column}" for column in policy.slices)]
+            _check_bound(f"gate.{setting}.{name}", name, bound, below=below)
+    sliced = [f"{family}.{part(column)}" for family, columns in policy.slice_columns.items() for column in columns]
+    rules = ["holdout.rows", "holdout.answers", "bundle.size", *FAMILIES, *sliced]
     rules += [f"{kind}.{name}" for kind in ("floor", "ceiling", "champion", "recent") for name in metrics]
     for name in policy.off:
-        if not any(name.startswith(f"slice.{column}.") for column in policy.slices):
+        if not any(covers(column, name) for column in sliced):
             _check_known("gate.off: unknown rule", name, rules)
+
+
+def _bounds(policy: GatePolicy) -> Iterator[tuple[str, Mapping[str, float], bool]]:
+    """Every table of bounds with the name of its setting, and whether they are floors."""
+    yield "floors", policy.floors, True
+    yield "ceilings", policy.ceilings, False
+    for family, columns in policy.slice_bounds.items():
+        for column, bounds in columns.items():
+            yield f"{family}s.{part(column)}", bounds, family == "slice_floor"
+
+
+def _check_bound(setting: str, metric: str, bound: float, *, below: bool) -> None:
+    """A bound that every model reaches guards nothing, though it looks as if it did; NaN is neither."""
+    lowest, highest = range_of(metric)
+    if not lowest <= bound <= highest:
+        raise SettingsError(f"{setting} is {bound:g}, but {metric} is always between {lowest:g} and {highest:g}")
+    if bound == (lowest if below else highest):
+        never = "below" if below else "above"
+        raise SettingsError(
+            f"{setting} is {bound:g} and refuses nothing, since {metric} is never {never} it; leave it out"
+        )
 
 
 def _check_known(what: str, name: str, known: Sequence[str]) -> None:

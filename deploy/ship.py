@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy import rollout
 from deploy.bundle import Bundle, file_digest, verify
 from deploy.gate import judge
-from deploy.policy import GatePolicy
+from deploy.policy import GatePolicy, check_policy
 from deploy.registry import mirror
 from deploy.seal import seal
 from deploy.signature import Trust
@@ -51,6 +51,7 @@ def ship(
         BusyError: another ship runs here.
         SlipwayError: whatever stopped it; the champion is the one it was.
     """
+    policy = policy_of(settings)
     with _only_one(settings.root / STATE):
         candidate = steps.run(settings, overrides=overrides, cache=cache, env_manager=env_manager, say=say)
         version = version_of(settings.root, overridden=bool(overrides))
@@ -61,7 +62,7 @@ def ship(
         if champion and _is(champion, candidate, version):
             say(f"{version.text} is the champion already; proving it again")
             return _published(settings, target, champion, None, say)
-        verdict = judge(candidate, champion, _recent(target), policy_of(settings))
+        verdict = judge(candidate, champion, _recent(target), policy)
         say(prose(verdict, version.text, champion.release.version if champion else None))
         if verdict.verdict == "refuse":
             return Shipped(version.text, verdict, champion.release.version if champion else None)
@@ -81,14 +82,20 @@ def trust_of(settings: Settings) -> Trust:
 
 
 def policy_of(settings: Settings) -> GatePolicy:
-    """The settings' gate with the data columns that it judges by."""
+    """The settings' gate with the data columns that it judges by.
+
+    Raises:
+        SettingsError: it names an unknown metric or rule, or sets a bound that refuses nothing.
+    """
     data, gate = settings.data, settings.gate
-    return GatePolicy(
+    policy = GatePolicy(
         target=data.target,
         time=data.time,
         seed=settings.train.seed,
         **{**gate.model_dump(), "block": gate.block or "row"},
     )
+    check_policy(policy, settings.contract)
+    return policy
 
 
 def whoami() -> str:

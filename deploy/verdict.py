@@ -10,13 +10,17 @@ Number = float | str | None
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One rule: what it required, what it found (null where there was no number), and the reason in words."""
+    """One rule: what it required, what it found (null where there was no number), and the reason in words.
+
+    A rule that was not judged refuses nothing, but it is told, lest it pass for one that holds.
+    """
 
     rule: str
     required: Number
     found: Number
     ok: bool
     why: str
+    judged: bool = True
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -31,6 +35,11 @@ class Verdict(msgspec.Struct, frozen=True):
         """The rules that are to blame for a refusal."""
         return tuple(rule for rule in self.rules if not rule.ok)
 
+    @property
+    def unjudged(self) -> tuple[Rule, ...]:
+        """The rules that could not be judged, or were switched off."""
+        return tuple(rule for rule in self.rules if not rule.judged)
+
 
 def prose(verdict: Verdict, version: str, champion: str | None) -> str:
     """The verdict on ``version`` in one sentence, with the state of the world; ``champion`` is a version or None."""
@@ -40,16 +49,22 @@ def prose(verdict: Verdict, version: str, champion: str | None) -> str:
     against = f"it may replace the champion {champion}" if champion else "it may become the first champion"
     if verdict.first_release:
         against += ", though there was none to compare it with"
-    return f"gate passed {version}: {len(verdict.rules)} rules hold; {against}"
+    hold = f"{len(verdict.rules) - len(verdict.unjudged)} rules hold"
+    if verdict.unjudged:
+        hold += f"; not judged: {'; '.join(f'{rule.rule} ({rule.why})' for rule in verdict.unjudged)}"
+    return f"gate passed {version}: {hold}; {against}"
 
 
 def table(verdict: Verdict) -> str:
     """Every rule as a Markdown table, for a release's page and a job's summary."""
-    rows = [
-        f"| {'✅' if rule.ok else '❌'} | `{rule.rule}` | {rule.why.replace('|', chr(92) + '|')} |"
-        for rule in verdict.rules
-    ]
+    rows = [f"| {_mark(rule)} | `{rule.rule}` | {rule.why.replace('|', chr(92) + '|')} |" for rule in verdict.rules]
     return "\n".join(["| | rule | why |", "|---|---|---|", *rows])
+
+
+def _mark(rule: Rule) -> str:
+    if not rule.judged:
+        return "not judged"
+    return "✅" if rule.ok else "❌"
 
 
 def encode_verdict(verdict: Verdict) -> bytes:

@@ -6,7 +6,7 @@ import datetime
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -73,18 +73,24 @@ class Evaluate(_Section):
     slices: tuple[str, ...] = Field(default=(), strict=False)
 
 
-class Gate(_Section):
-    """The policy that says publish or refuse; docs/reference.md has every rule."""
+Number = Annotated[float, Field(allow_inf_nan=False)]
+"""A bar that is infinite or NaN is none, or one that nothing can reach."""
 
-    floors: dict[str, float] = {}
-    ceilings: dict[str, float] = {}
+
+class Gate(_Section):
+    """The policy that says publish or refuse; docs/reference.md has every setting and rule."""
+
+    floors: dict[str, Number] = {}
+    ceilings: dict[str, Number] = {}
+    slice_floors: dict[str, dict[str, Number]] = {}
+    slice_ceilings: dict[str, dict[str, Number]] = {}
     block: Literal["", "row", "hour", "day", "week", "month"] = ""
     slices: tuple[str, ...] = Field(default=(), strict=False)
-    margin: float = Field(default=0.01, ge=0, strict=False)
-    slice_margin: float = Field(default=0.02, ge=0, strict=False)
+    margin: Number = Field(default=0.01, ge=0, lt=1)
+    slice_margin: Number = Field(default=0.02, ge=0, lt=1)
     minimum_holdout_rows: int = Field(default=100, ge=1)
     minimum_slice_rows: int = Field(default=500, ge=1)
-    maximum_bundle_mb: float = Field(default=100, gt=0, strict=False)
+    maximum_bundle_mb: Number = Field(default=100, gt=0)
     incomparable: str = ""
     off: tuple[str, ...] = Field(default=(), strict=False)
 

@@ -6,6 +6,7 @@ rounds of a bootstrap are one computation on a matrix of counts, and no row is e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ BINARY = ("roc_auc", "average_precision", "log_loss", "brier", "accuracy", "cali
 MULTI_CLASS = ("roc_auc", "log_loss", "accuracy", "f1_macro", "calibration_error")
 REGRESSION = ("rmse", "mae", "r2", "median_absolute_error")
 HIGHER_IS_BETTER = frozenset({"roc_auc", "average_precision", "accuracy", "f1_macro", "r2"})
+SHARES = frozenset({"roc_auc", "average_precision", "brier", "accuracy", "calibration_error", "f1_macro"})
+"""Metrics that lie between 0 and 1."""
 
 
 def metrics_for(contract: Contract) -> tuple[str, ...]:
@@ -34,6 +37,13 @@ def metrics_for(contract: Contract) -> tuple[str, ...]:
 def higher_is_better(name: str) -> bool:
     """Whether a larger value of this metric is a better model."""
     return name in HIGHER_IS_BETTER
+
+
+def range_of(name: str) -> tuple[float, float]:
+    """The lowest and the highest value that this metric can have."""
+    if name == "r2":
+        return -math.inf, 1.0
+    return 0.0, 1.0 if name in SHARES else math.inf
 
 
 def score(

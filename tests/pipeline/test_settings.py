@@ -118,3 +118,33 @@ def test_a_missing_file_is_named_whole_so_that_a_reader_sees_where_it_was_looked
     with pytest.raises(SettingsError) as error:
         load_settings(tmp_path / "deep" / ".." / "slipway.toml")
     assert f"there is no {tmp_path}/slipway.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("bar", ["nan", "inf", "-inf", "true", '"0.6"'])
+@pytest.mark.parametrize(
+    ("setting", "old", "new"),
+    [
+        ("gate.floors.roc_auc", "roc_auc = 0.65", "roc_auc = {}"),
+        ("gate.ceilings.roc_auc", "roc_auc = 0.95", "roc_auc = {}"),
+        ("gate.slice_floors.origin.roc_auc", "[target]", "[gate.slice_floors.origin]\nroc_auc = {}\n[target]"),
+        ("gate.slice_margin", 'block = "day"', 'block = "day"\nslice_margin = {}'),
+        ("gate.maximum_bundle_mb", 'block = "day"', 'block = "day"\nmaximum_bundle_mb = {}'),
+    ],
+)
+def test_a_bar_of_the_gate_that_is_no_finite_number_is_refused(
+    tmp_path: Path, setting: str, old: str, new: str, bar: str
+) -> None:
+    assert f"slipway.toml: '{setting}' is " in refused(tmp_path, old, new.format(bar))
+
+
+@pytest.mark.parametrize("bar", ["1", "1.5", "-0.1"])
+def test_a_margin_that_lets_everything_or_nothing_pass_is_refused(tmp_path: Path, bar: str) -> None:
+    assert "'gate.margin' is " in refused(tmp_path, 'block = "day"', f'block = "day"\nmargin = {bar}')
+
+
+def test_bounds_of_slices_stand_under_their_column_and_may_be_whole_numbers(tmp_path: Path) -> None:
+    said = refused(tmp_path, "[gate.floors]", "[gate.slice_floors]\nroc_auc = 0.6\n[gate.floors]")
+    assert "'gate.slice_floors.roc_auc' is 0.6: input should be a valid dictionary" in said
+    text = (ROOT / "slipway.toml").read_text() + "[gate.slice_ceilings.origin]\nlog_loss = 1\n"
+    (tmp_path / "slipway.toml").write_text(text)
+    assert load_settings(tmp_path / "slipway.toml").gate.slice_ceilings == {"origin": {"log_loss": 1.0}}

@@ -1,0 +1,66 @@
+"""Real candidates and a champion, made once for all tests of the gate."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from components.package.run import package
+from deploy.bundle import Bundle
+from pipeline.candidate import Candidate
+from pipeline.component.contract import encode_contract
+from pipeline.component.frame import write_parquet
+from pipeline.component.model import save_model
+from tests.deploy.candidates import (
+    CLASSES,
+    HOLDOUT,
+    SPLIT,
+    TRAIN,
+    Build,
+    contract_for,
+    fitted,
+    measured,
+    released,
+)
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Train, package and score a candidate as the pipeline does."""
+
+    def candidate(
+        train: pd.DataFrame = TRAIN,
+        holdout: pd.DataFrame = HOLDOUT,
+        *,
+        max_iter: int = 40,
+        seed: int = 0,
+        target: str = "y",
+        inputs: tuple[str, ...] = ("a", "b", "origin", "leak"),
+        classes: tuple[str, ...] = CLASSES,
+    ) -> Candidate:
+        folder = tmp_path_factory.mktemp("candidate")
+        contract = contract_for(target, inputs, classes)
+        model = fitted(train, contract, target, max_iter, seed)
+        files = [folder / name for name in ("model.skops", "holdout.parquet", "contract.json", "metrics.json")]
+        save_model(model, files[0])
+        write_parquet(holdout, files[1])
+        files[2].write_bytes(encode_contract(contract))
+        package(folder, model=files[0], train=files[1], holdout=files[1], contract=files[2], target=target)
+        scores = measured(model, holdout, contract, target)
+        files[3].write_text(json.dumps({"metrics": {name: {"value": value} for name, value in scores.items()}}))
+        data = {"digest": "d" * 64, "through": "2013-09-30"}
+        return Candidate("1", "runs:/1/model", folder / "model", files[1], files[3], SPLIT, data, scores)
+
+    return candidate
+
+
+@pytest.fixture(scope="session")
+def good(build: Build) -> Candidate:
+    return build()
+
+
+@pytest.fixture(scope="session")
+def champion(good: Candidate, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return released(good, tmp_path_factory.mktemp("releases"))
