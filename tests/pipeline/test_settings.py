@@ -134,7 +134,7 @@ def test_a_missing_file_is_named_whole_so_that_a_reader_sees_where_it_was_looked
 def test_a_bar_of_the_gate_that_is_no_finite_number_is_refused(
     tmp_path: Path, setting: str, old: str, new: str, bar: str
 ) -> None:
-    assert f"slipway.toml: '{setting}' is " in refused(tmp_path, old, new.format(bar))
+    assert f"'{setting}' is " in refused(tmp_path, old, new.format(bar))
 
 
 @pytest.mark.parametrize("bar", ["1", "1.5", "-0.1"])
