@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from deploy.batch.refusals import refusal
 from pipeline.component.contract import Column, Contract
-from pipeline.errors import DataError, SettingsError
+from pipeline.errors import DataError, SettingsError, SlipwayError
 
 _ROWS = 1 << 16
 _BLOCK = 1 << 23
 _BUFFER = 1 << 20
 _CSV_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
-_CSV_COLUMN = re.compile(r"CSV column #(\d+)")
+Refuse = Callable[[Exception], SlipwayError]
 
 
 class Source:
@@ -31,6 +32,7 @@ class Source:
         schema: pa.Schema,
         kept: list[str],
         stream: Callable[[], Iterator[pa.RecordBatch]],
+        refuse: Refuse,
         *,
         csv: bool,
     ) -> None:
@@ -38,7 +40,7 @@ class Source:
         self.schema = schema
         self.kept = kept
         self.empty_is_null = csv
-        self._stream = stream
+        self._stream, self._refuse = stream, refuse
         self._whole: set[str] = set()
 
     def kept_field(self, name: str) -> pa.Field:
@@ -54,11 +56,12 @@ class Source:
 
         Raises:
             DataError: the file is truncated or malformed from here on.
+            ContractError: a text of a CSV file is none of its column's type.
         """
         try:
             yield from self._stream()
         except (pa.ArrowException, OSError, EOFError) as error:
-            raise _unreadable(self.path, error, self.schema.names) from None
+            raise self._refuse(error) from None
 
 
 @contextmanager
@@ -81,30 +84,32 @@ def open_source(path: Path, contract: Contract, keep: Sequence[str]) -> Iterator
 
 @contextmanager
 def _open_parquet(path: Path, contract: Contract, keep: Sequence[str]) -> Iterator[Source]:
+    refuse = partial(refusal, path, names=(), contract=contract)
     try:
         file = pq.ParquetFile(path, buffer_size=_BUFFER)
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from None
+        raise refuse(error) from None
     with file:
         schema = file.schema_arrow
         kept, wanted = _choose(schema.names, contract, keep, path)
-        yield Source(path, schema, kept, lambda: file.iter_batches(_ROWS, columns=wanted), csv=False)
+        yield Source(path, schema, kept, lambda: file.iter_batches(_ROWS, columns=wanted), refuse, csv=False)
 
 
 @contextmanager
 def _open_csv(path: Path, contract: Contract, keep: Sequence[str]) -> Iterator[Source]:
     names: list[str] = []
+    refuse = partial(refusal, path, names=names, contract=contract)
     try:
         with _reader(path, csv.ConvertOptions()) as first:
-            names = first.schema.names
+            names += first.schema.names
         kept, wanted = _choose(names, contract, keep, path)
         # Columns that the model does not read stay the very text they are: an id "00123" is no number.
         types = dict.fromkeys(names, pa.string()) | {c.name: _CSV_TYPES[c.type] for c in contract.inputs}
         reader = _reader(path, csv.ConvertOptions(column_types=types, include_columns=wanted))
     except (pa.ArrowException, OSError, EOFError) as error:
-        raise _unreadable(path, error, names) from None
+        raise refuse(error) from None
     with reader:
-        source = Source(path, reader.schema, kept, lambda: iter(reader), csv=True)
+        source = Source(path, reader.schema, kept, lambda: iter(reader), refuse, csv=True)
         source.write_whole(contract.inputs)
         yield source
 
@@ -127,10 +132,3 @@ def _choose(names: list[str], contract: Contract, keep: Sequence[str], path: Pat
             raise DataError(f"{path} has no column '{name}'{hint}; nothing was written")
     kept = list(dict.fromkeys(keep)) or names
     return kept, [name for name in names if name in kept or name in inputs]
-
-
-def _unreadable(path: Path, error: Exception, names: Sequence[str] = ()) -> DataError:
-    reason = str(error).strip()
-    if (found := _CSV_COLUMN.search(reason)) and int(found[1]) < len(names):
-        reason = reason.replace(found[0], f"column '{names[int(found[1])]}'")
-    return DataError(f"{path} cannot be read: {reason}; nothing was written")

@@ -95,6 +95,55 @@ def test_gzipped_csv_gives_the_same_answer(tmp_path: Path) -> None:
     assert (tmp_path / "plain.csv").read_bytes() == (tmp_path / "zipped.csv").read_bytes()
 
 
+def plain_rows() -> list[list[str]]:
+    return [line.split(",") for line in GOLDEN_CSV.splitlines()]
+
+
+def reordered() -> str:
+    return "".join(",".join(row[::-1]) + "\n" for row in plain_rows())
+
+
+def with_more_columns() -> str:
+    more = [["note", "when"], *[['"a,\n""b"""', "2013-01-01"]] * 4]
+    return "".join(",".join([extra[0], *row, extra[1]]) + "\n" for row, extra in zip(plain_rows(), more, strict=True))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOLDEN_CSV.replace("\n", "\r\n"),
+        "\ufeff" + GOLDEN_CSV,
+        GOLDEN_CSV.rstrip("\n"),
+        GOLDEN_CSV.replace("AA", '"AA"').replace("id", '"id"'),
+        reordered(),
+        with_more_columns(),
+    ],
+    ids=["CRLF", "BOM", "no last newline", "quotes", "reordered", "more columns, with newlines and quotes in them"],
+)
+def test_csv_in_another_dress_gives_the_same_answers(tmp_path: Path, content: str) -> None:
+    bundle = make_bundle(tmp_path)
+    (tmp_path / "plain.csv").write_text(GOLDEN_CSV)
+    (tmp_path / "dressed.csv").write_text(content, newline="")
+    score(tmp_path / "plain.csv", tmp_path / "plain.parquet", bundle)
+    score(tmp_path / "dressed.csv", tmp_path / "dressed.parquet", bundle)
+    plain, dressed = read(tmp_path / "plain.parquet"), read(tmp_path / "dressed.parquet")
+    assert dressed.select(plain.column_names).equals(plain)
+    if "note" in dressed.column_names:
+        assert dressed["note"].to_pylist() == ['a,\n"b"'] * 4
+
+
+def test_parquet_with_other_columns_in_another_order_gives_the_same_answers(tmp_path: Path) -> None:
+    bundle, names = make_bundle(tmp_path), list(GOLDEN)
+    rows = pa.table({name: pa.array(GOLDEN[name]) for name in names})
+    more = rows.select(names[::-1]).add_column(1, "note", pa.array([["a list"]] * len(rows)))
+    for name, table in (("plain", rows), ("more", more)):
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+        score(tmp_path / f"{name}.parquet", tmp_path / f"{name}-out.parquet", bundle)
+    plain, dressed = read(tmp_path / "plain-out.parquet"), read(tmp_path / "more-out.parquet")
+    assert dressed.select(plain.column_names).equals(plain)
+    assert dressed["note"].to_pylist() == [["a list"]] * len(rows)
+
+
 def test_many_batches_keep_every_row_in_its_order(tmp_path: Path) -> None:
     count = 200_000
     rng = np.random.default_rng(0)

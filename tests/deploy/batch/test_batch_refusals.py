@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -39,14 +40,43 @@ def refused(folder: Path, name: str, content: str | bytes, error: type[SlipwayEr
         (HEADER, "has no rows"),
         ("distance,carier\n1,AA\n", "has no column 'carrier' (did you mean 'carier'?)"),
         ("distance,distance,carrier\n1,1,AA\n", "has more than one column 'distance'"),
-        (HEADER + "1,2,AA\nfar,2,AA\n", "column 'distance': CSV conversion error to double: invalid value 'far'"),
-        (HEADER + "1,2\n", "Expected 3 columns, got 2"),
-        (HEADER.encode() + b"1,2,\xff\xfe\n", "column 'carrier': CSV conversion error to string: invalid UTF8 data"),
+        ("distance,note,carrier,note\n1,a,AA,b\n", "has more than one column 'note'"),
+        (HEADER + "1,2,AA\n1,2\n", "row 1 (line 3) has 2 fields but the header has 3"),
+        (HEADER.encode() + b"1,2,AA\n1,2,\xff\xfe\n", "row 1 (line 3), column 'carrier' holds no UTF-8"),
         ("distance,carrier,release\n1,AA,x\n", "already has a column 'release'"),
     ],
 )
 def test_an_unreadable_csv_file_is_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
     assert message in refused(tmp_path, "in.csv", content, DataError)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (HEADER + "1,2,AA\nfar,2,AA\n", "row 1 (line 3), column 'distance': \"far\" came but a finite number was"),
+        (
+            HEADER + "1,2,AA\n1,many,AA\n",
+            "row 1 (line 3), column 'seats': \"many\" came but a whole number or null was",
+        ),
+        (HEADER + "\n1,2,AA\n\n far ,2,AA\n", "row 1 (line 5), column 'distance'"),
+        (HEADER.replace("\n", "\r\n") + "1,2,AA\r\nfar,2,AA\r\n", "row 1 (line 3), column 'distance'"),
+        ("\ufeff" + HEADER + "far,2,AA\n", "row 0 (line 2), column 'distance'"),
+        ("note," + HEADER + '"a\nb,\nc",1,2,AA\n"d",far,2,AA\n', "row 1 (line 5), column 'distance'"),
+        ("carrier,note,seats,distance\nAA,far,2,1\nAA,é,2,far\n", "row 1 (line 3), column 'distance'"),
+        (
+            "distance,seats,carrier\n" + "1,2,AA\n" * 1_500_000 + "é,2,AA\n",
+            "row 1500000 (line 1500002), column 'distance': \"é\"",
+        ),
+    ],
+    ids=["text", "text in a nullable column", "empty lines", "CRLF", "BOM", "quoted newlines", "reordered", "far on"],
+)
+@pytest.mark.parametrize("name", ["in.csv", "in.csv.gz"])
+def test_a_text_that_is_no_number_is_told_with_its_row_and_line(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    packed = gzip.compress(content.encode(), 1) if name.endswith(".gz") else content
+    said = refused(tmp_path, name, packed, ContractError, keep=["carrier"])
+    assert f"{name} breaks the contract, so nothing was written: {message}" in said
 
 
 def test_a_kept_column_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -69,6 +99,15 @@ def test_a_bad_row_far_into_the_file_leaves_nothing_of_the_rows_before_it(tmp_pa
     message = refused(tmp_path, "in.parquet", (tmp_path / "made.parquet").read_bytes(), ContractError)
     assert "1 of the 150001 rows" in message
     assert "row 150000, column 'carrier'" in message
+
+
+@pytest.mark.parametrize("twice", ["distance", "note"])
+def test_two_columns_of_one_name_are_refused_in_parquet_too(tmp_path: Path, twice: str) -> None:
+    columns = {"distance": pa.array([1.0]), "carrier": pa.array(["AA"]), "note": pa.array(["x"])}
+    rows = pa.Table.from_arrays([*columns.values(), columns[twice]], names=[*columns, twice])
+    pq.write_table(rows, tmp_path / "made.parquet")
+    message = refused(tmp_path, "in.parquet", (tmp_path / "made.parquet").read_bytes(), DataError)
+    assert f"has more than one column '{twice}'" in message
 
 
 @pytest.mark.parametrize("cut", [0, 4, -20])
