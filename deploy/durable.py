@@ -1,10 +1,10 @@
-"""The only ways in which a rollout writes: each change is whole and on the disk when its function returns, or absent."""
+"""The only ways in which `deploy` writes what must last: whole and on the disk when the function returns, or absent."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -84,22 +84,71 @@ def remove_link(link: Path) -> None:
 
 
 def publish_folder(source: Path, destination: Path) -> None:
-    """Copy a folder so that ``destination`` appears whole; what killed copies left beside it is swept first.
-
-    Only one process may publish into the same parent at a time.
+    """Copy a folder of files so that ``destination`` appears whole.
 
     Raises:
         StorageError: it cannot be read or written; nothing is left of the copy.
+    """
+    files = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
+    publish_files(files, destination)
+
+
+def publish_files(
+    files: Mapping[str, Path | bytes], destination: Path, check: Callable[[Path], object] = lambda folder: None
+) -> None:
+    """Make a folder of copied files and new ones that appears whole; what killed copies left beside it is swept first.
+
+    Only one process may publish into the same parent at a time.
+
+    Args:
+        check: looks at the folder before it appears, and raises if it may not.
+
+    Raises:
+        StorageError: it cannot be read or written; nothing is left of it.
     """
     temporary = _temporary(destination)
     with _said_plainly(destination, temporary):
         destination.parent.mkdir(parents=True, exist_ok=True)
         _sync_folder(destination.parent.parent)
-        for leftover in destination.parent.glob(_LEFTOVER.format(name="*")):
-            shutil.rmtree(leftover)
-        _copy(source, temporary)
+        sweep(destination.parent)
+        temporary.mkdir()
+        for name, content in files.items():
+            _fill(temporary / name, content)
+        for folder in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:
+            _sync_folder(folder)
+        check(temporary)
         temporary.rename(destination)
         _sync_folder(destination.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that it vanishes whole; what a kill leaves of it is swept later.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    temporary = _temporary(folder)
+    with _said_plainly(folder):
+        sweep(folder.parent)
+        folder.rename(temporary)
+        _sync_folder(folder.parent)
+        shutil.rmtree(temporary)
+
+
+def sweep(parent: Path) -> list[Path]:
+    """Remove what killed processes left half-made in a folder in which none is at work now; returns what that was.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    leftovers = sorted(parent.glob(_LEFTOVER.format(name="*")))
+    with _said_plainly(parent):
+        for leftover in leftovers:
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
+    return leftovers
 
 
 def _temporary(path: Path) -> Path:
@@ -110,9 +159,11 @@ def _temporary(path: Path) -> Path:
 def _said_plainly(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             _discard(temporary)
+        if not isinstance(error, OSError):
+            raise
         raise StorageError(
             f"{path} cannot be written: {error.strerror or error}; nothing half-written is left"
         ) from None
@@ -139,17 +190,16 @@ def _append(path: Path, descriptor: int, line: bytes) -> None:
         raise
 
 
-def _copy(source: Path, folder: Path) -> None:
-    folder.mkdir()
-    for path in sorted(source.iterdir()):
-        if path.is_dir():
-            _copy(path, folder / path.name)
+def _fill(path: Path, content: Path | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        if isinstance(content, bytes):
+            file.write(content)
         else:
-            with path.open("rb") as came, (folder / path.name).open("xb") as copy:
-                shutil.copyfileobj(came, copy, 1 << 20)
-                copy.flush()
-                _flush(copy.fileno())
-    _sync_folder(folder)
+            with content.open("rb") as came:
+                shutil.copyfileobj(came, file, 1 << 20)
+        file.flush()
+        _flush(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

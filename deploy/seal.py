@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import shutil
-import tempfile
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from deploy import durable
 from deploy.bundle import FORMAT, RELEASE_FILE, Bundle, Release, file_digest, folder_name, verify
 from deploy.candidate import engine_name
 from deploy.verdict import Verdict, encode_verdict
@@ -24,32 +24,33 @@ def seal(
 ) -> Bundle:
     """Seal the candidate as ``into/<version>-<digest12>`` and verify it; a bundle that is already there is kept.
 
-    The same candidate, version and verdict give the same digest: no clock and no run is in it.
+    The same candidate, version and verdict give the same digest: no clock and no run is in it. Only one process may
+    seal into the same folder at a time.
 
     Raises:
         GateRefused: the verdict is not to publish.
         NotFoundError: a file of the candidate is missing.
-        StorageError: it could not be written; nothing was left behind.
+        StorageError: it could not be written; nothing half-written is left.
         BundleError: the bundle's folder is there already, but damaged.
     """
     if verdict.verdict != "publish":
         reasons = "; ".join(rule.why for rule in verdict.broken)
         raise GateRefused(f"{version.text} was not sealed, since the gate refused it: {reasons}")
-    sources = _sources(candidate)
-    staging: Path | None = None
-    try:
-        into.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".sealing-", dir=into))
-        final, digest = _write(staging, sources, candidate, version, verdict, name, lock_digest)
-        _move(staging, final)
-    except OSError as error:
-        raise StorageError(
-            f"{version.text} could not be sealed in {into}: {error.strerror or error}; nothing was left there"
-        ) from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
+    files: dict[str, Path | bytes] = {**_sources(candidate), "verdict.json": encode_verdict(verdict)}
+    release = _release(candidate, version, verdict, files, name, lock_digest)
+    text = msgspec.json.format(msgspec.json.encode(release), indent=2) + b"\n"
+    digest = hashlib.sha256(text).hexdigest()
+    final = into / folder_name(version.text, digest)
+    if not final.exists():
+        _publish({**files, RELEASE_FILE: text}, final, digest, version)
     return verify(final, expected_digest=digest)
+
+
+def _publish(files: dict[str, Path | bytes], final: Path, digest: str, version: Version) -> None:
+    try:
+        durable.publish_files(files, final, check=partial(verify, expected_digest=digest))
+    except StorageError as error:
+        raise StorageError(f"{version.text} could not be sealed: {error}") from None
 
 
 def _sources(candidate: Candidate) -> dict[str, Path]:
@@ -63,33 +64,13 @@ def _sources(candidate: Candidate) -> dict[str, Path]:
     return {name: files[name] for name in sorted(files) if name != RELEASE_FILE}
 
 
-def _write(
-    staging: Path,
-    sources: dict[str, Path],
+def _release(
     candidate: Candidate,
     version: Version,
     verdict: Verdict,
+    files: Mapping[str, Path | bytes],
     name: str,
     lock_digest: str,
-) -> tuple[Path, str]:
-    """Fill the hidden folder and put every byte on the disk; returns its final place and the bundle's digest."""
-    staging.chmod(0o755)
-    for place, source in sources.items():
-        (staging / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, staging / place)
-    (staging / "verdict.json").write_bytes(encode_verdict(verdict))
-    files = {place: file_digest(staging / place) for place in sorted([*sources, "verdict.json"])}
-    release = _release(candidate, version, verdict, files, name, lock_digest)
-    text = msgspec.json.format(msgspec.json.encode(release), indent=2) + b"\n"
-    (staging / RELEASE_FILE).write_bytes(text)
-    for path in [*staging.rglob("*"), staging]:
-        _flush(path)
-    digest = hashlib.sha256(text).hexdigest()
-    return staging.parent / folder_name(version.text, digest), digest
-
-
-def _release(
-    candidate: Candidate, version: Version, verdict: Verdict, files: dict[str, str], name: str, lock_digest: str
 ) -> Release:
     return Release(
         format=FORMAT,
@@ -102,24 +83,10 @@ def _release(
         split=dict(sorted(candidate.split.items())),
         scores={key: value for key, value in sorted(candidate.scores.items()) if math.isfinite(value)},
         verdict=msgspec.to_builtins(verdict),
-        files=files,
+        files={place: _digest(files[place]) for place in sorted(files)},
         overrides=candidate.overrides,
     )
 
 
-def _move(staging: Path, final: Path) -> None:
-    """Rename the whole folder; one that is there already is left, to be verified."""
-    try:
-        staging.rename(final)
-    except OSError:
-        if not final.is_dir():
-            raise
-    _flush(final.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _digest(content: Path | bytes) -> str:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_digest(content)
