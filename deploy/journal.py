@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -41,6 +43,16 @@ def read(path: Path) -> list[Entry]:
     return [_decoded(path, number, line) for number, line in enumerate(durable.whole_lines(path), 1)]
 
 
+def malformed_line(path: Path) -> int | None:
+    """The number of the first line that is not one that Slipway wrote, if there is one."""
+    for number, line in enumerate(durable.whole_lines(path), 1):
+        try:
+            _decoded(path, number, line)
+        except RolloutError:
+            return number
+    return None
+
+
 def append(path: Path, entry: Entry) -> Entry:
     """Write an entry to the disk and return it.
 
@@ -59,7 +71,33 @@ def unfinished(entries: Sequence[Entry]) -> list[Entry]:
 
 def proved(entries: Sequence[Entry]) -> list[Entry]:
     """The entries that made a release champion, oldest first."""
-    return [entry for entry in entries if entry.outcome == "proved"]
+    return [entry for entry in {entry.id: entry for entry in entries}.values() if entry.outcome == "proved"]
+
+
+def bad(entries: Sequence[Entry]) -> set[str]:
+    """The folder names that a rollback left behind and none chose again."""
+    found: set[str] = set()
+    for entry in proved(entries):
+        if entry.action == "rollback":
+            found |= {entry.from_folder} if entry.from_folder else set()
+            found.discard(entry.folder or "")
+    return found
+
+
+def holding(entries: Sequence[Entry]) -> Entry | None:
+    """The last rollback since the last resume, which holds automatic rollouts."""
+    last: Entry | None = None
+    for entry in entries:
+        if entry.action == "resume":
+            last = None
+        elif entry.action == "rollback" and entry.outcome == "proved":
+            last = entry
+    return last
+
+
+def whoami() -> str:
+    """The person or workflow behind this command, for the journal."""
+    return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
 
 
 def history(entries: Sequence[Entry]) -> list[dict[str, str | None]]:
@@ -77,6 +115,7 @@ def _row(entry: Entry) -> dict[str, str | None]:
         "action": entry.action,
         "from": entry.from_,
         "to": entry.to,
+        "digest": entry.digest,
         "reason": entry.reason,
         "outcome": entry.outcome,
     }

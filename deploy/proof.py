@@ -19,7 +19,7 @@ from pyarrow import json
 
 from deploy.batch import score
 from deploy.bundle import Bundle, decode_golden, verify_and_read
-from deploy.realtime.acknowledge import ask_golden, await_workers, live_servers
+from deploy.realtime.acknowledge import ask_golden, await_workers, forget_dead_servers, live_servers
 from deploy.scorer import Scorer, golden_difference, load
 from deploy.target import Target
 from pipeline.errors import BundleError, RolloutError, SlipwayError
@@ -77,6 +77,7 @@ def _process_problems(target: Target, bundle: Bundle, timeout: float) -> list[st
 
 
 def _server_problems(target: Target, bundle: Bundle, timeout: float) -> list[str]:
+    forget_dead_servers(target.path)
     if not live_servers(target.path):
         return []
     if lagging := await_workers(target.path, bundle.digest, timeout):

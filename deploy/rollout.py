@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
-
-import msgspec
-from semver import Version
 
 from deploy import durable, journal
 from deploy.bundle import Bundle, folder_name, verify
-from deploy.journal import Action, Entry, Outcome
+from deploy.copies import clear_refused
+from deploy.intents import conclude, new_entry, settled
+from deploy.journal import Action, Entry
+from deploy.order import check_held, check_order
 from deploy.proof import prove
-from deploy.realtime.presence import now
 from deploy.scorer import load
 from deploy.signature import Vouch, anyone
-from deploy.target import Target, version_of
-from pipeline.errors import HeldError, NotFoundError, RolloutError, SettingsError
-
-
-def settle(target: Target, *, who: str = "settle") -> None:
-    """Undo what a killed command left: go back to where its intent began, and write that it was interrupted.
-
-    Raises:
-        NotFoundError: there is no such target.
-        BusyError: another command is at work on it.
-    """
-    with target.lock(who):
-        _settle(target)
+from deploy.target import Target
+from pipeline.errors import BundleError, NotFoundError, RolloutError, SettingsError
 
 
 def roll_out(
@@ -58,13 +45,13 @@ def roll_out(
         RolloutError: its version may not follow, or the proof failed; the champion is still the one it was.
     """
     with target.lock(who, create=True):
-        _settle(target)
+        settled(target)
         bundle = verify(bundle_folder)
         if target.champion_folder() == folder_name(bundle.release.version, bundle.digest):
             return _proved_again(target, who, reason)
         if automatic:
-            _check_held(target)
-        _check_order(target, bundle, allow_prerelease)
+            check_held(target)
+        check_order(target, bundle, allow_prerelease)
         vouch(bundle)
         return _transact(target, _staged(target, bundle), "rollout", who, reason)
 
@@ -80,6 +67,9 @@ def roll_back(
 ) -> Entry:
     """Make a past champion the champion again, mark the present one bad and hold automatic rollouts.
 
+    Said again while its hold lasts, it only proves the champion again: a job that was killed and is run a second time
+    must not go back two releases. To go further back, ``to`` names where.
+
     Args:
         to: a version or a folder name; without it, the latest past champion that is not marked bad.
         bundle_folder: where the earlier release is, for a target that need never have served it: GitHub did.
@@ -93,12 +83,14 @@ def roll_back(
     """
     _check_reason(reason, "rollback")
     with target.lock(who):
-        _settle(target)
-        if bundle_folder is None:
-            return _transact(target, _past(target, to), "rollback", who, reason)
-        bundle = verify(bundle_folder)
-        vouch(bundle)
-        return _transact(target, _staged(target, bundle), "rollback", who, reason)
+        settled(target)
+        if bundle_folder is not None:
+            bundle = verify(bundle_folder)
+            vouch(bundle)
+            return _transact(target, _staged(target, bundle), "rollback", who, reason)
+        if (done := _already_back(target, to)) is not None:
+            return _proved_again(target, who, done.reason)
+        return _transact(target, _past(target, to), "rollback", who, reason)
 
 
 def resume(target: Target, *, reason: str, who: str) -> Entry:
@@ -109,62 +101,46 @@ def resume(target: Target, *, reason: str, who: str) -> Entry:
     """
     _check_reason(reason, "resume")
     with target.lock(who):
-        _settle(target)
+        settled(target)
         bundle = target.champion()
-        return journal.append(target.journal, _entry(target, bundle, "resume", who, reason, "done"))
+        return journal.append(target.journal, new_entry(target, bundle, "resume", who, reason, "done"))
 
 
 def _past(target: Target, to: str | None) -> Bundle:
     past = target.past_champion(to)
-    scorer = load(target.release(past.folder or ""), expected_digest=past.digest)
-    scorer.check_golden()
+    try:
+        scorer = load(target.release(past.folder or ""), expected_digest=past.digest)
+        scorer.check_golden()
+    except BundleError as error:
+        raise BundleError(f"{error}; {target.champion_sentence()}; `slipway doctor` may restore it") from None
     return scorer.bundle
 
 
-def _settle(target: Target) -> None:
-    for intent in reversed(journal.unfinished(target.entries())):
-        if target.champion_folder() != intent.from_folder:
-            target.flip(intent.from_folder)
-        _conclude(target, intent, "interrupted")
-
-
 def _transact(target: Target, bundle: Bundle, action: Action, who: str, reason: str) -> Entry:
-    intent = journal.append(target.journal, _entry(target, bundle, action, who, reason))
+    intent = journal.append(target.journal, new_entry(target, bundle, action, who, reason))
     try:
         target.flip(intent.folder)
         prove(target, bundle)
-        return _conclude(target, intent, "proved")
+        done = conclude(target, intent, "proved")
     except BaseException as error:
         # Also what a person's Ctrl-C interrupts goes back at once.
         target.flip(intent.from_folder)
-        _conclude(target, intent, "failed")
+        conclude(target, intent, "failed")
+        clear_refused(target)
         if not isinstance(error, Exception):
             raise
         version = bundle.release.version
         raise RolloutError(f"the {action} to {version} failed: {error}; {target.champion_sentence()}") from error
+    clear_refused(target)
+    return done
 
 
-def _entry(
-    target: Target, bundle: Bundle | None, action: Action, who: str, reason: str, outcome: Outcome = ""
-) -> Entry:
-    before = target.champion_folder()
-    return Entry(
-        id=secrets.token_hex(8),
-        at=now(),
-        who=who,
-        action=action,
-        from_=version_of(before) if before else None,
-        to=bundle.release.version if bundle else None,
-        digest=bundle.digest if bundle else None,
-        folder=bundle.path.name if bundle else None,
-        from_folder=before,
-        reason=reason,
-        outcome=outcome,
-    )
-
-
-def _conclude(target: Target, intent: Entry, outcome: Outcome) -> Entry:
-    return journal.append(target.journal, msgspec.structs.replace(intent, at=now(), outcome=outcome))
+def _already_back(target: Target, to: str | None) -> Entry | None:
+    """The rollback that the target is still held by, if it led to the champion and to what is asked for."""
+    held = target.held()
+    if held is None or held.folder != target.champion_folder():
+        return None
+    return held if to in {None, held.to, held.folder} else None
 
 
 def _proved_again(target: Target, who: str, reason: str) -> Entry:
@@ -173,47 +149,20 @@ def _proved_again(target: Target, who: str, reason: str) -> Entry:
         raise NotFoundError(f"{target} has no champion any more")
     prove(target, champion)
     made = [entry for entry in target.past_champions() if entry.digest == champion.digest]
-    return made[-1] if made else _entry(target, champion, "rollout", who, reason, "proved")
+    return made[-1] if made else new_entry(target, champion, "rollout", who, reason, "proved")
 
 
 def _staged(target: Target, bundle: Bundle) -> Bundle:
     folder = target.release(folder_name(bundle.release.version, bundle.digest))
     if not folder.exists():
         durable.publish_folder(bundle.path, folder)
-    scorer = load(folder, expected_digest=bundle.digest)
-    scorer.check_golden()
-    return scorer.bundle
-
-
-def _check_held(target: Target) -> None:
-    if (hold := target.held()) is not None:
-        raise HeldError(
-            f"automatic rollouts to {target} are held since {hold.who} rolled back from {hold.from_} to {hold.to} "
-            f"({hold.reason}); `slipway resume` lifts the hold; {target.champion_sentence()}"
-        )
-
-
-def _check_order(target: Target, bundle: Bundle, allow_prerelease: bool) -> None:
-    version = _parsed(bundle.release.version)
-    if version.prerelease and not allow_prerelease:
-        raise RolloutError(f"{version} is a pre-release, which {target} does not take; {target.champion_sentence()}")
-    past = {entry.folder: (entry.to, entry.digest) for entry in target.past_champions()}
-    if (folder := target.champion_folder()) is not None:
-        past.setdefault(folder, (version_of(folder), None))
-    for was, digest in past.values():
-        rebuilt = version.prerelease and digest != bundle.digest and version == _parsed(was or "")
-        if version <= _parsed(was or "") and not rebuilt:
-            raise RolloutError(
-                f"{version} is not newer than {was}, which was champion of {target}: release a newer version, or go "
-                f"back with `slipway rollback`; {target.champion_sentence()}"
-            )
-
-
-def _parsed(version: str) -> Version:
     try:
-        return Version.parse(version)
-    except ValueError:
-        raise RolloutError(f"'{version}' is not a semantic version, so it has no place in the order") from None
+        scorer = load(folder, expected_digest=bundle.digest)
+        scorer.check_golden()
+    except BundleError:
+        clear_refused(target)
+        raise
+    return scorer.bundle
 
 
 def _check_reason(reason: str, command: str) -> None:

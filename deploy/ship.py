@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import fcntl
-import getpass
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import rollout
+from deploy import durable, rollout
 from deploy.bundle import Bundle, file_digest, verify
 from deploy.gate import judge
+from deploy.intents import settle
+from deploy.journal import whoami
+from deploy.lock import Held, locked
+from deploy.order import check_may_follow
 from deploy.policy import GatePolicy, check_policy
 from deploy.registry import mirror
 from deploy.seal import seal
 from deploy.signature import Trust
-from deploy.target import Target, path_of
+from deploy.target import Target, target_of
 from deploy.verdict import Verdict, prose
 from deploy.version import Version, version_of
 from pipeline import steps
 from pipeline.cache import file_digest as digest_of
 from pipeline.candidate import Candidate
-from pipeline.errors import BusyError, SlipwayError
+from pipeline.errors import BusyError, SlipwayError, StorageError, VersionError
 from pipeline.flow import Say
-from pipeline.settings import Settings
+from pipeline.settings import STATE, Settings
 
-STATE = ".slipway"
 LOCK_FILE = "requirements.lock"
 _RECENT = 3
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """How a ship ended: ``champion`` is what serves now, whatever the verdict."""
+    """How a ship ended: ``champion`` (and its ``digest``) is what serves now, whatever the verdict."""
 
     release: str
     verdict: Verdict | None
     champion: str | None
+    digest: str | None = None
     problem: SlipwayError | None = None
 
 
@@ -52,12 +53,12 @@ def ship(
         SlipwayError: whatever stopped it; the champion is the one it was.
     """
     policy = policy_of(settings)
-    with _only_one(settings.root / STATE):
+    with only_ship(settings):
+        durable.sweep(bundles(settings))
+        version, target = version_of(settings.root, overridden=bool(overrides)), target_of(settings)
+        _ready(target, version, settings)
         candidate = steps.run(settings, overrides=overrides, cache=cache, env_manager=env_manager, say=say)
-        version = version_of(settings.root, overridden=bool(overrides))
-        target = target_of(settings)
-        if target.path.exists():
-            rollout.settle(target)
+        _unmoved(settings, version, overridden=bool(overrides))
         champion = target.champion()
         if champion and _is(champion, candidate, version):
             say(f"{version.text} is the champion already; proving it again")
@@ -65,14 +66,34 @@ def ship(
         verdict = judge(candidate, champion, _recent(target), policy)
         say(prose(verdict, version.text, champion.release.version if champion else None))
         if verdict.verdict == "refuse":
-            return Shipped(version.text, verdict, champion.release.version if champion else None)
+            return Shipped(version.text, verdict, *_named(champion))
         bundle = _sealed(settings, candidate, version, verdict)
         return _published(settings, target, bundle, verdict, say)
 
 
-def target_of(settings: Settings) -> Target:
-    """The place that serves."""
-    return Target(path_of(settings))
+def bundles(settings: Settings) -> Path:
+    """Where sealed bundles are kept, in folders named as in a target."""
+    return settings.root / STATE / "bundles"
+
+
+@contextmanager
+def only_ship(settings: Settings) -> Iterator[None]:
+    """Be the only ship of this checkout; the lock dies with its process.
+
+    Raises:
+        BusyError: another one runs.
+        StorageError: the lock cannot be written.
+    """
+    state = settings.root / STATE
+    with ExitStack() as stack:
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(state / "ship.lock", "slipway ship"))
+        except Held:
+            raise BusyError(f"another `slipway ship` runs in {settings.root}; nothing was started") from None
+        except OSError as error:
+            raise StorageError(f"{state} cannot be written: {error.strerror}; nothing was started") from None
+        yield
 
 
 def trust_of(settings: Settings) -> Trust:
@@ -98,9 +119,20 @@ def policy_of(settings: Settings) -> GatePolicy:
     return policy
 
 
-def whoami() -> str:
-    """The person or workflow behind this command, for the journal."""
-    return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+def _ready(target: Target, version: Version, settings: Settings) -> None:
+    """Settle what was interrupted, and refuse now what no training could make fit."""
+    if target.path.exists():
+        settle(target, who=whoami())
+    target.champion()
+    check_may_follow(target, version.text, allow_prerelease=settings.target.allow_prerelease)
+
+
+def _unmoved(settings: Settings, version: Version, *, overridden: bool) -> None:
+    if (now := version_of(settings.root, overridden=overridden)) != version:
+        raise VersionError(
+            f"{settings.root} was {version.text} when its training began and is {now.text} now, so the model has no "
+            "one version; nothing was sealed; ship again"
+        )
 
 
 def _sealed(settings: Settings, candidate: Candidate, version: Version, verdict: Verdict) -> Bundle:
@@ -111,7 +143,7 @@ def _sealed(settings: Settings, candidate: Candidate, version: Version, verdict:
         verdict,
         name=settings.name,
         lock_digest=digest_of(lock) if lock.is_file() else "",
-        into=settings.root / STATE / "bundles",
+        into=bundles(settings),
     )
 
 
@@ -122,10 +154,14 @@ def _published(settings: Settings, target: Target, bundle: Bundle, verdict: Verd
     say(f"{bundle.release.version} serves batch and real time at {target}, proved by prediction")
     problem: SlipwayError | None = None
     try:
-        mirror(settings, bundle)
+        mirror(settings, target)
     except SlipwayError as error:
         problem = error
-    return Shipped(bundle.release.version, verdict, bundle.release.version, problem)
+    return Shipped(bundle.release.version, verdict, bundle.release.version, bundle.digest, problem)
+
+
+def _named(champion: Bundle | None) -> tuple[str | None, str | None]:
+    return (champion.release.version, champion.digest) if champion else (None, None)
 
 
 def _is(champion: Bundle, candidate: Candidate, version: Version) -> bool:
@@ -144,14 +180,3 @@ def _recent(target: Target) -> list[Bundle]:
     )  # fmt: skip
     kept = [folder for folder in folders if folder in here and folder not in bad and folder != target.champion_folder()]
     return [verify(target.release(folder)) for folder in kept[:_RECENT]]
-
-
-@contextmanager
-def _only_one(state: Path) -> Iterator[None]:
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "ship.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"another `slipway ship` runs in {state.parent}; nothing was started") from None
-        yield

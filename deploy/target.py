@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy import durable, journal
 from deploy.bundle import Bundle, digest_in_name, verify
 from deploy.journal import Entry
-from pipeline.errors import BusyError, NotFoundError, SettingsError, StorageError
+from deploy.lock import Held, holder, locked
+from pipeline.errors import BundleError, BusyError, NotFoundError, SettingsError, StorageError
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -58,7 +58,11 @@ class Target:
         if folder is None:
             return None
         release = self.release(folder)
-        return verify(release, expected_digest=digest_in_name(release))
+        try:
+            return verify(release, expected_digest=digest_in_name(release))
+        except (BundleError, NotFoundError) as error:
+            sentence = f"the champion is damaged: {error}; nothing was changed; `slipway doctor` may restore it"
+            raise type(error)(sentence) from None
 
     def champion_folder(self) -> str | None:
         """The name of the champion's folder inside ``releases/``, without a look into it."""
@@ -67,7 +71,10 @@ class Target:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StorageError(f"{self.current} is not a link that can be read: {error.strerror}") from None
+            what = "is no link to a champion" if self.current.exists() else f"cannot be read: {error.strerror}"
+            raise StorageError(
+                f"{self.current} {what}; nothing was changed; `slipway doctor` says how to mend it"
+            ) from None
 
     def champion_sentence(self) -> str:
         """What an error says of the champion: that it has not moved."""
@@ -93,22 +100,18 @@ class Target:
 
     def bad_releases(self) -> set[str]:
         """The folder names that a rollback left behind and none chose again."""
-        bad: set[str] = set()
-        for entry in self.past_champions():
-            if entry.action == "rollback":
-                bad |= {entry.from_folder} if entry.from_folder else set()
-                bad.discard(entry.folder or "")
-        return bad
+        return journal.bad(self.entries())
 
     def held(self) -> Entry | None:
         """The last rollback since the last resume, which holds automatic rollouts."""
-        holding: Entry | None = None
-        for entry in self.entries():
-            if entry.action == "resume":
-                holding = None
-            elif entry.action == "rollback" and entry.outcome == "proved":
-                holding = entry
-        return holding
+        return journal.holding(self.entries())
+
+    def unproved_copies(self) -> list[str]:
+        """The release folders that never were champion: what refused and killed rollouts left here."""
+        proved, champion = {entry.folder for entry in self.past_champions()}, self.champion_folder()
+        # A champion that the journal does not know means that the journal is lost, and with it what was proved.
+        lost = champion is not None and champion not in proved
+        return [] if lost else [folder for folder in self.releases() if folder not in proved]
 
     def past_champion(self, to: str | None) -> Entry:
         """The latest past champion here that is not the present one: of a version or folder name, or else not bad.
@@ -117,13 +120,14 @@ class Target:
             NotFoundError: there is none.
         """
         current, bad, here = self.champion_folder(), self.bad_releases(), self.releases()
-        past = [entry for entry in reversed(self.past_champions()) if entry.folder in here and entry.folder != current]
+        past = [entry for entry in reversed(self.past_champions()) if entry.folder != current]
         fitting = [entry for entry in past if (to in {entry.to, entry.folder} if to else entry.folder not in bad)]
-        if fitting:
-            return fitting[0]
+        if present := [entry for entry in fitting if entry.folder in here]:
+            return present[0]
         wanted = f"no past champion {to}" if to else "no past champion that is not marked bad"
-        there = ", ".join(here) or "none"
-        raise NotFoundError(f"{self} has {wanted} to go back to; its releases: {there}; {self.champion_sentence()}")
+        gone = f" ({fitting[0].folder} is gone; `slipway doctor` may restore it)" if fitting else ""
+        there = f"its releases: {', '.join(here) or 'none'}"
+        raise NotFoundError(f"{self} has {wanted} to go back to{gone}; {there}; {self.champion_sentence()}")
 
     def flip(self, folder: str | None) -> None:
         """Make a release the champion, or leave the target without one."""
@@ -131,6 +135,10 @@ class Target:
             durable.remove_link(self.current)
         else:
             durable.swap_link(self.current, f"releases/{folder}")
+
+    def holder(self) -> str | None:
+        """Who is at work on the target now, if anyone is; nothing is written."""
+        return holder(self.path / "lock")
 
     @contextmanager
     def lock(self, who: str, *, create: bool = False) -> Iterator[None]:
@@ -143,28 +151,20 @@ class Target:
         """
         if not (create or self.path.is_dir()):
             raise NotFoundError(f"there is no target {self}")
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise StorageError(f"{self} cannot be written: {error.strerror}; nothing was changed") from None
-        try:
-            self._take(descriptor, who)
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.path / "lock", who))
+            except Held as by:
+                raise BusyError(f"{by} holds the lock of {self}; {self.champion_sentence()}; try again later") from None
+            except OSError as error:
+                raise StorageError(f"{self} cannot be written: {error.strerror}; nothing was changed") from None
             yield
-        finally:
-            os.close(descriptor)
 
-    def _take(self, descriptor: int, who: str) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 1000, 0).decode(errors="replace") or "another process"
-            raise BusyError(f"{holder} holds the lock of {self}; {self.champion_sentence()}; try again later") from None
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} of {who}".encode(), 0)
-        except OSError as error:
-            raise StorageError(f"{self.path / 'lock'} cannot be written: {error.strerror}") from None
+
+def target_of(settings: Settings) -> Target:
+    """The place that serves."""
+    return Target(path_of(settings))
 
 
 def version_of(folder: str) -> str:

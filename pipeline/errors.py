@@ -101,6 +101,18 @@ class VersionError(SlipwayError):
     exit_code = 17
 
 
+class TrackingError(SlipwayError):
+    """MLflow cannot be reached, so no run could be recorded; nothing was started."""
+
+    exit_code = 18
+
+
+class DisagreementError(SlipwayError):
+    """`slipway doctor` found what it may not mend itself; each finding names the command that does."""
+
+    exit_code = 19
+
+
 class GitHubError(SlipwayError):
     """GitHub refused a request or could not be reached; running the command again is safe."""
 

@@ -17,6 +17,8 @@ from pipeline.overrides import override
 
 SETTINGS_FILE = "slipway.toml"
 CONTRACT_FILE = "contract.json"
+STATE = ".slipway"
+"""The folder beside the settings that holds what Slipway makes; it belongs into no commit."""
 
 
 class _Section(BaseModel):

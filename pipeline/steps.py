@@ -33,6 +33,7 @@ def run(
 
     Raises:
         ContractError: the committed contract is not the one that the settings describe.
+        TrackingError: no MLflow answers.
         SlipwayError: what a component refused, with its own exit code; ComponentError when it broke.
         StoppedError: SIGINT, SIGTERM or SIGHUP came; the components ended too.
     """

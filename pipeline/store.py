@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.errors import SlipwayError, StorageError
+from pipeline.errors import SlipwayError, TrackingError
 from pipeline.settings import Settings
 
 
-def store(settings: Settings) -> tuple[Any, str]:
-    """An MLflow client, and the id of the experiment that has the settings' name; both are made where they lack."""
+def connect(settings: Settings) -> Any:
+    """An MLflow client on the team's server, or on SQLite beside the settings, which is made where it lacks."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # An unset variable of a workflow arrives as an empty text.
     uri = os.environ["MLFLOW_TRACKING_URI"] = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
@@ -22,11 +22,17 @@ def store(settings: Settings) -> tuple[Any, str]:
     if uri.startswith("sqlite:///"):
         _made_whole(Path(uri.removeprefix("sqlite:///")))
     mlflow.set_tracking_uri(uri)
-    client = mlflow.MlflowClient()
+    return mlflow.MlflowClient()
+
+
+def store(settings: Settings) -> tuple[Any, str]:
+    """An MLflow client, and the id of the experiment that has the settings' name; both are made where they lack."""
+    client = connect(settings)
     experiment = client.get_experiment_by_name(settings.name)
     if experiment is not None:
         return client, experiment.experiment_id
-    place = (settings.root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    local = os.environ["MLFLOW_TRACKING_URI"].startswith("sqlite:")
+    place = (settings.root / "mlartifacts").as_uri() if local else None
     return client, client.create_experiment(settings.name, artifact_location=place)
 
 
@@ -34,17 +40,15 @@ def opened(settings: Settings) -> tuple[Any, str]:
     """As ``store``, with one error for all the kinds that MLflow, its database and its server raise.
 
     Raises:
-        StorageError: the store cannot be reached or read.
+        TrackingError: the store cannot be reached or read.
     """
     try:
         return store(settings)
     except SlipwayError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise StorageError(
-            f"the MLflow store at {os.environ['MLFLOW_TRACKING_URI']} cannot be opened: {reason}; nothing was started"
-        ) from error
+        reason, place = str(error).strip().splitlines()[0], _without_secret(os.environ["MLFLOW_TRACKING_URI"])
+        raise TrackingError(f"the MLflow store at {place} cannot be opened: {reason}; nothing was started") from error
 
 
 def _made_whole(database: Path) -> None:
@@ -60,3 +64,8 @@ def _made_whole(database: Path) -> None:
         # Another first run may have been quicker: its database is as good, and may be in use already.
         with suppress(FileExistsError):
             os.link(new, database)
+
+
+def _without_secret(address: str) -> str:
+    scheme, separator, rest = address.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from deploy.cli.champion import doctor, history, resume, rollback, ship, status
+from deploy.cli.champion import resume, rollback, ship
 from deploy.cli.github import (
     dispatch,
     make_release,
@@ -21,6 +21,7 @@ from deploy.cli.github import (
 )
 from deploy.cli.model import batch, predict, run, serve, verify, write
 from deploy.cli.release import build_package, check, commits, init, preview, release
+from deploy.cli.state import doctor, history, status
 from pipeline.distribution import installed
 from pipeline.errors import SlipwayError, StorageError
 

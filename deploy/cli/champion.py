@@ -1,15 +1,20 @@
-"""Verbs about the champion: make one, go back, and say what serves."""
+"""Verbs about the champion: make one, go back, go on."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from deploy.cli.options import answer, json_option, say, settings_option
-from pipeline.errors import GateRefused
+from pipeline.errors import GateRefused, SlipwayError
+
+if TYPE_CHECKING:
+    from deploy.journal import Entry
+    from deploy.target import Target
+    from pipeline.settings import Settings
 
 reason_option = click.option("--reason", required=True, help="Why, for the journal.")
 
@@ -32,7 +37,9 @@ def ship(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_ma
     if as_json:
         rules = [msgspec.to_builtins(rule) for rule in verdict.rules] if verdict else []
         word = verdict.verdict if verdict else "publish"
-        answer({"release": done.release, "verdict": word, "rules": rules, "champion": done.champion})
+        answer(
+            {"release": done.release, "verdict": word, "rules": rules, "champion": done.champion, "digest": done.digest}
+        )
     if verdict and verdict.verdict == "refuse":
         raise GateRefused(prose(verdict, done.release, done.champion).removeprefix("gate refused "))
     if not as_json:
@@ -45,110 +52,75 @@ def ship(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_ma
 @settings_option
 @click.option("--to", metavar="X.Y.Z", help="The release to go back to; the previous good one by default.")
 @reason_option
-def rollback(settings_file: Path, to: str | None, reason: str) -> None:
-    """Go back to the exact earlier bytes everywhere, mark the release bad and hold automatic rollouts."""
-    from deploy.registry import mirror
+@json_option
+def rollback(settings_file: Path, to: str | None, reason: str, as_json: bool) -> None:
+    """Go back to the exact earlier bytes everywhere, mark the release bad and hold automatic rollouts.
+
+    Said again while the hold lasts, it goes no further back; --to names a release that is further back.
+    """
+    from deploy.journal import whoami
     from deploy.rollout import roll_back
-    from deploy.ship import target_of, whoami
+    from deploy.target import target_of
     from pipeline.settings import load_settings
 
     settings = load_settings(settings_file)
     target = target_of(settings)
+    held = target.held()
     entry = roll_back(target, to=to, reason=reason, who=whoami())
-    click.echo(f"{entry.to} serves again instead of {entry.from_}; rollouts are held until `slipway resume`")
-    if champion := target.champion():
-        mirror(settings, champion)
+    again = held is not None and held.id == entry.id
+    owed = _mirrored(settings, target)
+    if as_json:
+        answer(told(entry) | {"again": again, "owed": str(owed) if owed else None})
+    else:
+        click.echo(_went_back(entry, again))
+    if owed:
+        raise owed
 
 
 @click.command(epilog='Example: slipway resume --reason "fixed in 1.4.1"')
 @settings_option
 @reason_option
 @click.option("--github", is_flag=True, help="Lift the hold on promotions there, which hosts that follow it then lift.")
-def resume(settings_file: Path, reason: str, github: bool) -> None:
+@json_option
+def resume(settings_file: Path, reason: str, github: bool, as_json: bool) -> None:
     """Lift the hold on automatic rollouts."""
     from deploy.github.api import connect, patiently
     from deploy.github.promote import resume as resumed_there
+    from deploy.journal import whoami
     from deploy.rollout import resume as resumed
-    from deploy.ship import target_of, whoami
+    from deploy.target import target_of
     from pipeline.settings import load_settings
 
     if github:
         on = connect()
         patiently(lambda: resumed_there(on, who=whoami(), reason=reason, say=say), say)
         return
-    resumed(target_of(load_settings(settings_file)), reason=reason, who=whoami())
-    click.echo("automatic rollouts go on")
-
-
-@click.command(epilog="Example: slipway status --json")
-@settings_option
-@json_option
-def status(settings_file: Path, as_json: bool) -> None:
-    """Say what serves where."""
-    told = _status(settings_file)
+    entry = resumed(target_of(load_settings(settings_file)), reason=reason, who=whoami())
     if as_json:
-        answer(told)
+        answer(told(entry))
         return
-    place = told["targets"][0]
-    click.echo(
-        f"batch      {place['batch']['release'] or 'nothing'}\nreal time  {place['realtime']['release'] or 'nothing'}"
-    )
-    click.echo(f"registry   {told['registry']['release'] or 'nothing'}\ntarget     {place['path']}")
-    if told["held"]:
-        click.echo(f"held       {told['held']} (`slipway resume` lifts it)")
+    click.echo(f"automatic rollouts go on from {entry.to or 'nothing'}")
 
 
-@click.command(epilog="Example: slipway history --json")
-@settings_option
-@json_option
-def history(settings_file: Path, as_json: bool) -> None:
-    """Say what was champion when, who made it so and why."""
-    from deploy.journal import history as told
-    from deploy.ship import target_of
-    from pipeline.settings import load_settings
+def told(entry: Entry) -> dict[str, str | None]:
+    """A journal entry as `history --json` tells it."""
+    from deploy.journal import history
 
-    rows = told(target_of(load_settings(settings_file)).entries())
-    if as_json:
-        answer(rows)
-        return
-    for row in rows:
-        move = f"{row['from']} -> {row['to']}"
-        click.echo(f"{row['at']}  {row['who']}  {row['action']}  {move}  {row['outcome']}  {row['reason']}")
+    return history([entry])[0]
 
 
-@click.command(epilog="Example: slipway doctor")
-@settings_option
-def doctor(settings_file: Path) -> None:
-    """Settle what was interrupted and pay the registry what it is owed."""
+def _went_back(entry: Entry, again: bool) -> str:
+    if again:
+        since = f"since {entry.who} rolled back from {entry.from_} at {entry.at}"
+        return f"{entry.to} serves {since}, and was proved again; to go further back, name a release with --to"
+    return f"{entry.to} serves again instead of {entry.from_}; rollouts are held until `slipway resume`"
+
+
+def _mirrored(settings: Settings, target: Target) -> SlipwayError | None:
     from deploy.registry import mirror
-    from deploy.rollout import settle
-    from deploy.ship import target_of
-    from pipeline.settings import load_settings
 
-    settings = load_settings(settings_file)
-    target = target_of(settings)
-    settle(target)
-    if champion := target.champion():
-        mirror(settings, champion)
-    click.echo(f"all agree: {target.champion_sentence()}")
-
-
-def _status(settings_file: Path) -> dict[str, Any]:
-    """One release for batch and real time by construction: both follow the same link."""
-    from deploy import rollout
-    from deploy.registry import registered_release
-    from deploy.ship import target_of
-    from pipeline.settings import load_settings
-
-    settings = load_settings(settings_file)
-    target = target_of(settings)
-    if target.path.exists():
-        rollout.settle(target)
-    champion, held = target.champion(), target.held()
-    release = {"release": champion.release.version, "digest": champion.digest} if champion else {"release": None}
-    place = {"name": "local", "kind": "directory", "path": str(target), "batch": release, "realtime": release}
-    return {
-        "registry": {"release": registered_release(settings)},
-        "targets": [place],
-        "held": held.reason if held else None,
-    }
+    try:
+        mirror(settings, target)
+    except SlipwayError as error:
+        return error
+    return None

@@ -121,7 +121,7 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
     from deploy.github.api import connect, patiently
     from deploy.github.promote import promote as promoted
     from deploy.github.releases import tag_of
-    from deploy.ship import whoami
+    from deploy.journal import whoami
 
     wanted, on, why = tag_of(tag), connect(repository), reason if rollback else reason or "released"
     patiently(lambda: promoted(on, wanted, who=whoami(), reason=why, rollback=rollback, say=say), say)
@@ -138,7 +138,9 @@ def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repo
     from deploy.github.api import connect, patiently
     from deploy.github.pull import REMOTE, bring_tag, follow
     from deploy.github.releases import tag_of
-    from deploy.ship import target_of, trust_of, whoami
+    from deploy.journal import whoami
+    from deploy.ship import trust_of
+    from deploy.target import target_of
     from pipeline.settings import load_settings
 
     settings = load_settings(settings_file)
@@ -173,7 +175,7 @@ def register(settings_file: Path, repository: str | None) -> None:
     from deploy.github.api import connect
     from deploy.github.download import fetch
     from deploy.github.releases import latest
-    from deploy.registry import mirror
+    from deploy.registry import name_champion
     from pipeline.errors import NotFoundError
     from pipeline.settings import load_settings
 
@@ -182,5 +184,5 @@ def register(settings_file: Path, repository: str | None) -> None:
         raise NotFoundError("GitHub has no champion yet, so there is nothing to register")
     with tempfile.TemporaryDirectory(prefix="slipway-register-") as folder:
         bundle, _ = fetch(release, Path(folder))
-        mirror(settings, bundle)
+        name_champion(settings, bundle)
     click.echo(f"{bundle.release.version} is the registry's champion")

@@ -21,8 +21,17 @@ Said = TypeVar("Said")
 
 
 def live_servers(target: Path) -> list[Server]:
-    """The servers of a target that run now; the folders that dead ones left are removed."""
-    return list(_live(target))
+    """The servers of a target that run now."""
+    files = sorted(servers_folder(target).glob(f"*/{SERVER_FILE}"))
+    living = (file for file in files if is_held(file.with_name("server.lock")))
+    return [server for file in living if (server := _read(file, Server)) is not None]
+
+
+def forget_dead_servers(target: Path) -> None:
+    """Remove the folders that killed servers left."""
+    for file in servers_folder(target).glob(f"*/{SERVER_FILE}"):
+        if not is_held(file.with_name("server.lock")):
+            shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def acknowledgements(target: Path, server: Server) -> list[Acknowledgement]:
@@ -41,12 +50,40 @@ def await_workers(target: Path, digest: str, timeout: float) -> list[str]:
     deadline = time.monotonic() + timeout
     while True:
         servers = live_servers(target)
-        if failed := [problem for server in servers for problem in _failures(target, server, digest)]:
+        if failed := [problem for server in servers for problem in failures(target, server, digest)]:
             return failed
-        lagging = [problem for server in servers for problem in _laggards(target, server, digest)]
+        lagging = [problem for server in servers for problem in laggards(target, server, digest)]
         if not lagging or time.monotonic() > deadline:
             return lagging
         time.sleep(_PAUSE)
+
+
+def await_unserved(target: Path, digest: str, timeout: float) -> bool:
+    """Wait until no worker of a living server serves the bundle with this digest; returns whether that came."""
+    deadline = time.monotonic() + timeout
+    while any(said.digest == digest for server in live_servers(target) for said in acknowledgements(target, server)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
+def failures(target: Path, server: Server, digest: str) -> Iterator[str]:
+    """The workers that could not load the bundle with this digest, one sentence each."""
+    for said in acknowledgements(target, server):
+        if said.error is not None and digest_in_name(Path(said.wanted)) == digest[:12]:
+            yield f"worker {said.pid} of {server} could not load {said.wanted}: {said.error}"
+
+
+def laggards(target: Path, server: Server, digest: str) -> Iterator[str]:
+    """The workers that do not serve the bundle with this digest, one sentence each."""
+    said = acknowledgements(target, server)
+    if len(said) != server.workers:
+        yield f"{len(said)} of the {server.workers} workers of {server} are ready"
+    for worker in said:
+        # One that serves it but last turned elsewhere has yet to see that `current` came back.
+        if worker.digest != digest or digest_in_name(Path(worker.wanted)) not in {digest[:12], None}:
+            yield f"worker {worker.pid} of {server} serves {worker.release or 'nothing'} and turned to {worker.wanted}"
 
 
 def ask_golden(server: Server, golden: Golden, release: str, timeout: float = 10.0) -> list[str]:
@@ -65,35 +102,11 @@ def ask_golden(server: Server, golden: Golden, release: str, timeout: float = 10
     return problems + [f"{server}: {wrong}" for wrong in _differences(body, golden)]
 
 
-def _live(target: Path) -> Iterator[Server]:
-    for file in sorted(servers_folder(target).glob(f"*/{SERVER_FILE}")):
-        if not is_held(file.with_name("server.lock")):
-            shutil.rmtree(file.parent, ignore_errors=True)
-        elif (server := _read(file, Server)) is not None:
-            yield server
-
-
 def _read(file: Path, kind: type[Said]) -> Said | None:
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
-
-
-def _failures(target: Path, server: Server, digest: str) -> Iterator[str]:
-    for said in acknowledgements(target, server):
-        if said.error is not None and digest_in_name(Path(said.wanted)) == digest[:12]:
-            yield f"worker {said.pid} of {server} could not load {said.wanted}: {said.error}"
-
-
-def _laggards(target: Path, server: Server, digest: str) -> Iterator[str]:
-    said = acknowledgements(target, server)
-    if len(said) != server.workers:
-        yield f"{len(said)} of the {server.workers} workers of {server} are ready"
-    for worker in said:
-        # One that serves it but last turned elsewhere has yet to see that `current` came back.
-        if worker.digest != digest or digest_in_name(Path(worker.wanted)) not in {digest[:12], None}:
-            yield f"worker {worker.pid} of {server} serves {worker.release or 'nothing'} and turned to {worker.wanted}"
 
 
 def _post(server: Server, request: dict[str, Any], timeout: float) -> tuple[int, str | None, bytes]:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
+from deploy.intents import settle
 from deploy.journal import history
-from deploy.rollout import roll_back, roll_out, settle
+from deploy.rollout import roll_back, roll_out
 from deploy.target import Target
 from tests.deploy.bundles import make_bundle
 

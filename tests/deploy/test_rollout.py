@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from deploy.intents import settle
 from deploy.journal import Entry, history
 from deploy.proof import prove
-from deploy.rollout import resume, roll_back, roll_out, settle
+from deploy.rollout import resume, roll_back, roll_out
 from deploy.target import Target
 from pipeline.errors import BundleError, BusyError, HeldError, NotFoundError, RolloutError, SettingsError
 from tests.deploy.bundles import GOLDEN, answers, flip, make_bundle

@@ -109,7 +109,7 @@ def test_an_intent_and_its_outcome_are_one_row_of_history(tmp_path: Path) -> Non
     assert b'"from":null' in path.read_bytes()
     rows = journal.history(journal.read(path))
     assert [(row["to"], row["outcome"]) for row in rows] == [("1.0.0", "proved"), ("1.1.0", "")]
-    assert list(rows[0]) == ["at", "who", "action", "from", "to", "reason", "outcome"]
+    assert list(rows[0]) == ["at", "who", "action", "from", "to", "digest", "reason", "outcome"]
     assert [left.id for left in journal.unfinished(journal.read(path))] == ["2"]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from deploy.bundle import Golden, decode_golden, verify
-from deploy.realtime.acknowledge import acknowledgements, ask_golden, await_workers, live_servers
+from deploy.realtime.acknowledge import acknowledgements, ask_golden, await_workers, forget_dead_servers, live_servers
 from tests.deploy.bundles import GOLDEN, answers, flip, make_bundle, seal
 from tests.deploy.realtime.running import JSON, Running, eventually, exchange, running
 
@@ -179,8 +179,10 @@ def test_after_a_kill_no_worker_serves_on_and_the_dead_server_is_forgotten(targe
     server.process.wait()
     assert eventually(lambda: not any(_runs(pid) for pid in pids))
     assert eventually(lambda: live_servers(target) == [])
-    assert list((target / "servers").iterdir()) == []
     assert await_workers(target, "0" * 64, 1) == []
+    assert len(list((target / "servers").iterdir())) == 1
+    forget_dead_servers(target)
+    assert list((target / "servers").iterdir()) == []
 
 
 def _runs(pid: int) -> bool:
