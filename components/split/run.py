@@ -69,7 +69,8 @@ def _hashed(frame: pd.DataFrame, columns: list[str], share: float, by: str) -> t
             close = difflib.get_close_matches(name, map(str, frame.columns), n=1)
             hint = f"; did you mean '{close[0]}'?" if close else f"; it has {', '.join(map(str, frame.columns))}"
             raise SettingsError(f"split.key names the column '{name}', which the data does not have{hint}")
-    keys = frame[columns or list(frame.columns)].astype(str).agg("\x1f".join, axis=1)
+    columns = columns or list(frame.columns)
+    keys = frame[columns].astype(str).agg("\x1f".join, axis=1)
     places = keys.map(lambda text: int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
     held = places.astype(np.uint64) < np.uint64(int(share * 2**64))
     # A group is held out by the hash of its key, so the gate may compare releases of both kinds alike.

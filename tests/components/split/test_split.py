@@ -57,6 +57,15 @@ def test_releases_split_by_group_can_be_compared_as_those_split_by_the_same_key_
     assert "held back 0.1 of the rows and the holdout is 0.2" in seen_in_training(candidate, less)
 
 
+def test_a_split_without_a_key_names_all_columns_so_that_a_change_of_them_is_seen(tmp_path: Path) -> None:
+    _, _, champion = parts(tmp_path / "a", rows(), by="hash")
+    assert champion["key"] == ["order", "customer", "time", "y"]
+    _, _, candidate = parts(tmp_path / "b", rows(900), by="hash")
+    assert seen_in_training(candidate, champion) == ""
+    _, _, wider = parts(tmp_path / "c", rows().assign(price=1), by="hash")
+    assert "split by the key ['order', 'customer', 'time', 'y'] and these by" in seen_in_training(wider, champion)
+
+
 def test_by_time_the_last_days_are_the_holdout_and_the_split_says_until_when(tmp_path: Path) -> None:
     train, holdout, told = parts(tmp_path / "a", rows(), by="time", time="time", holdout_days=3)
     assert train.time.max() < pd.Timestamp("2013-01-15") <= holdout.time.min()
