@@ -1,8 +1,9 @@
-"""Real candidates and a champion, made once for all tests of the gate."""
+"""Real candidates and a champion, made once for all tests of the gate, and a `slipway` that starts at once."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pandas as pd
 import pytest
@@ -24,6 +25,7 @@ from tests.deploy.candidates import (
     measured,
     released,
 )
+from tests.deploy.shipping import WarmSlipway
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +66,10 @@ def good(build: Build) -> Candidate:
 @pytest.fixture(scope="session")
 def champion(good: Candidate, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return released(good, tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture(scope="session")
+def slipway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmSlipway]:
+    program = WarmSlipway(tmp_path_factory.mktemp("said"))
+    yield program
+    program.close()

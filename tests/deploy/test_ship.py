@@ -4,66 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from deploy.bundle import bundle_digest
-from tests.pipeline.projects import diabetes, wine
-
-SLIPWAY = Path(sys.executable).with_name("slipway")
-IGNORED = ".slipway/\nmlflow.db*\nmlartifacts/\n"
-
-
-def slipway(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")} | variables
-    return subprocess.run(
-        [str(SLIPWAY), *arguments, "--settings", str(project)], capture_output=True, text=True, env=environment
-    )
-
-
-def git(project: Path, *arguments: str) -> None:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    subprocess.run(["git", *identity, *arguments], cwd=project.parent, check=True, capture_output=True)
-
-
-def commit(project: Path, tag: str) -> None:
-    git(project, "add", "-A")
-    git(project, "commit", "-qm", f"feat: {tag}")
-    git(project, "tag", tag)
-
-
-def change(project: Path, old: str, new: str) -> None:
-    text = project.read_text()
-    assert old in text
-    project.write_text(text.replace(old, new, 1))
-
-
-def repository(project: Path, tag: str = "v1.0.0") -> Path:
-    (project.parent / ".gitignore").write_text(IGNORED)
-    git(project, "init", "-q", "-b", "main")
-    commit(project, tag)
-    return project
+from tests.deploy.shipping import WarmSlipway, champion, change, commit, repository, shipped, slipway
+from tests.pipeline.projects import diabetes, parcels, wine
 
 
 def status(project: Path) -> tuple[str | None, str | None, str | None]:
     told = json.loads(slipway(project, "status", "--json").stdout)
     place = told["targets"][0]
     return told["registry"]["release"], place["batch"]["release"], place["realtime"]["release"]
-
-
-def champion(project: Path) -> str:
-    return bundle_digest((project.parent / ".slipway/target/current").resolve())
-
-
-def shipped(project: Path) -> dict[str, object]:
-    done = slipway(project, "ship", "--json")
-    assert done.returncode == 0, done.stderr
-    told: dict[str, object] = json.loads(done.stdout)
-    return told
 
 
 def test_ship_twice_then_roll_back_then_resume(tmp_path: Path) -> None:
@@ -161,6 +113,20 @@ def test_a_rollback_with_an_unreachable_registry_is_done_and_the_mirror_is_owed(
     assert status(project) == ("1.0.1", "1.0.0", "1.0.0")
     assert slipway(project, "doctor").returncode == 0
     assert status(project) == ("1.0.0", "1.0.0", "1.0.0")
+
+
+def test_a_second_ship_of_a_project_split_by_group_is_compared_with_the_champion(
+    slipway: WarmSlipway, tmp_path: Path
+) -> None:
+    project = parcels(tmp_path / "p")
+    change(project, 'by = "time"\nholdout_days = 30', 'by = "group"\nkey = ["customer"]')
+    repository(project)
+    assert slipway.ship(project)[0] == 0
+    change(project, "learning_rate = 0.1", "learning_rate = 0.12")
+    commit(project, "v1.1.0")
+    code, told, said = slipway.ship(project)
+    assert (code, told.get("champion")) == (0, "1.1.0"), said
+    assert {"comparable", "champion.roc_auc"} < {rule["rule"] for rule in told["rules"] if rule["judged"]}
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "golden.json"])

@@ -5,14 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from sklearn.datasets import load_diabetes, load_wine
 
 from pipeline.component.contract import encode_contract
 from pipeline.settings import load_settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+STORED_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Where MLflow keeps absolute paths."""
 
 
 def diabetes(folder: Path) -> Path:
@@ -33,6 +44,29 @@ def wine(folder: Path) -> Path:
     return _project(folder, "wine", frame, "target", 'task = "classification"', estimator, [], classes)
 
 
+def parcels(folder: Path) -> Path:
+    """Two classes along a calendar, with depots for slices and a gate that uses every rule; returns its slipway.toml."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(EXAMPLES / "parcels" / "ingest.py", folder)
+    _parcels(4_000).to_csv(folder / "parcels.csv", index=False)
+    digest = hashlib.sha256((folder / "parcels.csv").read_bytes()).hexdigest()
+    text = (EXAMPLES / "parcels" / "slipway.toml").read_text()
+    (folder / "slipway.toml").write_text(text.replace("0" * 64, digest))
+    return _with_contract(folder / "slipway.toml")
+
+
+def _parcels(count: int) -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"weight": rng.normal(size=count), "distance": rng.normal(size=count)})
+    frame["depot"] = rng.choice(["west", "north", "south"], count, p=[0.4, 0.25, 0.35])
+    frame["label_colour"], frame["customer"] = rng.normal(size=count), rng.integers(0, 500, count)
+    days = np.where(np.arange(count) < count / 2, rng.integers(0, 60, count), rng.integers(60, 90, count))
+    frame["time"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D")
+    hidden = frame.weight + np.sin(2 * frame.distance) + (frame.depot == "west") + rng.normal(size=count) / 2
+    frame["arrival"] = np.where(hidden > 0.4, "late", "on_time")
+    return frame.sort_values("time", kind="stable")
+
+
 def _project(folder, name, frame, target, task, estimator, long, classes) -> Path:  # type: ignore[no-untyped-def]
     folder.mkdir(parents=True, exist_ok=True)
     frame.to_csv(folder / f"{name}.csv", index=False)
@@ -45,12 +79,19 @@ def _project(folder, name, frame, target, task, estimator, long, classes) -> Pat
         f'[data.sources.{name}]\nuri = "{name}.csv"\nsha256 = "{digest}"\n[features]\n{features}\n'
         f'[split]\nholdout_share = 0.3\n[train]\nestimator = "{estimator}"\n[gate]\nminimum_holdout_rows = 20\n'
     )
-    settings = load_settings(folder / "slipway.toml")
-    (folder / "contract.json").write_bytes(encode_contract(settings.contract))
-    return folder / "slipway.toml"
+    return _with_contract(folder / "slipway.toml")
+
+
+def _with_contract(project: Path) -> Path:
+    project.with_name("contract.json").write_bytes(encode_contract(load_settings(project).contract))
+    return project
 
 
 def copy_of(project: Path, folder: Path) -> Path:
-    """The same project elsewhere, store and all."""
-    shutil.copytree(project.parent, folder)
+    """The same project elsewhere, with its store, target and cache; nothing in the copy points to the original."""
+    shutil.copytree(project.parent, folder, symlinks=True)
+    with closing(sqlite3.connect(folder / "mlflow.db")) as store, store:
+        for table, column in STORED_PLACES:
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
+            store.execute(moved, (str(project.parent), str(folder)))
     return folder / project.name
