@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
+# As pip and git do: a company's own certificate authority stands in the system's store.
+export UV_SYSTEM_CERTS := true
 
 .PHONY: help setup ship release test check format lock clean
 
