@@ -1,13 +1,16 @@
 """Does the compiled model say exactly what scikit-learn says?
 
-It is asked on every row of the holdout, on rows with nulls and with unseen categories, and on rows at the edges of
-every question that a tree asks. Labels must be identical and numbers within a tolerance.
+It is asked on every row of the holdout, on rows with every category of training, with nulls, with unseen categories
+and with numbers of any size, and on rows at the edges of every question that a tree asks. Labels must be identical and
+numbers within a tolerance; what reaches a tree must be the same to the last bit.
 """
 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -17,10 +20,10 @@ import onnx
 import pandas as pd
 
 from components.package.answers import Answers, Comparison, by_graph, by_scikit_learn, compare, feeds_of, transformed
-from components.package.compiler import compile_estimator, estimator_of
+from components.package.compiler import compile_estimator, compile_steps, estimator_of, steps_before
 from components.package.mlflow_face.slipway_model_1 import Compiled
 from components.package.thresholds import Edges, edges
-from components.package.variations import with_nulls, with_unseen
+from components.package.variations import with_each_category, with_extremes, with_nulls, with_unseen
 from pipeline.component.contract import Contract
 from pipeline.component.frame import inputs_of
 from pipeline.errors import ContractError
@@ -29,8 +32,10 @@ TOLERANCE = 1e-9
 MOST_VARIED = 5_000
 
 
-def prove(model: Any, compiled: bytes, contract: Contract, frame: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
-    """Compare the compiled model with scikit-learn on ``frame`` and on rows made from it.
+def prove(
+    model: Any, compiled: bytes, contract: Contract, frame: pd.DataFrame, train: pd.DataFrame, seed: int = 0
+) -> dict[str, Any]:
+    """Compare the compiled model with scikit-learn on the holdout ``frame``, and on rows made from it and ``train``.
 
     Returns:
         What becomes ``proof.json``: the counts for each kind of rows, and ``ok``.
@@ -38,30 +43,61 @@ def prove(model: Any, compiled: bytes, contract: Contract, frame: pd.DataFrame, 
     Raises:
         ContractError: scikit-learn itself refuses rows that the contract allows.
     """
-    rng = np.random.default_rng(seed)
-    run, kinds = Compiled(compiled), {}
+    with warnings.catch_warnings():
+        # Unseen categories and overflows are what is asked for here, and nothing that a user must hear of.
+        warnings.simplefilter("ignore")
+        return _proved(model, compiled, contract, frame, train, np.random.default_rng(seed))
+
+
+def _proved(
+    model: Any,
+    compiled: bytes,
+    contract: Contract,
+    frame: pd.DataFrame,
+    train: pd.DataFrame,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    run, kinds, parts = Compiled(compiled), {}, {}
     inputs = inputs_of(frame, contract)
     matrix, expected = _asked(model, inputs, "holdout", contract)
     kinds["holdout"] = compare(expected, by_graph(run, feeds_of(inputs, contract), contract))
-    for kind, rows in _variations(inputs, contract, rng):
+    for kind, rows in _variations(model, inputs, inputs_of(train, contract), contract, rng):
         _, expected = _asked(model, rows, kind, contract)
         kinds[kind] = compare(expected, by_graph(run, feeds_of(rows, contract), contract))
+        parts[kind] = rows
     edge = edges(estimator_of(model), _dense(matrix), rng)
     thresholds: dict[str, Any] = {}
     if edge is not None:
         kinds["thresholds"], same = _at_edges(model, compiled, edge, contract)
-        thresholds = {"questions": edge.questions, "tried": edge.tried, "same_trees": same}
+        steps = _same_matrix(model, pd.concat([_some(inputs, rng), *parts.values()]), contract)
+        thresholds = {"questions": edge.questions, "tried": edge.tried, "same_trees": same, "same_matrix": steps}
     return _report(compiled, kinds, thresholds)
 
 
 def _variations(
-    inputs: pd.DataFrame, contract: Contract, rng: np.random.Generator
+    model: Any, inputs: pd.DataFrame, train: pd.DataFrame, contract: Contract, rng: np.random.Generator
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    some = inputs.iloc[np.sort(rng.permutation(len(inputs))[:MOST_VARIED])]
+    yield "categories", with_each_category(train, contract)
+    some = _some(inputs, rng)
     if any(column.nullable for column in contract.inputs):
         yield "nulls", with_nulls(some, contract, rng)
     if contract.strings:
         yield "unseen", with_unseen(some, contract, rng)
+    yield "extremes", _extremes(model, some, contract, rng)
+
+
+def _some(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    return rows.iloc[np.sort(rng.permutation(len(rows))[:MOST_VARIED])]
+
+
+def _extremes(model: Any, rows: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
+    """Numbers as large as scikit-learn takes: what is beyond float32 it refuses, where it rounds to that."""
+    for largest in (np.inf, 1e38, 1e30, 1e15):
+        extreme = with_extremes(rows, contract, rng, largest)
+        with suppress(ValueError):
+            by_scikit_learn(model, transformed(model, extreme), contract)
+            return extreme
+    return rows[:0]
 
 
 def _asked(model: Any, rows: pd.DataFrame, kind: str, contract: Contract) -> tuple[Any, Answers]:
@@ -82,6 +118,14 @@ def _at_edges(model: Any, compiled: bytes, edge: Edges, contract: Contract) -> t
     return compare(by_scikit_learn(model, edge.rows, contract), got), _trees(alone) == _trees(compiled)
 
 
+def _same_matrix(model: Any, rows: pd.DataFrame, contract: Contract) -> bool:
+    """Whether the steps before the trees give them the very same bits: at a threshold, the last one decides."""
+    if not steps_before(model):
+        return True
+    (got,) = Compiled(compile_steps(model, contract).SerializeToString()).run(feeds_of(rows, contract), ["matrix"])
+    return np.array_equal(_dense(transformed(model, rows)), got, equal_nan=True)
+
+
 def _trees(graph: bytes) -> list[list[bytes]]:
     nodes = onnx.load_model_from_string(graph).graph.node
     return [
@@ -97,8 +141,7 @@ def _dense(matrix: Any) -> npt.NDArray[np.float64]:
 
 def _report(compiled: bytes, kinds: dict[str, Comparison], thresholds: dict[str, Any]) -> dict[str, Any]:
     wrong = [kind for kind, found in kinds.items() if found.label_mismatches or found.largest_difference > TOLERANCE]
-    if not thresholds.get("same_trees", True):
-        wrong.append("trees")
+    wrong += [part for part in ("trees", "matrix") if not thresholds.get(f"same_{part}", True)]
     return {
         "ok": not wrong,
         "engine": "onnx",

@@ -23,9 +23,7 @@ from pipeline.component.model import load_model
 log = logging.getLogger(__name__)
 
 
-def package(
-    out: Path, *, model: Path, train: Path, holdout: Path, contract: Path, target: str, seed: int = 0
-) -> dict[str, float]:
+def package(out: Path, *, model: Path, train: Path, holdout: Path, contract: Path, seed: int = 0) -> dict[str, float]:
     """Write ``model/``, an MLflow model directory with ``model.onnx`` and the proof that it is exact.
 
     What cannot be compiled exactly is packaged as ``model.skops`` and said aloud.
@@ -34,7 +32,7 @@ def package(
         ContractError: the model, the holdout and the contract disagree.
     """
     public, fitted, rows = read_contract(contract), load_model(model), read_parquet(holdout)
-    compiled, proof = _compiled(fitted, public, rows, seed)
+    compiled, proof = _compiled(fitted, public, rows, read_parquet(train), seed)
     folder = out / "model"
     write_model_directory(folder, public, proof["engine"], compiled or model.read_bytes())
     (folder / "contract.json").write_bytes(contract.read_bytes())
@@ -45,13 +43,15 @@ def package(
     return _scores(proof, folder)
 
 
-def _compiled(fitted: Any, contract: Contract, rows: pd.DataFrame, seed: int) -> tuple[bytes | None, dict[str, Any]]:
+def _compiled(
+    fitted: Any, contract: Contract, rows: pd.DataFrame, train: pd.DataFrame, seed: int
+) -> tuple[bytes | None, dict[str, Any]]:
     """The graph and its proof; no graph where there is none or where it is not exact."""
     try:
         graph = compile_pipeline(fitted, contract).SerializeToString()
     except CannotCompile as reason:
         return None, _fallen_back(str(reason), None)
-    proof = prove(fitted, graph, contract, rows, seed)
+    proof = prove(fitted, graph, contract, rows, train, seed)
     if not proof["ok"]:
         return None, _fallen_back(
             f"The compiled model differs from scikit-learn's on {', '.join(proof['wrong'])}", proof

@@ -32,7 +32,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class _Questions:
-    """The inner nodes of trees. ``parent`` is -1 for a root; ``tries`` [Q, 3] has the values to ask each one with."""
+    """The inner nodes of trees. ``parent`` is -1 for a root; ``tries`` [Q, T] has the values to ask each one with."""
 
     feature: Integers
     threshold: Matrix
@@ -73,9 +73,14 @@ def _questions(tree: Tree, categories: list[Matrix], rounded: bool) -> _Question
 
 
 def _around(threshold: Matrix, rounded: bool) -> Matrix:
-    """The threshold and its neighbours, in the precision in which the estimator sees a row."""
+    """The threshold and its neighbours, in the precision in which the estimator sees a row.
+
+    Where that is float32, the next float64 too: it rounds to where the threshold rounds to, whatever side that is, so
+    one of the two tells a graph that forgets to round.
+    """
     seen = threshold.astype(np.float32) if rounded else threshold
-    return np.stack([threshold, np.nextafter(seen, -np.inf), np.nextafter(seen, np.inf)], axis=1, dtype=np.float64)
+    tries = [threshold, np.nextafter(seen, -np.inf), np.nextafter(seen, np.inf)]
+    return np.stack([*tries, np.nextafter(threshold, np.inf)][: 4 if rounded else 3], axis=1, dtype=np.float64)
 
 
 def _categories_to_try(members: list[float], categories: Matrix) -> tuple[float, float, float]:

@@ -36,4 +36,4 @@ evaluate(
     out, model=model, holdout=holdout, contract=contract, target=target, time=data.time, block=settings.gate.block,
     slices=list(settings.evaluate.slices),
 )  # fmt: skip
-package(out, model=model, train=trained, holdout=holdout, contract=contract, target=target)
+package(out, model=model, train=trained, holdout=holdout, contract=contract)

@@ -39,13 +39,13 @@ from spox import Tensor, Var, argument, build
 
 from components.package.compiler import simple, trees
 from components.package.compiler.errors import CannotCompile, refuse
-from components.package.compiler.matrix import Block, Matrix, integers
+from components.package.compiler.matrix import Block, Matrix, integers, numbers
 from components.package.compiler.scores import Scores
 from components.package.compiler.steps import transform
 from pipeline.component.contract import Contract
 from pipeline.errors import ContractError
 
-__all__ = ["CannotCompile", "compile_estimator", "compile_pipeline"]
+__all__ = ["CannotCompile", "compile_estimator", "compile_pipeline", "compile_steps"]
 
 CLASSIFIERS: dict[type, Callable[[Any, Matrix], Scores]] = {
     DecisionTreeClassifier: trees.tree_classifier,
@@ -86,18 +86,14 @@ def compile_pipeline(model: Any, contract: Contract) -> onnx.ModelProto:
         CannotCompile: a step or estimator has no exact ONNX form.
         ContractError: the model and the contract disagree on columns or classes.
     """
-    _check_columns(model, contract)
-    inputs = {
-        column.name: argument(Tensor(np.str_ if column.type == "string" else np.float64, ("N", 1)))
-        for column in contract.inputs
-    }
-    matrix = tuple(
-        Block(inputs[column.name], 1, strings=column.type == "string", null=contract.null_string)
-        for column in contract.inputs
-    )
-    for _, step in steps_before(model):
-        matrix = transform(step, matrix)
+    inputs, matrix = _before_the_estimator(model, contract)
     return build(inputs, _outputs(estimator_of(model), matrix, contract))
+
+
+def compile_steps(model: Any, contract: Contract) -> onnx.ModelProto:
+    """All but the estimator, to one float64 output ``matrix`` of shape [N, columns]: what the estimator will see."""
+    inputs, matrix = _before_the_estimator(model, contract)
+    return build(inputs, {"matrix": numbers(matrix)})
 
 
 def compile_estimator(model: Any, contract: Contract, columns: int) -> onnx.ModelProto:
@@ -116,6 +112,21 @@ def steps_before(model: Any) -> list[tuple[str, Any]]:
     if not isinstance(model, Pipeline):
         return []
     return [*model.steps[:-1], *steps_before(model.steps[-1][1])]
+
+
+def _before_the_estimator(model: Any, contract: Contract) -> tuple[dict[str, Var], Matrix]:
+    _check_columns(model, contract)
+    inputs = {
+        column.name: argument(Tensor(np.str_ if column.type == "string" else np.float64, ("N", 1)))
+        for column in contract.inputs
+    }
+    matrix = tuple(
+        Block(inputs[column.name], 1, strings=column.type == "string", null=contract.null_string)
+        for column in contract.inputs
+    )
+    for _, step in steps_before(model):
+        matrix = transform(step, matrix)
+    return inputs, matrix
 
 
 def _check_columns(model: Any, contract: Contract) -> None:

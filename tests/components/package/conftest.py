@@ -35,7 +35,6 @@ def packaged(tmp_path: Path) -> Packaged:
             train=data,
             holdout=data,
             contract=files["contract.json"],
-            target=f"y{classes}",
         )
         return tmp_path / name / "model"
 

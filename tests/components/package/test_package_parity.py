@@ -128,7 +128,7 @@ def told(case: tuple[Any, int]) -> str:
 
 def proof_of(steps: Any, estimator: Any, classes: int) -> dict[str, Any]:
     model, contract = fitted(clone(steps), clone(estimator), classes), contract_for(classes)
-    return prove(model, compile_pipeline(model, contract).SerializeToString(), contract, rows(200, seed=1))
+    return prove(model, compile_pipeline(model, contract).SerializeToString(), contract, rows(200, seed=1), rows())
 
 
 def assert_exact(proof: dict[str, Any], kinds: set[str]) -> None:

@@ -40,9 +40,9 @@ def test_one_wrong_leaf_fails_the_proof() -> None:
         leaves[3] += 1e-7
         return leaves
 
-    proof = prove(model, changed(compile_pipeline(model, contract), "leaf_weights", change), contract, rows())
+    proof = prove(model, changed(compile_pipeline(model, contract), "leaf_weights", change), contract, rows(), rows())
     assert not proof["ok"]
-    assert proof["wrong"] == ["holdout", "nulls", "unseen", "trees"]
+    assert proof["wrong"] == ["holdout", "categories", "nulls", "unseen", "extremes", "trees"]
     assert 1e-9 < proof["kinds"]["holdout"]["largest_difference"] < 1e-6
 
 
@@ -53,7 +53,7 @@ def test_a_threshold_that_is_wrong_where_no_row_lies_fails_the_proof() -> None:
         splits[2] = np.nextafter(splits[2], np.inf)
         return splits
 
-    proof = prove(model, changed(compile_pipeline(model, contract), "nodes_splits", change), contract, rows())
+    proof = prove(model, changed(compile_pipeline(model, contract), "nodes_splits", change), contract, rows(), rows())
     assert proof["wrong"] == ["trees"]
     assert not proof["ok"]
 
@@ -65,7 +65,7 @@ def test_a_forest_compared_in_float64_would_fail_at_its_edges(monkeypatch: pytes
 
     model, contract = fitted(NUMBERS, RandomForestClassifier(10, random_state=0), 2), contract_for(2)
     monkeypatch.setattr(trees, "as_float32", numbers)
-    proof = prove(model, compile_pipeline(model, contract).SerializeToString(), contract, rows())
+    proof = prove(model, compile_pipeline(model, contract).SerializeToString(), contract, rows(), rows())
     assert "thresholds" in proof["wrong"]
 
 
@@ -79,7 +79,7 @@ def test_the_rows_at_the_edges_reach_their_questions(depth: int) -> None:
     inner = np.flatnonzero(tree.tree_.children_left >= 0)
     assert edge.questions == edge.tried == len(inner)
     reached = tree.decision_path(edge.rows).toarray().astype(bool)
-    asked = np.tile(inner, 3)  # the fourth part has a null there, which a question above may send elsewhere
+    asked = np.tile(inner, 4)  # the fifth part has a null there, which a question above may send elsewhere
     assert reached[np.arange(len(asked)), asked].all()
 
 
@@ -90,11 +90,12 @@ def test_every_question_is_answered_both_ways_at_its_edge() -> None:
     edge = edges(tree, matrix, np.random.default_rng(0))
     assert edge is not None
     inner, inside = np.flatnonzero(tree.tree_.children_left >= 0), tree.tree_
-    at, under, over, missing = np.split(edge.rows, 4)
+    at, under, over, beside, missing = np.split(edge.rows, 5)
     here = np.arange(len(inner)), inside.feature[inner]
     assert (under[here].astype(np.float32) <= inside.threshold[inner]).all()
     assert (over[here].astype(np.float32) > inside.threshold[inner]).all()
     assert (at[here] == inside.threshold[inner]).all()
+    assert (beside[here] == np.nextafter(inside.threshold[inner], np.inf)).all()
     assert np.isnan(missing[here]).all()
 
 

@@ -82,7 +82,7 @@ def test_a_null_that_scikit_learn_itself_refuses_is_an_error_of_the_contract() -
         [("preprocess", ColumnTransformer([("n", "passthrough", ["hour", "delay"])])), ("model", LogisticRegression())]
     ).fit(inputs_of(known, contract), known.y2)
     with pytest.raises(ContractError, match=r"\(nulls\): Input X contains NaN"):
-        prove(model, compile_pipeline(model, contract).SerializeToString(), contract, known)
+        prove(model, compile_pipeline(model, contract).SerializeToString(), contract, known, known)
 
 
 def test_the_contracts_stand_in_for_null_may_not_be_a_category() -> None:
