@@ -22,7 +22,7 @@ from pipeline import steps
 from pipeline.cache import file_digest
 from pipeline.candidate import Candidate
 from pipeline.errors import BundleError, StorageError, VersionError
-from pipeline.flow import Say
+from pipeline.progress import Say
 from pipeline.settings import Settings
 
 
@@ -57,7 +57,8 @@ def make_release(
     into.mkdir(parents=True, exist_ok=True)
     policy = policy_of(settings)
     candidate = steps.run(settings, cache=False, say=say)
-    verdict = judge(candidate, champion, recent, policy)
+    with say.timed("gate"):
+        verdict = judge(candidate, champion, recent, policy)
     said = prose(verdict, version.text, champion.release.version if champion else None)
     say(said)
     if verdict.verdict == "publish":

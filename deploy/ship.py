@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy import durable, rollout
@@ -25,7 +25,7 @@ from pipeline import steps
 from pipeline.cache import file_digest as digest_of
 from pipeline.candidate import Candidate
 from pipeline.errors import BusyError, SlipwayError, StorageError, VersionError
-from pipeline.flow import Say
+from pipeline.progress import Say
 from pipeline.settings import STATE, Settings
 
 LOCK_FILE = "requirements.lock"
@@ -41,6 +41,9 @@ class Shipped:
     champion: str | None
     digest: str | None = None
     problem: SlipwayError | None = None
+    candidate: Candidate | None = None
+    said: str = ""
+    """The verdict in words, as things stood when it was given."""
 
 
 def ship(
@@ -60,15 +63,18 @@ def ship(
         candidate = steps.run(settings, overrides=overrides, cache=cache, env_manager=env_manager, say=say)
         _unmoved(settings, version, overridden=bool(overrides))
         champion = target.champion()
+        done = Shipped(version.text, None, *_named(champion), candidate=candidate)
         if champion and _is(champion, candidate, version):
             say(f"{version.text} is the champion already; proving it again")
-            return _published(settings, target, champion, None, say)
-        verdict = judge(candidate, champion, _recent(target), policy)
-        say(prose(verdict, version.text, champion.release.version if champion else None))
+            return _published(settings, target, champion, done, say)
+        with say.timed("gate"):
+            verdict = judge(candidate, champion, _recent(target), policy)
+        done = replace(done, verdict=verdict, said=prose(verdict, version.text, done.champion))
         if verdict.verdict == "refuse":
-            return Shipped(version.text, verdict, *_named(champion))
-        bundle = _sealed(settings, candidate, version, verdict)
-        return _published(settings, target, bundle, verdict, say)
+            return done
+        with say.timed("seal"):
+            bundle = _sealed(settings, candidate, version, verdict)
+        return _published(settings, target, bundle, done, say)
 
 
 def bundles(settings: Settings) -> Path:
@@ -147,17 +153,18 @@ def _sealed(settings: Settings, candidate: Candidate, version: Version, verdict:
     )
 
 
-def _published(settings: Settings, target: Target, bundle: Bundle, verdict: Verdict | None, say: Say) -> Shipped:
-    rollout.roll_out(
-        target, bundle.path, who=whoami(), reason="ship", allow_prerelease=settings.target.allow_prerelease
-    )
-    say(f"{bundle.release.version} serves batch and real time at {target}, proved by prediction")
+def _published(settings: Settings, target: Target, bundle: Bundle, done: Shipped, say: Say) -> Shipped:
+    with say.timed("roll out"):
+        rollout.roll_out(
+            target, bundle.path, who=whoami(), reason="ship", allow_prerelease=settings.target.allow_prerelease
+        )
     problem: SlipwayError | None = None
     try:
-        mirror(settings, target)
+        with say.timed("register"):
+            mirror(settings, target)
     except SlipwayError as error:
         problem = error
-    return Shipped(bundle.release.version, verdict, bundle.release.version, bundle.digest, problem)
+    return replace(done, champion=bundle.release.version, digest=bundle.digest, problem=problem)
 
 
 def _named(champion: Bundle | None) -> tuple[str | None, str | None]:

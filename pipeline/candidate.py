@@ -30,3 +30,8 @@ class Candidate:
     scores: dict[str, float]
     steps: tuple[StepReport, ...] = ()
     overrides: tuple[str, ...] = ()
+
+    @property
+    def report(self) -> Path:
+        """The evaluation as a page, which lies beside the metrics."""
+        return self.metrics.with_name("report.html")

@@ -16,12 +16,12 @@ from pipeline.candidate import StepReport
 from pipeline.isolated import run_alone
 from pipeline.outputs import OUTPUTS_FILE, digest_of, outputs_of, scores_in, why_changed
 from pipeline.process import Child, end, failure_of, log_in, said_by, start
+from pipeline.progress import Say, took
 from pipeline.records import log_scores
 from pipeline.stopping import held
 
 COMPONENTS = Path(__file__).parents[1] / "components"
 OUTPUTS_TAG = "slipway.outputs"
-Say = Callable[[str], None]
 Value = str | int | float | Path | dict[str, Any] | list[Any]
 
 
@@ -108,8 +108,9 @@ class Flow:
             for plan in plans:
                 with held():
                     children.append(start(COMPONENTS / plan.name, plan.arguments, self._work / plan.name))
-            for child in children:
-                child.process.join()
+            with self._say.running(", ".join(plan.name for plan in plans)):
+                for child in children:
+                    child.process.join()
         finally:
             end(children)
         return [self._recorded(plan, self._keep, child) for plan, child in zip(plans, children, strict=True)]
@@ -139,7 +140,8 @@ class Flow:
 
     def _run_alone(self, plan: _Plan, run: Any) -> None:
         place = _place(run, f"{plan.name}.log")
-        run_alone(self._client, COMPONENTS / plan.name, plan.arguments, run.info.run_id, self._env_manager, place)
+        with self._say.running(plan.name):
+            run_alone(self._client, COMPONENTS / plan.name, plan.arguments, run.info.run_id, self._env_manager, place)
         self._note(run.info.run_id, self._files(run.info.run_id))
 
     def _note(self, run_id: str, files: Path) -> None:
@@ -175,7 +177,7 @@ class Flow:
 
     def _report(self, report: StepReport) -> None:
         self.reports.append(report)
-        self._say(f"{report.name:<10}{report.seconds:6.1f} s{'  (cached)' if report.cached else ''}")
+        self._say(took(report.name, report.seconds, cached=report.cached))
 
 
 def _digest_if_readable(path: Path) -> str:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import SlipwayError
+from pipeline.progress import PLAIN
 from pipeline.settings import load_settings
 from pipeline.steps import run
 
@@ -13,7 +14,7 @@ from pipeline.steps import run
 def main(path: str) -> None:
     """Run the pipeline of the settings at ``path`` and print its model's URI."""
     try:
-        candidate = run(load_settings(Path(path)), say=lambda line: print(line, file=sys.stderr, flush=True))
+        candidate = run(load_settings(Path(path)), say=PLAIN)
     except SlipwayError as error:
         print(f"slipway: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None

@@ -14,7 +14,8 @@ from typing import Any
 from pipeline.candidate import Candidate
 from pipeline.component.sources import local_path
 from pipeline.errors import SettingsError, StoppedError
-from pipeline.flow import Done, Flow, Say
+from pipeline.flow import Done, Flow
+from pipeline.progress import SILENT, Say
 from pipeline.records import closing, log_scores, open_run
 from pipeline.settings import Settings, check_contract
 from pipeline.stopping import Stopped, held, raising
@@ -27,7 +28,7 @@ def run(
     overrides: Sequence[str] = (),
     cache: bool = True,
     env_manager: str = "local",
-    say: Say = lambda line: None,
+    say: Say = SILENT,
 ) -> Candidate:
     """Make a candidate and change nothing else.
 
@@ -41,7 +42,8 @@ def run(
     _let_waiting_threads_sleep()
     with raising(), TemporaryDirectory(prefix="slipway-") as work:
         try:
-            client, experiment = opened(settings)
+            with say.running("opening the MLflow store"):
+                client, experiment = opened(settings)
             with held():
                 parent = open_run(client, experiment, settings.name, overrides)
             flow = Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say)

@@ -15,6 +15,7 @@ from pipeline.settings import Settings
 def connect(settings: Settings) -> Any:
     """An MLflow client on the team's server, or on SQLite beside the settings, which is made where it lacks."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     # An unset variable of a workflow arrives as an empty text.
     uri = os.environ["MLFLOW_TRACKING_URI"] = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
     import mlflow

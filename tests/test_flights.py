@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -199,6 +200,38 @@ def test_the_scores_are_the_known_ones_of_september(flights: Flights) -> None:
     assert 0.70 < told["scores"]["roc_auc"] < 0.72
     holdout = pd.read_parquet(flights.files_of("split") / "holdout.parquet")
     assert set(holdout["month"]) == {9}
+
+
+def test_ship_tells_a_person_the_steps_the_scores_the_verdict_the_release_and_where_the_report_is(
+    flights: Flights,
+) -> None:
+    steps, told = flights.shipped["stderr"], flights.shipped["stdout"]
+    ran = ["ingest", "validate", "split", "train", "evaluate", "package", "gate", "seal", "roll out", "register"]
+    assert re.findall(r"^([a-z ]+?) +\d+\.\d s$", steps, re.MULTILINE) == ran
+    assert told.startswith("27,010 holdout rows, 95 % intervals by day\n")
+    assert re.search(r"^roc_auc +0\.71\d   0\.\d+ to 0\.\d+$", told, re.MULTILINE)
+    assert re.search(r"^gate passed 1\.0\.0: \d+ rules hold; it may become the first champion", told, re.MULTILINE)
+    assert f"\n1.0.0 serves batch and real time at {flights.root}/.slipway/target, proved by prediction\n" in told
+    report = re.search(r"^report +(\S+)$", told, re.MULTILINE)
+    assert report
+    assert "<title>Evaluation of flights</title>" in Path(report[1]).read_text()
+
+
+def test_the_request_that_ship_proposes_gets_an_answer(flights: Flights, server: Running) -> None:
+    proposed = re.search(r"^ +(curl .*)$", flights.shipped["stdout"], re.MULTILINE)
+    assert proposed
+    command = proposed[1].replace(":8080/", f":{server.port}/")
+    answered = subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True).stdout
+    (probabilities,) = json.loads(answered)["predictions"]
+    assert sum(probabilities) == pytest.approx(1)
+
+
+def test_run_tells_the_scores_and_the_report_to_people_and_machines_alike(flights: Flights) -> None:
+    told, machine = flights.slipway("run").stdout, flights.json("run")
+    assert f"\nreport    {machine['report']}\n" in told
+    assert re.search(rf"^roc_auc +{machine['scores']['roc_auc']:.3f} ", told, re.MULTILINE)
+    assert machine["model_uri"].startswith("runs:/")
+    assert all(set(step) == {"name", "seconds", "cached"} for step in machine["steps"])
 
 
 def test_shipping_the_same_again_runs_no_component_and_writes_no_rollout(flights: Flights) -> None:

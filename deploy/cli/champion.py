@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from deploy.cli.options import answer, json_option, say, settings_option
 from pipeline.errors import GateRefused, SlipwayError
@@ -27,23 +26,22 @@ reason_option = click.option("--reason", required=True, help="Why, for the journ
 @json_option
 def ship(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_manager: str, as_json: bool) -> None:
     """Train, gate, seal, roll out to batch and real time, prove and register."""
+    from deploy.cli import results
     from deploy.ship import ship as shipped
-    from deploy.verdict import prose
+    from deploy.target import target_of
     from pipeline.settings import load_settings
 
     settings = load_settings(settings_file, overrides)
     done = shipped(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, say=say)
-    verdict = done.verdict
     if as_json:
-        rules = [msgspec.to_builtins(rule) for rule in verdict.rules] if verdict else []
-        word = verdict.verdict if verdict else "publish"
-        answer(
-            {"release": done.release, "verdict": word, "rules": rules, "champion": done.champion, "digest": done.digest}
-        )
-    if verdict and verdict.verdict == "refuse":
-        raise GateRefused(prose(verdict, done.release, done.champion).removeprefix("gate refused "))
+        answer(results.of_ship(done))
+    elif done.candidate:
+        click.echo("\n".join(results.scores(done.candidate)))
+    if done.verdict and done.verdict.verdict == "refuse":
+        raise GateRefused(done.said)
     if not as_json:
-        click.echo(f"champion {done.champion}\n\ntry it:\n  slipway predict\n  slipway serve\n  slipway batch IN OUT")
+        target = target_of(settings)
+        click.echo("\n".join(["", *results.champion(done, target), "", *results.calls(target, settings_file)]))
     if done.problem:
         raise done.problem
 

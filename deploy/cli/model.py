@@ -18,24 +18,16 @@ from deploy.cli.options import answer, bundle_option, champion_of, json_option, 
 @json_option
 def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_manager: str, as_json: bool) -> None:
     """Run the pipeline: make a candidate, and change nothing else."""
+    from deploy.cli import results
     from pipeline import steps
     from pipeline.settings import load_settings
 
     settings = load_settings(settings_file, overrides)
     candidate = steps.run(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, say=say)
     if as_json:
-        answer(
-            {
-                "model_uri": candidate.model_uri,
-                "run_id": candidate.run_id,
-                "scores": candidate.scores,
-                "steps": [vars(step) for step in candidate.steps],
-            }
-        )
+        answer(results.of_machines(candidate))
         return
-    click.echo(f"candidate {candidate.model_uri}")
-    for name, value in candidate.scores.items():
-        click.echo(f"  {name:<24}{value:.4f}")
+    click.echo("\n".join([f"candidate {candidate.model_uri}", *results.scores(candidate)]))
 
 
 @click.command(epilog="Example: slipway contract write && git diff contract.json")

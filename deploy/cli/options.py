@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pipeline.errors import NotFoundError
+from pipeline.progress import Note, Say, now_and_then, to_stderr
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -28,9 +31,16 @@ bundle_option: Decorator = click.option(
 )
 
 
-def say(line: str) -> None:
-    """Progress for people, on stderr."""
-    print(line, file=sys.stderr, flush=True)
+def _running(work: str) -> AbstractContextManager[Note]:
+    if sys.stderr.isatty() and find_spec("rich"):
+        from deploy.cli.live import live
+
+        return live(work)
+    return now_and_then(work)
+
+
+say = Say(to_stderr, _running)
+"""Progress for people, on stderr."""
 
 
 def answer(value: Any) -> None:

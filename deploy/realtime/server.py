@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import socket
 import sys
 import threading
@@ -15,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from deploy.bundle import Bundle, Golden, decode_golden, verify_and_read
+from deploy.realtime.example import curl
 from deploy.realtime.presence import address_to_ask, present
 from deploy.realtime.worker import Options, make_app
 from pipeline.errors import BundleError, BusyError, NotFoundError, SettingsError
@@ -126,7 +125,7 @@ def _announce(host: str, port: int, workers: int, release: str, golden: Golden) 
     url = f"http://[{near}]:{port}" if ":" in near else f"http://{near}:{port}"
     if _answers(near, port):
         told = f"{workers} worker{'s' if workers != 1 else ''}"
-        print(f"serving {release} on {url} with {told}; try: {_example(url, golden)}", file=sys.stderr, flush=True)
+        print(f"serving {release} on {url} with {told}; try: {curl(url, golden)}", file=sys.stderr, flush=True)
 
 
 def _answers(host: str, port: int) -> bool:
@@ -139,9 +138,3 @@ def _answers(host: str, port: int) -> bool:
         else:
             return True
     return False
-
-
-def _example(url: str, golden: Golden) -> str:
-    row = {name: values[0] for name, values in golden.inputs.items() if values and values[0] is not None}
-    body = msgspec.json.encode({"dataframe_records": [row]}).decode()
-    return f"curl -s {url}/invocations -H 'content-type: application/json' -d {shlex.quote(body)}"
