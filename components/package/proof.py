@@ -30,6 +30,10 @@ from pipeline.errors import ContractError
 
 TOLERANCE = 1e-9
 MOST_VARIED = 5_000
+_REMEDY = (
+    "For a null, impute the column in [train] or make it not nullable in the contract; for an unseen category, let the "
+    "encoder take unknown ones or close the column's values in the contract"
+)
 
 
 def prove(
@@ -59,10 +63,10 @@ def _proved(
 ) -> dict[str, Any]:
     run, kinds, parts = Compiled(compiled), {}, {}
     inputs = inputs_of(frame, contract)
-    matrix, expected = _asked(model, inputs, "holdout", contract)
+    matrix, expected = asked(model, inputs, "holdout", contract)
     kinds["holdout"] = compare(expected, by_graph(run, feeds_of(inputs, contract), contract))
     for kind, rows in _variations(model, inputs, inputs_of(train, contract), contract, rng):
-        _, expected = _asked(model, rows, kind, contract)
+        _, expected = asked(model, rows, kind, contract)
         kinds[kind] = compare(expected, by_graph(run, feeds_of(rows, contract), contract))
         parts[kind] = rows
     edge = edges(estimator_of(model), _dense(matrix), rng)
@@ -100,14 +104,19 @@ def _extremes(model: Any, rows: pd.DataFrame, contract: Contract, rng: np.random
     return rows[:0]
 
 
-def _asked(model: Any, rows: pd.DataFrame, kind: str, contract: Contract) -> tuple[Any, Answers]:
+def asked(model: Any, rows: pd.DataFrame, kind: str, contract: Contract) -> tuple[Any, Answers]:
+    """What reaches the estimator of these rows, and what scikit-learn says to them.
+
+    Raises:
+        ContractError: it refuses them, though the contract allows such rows; a server could not answer either.
+    """
     try:
         matrix = transformed(model, rows)
         return matrix, by_scikit_learn(model, matrix, contract)
     except ValueError as error:
         raise ContractError(
             f"scikit-learn refuses rows that the contract of '{contract.name}' allows ({kind}): "
-            f"{str(error).splitlines()[0]} Impute the column in [train], or make it not nullable in the contract"
+            f"{str(error).splitlines()[0].rstrip('.')}. {_REMEDY}"
         ) from error
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from components.package.answers import Answers, by_graph, by_scikit_learn, feeds_of, transformed
+from components.package.answers import Answers, by_graph, feeds_of
 from components.package.compiler import CannotCompile, compile_pipeline
 from components.package.golden import golden_of, golden_rows
 from components.package.mlflow_face.slipway_model_1 import Compiled
 from components.package.model_directory import write_model_directory
-from components.package.proof import prove
+from components.package.proof import asked, prove
 from pipeline.component import main
 from pipeline.component.contract import Contract, read_contract
 from pipeline.component.frame import read_parquet
@@ -67,7 +67,7 @@ def _fallen_back(reason: str, failed: dict[str, Any] | None) -> dict[str, Any]:
 
 def _answers(fitted: Any, compiled: bytes | None, rows: pd.DataFrame, contract: Contract) -> Answers:
     if compiled is None:
-        return by_scikit_learn(fitted, transformed(fitted, rows), contract)
+        return asked(fitted, rows, "golden rows", contract)[1]
     return by_graph(Compiled(compiled), feeds_of(rows, contract), contract)
 
 

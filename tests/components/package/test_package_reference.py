@@ -1,0 +1,21 @@
+"""The documentation lists exactly what the compiler has a converter for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from components.package.compiler import CLASSIFIERS, REGRESSORS
+from components.package.compiler.steps import CONVERTERS
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference.md"
+
+
+@pytest.mark.parametrize(
+    ("place", "known"), [("classifiers", CLASSIFIERS), ("regressors", REGRESSORS), ("before them", CONVERTERS)]
+)
+def test_the_reference_lists_every_class_that_compiles(place: str, known: dict[type, object]) -> None:
+    (row,) = re.findall(rf"^\| {place} \| (.*) \|$", REFERENCE.read_text(), re.MULTILINE)
+    assert re.findall(r"`(\w+)`", row) == sorted(kind.__name__ for kind in known)
