@@ -41,7 +41,7 @@ def split_alone(store: Path, manager: str) -> None:
     assert done.returncode == 0, done.stderr
     run = client.search_runs([number])[0]
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert files == {"train.parquet", "holdout.parquet", "split.json", "scores.json"}
+    assert files == {"train.parquet", "holdout.parquet", "split.json", "scores.json", "split.log"}
     assert run.data.metrics["train_rows"] + run.data.metrics["holdout_rows"] == 442
 
 
