@@ -26,6 +26,7 @@ from tests.deploy.candidates import (
     released,
 )
 from tests.deploy.shipping import WarmSlipway
+from tests.deploy.worlds import World
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         save_model(model, files[0])
         write_parquet(holdout, files[1])
         files[2].write_bytes(encode_contract(contract))
-        package(folder, model=files[0], train=files[1], holdout=files[1], contract=files[2], target=target)
+        package(folder, model=files[0], train=files[1], holdout=files[1], contract=files[2])
         scores = measured(model, holdout, contract, target)
         files[3].write_text(json.dumps({"metrics": {name: {"value": value} for name, value in scores.items()}}))
         data = {"digest": "d" * 64, "through": "2013-09-30"}
@@ -73,3 +74,10 @@ def slipway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmSlipway]:
     program = WarmSlipway(tmp_path_factory.mktemp("said"))
     yield program
     program.close()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One small shipped project, made once for each worker."""
+    with World(tmp_path_factory.mktemp("world")) as world:
+        yield world

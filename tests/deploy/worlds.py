@@ -14,9 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from deploy.bundle import verify
 from deploy.journal import history
 from deploy.realtime.acknowledge import await_workers
 from deploy.target import Target
+from pipeline.errors import SlipwayError
 from tests.deploy.injection import Commands, Ended
 from tests.deploy.realtime.running import Running, running
 from tests.deploy.test_ship import change, commit, repository
@@ -85,8 +87,12 @@ class World:
 
     def _begin_target(self, kept: Path) -> None:
         releases = {path.name: path for path in (kept / "releases").iterdir()}
-        for name in releases.keys() - set(self.target.releases()):
-            shutil.copytree(releases[name], self.target.release(name))
+        for name, folder in releases.items():
+            if not _is_whole(self.target.release(name)):
+                shutil.rmtree(self.target.release(name), ignore_errors=True)
+                shutil.copytree(folder, self.target.release(name))
+        if self.target.current.is_dir() and not self.target.current.is_symlink():
+            shutil.rmtree(self.target.current)
         self.target.flip((kept / "current").readlink().name)
         shutil.copy2(kept / "journal.jsonl", self.target.journal)
         for name in {path.name for path in (self.target.path / "releases").iterdir()} - releases.keys():
@@ -134,6 +140,14 @@ class World:
         with sqlite3.connect(self.project / "mlflow.db") as store:
             held, logged = dict(store.execute(versions).fetchall()), dict(store.execute(runs).fetchall())
         return {digest: (held.get(digest, 0), logged.get(digest, 0)) for digest in {*held, *logged}}
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        verify(folder)
+    except SlipwayError:
+        return False
+    return True
 
 
 def _replace(place: Path, source: Path) -> None:
