@@ -28,7 +28,7 @@ def client(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setenv("GITHUB_API_URL", github.url)
     monkeypatch.setenv("GITHUB_REPOSITORY", github.full_name)
     monkeypatch.setenv("GH_TOKEN", github.token("octocat", **ALL))
-    monkeypatch.setenv("SLIPWAY_GITHUB_TIMEOUT", "2")
+    monkeypatch.setenv("SLIPWAY_GITHUB_TIMEOUT", "20")
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.delenv("SLIPWAY_TARGET", raising=False)
     return connect()
