@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.assets import NOTES, pack, write_sums
-from deploy.bundle import Bundle
+from deploy.bundle import Bundle, file_digest
 from deploy.gate import judge
 from deploy.proof import find
 from deploy.release.notes import changes_of
@@ -19,7 +19,6 @@ from deploy.ship import LOCK_FILE, policy_of
 from deploy.verdict import Verdict, encode_verdict, prose, table
 from deploy.version import Version, version_of
 from pipeline import steps
-from pipeline.cache import file_digest
 from pipeline.candidate import Candidate
 from pipeline.errors import BundleError, StorageError, VersionError
 from pipeline.progress import Say
@@ -69,10 +68,10 @@ def make_release(
 
 def _pack(settings: Settings, candidate: Candidate, version: Version, verdict: Verdict, into: Path) -> None:
     lock = settings.root / LOCK_FILE
-    with_lock = file_digest(lock) if lock.is_file() else ""
+    lock_digest = file_digest(lock) if lock.is_file() else ""
     place = into.with_name(f".{into.name}-bundle")
     shutil.rmtree(place, ignore_errors=True)
-    bundle = seal(candidate, version, verdict, name=settings.name, lock_digest=with_lock, into=place)
+    bundle = seal(candidate, version, verdict, name=settings.name, lock_digest=lock_digest, into=place)
     if problems := find(bundle.path).problems:
         raise BundleError(f"{version.text} was sealed but does not prove itself: {'; '.join(problems)}")
     pack(bundle, into)

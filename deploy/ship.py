@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from deploy import durable, rollout
@@ -17,12 +18,11 @@ from deploy.order import check_may_follow
 from deploy.policy import GatePolicy, check_policy
 from deploy.registry import mirror
 from deploy.seal import seal
-from deploy.signature import Trust
+from deploy.signature import Trust, check_can_sign, signed_here
 from deploy.target import Target, target_of
 from deploy.verdict import Verdict, prose
 from deploy.version import Version, version_of
 from pipeline import steps
-from pipeline.cache import file_digest as digest_of
 from pipeline.candidate import Candidate
 from pipeline.errors import BusyError, SlipwayError, StorageError, VersionError
 from pipeline.progress import Say
@@ -127,6 +127,7 @@ def policy_of(settings: Settings) -> GatePolicy:
 
 def _ready(target: Target, version: Version, settings: Settings) -> None:
     """Settle what was interrupted, and refuse now what no training could make fit."""
+    check_can_sign(trust_of(settings))
     if target.path.exists():
         settle(target, who=whoami())
     target.champion()
@@ -148,7 +149,7 @@ def _sealed(settings: Settings, candidate: Candidate, version: Version, verdict:
         version,
         verdict,
         name=settings.name,
-        lock_digest=digest_of(lock) if lock.is_file() else "",
+        lock_digest=file_digest(lock) if lock.is_file() else "",
         into=bundles(settings),
     )
 
@@ -156,7 +157,12 @@ def _sealed(settings: Settings, candidate: Candidate, version: Version, verdict:
 def _published(settings: Settings, target: Target, bundle: Bundle, done: Shipped, say: Say) -> Shipped:
     with say.timed("roll out"):
         rollout.roll_out(
-            target, bundle.path, who=whoami(), reason="ship", allow_prerelease=settings.target.allow_prerelease
+            target,
+            bundle.path,
+            who=whoami(),
+            reason="ship",
+            allow_prerelease=settings.target.allow_prerelease,
+            vouch=partial(signed_here, trust=trust_of(settings)),
         )
     problem: SlipwayError | None = None
     try:

@@ -73,6 +73,32 @@ def check(bundle: Bundle, *, trust: Trust, signature: Path | None) -> None:
             raise SignatureError(f"{version} is not signed by {_named(trust)}: {error}") from error
 
 
+def check_can_sign(trust: Trust) -> None:
+    """Refuse, before any work, to make a bundle that the target could never take.
+
+    Raises:
+        SignatureError: signatures are asked for, and there is no key to make one with.
+    """
+    if trust and not os.environ.get(KEY_VARIABLE):
+        raise SignatureError(
+            f"[trust] takes only what {_named(trust)} signed, and {KEY_VARIABLE} holds no key to sign with; nothing was "
+            "started"
+        )
+
+
+def signed_here(bundle: Bundle, *, trust: Trust) -> None:
+    """Sign a bundle of this checkout's own, where signatures are asked for, and check it as any other.
+
+    Raises:
+        SignatureError: the key of the environment is not the one that is trusted.
+    """
+    if trust:
+        with tempfile.TemporaryDirectory(prefix="slipway-sign-") as folder:
+            signature = Path(folder, "release.json.sig")
+            sign(bundle.path / RELEASE_FILE, signature)
+            check(bundle, trust=trust, signature=signature)
+
+
 def _signer(key: Path | None) -> Any:
     from model_signing import signing
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.shipping import WarmSlipway, champion, change, commit, repository, shipped, slipway
+from tests.deploy.test_signature import key_pair
 from tests.pipeline.projects import diabetes, parcels, wine
 
 
@@ -67,6 +68,25 @@ def test_overridden_settings_at_a_clean_tag_are_a_pre_release_that_names_them(tm
     assert "pre-release" in refused.stderr
     assert shipped(project)["release"] == "1.1.0"
     assert json.loads((project.parent / ".slipway/target/current/release.json").read_text())["overrides"] == []
+
+
+def test_a_target_that_asks_for_a_signature_takes_no_ship_without_that_key(tmp_path: Path) -> None:
+    ours, public = key_pair(tmp_path, "ours")
+    stranger, _ = key_pair(tmp_path, "stranger")
+    project = diabetes(tmp_path / "p")
+    change(project, "[gate]", f'[trust]\npublic_key = "{public}"\n[gate]')
+    repository(project)
+    unsigned = slipway(project, "ship")
+    assert unsigned.returncode == 31
+    assert "SLIPWAY_SIGNING_KEY holds no key to sign with; nothing was started" in unsigned.stderr
+    assert not (project.parent / "mlflow.db").exists()
+    foreign = slipway(project, "ship", SLIPWAY_SIGNING_KEY=stranger)
+    assert foreign.returncode == 31
+    assert "1.0.0 is not signed by the key" in foreign.stderr
+    assert status(project) == (None, None, None)
+    signed = slipway(project, "ship", SLIPWAY_SIGNING_KEY=ours)
+    assert signed.returncode == 0, signed.stderr
+    assert status(project) == ("1.0.0", "1.0.0", "1.0.0")
 
 
 def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publishes(tmp_path: Path) -> None:
