@@ -43,7 +43,7 @@ def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback
         _check_was_champion(release, champion)
     else:
         _check_order(repository, tag, champion)
-        check_not_held(found, champion)
+        _check_not_held(found, champion)
     action: Action = "rollback" if rollback else "rollout"
     record = Record(action=action, from_=champion, to=tag, digest=digest_of(asset), reason=reason, who=who)
     _crown(repository, release, record)
@@ -69,7 +69,7 @@ def resume(repository: Repository, *, who: str, reason: str, say: Say) -> None:
     say("promotions go on")
 
 
-def check_not_held(found: list[Recorded], champion: str | None) -> None:
+def _check_not_held(found: list[Recorded], champion: str | None) -> None:
     """Refuse what a rollback holds.
 
     Raises:

@@ -61,16 +61,18 @@ def settle(repository: Repository, latest: str | None) -> list[Recorded]:
 
 def hold(found: list[Recorded]) -> Record | None:
     """The rollback that holds automatic rollouts, unless a resume came after it."""
-    decisive = (r.record for r in found if r.state == "done" and r.record.action != "rollout")
-    newest = next(decisive, None)
-    return newest if newest is not None and newest.action == "rollback" else None
+    newest = _decisive(found)
+    return newest.record if newest is not None and newest.record.action == "rollback" else None
 
 
 def lifted_at(found: list[Recorded]) -> datetime | None:
     """When the newest resume lifted the hold, unless a rollback came after it."""
-    decisive = (r for r in found if r.state == "done" and r.record.action != "rollout")
-    newest = next(decisive, None)
+    newest = _decisive(found)
     return newest.at if newest is not None and newest.record.action == "resume" else None
+
+
+def _decisive(found: list[Recorded]) -> Recorded | None:
+    return next((r for r in found if r.state == "done" and r.record.action != "rollout"), None)
 
 
 def begin(repository: Repository, record: Record, ref: str) -> Deployment:

@@ -28,8 +28,6 @@ class Run:
     workflow: str
     jobs: dict[str, str]
     log: str
-    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
-    summaries: list[str] = field(default_factory=list)
 
     @property
     def why(self) -> str:
@@ -86,7 +84,7 @@ class Machine:
         (folder / "artifacts").mkdir()
         done = subprocess.run(
             self._command(workflow, event, actor, folder, only),
-            cwd=clone, env=self._environment(folder, ref), capture_output=True, text=True, check=False,
+            cwd=clone, env=self._environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
         run = _read(workflow, done.stdout + done.stderr)
         shutil.rmtree(folder, ignore_errors=True)
@@ -132,7 +130,7 @@ class Machine:
             **self.environment,
         }
 
-    def _environment(self, folder: Path, ref: str) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         """Nothing of the host but its paths; git finds the bare repository where GitHub would be."""
         plain = {"HOME": str(self.home), "PATH": os.environ["PATH"], "GITHUB_TOKEN": self.token, **self.secrets}
         (self.home / ".gitconfig").write_text(
@@ -163,7 +161,6 @@ def git(folder: Path, *arguments: str) -> str:
 def _read(workflow: str, printed: str) -> Run:
     jobs: dict[str, str] = {}
     lines: list[str] = []
-    summaries: list[str] = []
     for line in printed.splitlines():
         try:
             said = json.loads(line)
@@ -173,7 +170,5 @@ def _read(workflow: str, printed: str) -> Run:
         job, result = said.get("jobID"), said.get("jobResult")
         if job and result:
             jobs[job] = result if jobs.get(job, "success") == "success" else jobs[job]
-        if "Summary - " in said.get("msg", ""):
-            summaries.append(said["msg"].partition("Summary - ")[2])
         lines.append(f"[{job or '-'}] {said.get('msg', '').rstrip()}")
-    return Run(workflow, jobs, "\n".join(lines), {}, summaries)
+    return Run(workflow, jobs, "\n".join(lines))
