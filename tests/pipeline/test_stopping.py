@@ -36,13 +36,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+# Under nohup, or in the background of a shell, these are ignored, and a program inherits that.
+AS_FROM_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " + (
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+)
+
+
 @pytest.fixture
 def running(
     tmp_path: Path, endless: Path, project: Path
 ) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """A run that waits for two components, and these."""
     environment = clean(PYTHONPATH=str(endless), TMPDIR=str(tmp_path))
-    command = [sys.executable, "-c", PROGRAM, "run", "--settings", str(project)]
+    command = [sys.executable, "-c", f"{AS_FROM_A_TERMINAL}; {PROGRAM}", "run", "--settings", str(project)]
     process = subprocess.Popen(
         command, env=environment, cwd=endless, start_new_session=True, text=True, stderr=subprocess.PIPE
     )
