@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from deploy.engines import Array, Engine, onnx_engine, skops_engine
+from deploy.engines import Array, Engine, OnnxEngine, skops_engine
 from pipeline.candidate import Candidate
 from pipeline.component.contract import Contract
 from pipeline.component.frame import inputs_of
@@ -40,7 +40,7 @@ def predictions_of(candidate: Candidate, contract: Contract, frame: pd.DataFrame
     name = engine_name(candidate.model)
     content = (candidate.model / f"model.{name}").read_bytes()
     try:
-        engine: Engine = onnx_engine(content, contract, 1) if name == "onnx" else skops_engine(content, contract)
+        engine: Engine = OnnxEngine(content, contract, 1) if name == "onnx" else skops_engine(content, contract)
     except BundleError:
         raise
     except Exception as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,35 +24,41 @@ class Predictions(NamedTuple):
     labels: Array | None
 
 
-Engine = Callable[[Columns], Predictions]
+class Engine(Protocol):
+    """A loaded model. Without ``labels`` a caller who has no use for them is spared their cost."""
+
+    def __call__(self, columns: Columns, labels: bool = True) -> Predictions:  # noqa: D102 - the class says it
+        ...
 
 
-def onnx_engine(model: bytes, contract: Contract, threads: int) -> Engine:
+class OnnxEngine:
     """A session on a compiled model. It can be called from several threads at once.
 
     Raises:
         BundleError: the model's inputs and outputs are not the contract's.
     """
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    if threads == 1:
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    outputs = ["prediction"] if contract.task == "regression" else ["probabilities", "label"]
-    _check_names(contract, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()], outputs)
-    run, strings, numbers, null = session.run, contract.strings, contract.numbers, contract.null_string
+    def __init__(self, model: bytes, contract: Contract, threads: int) -> None:
+        session = _session(model, threads)
+        self._outputs = ["prediction"] if contract.task == "regression" else ["probabilities", "label"]
+        inputs, outputs = [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]
+        _check_names(contract, inputs, outputs, self._outputs)
+        # Below onnxruntime's own wrapper, which asks the model for its inputs again on every call.
+        self._run = session._sess.run
+        self._strings, self._numbers, self._null = contract.strings, contract.numbers, contract.null_string
+        self._keep_alive = session
 
-    def predict(columns: Columns) -> Predictions:
-        feed = {name: columns[name].reshape(-1, 1) for name in numbers}
-        feed |= {name: _filled(columns[name], null).reshape(-1, 1) for name in strings}
-        answers = run(outputs, feed)
+    def __call__(self, columns: Columns, labels: bool = True) -> Predictions:
+        """Predict complete columns that have no problems."""
+        feed = {name: columns[name].reshape(-1, 1) for name in self._numbers}
+        feed |= {name: _filled(columns[name], self._null).reshape(-1, 1) for name in self._strings}
+        answers = self._run(self._outputs if labels else self._outputs[:1], feed, None)
         return Predictions(answers[0], answers[1] if len(answers) > 1 else None)
 
-    return predict
+    def values_of(self, feed: Mapping[str, Array]) -> Array:
+        """Predict what the model itself takes: [N, 1] for each input, with the contract's text for a null string."""
+        values: Array = self._run(self._outputs[:1], feed, None)[0]
+        return values
 
 
 def skops_engine(model: bytes, contract: Contract) -> Engine:
@@ -69,15 +75,28 @@ def skops_engine(model: bytes, contract: Contract) -> Engine:
     def frame(columns: Columns) -> pd.DataFrame:
         return pd.DataFrame({column.name: columns[column.name] for column in contract.inputs})
 
-    def regress(columns: Columns) -> Predictions:
+    def regress(columns: Columns, labels: bool = True) -> Predictions:
         return Predictions(np.asarray(fitted.predict(frame(columns)), dtype=np.float64), None)
 
-    def classify(columns: Columns) -> Predictions:
+    def classify(columns: Columns, labels: bool = True) -> Predictions:
         rows = frame(columns)
         order = [list(fitted.classes_).index(label) for label in contract.classes]
-        return Predictions(fitted.predict_proba(rows)[:, order], np.asarray(fitted.predict(rows), dtype=object))
+        told = np.asarray(fitted.predict(rows), dtype=object) if labels else None
+        return Predictions(fitted.predict_proba(rows)[:, order], told)
 
     return regress if contract.task == "regression" else classify
+
+
+def _session(model: bytes, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if threads == 1:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _check_names(contract: Contract, inputs: list[str], outputs: list[str], wanted: list[str]) -> None:

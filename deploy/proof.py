@@ -87,7 +87,9 @@ def _server_problems(target: Target, bundle: Bundle, timeout: float) -> list[str
     except BundleError as error:
         return [str(error)]
     golden, version = decode_golden(files["golden.json"], "golden.json"), bundle.release.version
-    return [problem for server in live_servers(target.path) for problem in ask_golden(server, golden, version)]
+    return [
+        problem for server in live_servers(target.path) for problem in ask_golden(target.path, server, golden, version)
+    ]
 
 
 def _batch_problems(scorer: Scorer) -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from deploy.bundle import Bundle, Golden, decode_golden, verify_and_read
 from deploy.checks import Problem, problems_in
-from deploy.engines import Array, Columns, Engine, Predictions, onnx_engine, skops_engine
+from deploy.engines import Array, Columns, Engine, OnnxEngine, Predictions, skops_engine
 from pipeline.component.contract import Column, Contract, decode_contract
 from pipeline.errors import BundleError, ContractError
 
@@ -27,12 +27,13 @@ class Scorer:
         self.bundle = bundle
         self.contract = contract
         self.golden = golden
-        self._engine = engine
+        self.engine = engine
 
-    def predict(self, columns: Columns) -> Predictions:
+    def predict(self, columns: Columns, *, labels: bool = True) -> Predictions:
         """Check the rows and predict them.
 
         Args:
+            labels: False spares the cost of the labels, where only the numbers are wanted.
             columns: a float64 array (NaN for null) per number or boolean, an object array of str or None per
                 string; a nullable column may be absent, and columns that the contract does not name are ignored.
 
@@ -42,13 +43,13 @@ class Scorer:
         columns = self.completed(columns)
         if problems := self.problems(columns, limit=1):
             raise ContractError(str(problems[0]))
-        return self.predict_checked(columns)
+        return self.predict_checked(columns, labels=labels)
 
-    def predict_checked(self, columns: Columns) -> Predictions:
+    def predict_checked(self, columns: Columns, *, labels: bool = True) -> Predictions:
         """Predict columns that are complete and have no problems."""
         if len(columns[self.contract.inputs[0].name]) == 0:
             return _nothing(self.contract)
-        return self._engine(columns)
+        return self.engine(columns, labels)
 
     def completed(self, columns: Columns) -> dict[str, Array]:
         """The contract's inputs in its order, with an absent nullable column as nulls.
@@ -146,7 +147,7 @@ def _contract(text: bytes, bundle: Bundle) -> Contract:
 
 
 def _engine(engine: str, model: bytes, contract: Contract, threads: int) -> Engine:
-    return onnx_engine(model, contract, threads) if engine == "onnx" else skops_engine(model, contract)
+    return OnnxEngine(model, contract, threads) if engine == "onnx" else skops_engine(model, contract)
 
 
 def _nulls(column: Column, rows: int) -> Array:

@@ -19,8 +19,9 @@ from deploy.cli.github import (
     report_refusal,
     sign,
 )
-from deploy.cli.model import batch, predict, run, serve, verify, write
+from deploy.cli.model import batch, predict, run, verify, write
 from deploy.cli.release import build_package, check, commits, init, preview, release
+from deploy.cli.serving import serve
 from deploy.cli.state import doctor, history, status
 from pipeline.distribution import installed
 from pipeline.errors import SlipwayError, StorageError

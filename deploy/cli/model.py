@@ -99,20 +99,6 @@ def batch(
     click.echo(f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s")
 
 
-@click.command(epilog="Example: slipway serve --port 8080 --workers 2")
-@settings_option
-@bundle_option
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
-@click.option("--workers", type=click.IntRange(1), default=2, show_default=True)
-def serve(settings_file: Path, bundle: Path | None, host: str, port: int, workers: int) -> None:
-    """Serve the champion over HTTP, and follow it when it changes."""
-    from deploy.realtime.server import serve as serve_forever
-
-    target = None if bundle else target_of(settings_file)
-    serve_forever(target, bundle, host, port, workers)
-
-
 def target_of(settings_file: Path) -> Path:
     """The target's folder."""
     from deploy.target import path_of

@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from deploy.bundle import Golden, digest_in_name
-from deploy.realtime.presence import SERVER_FILE, Acknowledgement, Server, address_to_ask, is_held, servers_folder
+from deploy.realtime.presence import (
+    SERVER_FILE,
+    Acknowledgement,
+    Server,
+    address_to_ask,
+    is_held,
+    own_token,
+    servers_folder,
+)
 
 TOLERANCE = 1e-9
 _PAUSE = 0.02
@@ -86,14 +94,15 @@ def laggards(target: Path, server: Server, digest: str) -> Iterator[str]:
             yield f"worker {worker.pid} of {server} serves {worker.release or 'nothing'} and turned to {worker.wanted}"
 
 
-def ask_golden(server: Server, golden: Golden, release: str, timeout: float = 10.0) -> list[str]:
-    """POST the golden inputs to a server and compare its answer.
+def ask_golden(target: Path, server: Server, golden: Golden, release: str, timeout: float = 10.0) -> list[str]:
+    """POST the golden inputs to a server of the target and compare its answer.
 
     Returns:
         What is wrong with the answer, one sentence each: empty when all is well.
     """
+    token = own_token(servers_folder(target) / server.id)
     try:
-        status, answered, body = _post(server, {"inputs": golden.inputs}, timeout)
+        status, answered, body = _post(server, token, {"inputs": golden.inputs}, timeout)
     except (OSError, http.client.HTTPException) as error:
         return [f"{server} did not answer: {error}"]
     if status != 200:
@@ -109,15 +118,28 @@ def _read(file: Path, kind: type[Said]) -> Said | None:
         return None
 
 
-def _post(server: Server, request: dict[str, Any], timeout: float) -> tuple[int, str | None, bytes]:
-    connection = http.client.HTTPConnection(address_to_ask(server.host), server.port, timeout=timeout)
+def _post(server: Server, token: str | None, request: dict[str, Any], timeout: float) -> tuple[int, str | None, bytes]:
+    connection = _connection(server, timeout)
     try:
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         connection.request("POST", "/invocations", msgspec.json.encode(request), headers)
         answer = connection.getresponse()
         return answer.status, answer.getheader("x-model-version"), answer.read()
     finally:
         connection.close()
+
+
+def _connection(server: Server, timeout: float) -> http.client.HTTPConnection:
+    host = address_to_ask(server.host)
+    if server.certificate is None:
+        return http.client.HTTPConnection(host, server.port, timeout=timeout)
+    import ssl
+
+    # The server's own certificate is all that is trusted here, so its name need not be this address.
+    context = ssl.create_default_context(cafile=server.certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return http.client.HTTPSConnection(host, server.port, timeout=timeout, context=context)
 
 
 def _differences(body: bytes, golden: Golden) -> Iterator[str]:

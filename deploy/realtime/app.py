@@ -1,4 +1,4 @@
-"""The ASGI application: routes, headers, and errors as MLflow's scoring server shapes them."""
+"""The application of one worker: from a request of granian's (RSGI) to an answer, with a limit on everything."""
 
 from __future__ import annotations
 
@@ -6,174 +6,131 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-import msgspec
+from deploy.realtime.answers import Answer, Refusal, Request, Route, refused
+from deploy.realtime.body import Bodies, RefusedError
+from deploy.realtime.invocations import LARGE_BODY
+from deploy.realtime.turns import OverloadedError, Turns
+from deploy.realtime.watching import Watching
+from deploy.realtime.worker import Worker
 
-from deploy.realtime.decode import decode_json
-from deploy.realtime.decode_csv import decode_csv
-from deploy.realtime.worker import Serving, Worker
-from pipeline.distribution import installed
-from pipeline.errors import ContractError
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-LARGEST_BODY = 64 << 20
-LARGE_BODY = 1 << 16
-"""From here on a request is worked on in a thread, so the small ones beside it need not wait."""
-_DECODERS = {"application/json": decode_json, "text/csv": decode_csv}
+MOST_LARGE = 8
+"""How many large requests one worker has in hand; each of them is worked on in the one thread that there is for them."""
 _LONGEST_ID = 128
 _logger = logging.getLogger(__name__)
 
 
-class Answer(NamedTuple):
-    """A status and a JSON body."""
-
-    status: int
-    body: bytes
-    allow: bytes = b""
-
-
-def refusal(status: int, code: str, message: str, allow: bytes = b"") -> Answer:
-    """An error in MLflow's shape."""
-    return Answer(status, msgspec.json.encode({"error_code": code, "message": message}), allow)
-
-
 class App:
-    """One worker's application."""
+    """One worker's application; granian calls the three methods in double underscores."""
 
     def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._routes = {
-            "/invocations": (b"POST", self._invocations),
-            "/ping": (b"GET", self._health),
-            "/health": (b"GET", self._health),
-            "/version": (b"GET", self._version),
-        }
+        self.worker = worker
+        self._turns = Turns(worker.job.options.longest_wait)
+        self._bodies = Bodies(worker.job.options.largest_body, worker.job.options.body_seconds)
+        self._watching = Watching(worker, self._turns, self._bodies)
+        self._thread = ThreadPoolExecutor(1, "large")
+        self._large = 0
         prefix = os.urandom(6).hex()
-        self._new_ids = (f"{prefix}{number:08x}".encode() for number in itertools.count())
+        self._new_ids = (f"{prefix}{number:08x}" for number in itertools.count())
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """One ASGI request; lifespan and websocket messages are not ours."""
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Load the champion and begin to watch; called once, before the first request."""
+        self.worker.start()
+        self._watch = loop.create_task(self._watching.watch())
 
-    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
-        serving, headers = self._worker.serving, dict(scope["headers"])
-        request_id = self._request_id(headers.get(b"x-request-id", b""))
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The last request is answered."""
+        self._watch.cancel()
+        self._watching.finish()
+        self.worker.stop()
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """One request."""
+        started = time.perf_counter()
+        headers, path = scope.headers, scope.path
+        request_id = self._request_id(headers.get("x-request-id"))
+        route = self.worker.routes.get(path)
         try:
-            answer = await self._answer(scope, headers, receive, serving)
+            answer, release = await self._answered(scope.method, path, route, headers, protocol)
+        except RefusedError as error:
+            answer, release = refused(error.refusal, path), self.worker.release
         except Exception:
-            _logger.exception("request %s failed", request_id.decode())
-            answer = refusal(500, "INTERNAL_ERROR", f"request {request_id.decode()} failed; the server's log says why")
-        if answer is not None:
-            await _send(send, answer, request_id, serving)
+            _logger.exception("request %s failed", request_id)
+            told = f"request {request_id} failed; the server's log says why"
+            answer, release = refused(Refusal(500, "INTERNAL_ERROR", told), path), self.worker.release
+        respond(protocol, answer, request_id, release)
+        self._watching.answered(scope, route, request_id, answer, release, time.perf_counter() - started)
 
-    def _request_id(self, given: bytes) -> bytes:
-        usable = 0 < len(given) <= _LONGEST_ID and all(33 <= byte <= 126 for byte in given)
-        return given if usable else next(self._new_ids)
-
-    async def _answer(
-        self, scope: Message, headers: dict[bytes, bytes], receive: Receive, serving: Serving | None
-    ) -> Answer | None:
-        route = self._routes.get(scope["path"])
+    async def _answered(
+        self, method: str, path: str, route: Route | None, headers: Any, protocol: Any
+    ) -> tuple[Answer, str | None]:
         if route is None:
-            known = ", ".join(self._routes)
-            return refusal(404, "ENDPOINT_NOT_FOUND", f"there is no {scope['path']} here; there are {known}")
-        method, handle = route
-        if scope["method"] != method.decode():
-            message = f"{scope['path']} takes {method.decode()}, not {scope['method']}"
-            return refusal(405, "BAD_REQUEST", message, method)
-        return await handle(headers, receive, serving)
-
-    async def _invocations(
-        self, headers: dict[bytes, bytes], receive: Receive, serving: Serving | None
-    ) -> Answer | None:
-        content_type = headers.get(b"content-type", b"").decode("latin-1")
-        decode = _decoder(content_type)
-        if decode is None:
-            message = f"the content type must be {' or '.join(_DECODERS)} in UTF-8 but is '{content_type}'"
-            return refusal(415, "BAD_REQUEST", message)
-        body = await _body(receive)
-        if body is None:
-            return None
-        if len(body) > LARGEST_BODY:
-            return refusal(413, "BAD_REQUEST", f"the body is larger than {LARGEST_BODY} bytes; use `slipway batch`")
-        if serving is None:
-            return self._unavailable()
+            raise RefusedError(
+                Refusal(404, "ENDPOINT_NOT_FOUND", f"there is no {path} here; /docs tells what there is")
+            )
+        if method != route.method and not (method == "HEAD" and route.method == "GET"):
+            told = f"{path} takes {route.method}, not {method}"
+            raise RefusedError(Refusal(405, "BAD_REQUEST", told, (("allow", route.method),)))
+        if not route.open and (refusal := self.worker.guard.refusal(headers)) is not None:
+            raise RefusedError(refusal)
+        if not route.predicts:
+            return await self._without_body(route, Request(headers, b""))
+        body = await self._bodies.read(headers, protocol)
         if len(body) > LARGE_BODY:
-            return await asyncio.to_thread(_predict, body, decode, serving)
-        return _predict(body, decode, serving)
+            return await self._large_one(route, Request(headers, body))
+        return await self._small_one(route, Request(headers, body))
 
-    async def _health(self, headers: dict[bytes, bytes], receive: Receive, serving: Serving | None) -> Answer:
-        return self._unavailable() if serving is None else Answer(200, b"\n")
+    async def _without_body(self, route: Route, request: Request) -> tuple[Answer, str | None]:
+        return await asyncio.to_thread(self._handled, route, request) if route.slow else self._handled(route, request)
 
-    async def _version(self, headers: dict[bytes, bytes], receive: Receive, serving: Serving | None) -> Answer:
-        release, digest = (serving.release, serving.digest) if serving else (None, None)
-        said = {"release": release, "digest": digest, "server": installed()[1], "pid": os.getpid()}
-        return Answer(200, msgspec.json.encode(said))
+    async def _small_one(self, route: Route, request: Request) -> tuple[Answer, str | None]:
+        turns, size = self._turns, len(request.body)
+        if not turns.free:
+            try:
+                await turns.wait(size)
+            except OverloadedError as error:
+                raise RefusedError(overloaded(error.seconds)) from None
+        started = time.perf_counter()
+        try:
+            return self._handled(route, request)
+        finally:
+            turns.took(size, time.perf_counter() - started)
 
-    def _unavailable(self) -> Answer:
-        reason = self._worker.error or "no release was loaded yet"
-        return refusal(503, "TEMPORARILY_UNAVAILABLE", f"nothing is served: {reason}")
+    async def _large_one(self, route: Route, request: Request) -> tuple[Answer, str | None]:
+        if self._large >= MOST_LARGE:
+            raise RefusedError(overloaded(1.0))
+        self._large += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._handled, route, request)
+        finally:
+            self._large -= 1
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        self._worker.start()
-        watch = asyncio.create_task(self._worker.watch())
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        watch.cancel()
-        self._worker.stop()
-        await send({"type": "lifespan.shutdown.complete"})
+    def _handled(self, route: Route, request: Request) -> tuple[Answer, str | None]:
+        # Taken once and only now: no answer mixes two releases, and none that waited is from a release of before.
+        serving = self.worker.serving
+        if serving is None and not route.always:
+            told = f"nothing is served: {self.worker.error or 'no release was loaded yet'}"
+            raise RefusedError(Refusal(503, "TEMPORARILY_UNAVAILABLE", told))
+        return route.handle(request, serving), serving and serving.release
 
-
-Decode = Callable[[bytes, Any], dict[str, Any]]
-
-
-def _predict(body: bytes, decode: Decode, serving: Serving) -> Answer:
-    try:
-        values, _ = serving.scorer.predict(decode(body, serving.scorer.contract))
-    except ContractError as error:
-        return refusal(400, "BAD_REQUEST", str(error))
-    return Answer(200, msgspec.json.encode({"predictions": values.tolist()}))
-
-
-def _decoder(content_type: str) -> Decode | None:
-    if content_type == "application/json":
-        return decode_json
-    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    understood = all(part.replace('"', "") in {"charset=utf-8", "header=present", ""} for part in parameters)
-    return _DECODERS.get(kind) if understood else None
+    def _request_id(self, given: str | None) -> str:
+        usable = given is not None and 0 < len(given) <= _LONGEST_ID and given.isascii() and given.isprintable()
+        return given if usable and given is not None and " " not in given else next(self._new_ids)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        return bytes(message["body"])
-    parts: list[bytes] = []
-    size = 0
-    while message["type"] == "http.request":
-        size += len(message["body"])
-        # What is beyond the limit is read, so the client hears the answer, but not kept.
-        if size <= LARGEST_BODY or len(parts) == 0:
-            parts.append(message["body"])
-        if not message.get("more_body"):
-            return b"".join(parts) if size <= LARGEST_BODY else bytes(LARGEST_BODY + 1)
-        message = await receive()
-    return None
+def overloaded(seconds: float) -> Refusal:
+    """There is too much to do; the client shall come back later."""
+    told = f"this server is busy: the requests ahead would take {seconds * 1000:.0f} ms; try again"
+    return Refusal(503, "TEMPORARILY_UNAVAILABLE", told, (("retry-after", "1"),))
 
 
-async def _send(send: Send, answer: Answer, request_id: bytes, serving: Serving | None) -> None:
-    headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id)]
-    if serving is not None:
-        headers.append((b"x-model-version", serving.release.encode()))
-    if answer.allow:
-        headers.append((b"allow", answer.allow))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+def respond(protocol: Any, answer: Answer, request_id: str, release: str | None) -> None:
+    """Send an answer with the headers that each one carries."""
+    headers = [("content-type", answer.content_type), ("x-request-id", request_id), *answer.headers]
+    if release is not None:
+        headers.append(("x-model-version", release))
+    protocol.response_bytes(answer.status, headers, answer.body)

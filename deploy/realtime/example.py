@@ -9,8 +9,12 @@ import msgspec
 from deploy.bundle import Golden
 
 
-def curl(url: str, golden: Golden) -> str:
-    """A command that asks the server at ``url`` about the first golden row; what is null there is left out."""
+def curl(url: str, golden: Golden, *, secured: bool = False) -> str:
+    """A command that asks the server at ``url`` about the first golden row; what is null there is left out.
+
+    With ``secured`` the shell puts in the token, from its variable TOKEN.
+    """
     row = {name: values[0] for name, values in golden.inputs.items() if values and values[0] is not None}
     body = msgspec.json.encode({"dataframe_records": [row]}).decode()
-    return f"curl -s {url}/invocations -H 'content-type: application/json' -d {shlex.quote(body)}"
+    token = '-H "authorization: Bearer $TOKEN" ' if secured else ""
+    return f"curl -s {url}/invocations {token}-H 'content-type: application/json' -d {shlex.quote(body)}"

@@ -17,14 +17,16 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.realtime.options import Options
 from pipeline.errors import StorageError
 
 SERVER_FILE = "server.json"
+_TOKEN_FILE = "token"  # noqa: S105 - a name
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, never bound
 
 
 class Server(msgspec.Struct, frozen=True):
-    """One server: its parent process, its address, and how many workers must acknowledge a release."""
+    """One server: its parent process, its address (and certificate, with TLS), and how many workers must acknowledge."""
 
     id: str
     pid: int
@@ -32,6 +34,7 @@ class Server(msgspec.Struct, frozen=True):
     port: int
     workers: int
     started: str
+    certificate: str | None = None
 
     def __str__(self) -> str:
         return f"the server at {self.host}:{self.port} (process {self.pid})"
@@ -64,7 +67,7 @@ def now() -> str:
 
 
 @contextmanager
-def present(target: Path, host: str, port: int, workers: int) -> Iterator[Path]:
+def present(target: Path, options: Options) -> Iterator[Path]:
     """Announce this process as a server of the target; the folder goes away when the block ends.
 
     Raises:
@@ -72,9 +75,11 @@ def present(target: Path, host: str, port: int, workers: int) -> Iterator[Path]:
     """
     name = f"{os.getpid()}-{secrets.token_hex(4)}"
     folder = servers_folder(target) / name
-    server = Server(name, os.getpid(), host, port, workers, now())
+    certificate = str(options.tls.certificate.absolute()) if options.tls else None
+    server = Server(name, os.getpid(), options.host, options.port, options.workers, now(), certificate)
     try:
         folder.mkdir(parents=True)
+        _write_token(folder)
         lock = hold(folder / "server.lock")
         write(folder / SERVER_FILE, server)
     except OSError as error:
@@ -84,6 +89,20 @@ def present(target: Path, host: str, port: int, workers: int) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def own_token(folder: Path) -> str | None:
+    """What a rollout on this machine brings to a server that asks for tokens; None where this user may not read it."""
+    try:
+        return (folder / _TOKEN_FILE).read_text()
+    except OSError:
+        return None
+
+
+def _write_token(folder: Path) -> None:
+    descriptor = os.open(folder / _TOKEN_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(32))
 
 
 def write(path: Path, content: msgspec.Struct) -> None:

@@ -12,40 +12,58 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from deploy.bundle import Bundle, Golden, decode_golden, verify_and_read
 from deploy.realtime.example import curl
+from deploy.realtime.options import Options, Tls
 from deploy.realtime.presence import address_to_ask, present
-from deploy.realtime.worker import Options, make_app
+from deploy.realtime.tokens import read_tokens
+from deploy.realtime.worker import Job, make_app
 from pipeline.errors import BundleError, BusyError, NotFoundError, SettingsError
 
 _STOP_SECONDS = 10
 _READY_SECONDS = 60
+_HEADER_SECONDS = 10
+_LARGEST_HEADERS = 64 << 10
+_CONNECTIONS = 4096
+"""How many connections each worker takes; those beyond wait to be accepted."""
 
 
-def serve(target: Path | None, bundle: Path | None, host: str, port: int, workers: int) -> None:
+def serve(options: Options, *, target: Path | None = None, bundle: Path | None = None) -> None:
     """Serve the champion of a target, and follow it, or one fixed bundle; return after SIGTERM or SIGINT.
-
-    Args:
-        port: 0 takes a free one, which the line on stderr tells.
 
     Raises:
         NotFoundError: there is no champion or no bundle yet.
         BundleError: its bytes are not the sealed ones.
         BusyError: another process listens on the port.
+        SettingsError: the address, the certificate or the tokens cannot be used.
     """
     verified, golden = _verified(_first_folder(target, bundle))
+    secured = bool(read_tokens(options.token_file))
+    _check_certificate(options.tls)
     with ExitStack() as stack:
-        port = stack.enter_context(_reserved(host, port))
-        presence = target and stack.enter_context(present(target.absolute(), host, port, workers))
-        options = Options(os.getpid(), bundle and bundle.absolute(), target and target.absolute(), presence)
-        announce = partial(_announce, host, port, workers, verified.release.version, golden)
-        _server(host, port, workers, announce).serve(target_loader=partial(make_app, options), wrap_loader=False)
+        port = stack.enter_context(_reserved(options.host, options.port))
+        options = msgspec.structs.replace(options, port=port)
+        presence = target and stack.enter_context(present(target.absolute(), options))
+        job = Job(
+            options=options,
+            parent=os.getpid(),
+            metrics=presence or Path(stack.enter_context(TemporaryDirectory(prefix="slipway-metrics-"))),
+            bundle=bundle and bundle.absolute(),
+            target=target and target.absolute(),
+            presence=presence,
+        )
+        loader: Any = partial(make_app, job)
+        announce = partial(_announce, options, verified.release.version, golden, secured)
+        _server(options, announce).serve(target_loader=loader, wrap_loader=False)
 
 
 class _AnnouncingServer(MPServer):
@@ -58,17 +76,22 @@ class _AnnouncingServer(MPServer):
         threading.Thread(target=self.announce, daemon=True).start()
 
 
-def _server(host: str, port: int, workers: int, announce: Callable[[], None]) -> MPServer:
+def _server(options: Options, announce: Callable[[], None]) -> MPServer:
     server = _AnnouncingServer(
         make_app.__module__,
-        host,
-        port,
-        interface=Interfaces.ASGI,
-        workers=workers,
+        options.host,
+        options.port,
+        interface=Interfaces.RSGI,
+        workers=options.workers,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_SECONDS * 1000, max_buffer_size=_LARGEST_HEADERS),
         websockets=False,
+        backlog=_CONNECTIONS,
+        backpressure=_CONNECTIONS,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOP_SECONDS,
+        ssl_cert=options.tls.certificate if options.tls else None,
+        ssl_key=options.tls.key if options.tls else None,
         log_level=LogLevels.error,
         log_dictconfig={"handlers": _log_handlers()},
     )
@@ -98,6 +121,18 @@ def _verified(folder: Path) -> tuple[Bundle, Golden]:
     return verified, decode_golden(files["golden.json"], str(verified.path / "golden.json"))
 
 
+def _check_certificate(tls: Tls | None) -> None:
+    if tls is None:
+        return
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        told = f"the certificate {tls.certificate} and the key {tls.key} cannot be used together"
+        raise SettingsError(f"{told}: {error.strerror or error}") from None
+
+
 @contextmanager
 def _reserved(host: str, port: int) -> Iterator[int]:
     """Bind the port alone, and only then let the workers bind it too; the reservation itself never listens."""
@@ -120,12 +155,14 @@ def _unbindable(host: str, port: int, error: OSError) -> BusyError | SettingsErr
     return SettingsError(f"cannot listen on port {port} of {host}: {error.strerror or error}")
 
 
-def _announce(host: str, port: int, workers: int, release: str, golden: Golden) -> None:
-    near = address_to_ask(host)
-    url = f"http://[{near}]:{port}" if ":" in near else f"http://{near}:{port}"
-    if _answers(near, port):
-        told = f"{workers} worker{'s' if workers != 1 else ''}"
-        print(f"serving {release} on {url} with {told}; try: {curl(url, golden)}", file=sys.stderr, flush=True)
+def _announce(options: Options, release: str, golden: Golden, secured: bool) -> None:
+    near = address_to_ask(options.host)
+    scheme = "https" if options.tls else "http"
+    url = f"{scheme}://[{near}]:{options.port}" if ":" in near else f"{scheme}://{near}:{options.port}"
+    if _answers(near, options.port):
+        told = f"{options.workers} worker{'s' if options.workers != 1 else ''}"
+        example = curl(url, golden, secured=secured)
+        print(f"serving {release} on {url} with {told}; try: {example}", file=sys.stderr, flush=True)
 
 
 def _answers(host: str, port: int) -> bool:

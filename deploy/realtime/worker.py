@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from deploy.bundle import digest_in_name
-from deploy.realtime.presence import Acknowledgement, hold, now, write
+from deploy.realtime.options import Options
+from deploy.realtime.presence import Acknowledgement, hold, now, own_token, write
 from pipeline.errors import NotFoundError, SlipwayError
 
 if TYPE_CHECKING:
+    from deploy.realtime.answers import Route
     from deploy.realtime.app import App
+    from deploy.realtime.invocations import Invocations
     from deploy.scorer import Scorer
 
-POLL_SECONDS = 0.05
 _logger = logging.getLogger(__name__)
 
 
-class Options(msgspec.Struct, frozen=True):
-    """What the parent tells its workers: a bundle to serve, or a target to follow and the folder to report in."""
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent gives its workers: a bundle to serve, or a target to follow and the folder to report in."""
 
+    options: Options
     parent: int
+    metrics: Path | None = None
     bundle: Path | None = None
     target: Path | None = None
     presence: Path | None = None
@@ -37,49 +40,73 @@ class Serving(NamedTuple):
     """All that one answer is made from. A request takes it once, so no answer mixes two releases."""
 
     scorer: Scorer
+    invocations: Invocations
     release: str
     digest: str
 
 
-def make_app(options: Options) -> App:
-    """The ASGI application of one worker; granian calls this in the worker's own process."""
+def make_app(job: Job) -> App:
+    """The application of one worker; granian calls this in the worker's own process."""
     # One row at a time has no use for the threads that OpenBLAS would start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from deploy.realtime.app import App
 
-    return App(Worker(options))
+    return App(Worker(job))
 
 
 class Worker:
     """Holds the champion and follows ``current``."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, job: Job) -> None:
+        from deploy.realtime.metrics import Metrics
+        from deploy.realtime.routes import ROUTES, routes_of
+        from deploy.realtime.tokens import Guard
+
+        self.job = job
         self.serving: Serving | None = None
         self.error: str | None = None
-        self._options = options
+        self.metrics = Metrics(job.metrics, ROUTES)
+        self.guard = Guard(job.options.token_file, own_token(job.presence) if job.presence else None)
+        self.routes: Mapping[str, Route] = routes_of(self)
         self._seen: str | None = None
         self._lock: int | None = None
 
+    @property
+    def release(self) -> str | None:
+        """The release that is served now."""
+        return self.serving and self.serving.release
+
+    @property
+    def orphaned(self) -> bool:
+        """Is the parent gone? Nobody could stop or see this worker, and it would answer for an old release for ever."""
+        return os.getppid() != self.job.parent
+
+    @property
+    def behind(self) -> bool:
+        """Does ``current`` name something that this worker has not turned to yet?"""
+        link = self._link()
+        return link is not None and link != self._seen
+
     def start(self) -> None:
         """Load the first bundle. One that fails leaves a worker that answers 503 and waits for a better one."""
-        if self._options.presence is not None:
+        if self.job.presence is not None:
             self._lock = hold(self._presence_file(".lock"))
-        if self._options.bundle is not None:
-            self._turn_to(self._options.bundle, None)
-        elif (link := self._link()) is not None:
-            self._follow_to(link)
+        if self.job.bundle is not None:
+            self._turn_to(self.job.bundle, None)
+        else:
+            self.follow()
 
-    async def watch(self) -> None:
-        """Look at ``current`` and at the parent process every 50 ms until cancelled."""
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if os.getppid() != self._options.parent:
-                # Nobody could stop or see an orphan, and it would answer for an old release for ever.
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
-            link = self._link()
-            if link is not None and link != self._seen:
-                await asyncio.to_thread(self._follow_to, link)
+    def follow(self) -> None:
+        """Turn to what ``current`` names now, and tell what came of it."""
+        if (link := self._link()) is None:
+            return
+        self._seen = link
+        folder = Path(os.path.normpath(f"{self.job.target}/{link}"))
+        if self.serving is None or self.serving.scorer.bundle.path != folder.resolve():
+            self._turn_to(folder, link)
+        else:
+            self.error = None
+        self._acknowledge(folder.name)
 
     def stop(self) -> None:
         """Take back what this worker said."""
@@ -89,29 +116,16 @@ class Worker:
             os.close(self._lock)
 
     def _link(self) -> str | None:
-        target = self._options.target
-        if target is None:
+        if self.job.target is None:
             return None
         try:
-            return str((target / "current").readlink())
+            return str((self.job.target / "current").readlink())
         except OSError:
             return None
 
-    def _follow_to(self, link: str) -> None:
-        self._seen = link
-        folder = Path(os.path.normpath(f"{self._options.target}/{link}"))
-        if self.serving is None or self.serving.scorer.bundle.path != folder.resolve():
-            self._turn_to(folder, link)
-        else:
-            self.error = None
-        self._acknowledge(folder.name)
-
     def _turn_to(self, folder: Path, link: str | None) -> None:
-        from deploy.scorer import load
-
         try:
-            scorer = load(folder, expected_digest=digest_in_name(folder))
-            scorer.check_golden()
+            serving = load(folder)
         except SlipwayError as error:
             self._refuse(folder, str(error))
         except Exception as error:
@@ -119,19 +133,27 @@ class Worker:
             _logger.exception("worker %d met an unknown fault in %s", os.getpid(), folder)
             self._refuse(folder, f"{type(error).__name__}: {error}")
         else:
-            if self.serving is not None and self._link() != link:
-                # A rollout that was taken back while this one loaded must not serve for even a moment.
-                return
-            self.serving = Serving(scorer, scorer.bundle.release.version, scorer.bundle.digest)
-            self.error = None
+            # A rollout that was taken back while this one loaded must not serve for even a moment.
+            if self.serving is None or self._link() == link:
+                self._serve(serving)
+
+    def _serve(self, serving: Serving) -> None:
+        from deploy.realtime.routes import routes_of
+
+        if self.serving is not None:
+            self.metrics.swapped(ok=True)
+        self.serving, self.error = serving, None
+        self.routes = routes_of(self)
+        self.metrics.serving(serving.release, serving.digest)
 
     def _refuse(self, folder: Path, reason: str) -> None:
         self.error = reason
+        self.metrics.swapped(ok=False)
         still = f"{self.serving.release} still serves" if self.serving else "nothing is served"
         print(f"worker {os.getpid()} could not load {folder}: {reason}; {still}", file=sys.stderr, flush=True)
 
     def _acknowledge(self, wanted: str) -> None:
-        if self._options.presence is None:
+        if self.job.presence is None:
             return
         release, digest = (self.serving.release, self.serving.digest) if self.serving else (None, None)
         said = Acknowledgement(os.getpid(), release, digest, now(), wanted, self.error)
@@ -141,6 +163,20 @@ class Worker:
             print(f"worker {os.getpid()} cannot say what it serves: {error}", file=sys.stderr, flush=True)
 
     def _presence_file(self, suffix: str) -> Path:
-        if self._options.presence is None:
+        if self.job.presence is None:
             raise NotFoundError("this worker follows no target")
-        return self._options.presence / f"worker-{os.getpid()}{suffix}"
+        return self.job.presence / f"worker-{os.getpid()}{suffix}"
+
+
+def load(folder: Path) -> Serving:
+    """A bundle that was verified and has given its golden predictions.
+
+    Raises:
+        SlipwayError: it is not whole, cannot be loaded, or answers differently.
+    """
+    from deploy.realtime.invocations import Invocations
+    from deploy.scorer import load as load_scorer
+
+    scorer = load_scorer(folder, expected_digest=digest_in_name(folder))
+    scorer.check_golden()
+    return Serving(scorer, Invocations(scorer), scorer.bundle.release.version, scorer.bundle.digest)

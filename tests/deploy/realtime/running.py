@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import subprocess
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PROGRAM = (
-    "import sys; from pathlib import Path; from deploy.realtime.server import serve\n"
-    "target, bundle, workers = (a or None for a in sys.argv[1:])\n"
-    "serve(target and Path(target), bundle and Path(bundle), '127.0.0.1', 0, int(workers))"
+    "import sys, msgspec; from pathlib import Path\n"
+    "from deploy.realtime.options import Options; from deploy.realtime.server import serve\n"
+    "target, bundle, options = (a or None for a in sys.argv[1:])\n"
+    "options = msgspec.json.decode(options, type=Options, dec_hook=lambda kind, value: kind(value))\n"
+    "serve(options, target=target and Path(target), bundle=bundle and Path(bundle))"
 )
 JSON = {"content-type": "application/json"}
 
@@ -76,11 +79,18 @@ def exchange(
 
 
 @contextmanager
-def running(*, target: Path | None = None, bundle: Path | None = None, workers: int = 2) -> Iterator[Running]:
-    """A server that has said on stderr that it serves."""
+def running(
+    *,
+    target: Path | None = None,
+    bundle: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Iterator[Running]:
+    """A server that has said on stderr that it serves; ``options`` are fields of its Options."""
     with tempfile.NamedTemporaryFile(suffix=".log") as log:
-        arguments = [str(target or ""), str(bundle or ""), str(workers)]
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stderr=log, stdout=log)
+        arguments = [str(target or ""), str(bundle or ""), json.dumps({"port": 0} | options, default=str)]
+        command = [sys.executable, "-c", PROGRAM, *arguments]
+        process = subprocess.Popen(command, stderr=log, stdout=log, env=os.environ | dict(variables or {}))
         try:
             yield Running(process, _port(process, Path(log.name)), Path(log.name))
         finally:
@@ -103,7 +113,7 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
     found: list[str] = []
 
     def said() -> bool:
-        found[:] = re.findall(r"serving \S+ on http://127.0.0.1:(\d+)", log.read_text())
+        found[:] = re.findall(r"serving \S+ on https?://127.0.0.1:(\d+)", log.read_text())
         return bool(found) or process.poll() is not None
 
     assert eventually(said, 30), "the server said nothing"

@@ -136,11 +136,11 @@ def test_the_golden_rows_are_asked_over_http(target: Path, server: Running) -> N
     (known,) = live_servers(target)
     golden = decode_golden((release(target, "1.0.0") / "golden.json").read_bytes(), "golden.json")
     other = Golden(golden.inputs, [[1.0, 0.0, 0.0]] * 5)
-    assert ask_golden(known, golden, "1.0.0") == []
-    assert "answered with release 1.0.0, not 2.0.0" in ask_golden(known, golden, "2.0.0")[0]
-    assert "golden row 0 was answered" in ask_golden(known, other, "1.0.0")[0]
+    assert ask_golden(target, known, golden, "1.0.0") == []
+    assert "answered with release 1.0.0, not 2.0.0" in ask_golden(target, known, golden, "2.0.0")[0]
+    assert "golden row 0 was answered" in ask_golden(target, known, other, "1.0.0")[0]
     server.stop()
-    assert "did not answer" in ask_golden(known, golden, "1.0.0")[0]
+    assert "did not answer" in ask_golden(target, known, golden, "1.0.0")[0]
 
 
 def test_a_killed_worker_is_replaced_by_one_that_serves_what_is_current(target: Path, server: Running) -> None:

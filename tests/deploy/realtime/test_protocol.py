@@ -242,9 +242,9 @@ def test_neither_parent_nor_worker_imports_a_training_library(bundle: Path) -> N
     program = (
         "import sys, asyncio; from pathlib import Path; import deploy.realtime.server, deploy.realtime.acknowledge\n"
         "parent = {'numpy', 'onnxruntime'} & set(sys.modules)\n"
-        "from deploy.realtime.worker import Options, make_app\n"
-        f"app = make_app(Options(1, bundle=Path({str(bundle)!r}))); app._worker.start()\n"
-        "assert app._worker.serving is not None\n"
+        "from deploy.realtime.worker import Job, make_app; from deploy.realtime.options import Options\n"
+        f"app = make_app(Job(options=Options(), parent=1, bundle=Path({str(bundle)!r}))); app.worker.start()\n"
+        "assert app.worker.serving is not None\n"
         "worker = {'pandas', 'sklearn', 'mlflow', 'pyarrow', 'pydantic', 'scipy', 'click'} & set(sys.modules)\n"
         "print(sorted(parent), sorted(worker))"
     )

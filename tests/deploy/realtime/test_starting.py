@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.realtime.options import Options
 from deploy.realtime.server import serve
 from pipeline.errors import BundleError, BusyError, NotFoundError, SettingsError
 from tests.deploy.bundles import GOLDEN, flip, make_bundle
@@ -16,7 +17,7 @@ from tests.deploy.realtime.running import Answer, running
 
 def test_a_target_without_a_champion_tells_to_ship_first(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="has no champion yet; `slipway ship` makes one first"):
-        serve(tmp_path, None, "127.0.0.1", 0, 1)
+        serve(Options(port=0), target=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -25,12 +26,12 @@ def test_a_tampered_champion_is_refused_at_the_start(tmp_path: Path) -> None:
     flip(tmp_path, bundle)
     (bundle / "model.onnx").write_bytes(b"x")
     with pytest.raises(BundleError, match=r"'model.onnx' in .* has changed"):
-        serve(tmp_path, None, "127.0.0.1", 0, 1)
+        serve(Options(port=0), target=tmp_path)
 
 
 def test_a_target_and_a_bundle_together_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="either a target"):
-        serve(tmp_path, tmp_path, "127.0.0.1", 0, 1)
+        serve(Options(port=0), target=tmp_path, bundle=tmp_path)
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
@@ -38,18 +39,18 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(BusyError, match=f"port {port} of 127.0.0.1 is in use"):
-            serve(None, bundle, "127.0.0.1", port, 1)
+            serve(Options(port=port), bundle=bundle)
 
 
 def test_a_second_server_cannot_share_the_port_of_the_first(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path)
     with running(bundle=bundle, workers=1) as first, pytest.raises(BusyError, match=f"port {first.port}"):
-        serve(None, bundle, "127.0.0.1", first.port, 1)
+        serve(Options(port=first.port), bundle=bundle)
 
 
 def test_an_address_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot listen on port 0 of 192\.0\.2\.1"):
-        serve(None, make_bundle(tmp_path), "192.0.2.1", 0, 1)
+        serve(Options(host="192.0.2.1", port=0), bundle=make_bundle(tmp_path))
 
 
 def test_a_request_that_was_begun_is_answered_though_the_server_is_stopped(tmp_path: Path) -> None:

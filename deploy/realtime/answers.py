@@ -1,0 +1,67 @@
+"""A request and an answer as the handlers of all routes see them, and refusals in the shape of each protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+JSON = "application/json"
+
+
+class Request(NamedTuple):
+    """What a handler may look at; names of headers are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answer(NamedTuple):
+    """What goes back: ``rows`` were predicted for it."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+    rows: int = 0
+
+
+Handler = Callable[[Request, Any], Answer]
+"""Takes what is served, a ``Serving``, which is None only on a route that answers always."""
+
+
+class Route(NamedTuple):
+    """One address.
+
+    ``predicts``: it has a body, and its work waits for a turn; ``slow``: it is worked on in a thread; ``open``: it takes
+    no token; ``always``: it answers also where nothing is served.
+    """
+
+    method: str
+    handle: Handler
+    name: str
+    predicts: bool = False
+    slow: bool = False
+    open: bool = False
+    always: bool = False
+
+
+class Refusal(NamedTuple):
+    """Why there is no answer, before it has the shape of a protocol."""
+
+    status: int
+    code: str
+    message: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def refused(refusal: Refusal, path: str) -> Answer:
+    """A refusal in the shape that clients of this path expect: the Open Inference Protocol's, or else MLflow's."""
+    said = {"error": refusal.message} if is_v2(path) else {"error_code": refusal.code, "message": refusal.message}
+    return Answer(refusal.status, msgspec.json.encode(said), headers=refusal.headers)
+
+
+def is_v2(path: str) -> bool:
+    """Is this an address of the Open Inference Protocol?"""
+    return path == "/v2" or path.startswith("/v2/")

@@ -1,0 +1,100 @@
+"""Who predicts when: one after the other on the event loop, with a bounded wait and an answer at once beyond it.
+
+A cheap model predicts as soon as it is asked. Once the loop has spent a millisecond on predictions, the next ones stand
+in line and get one turn of the loop each, so that between two predictions it can read, and refuse what would wait too
+long. How long that is comes from what requests of the same size took lately, so the bound is one of time, whatever the
+model costs: requests that are accepted stay fast, as CoDel does for packets (Nichols and Jacobson, 2012).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+BURST_SECONDS = 0.001
+_WEIGHT_OF_NEW = 0.2
+_SIZES = 64
+
+
+class OverloadedError(Exception):
+    """A request would wait longer than is promised."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Turns:
+    """The line of one worker. Only its event loop may use it."""
+
+    def __init__(self, longest_wait: float) -> None:
+        self.longest_wait = longest_wait
+        self._line: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._promised = 0.0
+        self._spent = 0.0
+        self._ticking = False
+        self._granted = False
+        self._costs = [0.0] * _SIZES
+
+    @property
+    def waiting(self) -> int:
+        """How many stand in line."""
+        return len(self._line)
+
+    @property
+    def free(self) -> bool:
+        """May one who comes now predict at once?"""
+        return self._spent < BURST_SECONDS and not self._granted and not self._line
+
+    async def wait(self, size: int) -> None:
+        """Stand in line; ``size`` is the length of the body in bytes, by which its cost is guessed.
+
+        Raises:
+            OverloadedError: the requests ahead would take longer than the longest wait.
+        """
+        if self._promised > self.longest_wait:
+            raise OverloadedError(self._promised)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        cost = self._cost(size)
+        self._line.append((turn, cost))
+        self._promised += cost
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self._give_up(turn, cost)
+            raise
+
+    def took(self, size: int, seconds: float) -> None:
+        """A prediction is done: remember its cost, and let the loop look at other things before the next."""
+        self._granted = False
+        self._spent += seconds
+        known = self._costs[size.bit_length()]
+        # One that the system interrupted says nothing of the model; one that has become slow says it again and again.
+        usual = seconds if known == 0 else min(seconds, 2 * known)
+        self._costs[size.bit_length()] = known + (_WEIGHT_OF_NEW if known else 1) * (usual - known)
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_soon(self._tick)
+
+    def _tick(self) -> None:
+        self._ticking = False
+        self._spent = 0.0
+        while self._line and not self._granted:
+            turn, cost = self._line.popleft()
+            self._promised = max(0.0, self._promised - cost) if self._line else 0.0
+            if not turn.done():
+                self._granted = True
+                turn.set_result(None)
+
+    def _give_up(self, turn: asyncio.Future[None], cost: float) -> None:
+        if (turn, cost) in self._line:
+            self._line.remove((turn, cost))
+            self._promised = max(0.0, self._promised - cost) if self._line else 0.0
+        elif self._granted:
+            self.took(0, 0.0)
+
+    def _cost(self, size: int) -> float:
+        """What a body of this size took lately, or the next smaller size that is known, or the next larger."""
+        place = size.bit_length()
+        known = [self._costs[i] for i in (*range(place, -1, -1), *range(place + 1, _SIZES)) if self._costs[i]]
+        return known[0] if known else 0.0
