@@ -16,8 +16,13 @@ from pipeline.errors import ContractError
 
 Array = npt.NDArray[Any]
 Lists = dict[str, Sequence[Any]]
-_NUMBERS = {int, float}
-_KINDS: dict[str, set[type]] = {"double": _NUMBERS, "long": _NUMBERS, "boolean": {bool}, "string": {str}}
+_NUMBERS = frozenset[type]({int, float, NoneType})
+_KINDS: dict[str, frozenset[type]] = {
+    "double": _NUMBERS,
+    "long": _NUMBERS,
+    "boolean": frozenset({bool, NoneType}),
+    "string": frozenset({str, NoneType}),
+}
 
 
 def decode_json(body: bytes, contract: Contract) -> dict[str, Array]:
@@ -57,9 +62,8 @@ def arrays(lists: Lists, contract: Contract) -> dict[str, Array]:
 
 
 def _array(values: Sequence[Any], column: Column) -> Array:
-    kinds = set(map(type, values))
-    if not kinds <= {NoneType, *_KINDS[column.type]}:
-        allowed = {NoneType, *_KINDS[column.type]}
+    allowed = _KINDS[column.type]
+    if not allowed.issuperset(map(type, values)):
         row = next(row for row, value in enumerate(values) if type(value) not in allowed)
         raise ContractError(str(problem(row, column, values[row])))
     if column.type == "string":
