@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from deploy.engines import Array, Predictions
 from deploy.realtime.decode import Lists, arrays
@@ -49,7 +50,9 @@ def decode_infer(body: bytes, header_length: int | None, contract: Contract) -> 
         return Inference(arrays(lists, contract), request.id, outputs)
     came = [(column, tensor, binary[column.name]) for column, tensor in present if column.name in binary]
     lists |= {c.name: strings(tensor, raw, c) for c, tensor, raw in came if c.type == "string"}
-    numeric = {c.name: numbers(tensor, raw, c) for c, tensor, raw in came if c.type != "string"}
+    # A signalling NaN is null like any other and no reason for a warning.
+    with np.errstate(invalid="ignore"):
+        numeric = {c.name: numbers(tensor, raw, c) for c, tensor, raw in came if c.type != "string"}
     _check_rows({column.name: tensor.shape[0] for column, tensor in present})
     return Inference(numeric | arrays(lists, contract), request.id, outputs)
 

@@ -54,8 +54,8 @@ def decode_strings(raw: memoryview, rows: int, name: str) -> list[str]:
     end = 0
     for row in range(rows):
         start = end + _LENGTH
-        end = start + int.from_bytes(raw[start - _LENGTH : start], "little")
-        if max(start, end) > len(raw):
+        end = start + (int.from_bytes(raw[start - _LENGTH : start], "little") if start <= len(raw) else 0)
+        if end > len(raw):
             raise ContractError(
                 f"row {row}, column '{name}': the binary data ends after {len(raw)} bytes but the string needs {end}"
             )
