@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from deploy.bundle import Golden
-from deploy.realtime.v2_binary import DATATYPES
+from deploy.realtime.v2_datatypes import DATATYPES
 from pipeline.component.contract import Contract
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.realtime.v2_binary import ACCEPTED, DATATYPES
+from deploy.realtime.v2_datatypes import ACCEPTED, DATATYPES
 from pipeline.component.contract import Column, Contract
 
 Schema = dict[str, Any]

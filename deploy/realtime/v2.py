@@ -9,7 +9,8 @@ import numpy as np
 
 from deploy.engines import Array, Predictions
 from deploy.realtime.decode import Lists, arrays
-from deploy.realtime.v2_binary import DATATYPES, encode
+from deploy.realtime.v2_binary import encode
+from deploy.realtime.v2_datatypes import DATATYPES
 from deploy.realtime.v2_request import LENGTH_HEADER, Output, Request, receive
 from deploy.realtime.v2_tensors import listed, numbers, strings
 from pipeline.component.contract import Contract

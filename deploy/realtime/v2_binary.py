@@ -1,4 +1,4 @@
-"""The datatypes of the v2 protocol, and tensors as bytes: little-endian, row by row, strings behind their length."""
+"""Tensors of the v2 protocol as bytes: little-endian, row by row, strings behind their length."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.checks import Problem
-from pipeline.component.contract import Type
 from pipeline.errors import ContractError
 
 Array = npt.NDArray[Any]
 
-DATATYPES: dict[Type, str] = {"double": "FP64", "long": "INT64", "boolean": "BOOL", "string": "BYTES"}
-"""The datatype in which a column of each type is announced and answered."""
-_INTEGERS = {f"{sign}INT{bits}": f"<{sign.lower() or 'i'}{bits // 8}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
-_NUMBERS = {"FP64": "<f8", "FP32": "<f4", "FP16": "<f2", **_INTEGERS}
-_FORMATS = {name: np.dtype(text) for name, text in (_NUMBERS | {"BOOL": "<u1"}).items()}
-ACCEPTED: dict[Type, tuple[str, ...]] = {
-    "double": tuple(_NUMBERS),
-    "long": tuple(_NUMBERS),
-    "boolean": ("BOOL",),
-    "string": ("BYTES",),
-}
-"""The datatypes in which a column of each type may come."""
-RANGES = {name: (int(np.iinfo(text).min), int(np.iinfo(text).max)) for name, text in _INTEGERS.items()}
+_SIGNED = {"INT8": "i1", "INT16": "i2", "INT32": "i4", "INT64": "i8", "FP16": "f2", "FP32": "f4", "FP64": "f8"}
+_UNSIGNED = {"UINT8": "u1", "UINT16": "u2", "UINT32": "u4", "UINT64": "u8", "BOOL": "u1"}
+_FORMATS = {datatype: np.dtype(f"<{form}") for datatype, form in (_SIGNED | _UNSIGNED).items()}
 _LENGTH = 4
 
 

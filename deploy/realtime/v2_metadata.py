@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from deploy.realtime.v2_binary import DATATYPES
+from deploy.realtime.v2_datatypes import DATATYPES
 from pipeline.component.contract import Column, Contract
 from pipeline.distribution import installed
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.checks import Problem, shown
-from deploy.realtime.v2_binary import ACCEPTED, RANGES, Array, decode_numbers, decode_strings
+from deploy.realtime.v2_binary import Array, decode_numbers, decode_strings
+from deploy.realtime.v2_datatypes import ACCEPTED, RANGES
 from deploy.realtime.v2_request import Tensor
 from pipeline.component.contract import Column
 from pipeline.errors import ContractError
