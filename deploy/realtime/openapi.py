@@ -56,7 +56,7 @@ def _mlflow_paths(contract: Contract, golden: Golden) -> dict[str, Part]:
     examples = {name: {"value": body} for name, body in invocations(contract, golden).items()}
     content = {
         "application/json": {"schema": reference("Invocation"), "examples": examples},
-        "text/csv": {"schema": {"type": "string"}, "example": csv_text(golden)},
+        "text/csv": {"schema": {"type": "string", "minLength": 1}, "example": csv_text(golden)},
     }
     answer = _json("The predictions, one for each row.", "Predictions")
     return {

@@ -10,8 +10,8 @@ from pipeline.component.contract import Column, Contract
 Schema = dict[str, Any]
 
 _TYPES = {"double": "number", "long": "integer", "boolean": "boolean", "string": "string"}
-_LARGEST_LONG = (1 << 63) - 1024
-"""The largest float64 that still is a long: the model takes its numbers as float64."""
+_LARGEST_LONG = (1 << 63) - 513
+"""The largest whole number that is still below 2**63 when it is rounded to float64, as the model takes it."""
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _TEXT: Schema = {"type": "string"}
 _SHAPE: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2}
