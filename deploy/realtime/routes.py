@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,13 +22,51 @@ ROUTES = ("invocations", "infer", "health", "version", "metrics", "metadata", "d
 def routes_of(worker: Worker) -> Mapping[str, Route]:
     """The routes while this worker serves what it serves now."""
     health = Route("GET", _health, "health", open=True)
-    return {
+    routes = {
         "/invocations": Route("POST", _invocations, "invocations", predicts=True),
         "/ping": health,
         "/health": health,
         "/version": Route("GET", _version, "version", always=True),
         "/metrics": Route("GET", lambda request, serving: _metrics(worker), "metrics", slow=True, always=True),
+        "/openapi.json": Route("GET", partial(_openapi, worker), "docs", slow=True, open=True),
+        "/docs": Route("GET", partial(_docs, worker), "docs", slow=True, open=True),
     }
+    return routes | _v2_routes(worker)
+
+
+def _v2_routes(worker: Worker) -> dict[str, Route]:
+    from deploy.realtime import v2_metadata
+
+    routes = {
+        "/v2": Route("GET", _told(lambda serving: v2_metadata.server_metadata()), "metadata", always=True),
+        "/v2/health/live": Route(
+            "GET", _told(lambda serving: v2_metadata.server_live()), "health", open=True, always=True
+        ),
+        "/v2/health/ready": Route("GET", _told(lambda serving: v2_metadata.server_ready()), "health", open=True),
+    }
+    if worker.serving is not None:
+        model = f"/v2/models/{worker.serving.scorer.contract.name}"
+        for path in (model, f"{model}/versions/{worker.serving.release}"):
+            routes |= _v2_model_routes(path)
+    return routes
+
+
+def _v2_model_routes(path: str) -> dict[str, Route]:
+    from deploy.realtime.infer import infer
+    from deploy.realtime.v2_metadata import model_metadata, model_ready
+
+    def metadata(serving: Serving) -> bytes:
+        return model_metadata(serving.scorer.contract, serving.release, serving.scorer.bundle.release.engine)
+
+    return {
+        path: Route("GET", _told(metadata), "metadata"),
+        f"{path}/ready": Route("GET", _told(lambda serving: model_ready(serving.scorer.contract)), "health"),
+        f"{path}/infer": Route("POST", infer, "infer", predicts=True),
+    }
+
+
+def _told(tell: Callable[[Serving], bytes]) -> Callable[[Request, Serving], Answer]:
+    return lambda request, serving: Answer(200, tell(serving))
 
 
 def _invocations(request: Request, serving: Serving) -> Answer:
@@ -48,3 +87,18 @@ def _metrics(worker: Worker) -> Answer:
     from deploy.realtime.metrics import CONTENT_TYPE
 
     return Answer(200, worker.metrics.expose(), CONTENT_TYPE)
+
+
+def _openapi(worker: Worker, request: Request, serving: Serving) -> Answer:
+    from deploy.realtime.openapi import openapi
+
+    scorer = serving.scorer
+    return Answer(200, openapi(scorer.contract, serving.release, scorer.golden, secured=worker.guard.asks))
+
+
+def _docs(worker: Worker, request: Request, serving: Serving) -> Answer:
+    from deploy.realtime.docs_page import docs_page
+
+    scorer = serving.scorer
+    page, headers = docs_page(scorer.contract, serving.release, scorer.golden, secured=worker.guard.asks)
+    return Answer(200, page, headers.pop("content-type"), tuple(headers.items()))

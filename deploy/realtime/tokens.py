@@ -44,6 +44,11 @@ class Guard:
         self._state = _state(file)
         self._take(read_tokens(file))
 
+    @property
+    def asks(self) -> bool:
+        """Must a caller bring a token?"""
+        return bool(self._tokens)
+
     def refusal(self, headers: Mapping[str, str]) -> Refusal | None:
         """Why this request may not ask, if it may not."""
         if not self._tokens:
