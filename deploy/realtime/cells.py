@@ -7,24 +7,24 @@ new worker goes on counting in the file of a dead one. So there are never more f
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from deploy.realtime.claim import claim
 from deploy.realtime.presence import is_held
 
 Numbers = npt.NDArray[np.float64]
 _CELL = 8
 _TEXT = 1024
+_FILE = "worker-{}.cells"
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder in it that only we can enter
 
 
@@ -44,7 +44,7 @@ class Cells:
         self._texts_at = (size + 1) * _CELL
         self._bytes = self._texts_at + 2 * _TEXT
         self._path: Path | None
-        self._path, self._map = (None, mmap.mmap(-1, self._bytes)) if folder is None else _claim(folder, self._bytes)
+        self._path, self._map = (None, mmap.mmap(-1, self._bytes)) if folder is None else _claimed(folder, self._bytes)
         view = memoryview(self._map)[: self._texts_at].cast("d")
         self._turn = view[size:]
         self.numbers = view[:size]
@@ -66,7 +66,7 @@ class Cells:
     def everyone(self) -> Iterator[Written]:
         """What each worker wrote, the dead ones too."""
         yield self._read(self._map[:], alive=True)
-        for path in self._folder.glob("worker-*.cells") if self._folder else ():
+        for path in self._folder.glob(_FILE.format("*")) if self._folder else ():
             # Asked before it is read: one who dies in between has still written what is read.
             alive = is_held(path)
             if path != self._path and len(content := path.read_bytes()) == self._bytes:
@@ -87,21 +87,10 @@ def cells_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _claim(folder: Path, size: int) -> tuple[Path, mmap.mmap]:
-    for number in count():
-        path = folder / f"worker-{number}.cells"
-        with path.open("a+b") as file:
-            if _locked(file.fileno()):
-                if os.fstat(file.fileno()).st_size != size:
-                    file.truncate(size)
-                # The map keeps a descriptor of its own, and with it the lock.
-                return path, mmap.mmap(file.fileno(), size)
-    raise AssertionError("count() has no end")
-
-
-def _locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _claimed(folder: Path, size: int) -> tuple[Path, mmap.mmap]:
+    number, file = claim(folder, _FILE)
+    with file:
+        if os.fstat(file.fileno()).st_size != size:
+            file.truncate(size)
+        # The map keeps a descriptor of its own, and with it the lock.
+        return folder / _FILE.format(number), mmap.mmap(file.fileno(), size)
