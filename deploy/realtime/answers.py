@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+
+if TYPE_CHECKING:
+    from deploy.realtime.prediction_log import Asked
 
 JSON = "application/json"
 
@@ -18,13 +21,18 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What goes back: ``rows`` were predicted for it."""
+    """What goes back, and what was asked and predicted for it, which a log may want."""
 
     status: int
     body: bytes
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
-    rows: int = 0
+    asked: Asked | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows were predicted for it."""
+        return len(self.asked.made.values) if self.asked else 0
 
 
 Handler = Callable[[Request, Any], Answer]

@@ -15,8 +15,10 @@ from deploy.realtime.body import Bodies, RefusedError
 from deploy.realtime.invocations import LARGE_BODY
 from deploy.realtime.turns import OverloadedError, Turns
 from deploy.realtime.watching import Watching
-from deploy.realtime.worker import Worker
+from deploy.realtime.worker import Serving, Worker
 
+Answered = tuple[Answer, Serving | None]
+"""An answer, and what was served when it was made."""
 MOST_LARGE = 8
 """How many large requests one worker has in hand; each of them is worked on in the one thread that there is for them."""
 _LONGEST_ID = 128
@@ -54,19 +56,17 @@ class App:
         request_id = self._request_id(headers.get("x-request-id"))
         route = self.worker.routes.get(path)
         try:
-            answer, release = await self._answered(scope.method, path, route, headers, protocol)
+            answer, serving = await self._answered(scope.method, path, route, headers, protocol)
         except RefusedError as error:
-            answer, release = refused(error.refusal, path), self.worker.release
+            answer, serving = refused(error.refusal, path), self.worker.serving
         except Exception:
             _logger.exception("request %s failed", request_id)
             told = f"request {request_id} failed; the server's log says why"
-            answer, release = refused(Refusal(500, "INTERNAL_ERROR", told), path), self.worker.release
-        respond(protocol, answer, request_id, release)
-        self._watching.answered(scope, route, request_id, answer, release, time.perf_counter() - started)
+            answer, serving = refused(Refusal(500, "INTERNAL_ERROR", told), path), self.worker.serving
+        respond(protocol, answer, request_id, serving and serving.release)
+        self._watching.answered(scope, route, request_id, answer, serving, time.perf_counter() - started)
 
-    async def _answered(
-        self, method: str, path: str, route: Route | None, headers: Any, protocol: Any
-    ) -> tuple[Answer, str | None]:
+    async def _answered(self, method: str, path: str, route: Route | None, headers: Any, protocol: Any) -> Answered:
         if route is None:
             raise RefusedError(
                 Refusal(404, "ENDPOINT_NOT_FOUND", f"there is no {path} here; /docs tells what there is")
@@ -83,10 +83,10 @@ class App:
             return await self._large_one(route, Request(headers, body))
         return await self._small_one(route, Request(headers, body))
 
-    async def _without_body(self, route: Route, request: Request) -> tuple[Answer, str | None]:
+    async def _without_body(self, route: Route, request: Request) -> Answered:
         return await asyncio.to_thread(self._handled, route, request) if route.slow else self._handled(route, request)
 
-    async def _small_one(self, route: Route, request: Request) -> tuple[Answer, str | None]:
+    async def _small_one(self, route: Route, request: Request) -> Answered:
         turns, size = self._turns, len(request.body)
         if not turns.free:
             try:
@@ -99,7 +99,7 @@ class App:
         finally:
             turns.took(size, time.perf_counter() - started)
 
-    async def _large_one(self, route: Route, request: Request) -> tuple[Answer, str | None]:
+    async def _large_one(self, route: Route, request: Request) -> Answered:
         if self._large >= MOST_LARGE:
             raise RefusedError(overloaded(1.0))
         self._large += 1
@@ -109,13 +109,13 @@ class App:
         finally:
             self._large -= 1
 
-    def _handled(self, route: Route, request: Request) -> tuple[Answer, str | None]:
+    def _handled(self, route: Route, request: Request) -> Answered:
         # Taken once and only now: no answer mixes two releases, and none that waited is from a release of before.
         serving = self.worker.serving
         if serving is None and not route.always:
             told = f"nothing is served: {self.worker.error or 'no release was loaded yet'}"
             raise RefusedError(Refusal(503, "TEMPORARILY_UNAVAILABLE", told))
-        return route.handle(request, serving), serving and serving.release
+        return route.handle(request, serving), serving
 
     def _request_id(self, given: str | None) -> str:
         usable = given is not None and 0 < len(given) <= _LONGEST_ID and given.isascii() and given.isprintable()

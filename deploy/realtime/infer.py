@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.realtime.answers import JSON, Answer, Refusal, Request, refused
+from deploy.realtime.prediction_log import Asked
 from deploy.realtime.v2 import LENGTH_HEADER, Inference, decode_infer, encode_infer
 from pipeline.component.contract import Contract
 from pipeline.errors import ContractError
@@ -28,8 +29,9 @@ def infer(request: Request, serving: Serving) -> Answer:
     except ContractError as error:
         return refused(Refusal(400, "BAD_REQUEST", str(error)), "/v2")
     body, extra = encode_infer(predictions, scorer.contract, serving.release, inference)
+    asked = Asked(lambda: inference.columns, predictions, len(request.body))
     content_type = extra.pop("content-type", JSON)
-    return Answer(200, body, content_type, tuple(extra.items()), rows=len(predictions.values))
+    return Answer(200, body, content_type, tuple(extra.items()), asked=asked)
 
 
 def _decoded(request: Request, contract: Contract) -> Inference:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 import numpy as np
 
-from deploy.engines import Array, OnnxEngine
+from deploy.engines import Array, OnnxEngine, Predictions
 from deploy.realtime.answers import Answer, Refusal, Request, refused
 from deploy.realtime.decode import decode_json
 from deploy.realtime.decode_csv import decode_csv
 from deploy.realtime.one_row import OneRow
+from deploy.realtime.prediction_log import Asked
 from deploy.realtime.typed import TypedDecoder, Values
 from deploy.scorer import Scorer
 from pipeline.component.contract import Contract
@@ -38,22 +40,23 @@ class Invocations:
             came = request.headers.get("content-type") or ""
             message = f"the content type must be {_JSON} or {_CSV} in UTF-8 but is '{came}'"
             return refused(Refusal(415, "BAD_REQUEST", message), "/invocations")
+        decode = decode_json if kind == _JSON else decode_csv
         try:
-            values = self._json(request.body) if kind == _JSON else self._long_way(request.body, decode_csv)
+            made = self._typed_json(request.body) if kind == _JSON else None
+            made = made or self._scorer.predict(decode(request.body, self._scorer.contract), labels=False)
         except ContractError as error:
             return refused(Refusal(400, "BAD_REQUEST", str(error)), "/invocations")
-        return Answer(200, msgspec.json.encode({"predictions": values.tolist()}), rows=len(values))
+        asked = Asked(partial(decode, request.body, self._scorer.contract), made, len(request.body))
+        return Answer(200, msgspec.json.encode({"predictions": made.values.tolist()}), asked=asked)
 
-    def _json(self, body: bytes) -> Array:
+    def _typed_json(self, body: bytes) -> Predictions | None:
+        """What the model says to a body that is as it should be; None where a closer look is needed."""
         if (columns := self._typed(body)) is None:
-            return self._long_way(body, decode_json)
+            return None
         if self._one_row is not None and len(columns[0]) == 1 and len(body) <= LARGE_BODY:
             one = self._one_row(columns)
-            return self._long_way(body, decode_json) if one is None else one
-        return self._scorer.predict(_arrays(columns, self._scorer.contract), labels=False).values
-
-    def _long_way(self, body: bytes, decode: Callable[[bytes, Contract], dict[str, Array]]) -> Array:
-        return self._scorer.predict(decode(body, self._scorer.contract), labels=False).values
+            return None if one is None else Predictions(one, None)
+        return self._scorer.predict(_arrays(columns, self._scorer.contract), labels=False)
 
 
 def content_kind(headers: Mapping[str, str]) -> str | None:

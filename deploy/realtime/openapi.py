@@ -17,7 +17,7 @@ Part = dict[str, Any]
 
 OPEN_PATHS = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs"})
 """Answered without a token, for the probes of an orchestrator and for a browser."""
-_POSTED = (400, 413, 415, 503)
+_POSTED = (400, 408, 413, 415, 503)
 _HEADERS = {
     "x-model-version": {"description": "The release that answered.", "schema": {"type": "string"}},
     "x-request-id": {"description": "The caller's own, or a new one.", "schema": {"type": "string"}},
@@ -27,6 +27,7 @@ _REASONS = {
     401: "The bearer token is missing or is not the server's.",
     404: "The server serves no such model or release.",
     405: "The path does not take this method.",
+    408: "The body did not arrive in time.",
     413: "The body is larger than the server takes.",
     415: "The content type is not one that the path takes.",
     503: "Nothing is served yet, or the server is too busy.",

@@ -9,6 +9,7 @@ import msgspec
 from deploy.realtime.body import BODY_SECONDS, LARGEST_BODY
 
 LONGEST_WAIT = 0.025
+STDERR = Path("-")
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -32,6 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     tls: Tls | None = None
     largest_body: int = LARGEST_BODY
     body_seconds: float = BODY_SECONDS
+    header_seconds: int = 10
     longest_wait: float = LONGEST_WAIT
     access_log: Path | None = None
     prediction_log: Path | None = None

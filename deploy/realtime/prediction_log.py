@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -22,24 +23,28 @@ from deploy.realtime.outage import Outage
 from pipeline.errors import StorageError
 
 if TYPE_CHECKING:
-    from deploy.engines import Array, Columns, Predictions
+    from deploy.engines import Columns, Predictions
     from deploy.scorer import Scorer
 
 MOST_WAITING = 1000
 MOST_WAITING_BYTES = 32 << 20
 _CLOSE_SECONDS = 2.0
-_VALUE = 32
 _logger = logging.getLogger(__name__)
+
+
+class Asked(NamedTuple):
+    """What was asked and answered: how to read the columns once more, off the hot path, from this many bytes."""
+
+    columns: Callable[[], Columns]
+    made: Predictions
+    size: int
 
 
 class _Offer(NamedTuple):
     time: datetime
     scorer: Scorer
     request_id: str
-    rows: int
-    columns: dict[str, Array]
-    values: Array
-    labels: Array | None
+    asked: Asked
     size: int
 
 
@@ -62,12 +67,12 @@ class PredictionLog:
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
-    def offer(self, scorer: Scorer, columns: Columns, made: Predictions, request_id: str) -> None:
+    def offer(self, scorer: Scorer, asked: Asked, request_id: str) -> None:
         """Keep this request if chance picks it and there is room. It neither waits nor raises."""
         # Chance picks rows for statistics here, not secrets.
-        if random.random() >= self._sample or len(made.values) == 0:  # noqa: S311
+        if random.random() >= self._sample or len(asked.made.values) == 0:  # noqa: S311
             return
-        offer = _offer(scorer, columns, made, request_id)
+        offer = _Offer(datetime.now(UTC), scorer, request_id, asked, asked.size + asked.made.values.nbytes)
         with self._lock:
             room = self._waiting_bytes + offer.size <= MOST_WAITING_BYTES and self._offers.qsize() < MOST_WAITING
             self._waiting_bytes += offer.size if room else 0
@@ -128,34 +133,18 @@ def check_writable(folder: Path) -> None:
         ) from None
 
 
-def _offer(scorer: Scorer, columns: Columns, made: Predictions, request_id: str) -> _Offer:
+def _logged(offer: _Offer) -> LoggedPrediction:
+    made, bundle = offer.asked.made, offer.scorer.bundle
+    columns: dict[str, Any] = offer.scorer.completed(offer.asked.columns())
     rows = len(made.values)
     step = -(-rows // MOST_ROWS)
-    kept = {name: _thinned(values, step) for name, values in columns.items()}
-    values, labels = _thinned(made.values, step), None if made.labels is None else _thinned(made.labels, step)
-    size = _VALUE * (values.size + sum(map(_length, kept.values())))
-    return _Offer(datetime.now(UTC), scorer, request_id, rows, kept, values, labels, size)
-
-
-def _thinned(values: Array, step: int) -> Array:
-    # A copy, since a view would keep all of a large request in memory.
-    return values if step == 1 else values[::step].copy()
-
-
-def _length(values: Array) -> int:
-    return len(values) if values.dtype != object else sum(len(text) if text else 1 for text in values)
-
-
-def _logged(offer: _Offer) -> LoggedPrediction:
-    complete: dict[str, Any] = offer.scorer.completed(offer.columns)
-    bundle = offer.scorer.bundle
     return LoggedPrediction(
         offer.time,
         bundle.release.version,
         bundle.digest[:12],
         offer.request_id,
-        offer.rows,
-        {name: values.tolist() for name, values in complete.items()},
-        offer.values.tolist(),
-        None if offer.labels is None else offer.labels.tolist(),
+        rows,
+        {name: values[::step].tolist() for name, values in columns.items()},
+        made.values[::step].tolist(),
+        None if made.labels is None else made.labels[::step].tolist(),
     )

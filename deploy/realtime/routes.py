@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from deploy.realtime.answers import Answer, Request, Route
+from deploy.realtime.answers import Answer, Handler, Refusal, Request, Route, refused
 from pipeline.distribution import installed
 
 if TYPE_CHECKING:
@@ -46,9 +46,23 @@ def _v2_routes(worker: Worker) -> dict[str, Route]:
     }
     if worker.serving is not None:
         model = f"/v2/models/{worker.serving.scorer.contract.name}"
-        for path in (model, f"{model}/versions/{worker.serving.release}"):
-            routes |= _v2_model_routes(path)
+        release = worker.serving.release
+        routes |= _v2_model_routes(model)
+        for path, route in _v2_model_routes(f"{model}/versions/{release}").items():
+            routes[path] = route._replace(handle=_only_of(release, path, route.handle))
     return routes
+
+
+def _only_of(release: str, path: str, handle: Handler) -> Handler:
+    """Who asks one release must not get another's answer because of a swap in between."""
+
+    def checked(request: Request, serving: Serving) -> Answer:
+        if serving.release == release:
+            return handle(request, serving)
+        told = f"release {release} serves no more; {serving.release} does"
+        return refused(Refusal(404, "ENDPOINT_NOT_FOUND", told), path)
+
+    return checked
 
 
 def _v2_model_routes(path: str) -> dict[str, Route]:

@@ -23,7 +23,7 @@ from granian.server.mp import MPServer
 
 from deploy.bundle import Bundle, Golden, decode_golden, verify_and_read
 from deploy.realtime.example import curl
-from deploy.realtime.options import Options, Tls
+from deploy.realtime.options import STDERR, Options, Tls
 from deploy.realtime.presence import address_to_ask, present
 from deploy.realtime.tokens import read_tokens
 from deploy.realtime.worker import Job, make_app
@@ -31,7 +31,6 @@ from pipeline.errors import BundleError, BusyError, NotFoundError, SettingsError
 
 _STOP_SECONDS = 10
 _READY_SECONDS = 60
-_HEADER_SECONDS = 10
 _LARGEST_HEADERS = 64 << 10
 _CONNECTIONS = 4096
 """How many connections each worker takes; those beyond wait to be accepted."""
@@ -49,6 +48,7 @@ def serve(options: Options, *, target: Path | None = None, bundle: Path | None =
     verified, golden = _verified(_first_folder(target, bundle))
     secured = bool(read_tokens(options.token_file))
     _check_certificate(options.tls)
+    _check_logs(options)
     with ExitStack() as stack:
         port = stack.enter_context(_reserved(options.host, options.port))
         options = msgspec.structs.replace(options, port=port)
@@ -84,7 +84,7 @@ def _server(options: Options, announce: Callable[[], None]) -> MPServer:
         interface=Interfaces.RSGI,
         workers=options.workers,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_SECONDS * 1000, max_buffer_size=_LARGEST_HEADERS),
+        http1_settings=HTTP1Settings(header_read_timeout=options.header_seconds * 1000, max_buffer_size=_LARGEST_HEADERS),
         websockets=False,
         backlog=_CONNECTIONS,
         backpressure=_CONNECTIONS,
@@ -119,6 +119,15 @@ def _verified(folder: Path) -> tuple[Bundle, Golden]:
     if "golden.json" not in files:
         raise BundleError(f"{verified.path} has no 'golden.json', so nothing can tell whether it answers right")
     return verified, decode_golden(files["golden.json"], str(verified.path / "golden.json"))
+
+
+def _check_logs(options: Options) -> None:
+    from deploy.realtime import access_log, prediction_log
+
+    if options.access_log not in (None, STDERR):
+        access_log.check_writable(options.access_log)
+    if options.prediction_log is not None:
+        prediction_log.check_writable(options.prediction_log)
 
 
 def _check_certificate(tls: Tls | None) -> None:

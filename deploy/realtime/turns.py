@@ -47,11 +47,13 @@ class Turns:
         return self._spent < BURST_SECONDS and not self._granted and not self._line
 
     async def wait(self, size: int) -> None:
-        """Stand in line; ``size`` is the length of the body in bytes, by which its cost is guessed.
+        """Stand in line, if there is one; ``size`` is the length of the body in bytes, by which its cost is guessed.
 
         Raises:
             OverloadedError: the requests ahead would take longer than the longest wait.
         """
+        if self.free:
+            return
         if self._promised > self.longest_wait:
             raise OverloadedError(self._promised)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

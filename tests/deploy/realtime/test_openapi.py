@@ -81,12 +81,12 @@ def test_every_route_is_listed_with_its_method() -> None:
 @pytest.mark.parametrize(
     ("path", "statuses"),
     [
-        ("/invocations", ["200", "400", "401", "405", "413", "415", "503"]),
+        ("/invocations", ["200", "400", "401", "405", "408", "413", "415", "503"]),
         ("/ping", ["200", "405", "503"]),
         ("/version", ["200", "401", "405"]),
         ("/v2/health/live", ["200", "405"]),
         (MODEL, ["200", "401", "404", "405", "503"]),
-        (f"{VERSION}/infer", ["200", "400", "401", "404", "405", "413", "415", "503"]),
+        (f"{VERSION}/infer", ["200", "400", "401", "404", "405", "408", "413", "415", "503"]),
     ],
 )
 def test_the_statuses_of_a_route_are_told(path: str, statuses: list[str]) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.engines import Predictions
+from deploy.engines import Columns, Predictions
 from deploy.realtime import prediction_log
 from deploy.realtime.logged_predictions import MOST_ROWS, LoggedPrediction, read_predictions
-from deploy.realtime.prediction_log import PredictionLog, check_writable
+from deploy.realtime.prediction_log import Asked, PredictionLog, check_writable
 from deploy.scorer import Scorer, columns_of, load
 from pipeline.errors import StorageError
 from tests.deploy.bundles import GOLDEN, answers, labels, make_bundle
@@ -34,7 +34,11 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
 
 def asked(log: PredictionLog, scorer: Scorer, rows: dict[str, list[Any]], name: str = "r1") -> None:
     columns = columns_of(rows, scorer.contract)
-    log.offer(scorer, columns, scorer.predict(columns), name)
+    log.offer(scorer, told(columns, scorer.predict(columns)), name)
+
+
+def told(columns: Columns, made: Predictions) -> Asked:
+    return Asked(lambda: columns, made, sum(values.nbytes for values in columns.values()))
 
 
 def logged(folder: Path) -> list[LoggedPrediction]:
@@ -122,7 +126,7 @@ def test_a_sample_is_about_as_large_as_asked(tmp_path: Path, scorer: Scorer) -> 
     made = scorer.predict(columns)
     log = PredictionLog(tmp_path, 0.05)
     for number in range(10_000):
-        log.offer(scorer, columns, made, str(number))
+        log.offer(scorer, told(columns, made), str(number))
     log.close()
     # Six standard deviations.
     assert 370 < len(logged(tmp_path)) + log.drops() < 630
@@ -257,7 +261,7 @@ def test_more_than_fits_into_memory_is_dropped_and_counted(tmp_path: Path, score
     made = scorer.predict(columns)
     # One string of a caller may be as long as a whole body.
     columns["tail"] = np.array(["x" * (prediction_log.MOST_WAITING_BYTES + 1)], dtype=object)
-    log.offer(scorer, columns, made, "large")
+    log.offer(scorer, told(columns, made), "large")
     assert log.drops() == 1
     log.close()
     assert logged(tmp_path) == []
@@ -273,7 +277,7 @@ def test_a_writer_that_is_stuck_does_not_hold_up_requests(tmp_path: Path, scorer
     columns = columns_of(one_row(1), scorer.contract)
     made = scorer.predict(columns)
     for number in range(3000):
-        log.offer(scorer, columns, made, str(number))
+        log.offer(scorer, told(columns, made), str(number))
     assert log.drops() > 1000
     log.close()
 
@@ -283,7 +287,7 @@ def test_one_request_that_cannot_be_told_does_not_end_the_log(
 ) -> None:
     log = PredictionLog(tmp_path, 1)
     columns = columns_of(one_row(1), scorer.contract)
-    log.offer(scorer, {"distance": columns["distance"]}, Predictions(np.zeros((1, 3)), None), "broken")
+    log.offer(scorer, told({"distance": columns["distance"]}, Predictions(np.zeros((1, 3)), None)), "broken")
     asked(log, scorer, one_row(2))
     log.close()
     assert log.drops() == 1
