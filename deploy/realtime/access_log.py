@@ -25,6 +25,7 @@ _LONGEST_PATH = 512
 _LONGEST_METHOD = 16
 _STDERR = 2
 _LOOK_SECONDS = 1.0
+_CLOSE_SECONDS = 2.0
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _MODE = 0o640
 _encode = msgspec.json.Encoder().encode
@@ -76,12 +77,11 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write what waits, in one write to a file. It never raises; on stderr a full pipe makes it wait: use a thread."""
-        if not self._waiting or not self._writing.acquire(blocking=False):
-            return
-        try:
-            self._write([_line(self._waiting.popleft()) for _ in range(len(self._waiting))])
-        finally:
-            self._writing.release()
+        if self._writing.acquire(blocking=False):
+            try:
+                self._write_waiting()
+            finally:
+                self._writing.release()
 
     def drops(self) -> int:
         """How many lines were dropped since this was last asked."""
@@ -90,11 +90,18 @@ class AccessLog:
         return total - told
 
     def close(self) -> None:
-        """Write what waits and close the file."""
-        self.flush()
-        if self._file is not None and self._path is not None:
+        """Write what waits and close the file. A write that is stuck, in another thread, is waited for for two seconds."""
+        if not self._writing.acquire(timeout=_CLOSE_SECONDS):
+            return
+        self._write_waiting()
+        if self._path is not None and self._file is not None:
             os.close(self._file)
             self._file = None
+        self._writing.release()
+
+    def _write_waiting(self) -> None:
+        if lines := [_line(self._waiting.popleft()) for _ in range(len(self._waiting))]:
+            self._write(lines)
 
     def _write(self, lines: list[bytes]) -> None:
         written = 0
@@ -159,8 +166,11 @@ def _was_moved(path: Path, file: int) -> bool:
 
 
 def _line(access: Access) -> bytes:
-    access.method = access.method[:_LONGEST_METHOD]
-    if not access.path.isascii():
-        access.path = access.path.encode(errors="replace").decode()
+    access.method = _encodable(access.method[:_LONGEST_METHOD])
+    access.path = _encodable(access.path[:_LONGEST_PATH])
     access.seconds = round(access.seconds, 6)
     return _encode(access) + b"\n"
+
+
+def _encodable(text: str) -> str:
+    return text if text.isascii() else text.encode(errors="replace").decode()

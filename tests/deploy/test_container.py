@@ -16,10 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.deploy.bundles import GOLDEN, make_bundle
 from tests.deploy.dockerfile import AS_USER, DOCKERFILE, ROOT, USER, Image, command, environment, instructions, values
 from tests.deploy.realtime.running import eventually
+from tests.documents import Block, blocks
 
 TRAINING = ("pyarrow", "pandas", "sklearn", "mlflow", "pydantic", "skops", "matplotlib", "onnx", "git", "github")
 
@@ -94,6 +96,14 @@ def test_it_says_which_release_it_is_and_how_it_is_asked_and_stopped() -> None:
     assert (values("EXPOSE"), values("STOPSIGNAL")) == (["8080"], ["SIGTERM"])
     assert command("CMD")[command("CMD").index("--host") + 1] == "0.0.0.0"  # noqa: S104
     assert environment()["PYTHONDONTWRITEBYTECODE"] == environment()["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+@pytest.mark.parametrize("block", [b for b in blocks(ROOT / "docs/container.md") if b.language == "yaml"])
+def test_every_manifest_in_the_documentation_asks_the_port_and_user_of_the_image(block: Block) -> None:
+    text = json.dumps(yaml.safe_load(block.text))
+    assert set(re.findall(r"\b8\d{3}\b", text)) == {"8080"}
+    assert set(re.findall(r'"runAsUser": (\d+)', text)) <= {str(USER)}
+    assert '"readOnlyRootFilesystem": true' in text or '"read_only": true' in text
 
 
 @pytest.mark.slow

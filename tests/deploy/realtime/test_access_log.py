@@ -192,3 +192,28 @@ def test_a_log_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=message):
         check_writable(path)
     check_writable(tmp_path / "access.log")
+
+
+def test_a_reader_of_stderr_that_is_stuck_holds_up_neither_requests_nor_the_stop() -> None:
+    program = (
+        "import os, threading, time\n"
+        "from deploy.realtime.access_log import AccessLog\n"
+        "from tests.deploy.realtime.test_access_log import access\n"
+        "log = AccessLog(None, most_waiting=1000)\n"
+        "def fill():\n"
+        "    for _ in range(1000): log.write(access())\n"
+        "fill()\n"
+        "threading.Thread(target=log.flush, daemon=True).start()\n"
+        "time.sleep(0.5)\n"
+        "begun = time.monotonic(); fill(); fill(); log.flush()\n"
+        "print(time.monotonic() - begun < 0.5, log.drops())\n"
+        "begun = time.monotonic(); log.close()\n"
+        "print(1.5 < time.monotonic() - begun < 4, flush=True)\n"
+        "os._exit(0)"
+    )
+    reading, writing = os.pipe()
+    done = subprocess.run(
+        [sys.executable, "-c", program], stderr=writing, stdout=subprocess.PIPE, text=True, check=True
+    )
+    os.close(reading), os.close(writing)
+    assert done.stdout == "True 1000\nTrue\n"
