@@ -34,7 +34,7 @@ _ROUTE = _SECONDS + 1
 
 
 class Metrics:
-    """The metrics of one worker; :meth:`expose` tells those of all. Only one thread may write."""
+    """The metrics of one worker; :meth:`expose` tells those of all. Two threads must not write the same one."""
 
     def __init__(self, folder: Path | None, routes: Iterable[str]) -> None:
         names = [*routes, OTHER]

@@ -194,6 +194,28 @@ def test_the_folder_is_gone_when_the_server_is() -> None:
     assert not folder.exists()
 
 
+def test_the_folder_of_a_server_that_was_killed_is_removed_by_the_next_and_that_of_a_living_one_is_not() -> None:
+    def serve(ours: Connection) -> None:
+        with cells_folder() as folder:
+            ours.send(folder)
+            ours.recv()
+
+    servers = [_fork.Pipe() for _ in range(2)]
+    processes = [_fork.Process(target=serve, args=(theirs,), daemon=True) for _, theirs in servers]
+    for process in processes:
+        process.start()
+    killed, living = (ours.recv() for ours, _ in servers)
+    processes[0].kill()
+    processes[0].join()
+    for folder in (killed, living):
+        os.utime(folder / "server.lock", (0, 0))
+    with cells_folder():
+        assert (killed.exists(), living.exists()) == (False, True)
+    servers[1][0].send("end")
+    processes[1].join()
+    assert not living.exists()
+
+
 def test_a_scrape_beside_a_busy_worker_never_goes_backwards(tmp_path: Path) -> None:
     def count_for_ever(metrics: Metrics) -> None:
         def count() -> None:
