@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ import pytest
 
 from deploy.realtime.access_log import Access, AccessLog, check_writable
 from pipeline.errors import StorageError
+from tests.deploy.realtime.disks import largest_file
 
 WRITE_TO_STDERR = """
 import os
@@ -58,17 +56,6 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def write(log: AccessLog, **changes: Any) -> None:
     log.write(access(**changes))
     log.flush()
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """A write beyond this size is cut short and the next one fails, as on a disk that fills up."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_an_answer_is_a_line_that_names_everything(tmp_path: Path) -> None:
@@ -215,5 +202,6 @@ def test_a_reader_of_stderr_that_is_stuck_holds_up_neither_requests_nor_the_stop
     done = subprocess.run(
         [sys.executable, "-c", program], stderr=writing, stdout=subprocess.PIPE, text=True, check=True
     )
-    os.close(reading), os.close(writing)
+    os.close(reading)
+    os.close(writing)
     assert done.stdout == "True 1000\nTrue\n"

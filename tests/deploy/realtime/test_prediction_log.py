@@ -6,7 +6,6 @@ import fcntl
 import json
 import multiprocessing
 import os
-import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from deploy.realtime.prediction_log import Asked, PredictionLog, check_writable
 from deploy.scorer import Scorer, columns_of, load
 from pipeline.errors import StorageError
 from tests.deploy.bundles import GOLDEN, answers, labels, make_bundle
+from tests.deploy.realtime.disks import largest_file
 from tests.deploy.realtime.running import eventually
 
 _fork = multiprocessing.get_context("fork")
@@ -47,17 +47,6 @@ def logged(folder: Path) -> list[LoggedPrediction]:
 
 def one_row(number: int) -> dict[str, list[Any]]:
     return {"distance": [float(number)], "carrier": ["AA"]}
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """A write beyond this size is cut short and the next one fails, as on a disk that fills up."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager
