@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,6 +89,8 @@ def skops_engine(model: bytes, contract: Contract) -> Engine:
 
 
 def _session(model: bytes, threads: int) -> Any:
+    # It reports its use to its maker unless told not to, before it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

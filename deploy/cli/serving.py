@@ -31,6 +31,7 @@ def _number(name: str, smallest: float, default: float, told: str) -> Decorator:
 )
 @settings_option
 @bundle_option
+@click.option("--target", type=_FOLDER, help="The target's folder, instead of the one that the settings name.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for every one.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
@@ -45,13 +46,13 @@ def _number(name: str, smallest: float, default: float, told: str) -> Decorator:
     "--log-predictions", "prediction_log", type=_FOLDER, help="A folder for JSON lines of questions and answers."
 )
 @click.option("--log-sample", type=click.FloatRange(0, 1), default=1, show_default=True, help="What share it keeps.")
-def serve(settings_file: Path, bundle: Path | None, **given: Any) -> None:
+def serve(settings_file: Path, bundle: Path | None, target: Path | None, **given: Any) -> None:
     """Serve the champion over HTTP, and follow it when it changes."""
     from deploy.cli.model import target_of
     from deploy.realtime.server import serve as serve_forever
 
-    target = None if bundle else target_of(settings_file)
-    serve_forever(_options(**given), target=target, bundle=bundle)
+    followed = target or (None if bundle else target_of(settings_file))
+    serve_forever(_options(**given), target=followed, bundle=bundle)
 
 
 def _options(

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -39,12 +40,13 @@ class App:
         self._new_ids = (f"{prefix}{number:08x}" for number in itertools.count())
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Load the champion and begin to watch; called once, before the first request."""
-        self.worker.start()
+        """Begin to watch; called once, before the first request."""
         self._watch = loop.create_task(self._watching.watch())
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """The last request is answered."""
+        # A stop said twice must not cut off the last lines of the logs.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._watch.cancel()
         self._watching.finish()
         self.worker.stop()

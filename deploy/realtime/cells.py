@@ -7,14 +7,9 @@ new worker goes on counting in the file of a dead one. So there are never more f
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,16 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.realtime.claim import claim
-from deploy.realtime.presence import hold, is_held
+from deploy.realtime.presence import is_held
 
 Numbers = npt.NDArray[np.float64]
 _CELL = 8
 _TEXT = 1024
 _FILE = "worker-{}.cells"
-_PREFIX = "slipway-metrics-"
-_LOCK = "server.lock"
-_YOUNG_SECONDS = 60
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder in it that only we can enter
 
 
 class Written(NamedTuple):
@@ -83,29 +74,6 @@ class Cells:
         start = self._texts_at + int(numbers[-1]) * _TEXT
         text = content[start : start + _TEXT].rstrip(b"\0").decode()
         return Written(numbers[:-1], alive, text)
-
-
-@contextmanager
-def cells_folder() -> Iterator[Path]:
-    """A folder for the workers of one server, in memory where the machine allows; it is gone after the block."""
-    place = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    _forget_dead(place)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place, ignore_cleanup_errors=True) as folder:
-        lock = hold(Path(folder, _LOCK))
-        try:
-            yield Path(folder)
-        finally:
-            os.close(lock)
-
-
-def _forget_dead(place: Path) -> None:
-    """Remove the folders of servers that were killed, which nobody else will."""
-    for folder in place.glob(f"{_PREFIX}*"):
-        lock = folder / _LOCK
-        with contextlib.suppress(OSError):
-            # A younger one may be of a server that is about to lock it.
-            if time.time() - lock.stat().st_mtime > _YOUNG_SECONDS and not is_held(lock):
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _claimed(folder: Path, size: int) -> tuple[Path, mmap.mmap]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import sys
 import threading
@@ -12,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from deploy.bundle import Bundle, Golden, decode_golden, verify_and_read
+from deploy.realtime.cells_folder import cells_folder
 from deploy.realtime.example import curl
 from deploy.realtime.options import STDERR, Options, Tls
 from deploy.realtime.presence import address_to_ask, present
@@ -31,6 +32,7 @@ from pipeline.errors import BundleError, BusyError, NotFoundError, SettingsError
 
 _STOP_SECONDS = 10
 _READY_SECONDS = 60
+_AGAIN_SECONDS = 0.5
 _LARGEST_HEADERS = 64 << 10
 _CONNECTIONS = 4096
 """How many connections each worker takes; those beyond wait to be accepted."""
@@ -56,14 +58,15 @@ def serve(options: Options, *, target: Path | None = None, bundle: Path | None =
         job = Job(
             options=options,
             parent=os.getpid(),
-            metrics=presence or Path(stack.enter_context(TemporaryDirectory(prefix="slipway-metrics-"))),
+            metrics=stack.enter_context(cells_folder()),
             bundle=bundle and bundle.absolute(),
             target=target and target.absolute(),
             presence=presence,
         )
-        loader: Any = partial(make_app, job)
         announce = partial(_announce, options, verified.release.version, golden, secured)
-        _server(options, announce).serve(target_loader=loader, wrap_loader=False)
+        server = _server(options, announce)
+        loader: Any = partial(_started, server, job)
+        server.serve(target_loader=loader, wrap_loader=False)
 
 
 class _AnnouncingServer(MPServer):
@@ -75,6 +78,32 @@ class _AnnouncingServer(MPServer):
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         threading.Thread(target=self.announce, daemon=True).start()
 
+    def _stop_workers(self) -> None:
+        threading.Thread(target=self._say_it_again, args=(list(self.wrks),), daemon=True).start()
+        super()._stop_workers()  # type: ignore[no-untyped-call]
+
+    def _say_it_again(self, workers: list[Any]) -> None:
+        # A worker hears nothing in the milliseconds between its first handlers and the first turn of its loop.
+        for _ in range(_STOP_SECONDS):
+            time.sleep(_AGAIN_SECONDS)
+            for worker in workers:
+                if worker.is_alive():
+                    worker.terminate()
+
+
+def _started(server: MPServer, job: Job) -> Any:
+    """The application with its bundle loaded, in a new worker.
+
+    Until granian listens for signals there, the parent's handlers would eat them.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    if server.interrupt_signal:
+        sys.exit(0)
+    app = make_app(job)
+    app.worker.start()
+    return app
+
 
 def _server(options: Options, announce: Callable[[], None]) -> MPServer:
     server = _AnnouncingServer(
@@ -84,7 +113,9 @@ def _server(options: Options, announce: Callable[[], None]) -> MPServer:
         interface=Interfaces.RSGI,
         workers=options.workers,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=options.header_seconds * 1000, max_buffer_size=_LARGEST_HEADERS),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=options.header_seconds * 1000, max_buffer_size=_LARGEST_HEADERS
+        ),
         websockets=False,
         backlog=_CONNECTIONS,
         backpressure=_CONNECTIONS,

@@ -30,7 +30,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     options: Options
     parent: int
-    metrics: Path | None = None
+    metrics: Path | None = None  # shared by all workers
     bundle: Path | None = None
     target: Path | None = None
     presence: Path | None = None

@@ -7,6 +7,7 @@ format's: Python keeps one module of a name, so two bundles of one format share 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class Compiled:
     """`model.onnx` in one thread, so that the trees are added in the same order every time."""
 
     def __init__(self, content: bytes) -> None:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.realtime.cells import Cells, cells_folder
+from deploy.realtime.cells import Cells
+from deploy.realtime.cells_folder import cells_folder
 from deploy.realtime.metrics import BUCKETS, CONTENT_TYPE, Metrics
 from tests.deploy.realtime.running import eventually
 

@@ -249,8 +249,7 @@ def test_more_than_fits_into_memory_is_dropped_and_counted(tmp_path: Path, score
     columns = columns_of({"distance": [1.0], "carrier": ["AA"]}, scorer.contract)
     made = scorer.predict(columns)
     # One string of a caller may be as long as a whole body.
-    columns["tail"] = np.array(["x" * (prediction_log.MOST_WAITING_BYTES + 1)], dtype=object)
-    log.offer(scorer, told(columns, made), "large")
+    log.offer(scorer, Asked(lambda: columns, made, prediction_log.MOST_WAITING_BYTES + 1), "large")
     assert log.drops() == 1
     log.close()
     assert logged(tmp_path) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -51,6 +52,14 @@ def test_a_second_server_cannot_share_the_port_of_the_first(tmp_path: Path) -> N
 def test_an_address_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot listen on port 0 of 192\.0\.2\.1"):
         serve(Options(host="192.0.2.1", port=0), bundle=make_bundle(tmp_path))
+
+
+def test_a_stop_while_the_workers_still_start_is_heard(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path)
+    for _ in range(6):
+        with running(bundle=bundle, workers=3) as server:
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(timeout=5) == 0
 
 
 def test_a_request_that_was_begun_is_answered_though_the_server_is_stopped(tmp_path: Path) -> None:
