@@ -22,8 +22,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import tritonclient.http as triton
 
-from pipeline.component.contract import read_contract
+from pipeline.component.contract import Column, read_contract
 from pipeline.component.frame import inputs_of
 from pipeline.component.model import load_model
 from tests.deploy.realtime.running import JSON, Answer, Running, eventually, running
@@ -167,16 +168,66 @@ def test_mlflow_loads_the_bundle_unchanged_and_leaves_it_alone(
     assert content(bundle) == before
 
 
-def test_mlflow_serves_the_bundle_unchanged_with_the_same_answers(
-    bundle: Path, rows: pd.DataFrame, expected: Array, tmp_path: Path
+def test_mlflow_serves_the_bundle_unchanged_with_the_same_answers_in_all_forms(
+    bundle: Path, server: Running, rows: pd.DataFrame, expected: Array, tmp_path: Path
 ) -> None:
     before = content(bundle)
     with mlflow_server(bundle, tmp_path / "log") as port:
-        body = json.dumps({"dataframe_split": split(rows)}).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, JSON)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            agree(json.load(answer)["predictions"], expected)
+        for form, told in FORMS.items():
+            theirs = asked(port, json.dumps({form: told(rows)}).encode(), "application/json")
+            ours = server.post({form: told(rows)}).json
+            # MLflow makes the text "None" of a null string in the two forms that it takes for tensors.
+            alike = rows["manufacturer"].notna() if form in {"instances", "inputs"} else rows["origin"].notna()
+            assert theirs.keys() == ours.keys()
+            agree(np.array(theirs["predictions"])[alike], expected[alike])
+            agree(ours["predictions"], expected)
+        csv = rows.to_csv(index=False).encode()
+        agree(asked(port, csv, "text/csv")["predictions"], expected)
     assert content(bundle) == before
+
+
+def asked(port: int, body: bytes, content_type: str) -> Any:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, {"content-type": content_type})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("binary", [True, False], ids=["in bytes", "in JSON"])
+def test_tritons_client_gets_the_same_answers_over_v2(
+    binary: bool, flights: Flights, server: Running, rows: pd.DataFrame, expected: Array
+) -> None:
+    contract = read_contract(flights.root / "contract.json")
+    with triton.InferenceServerClient(f"127.0.0.1:{server.port}") as client:
+        assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("flights")
+        assert client.get_model_metadata("flights")["versions"] == ["1.0.0"]
+        whole = rows.dropna()
+        inputs = [tensor(column, whole[column.name], binary) for column in contract.inputs]
+        wanted = [triton.InferRequestedOutput(name, binary_data=binary) for name in ("prediction", "probability_late")]
+        told = client.infer("flights", inputs, "1.0.0", outputs=wanted)
+    agree(told.as_numpy("probability_late"), expected[rows.notna().all(axis=1)][:, 1])
+    assert told.get_response()["model_version"] == "1.0.0"
+    assert set(told.as_numpy("prediction").tolist()) <= {b"on_time", b"late", "on_time", "late"}
+
+
+def tensor(column: Column, values: pd.Series[Any], binary: bool) -> triton.InferInput:
+    datatype, kind = {"double": ("FP64", "<f8"), "long": ("INT64", "<i8"), "string": ("BYTES", object)}[column.type]
+    made = triton.InferInput(column.name, [len(values)], datatype)
+    made.set_data_from_numpy(values.to_numpy().astype(kind), binary_data=binary)
+    return made
+
+
+def test_v2_takes_nulls_in_json(flights: Flights, server: Running, rows: pd.DataFrame, expected: Array) -> None:
+    contract, lists = read_contract(flights.root / "contract.json"), FORMS["inputs"](rows)
+    kinds = {"double": "FP64", "long": "INT64", "string": "BYTES"}
+    inputs = [
+        {"name": c.name, "shape": [len(rows), 1], "datatype": kinds[c.type], "data": lists[c.name]}
+        for c in contract.inputs
+    ]
+    answer = server.ask("POST", "/v2/models/flights/infer", json.dumps({"inputs": inputs}).encode(), JSON)
+    assert (answer.status, answer.release) == (200, "1.0.0"), answer.body
+    outputs = {output["name"]: output["data"] for output in answer.json["outputs"]}
+    agree(np.column_stack([outputs["probability_on_time"], outputs["probability_late"]]), expected)
+    assert outputs["prediction"] == [["on_time", "late"][i] for i in expected.argmax(axis=1)]
 
 
 def test_one_release_serves_everywhere(flights: Flights, server: Running) -> None:
