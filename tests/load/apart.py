@@ -1,0 +1,25 @@
+"""Loads from a process of its own, so what the caller does meanwhile delays no request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+from tests.load.generator import generate
+from tests.load.load import Load
+from tests.load.result import Result
+
+
+@contextmanager
+def begun(load: Load) -> Iterator[Future[Result]]:
+    """The result to come of a load that runs while the block does; the block ends with the load."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        yield executor.submit(generate, load)
+
+
+def result_of(load: Load) -> Result:
+    """The result of a load, awaited."""
+    with begun(load) as result:
+        return result.result()
