@@ -103,7 +103,9 @@ class _Generator:
             self._handle(self._open[descriptor], events)
 
     def _pause(self) -> float:
-        return (self._coming[0] if self._coming else self._last_moment) - clock()
+        if self._coming:
+            return self._coming[0] - clock()
+        return 0.0 if len(self.outcomes) == len(self.due) else self._last_moment - clock()
 
     def _handle(self, connection: Connection, events: int) -> None:
         try:

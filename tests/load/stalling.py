@@ -33,11 +33,11 @@ class Behaviour:
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer on one connection until it ends."""
         while await reader.read(1 << 16):
-            self.came += 1
-            if self.came == self.stall_at:
+            number = self.came = self.came + 1
+            if number == self.stall_at:
                 time.sleep(self.stall)
             await asyncio.sleep(self.delay)
-            if self.hang_up_every and self.came % self.hang_up_every == 0:
+            if self.hang_up_every and number % self.hang_up_every == 0:
                 writer.write(self.answer[: len(self.answer) // 2])
                 break
             writer.write(self.answer)

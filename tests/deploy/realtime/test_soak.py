@@ -1,0 +1,121 @@
+"""Under load, with releases that come and go and workers that are killed: every answer is what its release says.
+
+``SLIPWAY_SOAK_SECONDS``, ``SLIPWAY_SOAK_SWAPS`` and ``SLIPWAY_SOAK_KILL_EVERY`` (seconds) make it longer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from deploy.bundle import verify
+from deploy.realtime.acknowledge import acknowledgements, await_workers, live_servers
+from tests.deploy.bundles import GOLDEN, answers, flip, make_bundle
+from tests.deploy.realtime.running import eventually, running
+from tests.load.apart import begun
+from tests.load.load import Load, Question
+from tests.load.result import Outcome, Result
+
+SECONDS = float(os.environ.get("SLIPWAY_SOAK_SECONDS", "8"))
+SWAPS = int(os.environ.get("SLIPWAY_SOAK_SWAPS", "4"))
+KILL_EVERY = float(os.environ.get("SLIPWAY_SOAK_KILL_EVERY", "3"))
+RATE = 500.0
+WORKERS = 2
+BIASES = {"1.0.0": 0.0, "2.0.0": 1.5}
+IN_A_KILLED_HAND = {"reset", "closed", "incomplete"}
+UNNOTICED = 0.1
+"""Seconds that a caller may take to see that the other end of its connection is gone."""
+QUESTIONS = tuple(
+    Question(
+        json.dumps({"inputs": {name: [values[row]] for name, values in GOLDEN.items()}}).encode(),
+        {version: [answers(GOLDEN, bias=bias)[row].tolist()] for version, bias in BIASES.items()},
+    )
+    for row in range(len(GOLDEN["distance"]))
+)
+
+
+class Kill(NamedTuple):
+    """A worker's end: when it was killed, when it was gone, and how many connections it held."""
+
+    at: float
+    gone: float
+    held: int
+
+    def took(self, outcome: Outcome) -> bool:
+        """Was this request under way meanwhile?"""
+        return outcome.sent <= self.gone + UNNOTICED and outcome.ended >= self.at
+
+
+class Soaked(NamedTuple):
+    result: Result
+    kills: list[Kill]
+    unsettled: list[str]
+
+
+@pytest.fixture(scope="module")
+def soaked(tmp_path_factory: pytest.TempPathFactory) -> Soaked:
+    target = tmp_path_factory.mktemp("target")
+    bundles = [make_bundle(target / "releases", version, bias=bias) for version, bias in BIASES.items()]
+    flip(target, bundles[0])
+    with running(target=target, workers=WORKERS) as server:
+        assert await_workers(target, verify(bundles[0]).digest, 10) == []
+        with begun(Load(server.port, QUESTIONS, SECONDS, RATE, connections=16)) as load:
+            kills, last = disturb(target, bundles)
+            result = load.result()
+        return Soaked(result, kills, await_workers(target, verify(last).digest, 20))
+
+
+def disturb(target: Path, bundles: list[Path]) -> tuple[list[Kill], Path]:
+    """Swap the champion and kill workers, each at its own pace; returns the kills and the last champion."""
+    began, kills, champion = time.monotonic(), list[Kill](), bundles[0]
+    swaps = [((number + 1) * SECONDS / (SWAPS + 1), bundles[(number + 1) % 2]) for number in range(SWAPS)]
+    times = itertools.takewhile(lambda at: at < SECONDS - 0.5, itertools.count(KILL_EVERY / 2, KILL_EVERY))
+    for at, bundle in sorted([*swaps, *((at, None) for at in times)], key=lambda event: event[0]):
+        time.sleep(max(0.0, began + at - time.monotonic()))
+        if bundle is None:
+            kills.append(kill_worker(target))
+        else:
+            flip(target, champion := bundle)
+    return kills, champion
+
+
+def workers(target: Path) -> list[int]:
+    return [said.pid for server in live_servers(target) for said in acknowledgements(target, server)]
+
+
+def kill_worker(target: Path) -> Kill:
+    """Kill one, once there is another to answer."""
+    assert eventually(lambda: len(workers(target)) == WORKERS, 10), "a killed worker did not come back"
+    worker = psutil.Process(workers(target)[0])
+    held = sum(connection.status == psutil.CONN_ESTABLISHED for connection in worker.net_connections("tcp"))
+    at = time.monotonic()
+    worker.send_signal(signal.SIGKILL)
+    assert eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    return Kill(at, time.monotonic(), held)
+
+
+def test_no_answer_is_wrong_or_mixed_and_none_is_refused(soaked: Soaked) -> None:
+    result = soaked.result
+    assert set(result.problems) <= IN_A_KILLED_HAND, result.summary()
+    assert set(result.by_status) == {200}, result.summary()
+    assert len(result.outcomes) == result.sent
+
+
+def test_only_what_a_killed_worker_held_is_lost(soaked: Soaked) -> None:
+    print(f"{len(soaked.result.failed)} of {soaked.result.sent} lost in {len(soaked.kills)} kills")
+    assert soaked.kills
+    assert [failed for failed in soaked.result.failed if not any(kill.took(failed) for kill in soaked.kills)] == []
+    for kill in soaked.kills:
+        assert sum(kill.took(failed) for failed in soaked.result.failed) <= kill.held
+
+
+def test_in_the_end_every_worker_serves_the_champion(soaked: Soaked) -> None:
+    assert soaked.unsettled == []
