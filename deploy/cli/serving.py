@@ -38,7 +38,7 @@ def _number(name: str, smallest: float, default: float, told: str) -> Decorator:
 @click.option("--token-file", type=_FILE, help="Who may ask: a bearer token on each line.  [default: $SLIPWAY_TOKENS]")
 @click.option("--tls-certificate", type=_FILE, help="PEM, with those that vouch for it; needs --tls-key.")
 @click.option("--tls-key", type=_FILE, help="PEM.")
-@_number("--longest-wait", 1, 25, "Milliseconds in line; who would wait longer gets 503 at once.")
+@_number("--longest-wait", 1, 25, "Milliseconds to an answer; who would wait longer gets 503 at once.")
 @_number("--largest-body", 0.001, 64, "Megabytes; beyond it 413.")
 @_number("--body-seconds", 0.1, 20, "For a body to arrive; beyond it 408.")
 @click.option("--access-log", type=_FILE, help="A file for a JSON line about each answer; - is stderr.")

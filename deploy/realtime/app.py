@@ -126,7 +126,7 @@ class App:
 
 def overloaded(seconds: float) -> Refusal:
     """There is too much to do; the client shall come back later."""
-    told = f"this server is busy: the requests ahead would take {seconds * 1000:.0f} ms; try again"
+    told = f"this server is busy: an answer would take {seconds * 1000:.0f} ms; try again"
     return Refusal(503, "TEMPORARILY_UNAVAILABLE", told, (("retry-after", "1"),))
 
 

@@ -50,14 +50,16 @@ class Turns:
         """Stand in line, if there is one; ``size`` is the length of the body in bytes, by which its cost is guessed.
 
         Raises:
-            OverloadedError: the requests ahead would take longer than the longest wait.
+            OverloadedError: an answer would take longer than the longest wait.
         """
         if self.free:
             return
-        if self._promised > self.longest_wait:
-            raise OverloadedError(self._promised)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         cost = self._cost(size)
+        # Its own cost twice: once for itself, and once for what was being predicted while it arrived unseen.
+        expected = self._promised + 2 * cost
+        if self._line and expected > self.longest_wait:
+            raise OverloadedError(expected)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line.append((turn, cost))
         self._promised += cost
         try:

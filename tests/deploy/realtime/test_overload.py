@@ -34,9 +34,6 @@ QUESTIONS = tuple(
 )
 
 
-WAITS = pytest.mark.xfail(reason="waits for the server that refuses what it cannot do in time", strict=False)
-
-
 class Overloaded:
     """A server, and what it did before, during and after more than it can do."""
 
@@ -71,7 +68,6 @@ def overloaded(tmp_path_factory: pytest.TempPathFactory) -> Overloaded:
     return overloaded
 
 
-@WAITS
 def test_what_is_not_answered_is_refused_with_a_time_to_come_back(overloaded: Overloaded) -> None:
     during = overloaded.during
     assert during.problems == {}, overloaded.told()
@@ -95,7 +91,6 @@ def test_no_memory_is_kept(overloaded: Overloaded) -> None:
     assert overloaded.memory_after <= most, overloaded.told()
 
 
-@WAITS
 def test_the_whole_capacity_is_there_right_after(overloaded: Overloaded) -> None:
     assert overloaded.after.problems == {}
     assert overloaded.after.goodput >= LEAST_GOODPUT * overloaded.before.goodput, overloaded.told()
