@@ -66,16 +66,21 @@ def _array(values: Sequence[Any], column: Column) -> Array:
     if not allowed.issuperset(map(type, values)):
         row = next(row for row, value in enumerate(values) if type(value) not in allowed)
         raise ContractError(str(problem(row, column, values[row])))
-    if column.type == "string":
-        # Filled rather than made from the list: numpy must not look for structure in the strings.
-        strings = np.empty(len(values), dtype=object)
-        strings[:] = values
-        return strings
     try:
-        return np.array(values, dtype=np.float64)
+        return typed_array(values, column)
     except OverflowError:
         row = next(row for row, value in enumerate(values) if isinstance(value, int) and abs(value) >= 1 << 1023)
         raise ContractError(str(problem(row, column, values[row]))) from None
+
+
+def typed_array(values: Sequence[Any], column: Column) -> Array:
+    """Values of the right types as the array that a scorer takes."""
+    if column.type != "string":
+        return np.array(values, dtype=np.float64)
+    # Filled rather than made from the list: numpy must not look for structure in the strings.
+    strings = np.empty(len(values), dtype=object)
+    strings[:] = values
+    return strings
 
 
 def _split(content: Any, contract: Contract) -> Lists:

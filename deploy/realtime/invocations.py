@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 
 import msgspec
-import numpy as np
 
 from deploy.engines import Array, OnnxEngine, Predictions
 from deploy.realtime.answers import Answer, Refusal, Request, refused
-from deploy.realtime.decode import decode_json
+from deploy.realtime.decode import decode_json, typed_array
 from deploy.realtime.decode_csv import decode_csv
 from deploy.realtime.one_row import OneRow
 from deploy.realtime.prediction_log import Asked
@@ -70,13 +69,5 @@ def content_kind(headers: Mapping[str, str]) -> str | None:
 
 
 def _arrays(columns: list[Values], contract: Contract) -> dict[str, Array]:
-    return {column.name: _array(values, column.type) for column, values in zip(contract.inputs, columns, strict=True)}
-
-
-def _array(values: Values, kind: str) -> Array:
-    if kind != "string":
-        return np.array(values, dtype=np.float64)
-    # Filled rather than made from the list: numpy must not look for structure in the strings.
-    strings: Array = np.empty(len(values), dtype=object)
-    strings[:] = values
-    return strings
+    named = zip(contract.inputs, columns, strict=True)
+    return {column.name: typed_array(values, column) for column, values in named}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
-import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,14 +22,14 @@ from granian.server.mp import MPServer
 from deploy.bundle import Bundle, Golden, decode_golden, verify_and_read
 from deploy.realtime.cells_folder import cells_folder
 from deploy.realtime.example import curl
+from deploy.realtime.listening import answers, reserved
 from deploy.realtime.options import STDERR, Options, Tls
 from deploy.realtime.presence import address_to_ask, present
 from deploy.realtime.tokens import read_tokens
 from deploy.realtime.worker import Job, make_app
-from pipeline.errors import BundleError, BusyError, NotFoundError, SettingsError
+from pipeline.errors import BundleError, NotFoundError, SettingsError
 
 _STOP_SECONDS = 10
-_READY_SECONDS = 60
 _AGAIN_SECONDS = 0.5
 _LARGEST_HEADERS = 64 << 10
 _CONNECTIONS = 4096
@@ -52,7 +50,7 @@ def serve(options: Options, *, target: Path | None = None, bundle: Path | None =
     _check_certificate(options.tls)
     _check_logs(options)
     with ExitStack() as stack:
-        port = stack.enter_context(_reserved(options.host, options.port))
+        port = stack.enter_context(reserved(options.host, options.port))
         options = msgspec.structs.replace(options, port=port)
         presence = target and stack.enter_context(present(target.absolute(), options))
         job = Job(
@@ -173,45 +171,11 @@ def _check_certificate(tls: Tls | None) -> None:
         raise SettingsError(f"{told}: {error.strerror or error}") from None
 
 
-@contextmanager
-def _reserved(host: str, port: int) -> Iterator[int]:
-    """Bind the port alone, and only then let the workers bind it too; the reservation itself never listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as reservation:
-        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            reservation.bind((host, port))
-        except OSError as error:
-            raise _unbindable(host, port, error) from None
-        if sys.platform == "linux":
-            reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-            reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        yield reservation.getsockname()[1]
-
-
-def _unbindable(host: str, port: int, error: OSError) -> BusyError | SettingsError:
-    if error.errno == errno.EADDRINUSE:
-        return BusyError(f"port {port} of {host} is in use by another process; stop it or choose another with --port")
-    return SettingsError(f"cannot listen on port {port} of {host}: {error.strerror or error}")
-
-
 def _announce(options: Options, release: str, golden: Golden, secured: bool) -> None:
     near = address_to_ask(options.host)
     scheme = "https" if options.tls else "http"
     url = f"{scheme}://[{near}]:{options.port}" if ":" in near else f"{scheme}://{near}:{options.port}"
-    if _answers(near, options.port):
+    if answers(near, options.port):
         told = f"{options.workers} worker{'s' if options.workers != 1 else ''}"
         example = curl(url, golden, secured=secured)
         print(f"serving {release} on {url} with {told}; try: {example}", file=sys.stderr, flush=True)
-
-
-def _answers(host: str, port: int) -> bool:
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.01)
-        else:
-            return True
-    return False

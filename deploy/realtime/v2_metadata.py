@@ -46,10 +46,5 @@ def model_ready(contract: Contract) -> bytes:
     return msgspec.json.encode({"name": contract.name, "ready": True})
 
 
-def error(message: str) -> bytes:
-    """An error in the protocol's shape; the HTTP status says its kind."""
-    return msgspec.json.encode({"error": message})
-
-
 def _tensors(columns: Iterable[Column]) -> list[dict[str, Any]]:
     return [{"name": column.name, "datatype": DATATYPES[column.type], "shape": [-1]} for column in columns]

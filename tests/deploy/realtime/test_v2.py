@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from deploy.engines import Predictions
 from deploy.realtime.v2 import Inference, Requested, decode_infer, encode_infer
 from deploy.realtime.v2_metadata import (
-    error,
     model_metadata,
     model_ready,
     server_live,
@@ -299,7 +298,6 @@ def test_server_and_model_describe_themselves() -> None:
 def test_readiness_and_errors_have_the_protocols_shape() -> None:
     assert (json.loads(server_live()), json.loads(server_ready())) == ({"live": True}, {"ready": True})
     assert json.loads(model_ready(CONTRACT)) == {"name": "flights", "ready": True}
-    assert json.loads(error('no "such" thing')) == {"error": 'no "such" thing'}
 
 
 @settings(deadline=None, derandomize=True)
