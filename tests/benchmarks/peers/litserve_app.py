@@ -17,7 +17,8 @@ class Api(litserve.LitAPI):  # type: ignore[misc]
     def setup(self, device: str) -> None:
         self.model = Model(Path(sys.argv[1]))
 
-    def decode_request(self, request: dict[str, Any]) -> Any:
+    # LitServe takes an annotation as the parameters of a query, so here is none.
+    def decode_request(self, request):  # type: ignore[no-untyped-def]
         return request["instances"]
 
     def predict(self, x: Any) -> Any:

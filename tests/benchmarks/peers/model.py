@@ -14,12 +14,17 @@ class Model:
     """Rows as JSON objects in, predictions as JSON values out."""
 
     def __init__(self, bundle: Path) -> None:
+        self._bundle = bundle
         contract = json.loads((bundle / "contract.json").read_text())
         self._inputs, self._null = contract["inputs"], contract.get("null_string", "\0null")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(bundle / "model.onnx", options, ["CPUExecutionProvider"])
         self._outputs = ["prediction" if contract["task"] == "regression" else "probabilities"]
+
+    def __reduce__(self) -> tuple[type[Model], tuple[Path]]:
+        """To another process goes the place of the bundle: a session cannot be copied."""
+        return Model, (self._bundle,)
 
     def predict(self, rows: list[dict[str, Any]]) -> Any:
         """What the model says of each row."""

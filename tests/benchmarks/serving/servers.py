@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import http.client
-import os
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 from tests.flights import BIN, ROOT, environment_for_people
 from tests.load.connection import Answer
@@ -73,7 +73,7 @@ def started(server: Server, question: Question) -> Iterator[Started]:
     with tempfile.TemporaryFile() as log:
         environment = environment_for_people() | dict(server.environment)
         began = time.monotonic()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             while not _answers_right(server, port, question):
                 if process.poll() is not None or time.monotonic() - began > _PATIENCE:
@@ -86,18 +86,15 @@ def started(server: Server, question: Question) -> Iterator[Started]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:
-        # The server's own session, so it can only be its children that are left.
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        process.wait()
+    """Stop a server, and whatever it leaves behind: some start their workers in sessions of their own."""
+    with suppress(psutil.NoSuchProcess):
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        _, left = psutil.wait_procs([psutil.Process(process.pid), *family], timeout=5)
+        for survivor in left:
+            with suppress(psutil.NoSuchProcess):
+                survivor.kill()
+    process.wait()
 
 
 def _free_port() -> int:
