@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -79,7 +78,9 @@ def main(
 ) -> None:
     """Measure, and print a table."""
     if install_size:
-        report({"install": {f"{group}, MB": megabytes(group) for group in ("serving", "training")}}, file)
+        sizes = {group: megabytes(group) for group in ("serving", "training")}
+        click.echo("\n".join(f"{group:<10}{size:6.0f} MB" for group, size in sizes.items()))
+        keep({"install, MB": sizes}, file)
         return
     shapes = ONE_ROW if quick or with_peers else SHAPES
     plan = Plan(shapes, 2.0 if quick else seconds, open_loop=True, large=large)
@@ -92,11 +93,15 @@ def main(
 
 def report(found: dict[str, dict[str, float]], file: Path | None) -> None:
     """Show the figures, and keep them when asked to."""
+    first, *others = found
+    show(found[first], {name: found[name] for name in others})
+    keep(found, file)
+
+
+def keep(found: dict[str, dict[str, float]], file: Path | None) -> None:
+    """Write the figures to a file, with the options that they were measured with."""
     if file is not None:
-        written: dict[str, Any] = {"medians": found, "at": sys.argv[1:]}
-        file.write_text(json.dumps(written, indent=2))
-    first, *_ = found
-    show(found[first], {name: figures for name, figures in found.items() if name != first})
+        file.write_text(json.dumps({"options": sys.argv[1:], "figures": found}, indent=2))
 
 
 if __name__ == "__main__":
