@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import serve
+from starlette.responses import JSONResponse
 
 from tests.benchmarks.peers.model import Model
 
@@ -19,8 +20,8 @@ class Champion:
     def __init__(self, bundle: str) -> None:
         self.model = Model(Path(bundle))
 
-    async def __call__(self, request: Any) -> dict[str, Any]:
-        return {"predictions": self.model.predict((await request.json())["instances"])}
+    async def __call__(self, request: Any) -> JSONResponse:
+        return JSONResponse({"predictions": self.model.predict((await request.json())["instances"])})
 
 
 if __name__ == "__main__":
