@@ -74,8 +74,7 @@ class World:
     def begin(self, state: str) -> None:
         """Go back to a state. A server that runs goes back with it, but to a target without champion it cannot."""
         if state == "first":
-            self._serving.close()
-            self._server = None
+            self.stop_server()
         kept, state_folder = self.states / state / ".slipway", self.project / ".slipway"
         _replace_within(self.project, self.states / state, but=".slipway")
         state_folder.mkdir(exist_ok=True)
@@ -97,6 +96,11 @@ class World:
         shutil.copy2(kept / "journal.jsonl", self.target.journal)
         for name in {path.name for path in (self.target.path / "releases").iterdir()} - releases.keys():
             shutil.rmtree(self.target.release(name))
+
+    def stop_server(self) -> None:
+        """Let nothing follow the target."""
+        self._serving.close()
+        self._server = None
 
     def served(self) -> str | None:
         """The digest with which real time answers, once the server has followed; starts one if none runs."""
