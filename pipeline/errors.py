@@ -113,6 +113,12 @@ class DisagreementError(SlipwayError):
     exit_code = 19
 
 
+class OddError(SlipwayError):
+    """Predictions are null or all the same, and `--on-odd fail` was asked for; no dataset was published."""
+
+    exit_code = 20
+
+
 class GitHubError(SlipwayError):
     """GitHub refused a request or could not be reached; running the command again is safe."""
 

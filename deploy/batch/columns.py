@@ -16,6 +16,8 @@ from pipeline.component.contract import Column, Contract
 from pipeline.errors import ContractError
 
 Array = npt.NDArray[Any]
+TEXT_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
+"""How the contract's types are read from text. Whole numbers too are float64: 1.5 is to be refused, not unreadable."""
 
 
 def check_types(schema: pa.Schema, contract: Contract, path: Path) -> None:
@@ -25,11 +27,24 @@ def check_types(schema: pa.Schema, contract: Contract, path: Path) -> None:
         ContractError: a column has a type that the contract's cannot be read from.
     """
     for column in contract.inputs:
-        if column.name in schema.names and not _readable(schema.field(column.name).type, column):
+        if column.name in schema.names and not readable(schema.field(column.name).type, column):
             raise ContractError(
                 f"column '{column.name}' of {path} holds {schema.field(column.name).type} but the contract of "
                 f"'{contract.name}' says {column.type}; nothing was written"
             )
+
+
+def readable(kind: pa.DataType, column: Column) -> bool:
+    """Whether a column of the contract can be read from values of an Arrow type."""
+    if types.is_null(kind):
+        return True
+    if types.is_dictionary(kind):
+        return column.type == "string" and readable(kind.value_type, column)
+    if column.type == "string":
+        return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+    if column.type == "boolean":
+        return bool(types.is_boolean(kind))
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
 def to_columns(batch: pa.RecordBatch, contract: Contract, empty_is_null: bool) -> dict[str, Array]:
@@ -57,30 +72,19 @@ def from_texts(texts: Sequence[str], choices: Sequence[str]) -> pa.Array:
     """Strings that are all among a few choices, as an Arrow array."""
     place = {choice: number for number, choice in enumerate(choices)}
     places = np.fromiter(map(place.__getitem__, texts), dtype=np.int64, count=len(texts))
-    return pc.take(_few_texts(choices), pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
+    return pc.take(few_texts(choices), pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
 
 
 def repeated(text: str, rows: int) -> pa.Array:
     """The same string in every row."""
-    return pa.repeat(_few_texts([text])[0], rows)
+    return pa.repeat(few_texts([text])[0], rows)
 
 
-def _few_texts(texts: Sequence[str]) -> pa.Array:
+def few_texts(texts: Sequence[str]) -> pa.Array:
+    """Strings as an Arrow array."""
     encoded = [text.encode() for text in texts]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
-
-
-def _readable(kind: pa.DataType, column: Column) -> bool:
-    if types.is_null(kind):
-        return True
-    if types.is_dictionary(kind):
-        return column.type == "string" and _readable(kind.value_type, column)
-    if column.type == "string":
-        return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-    if column.type == "boolean":
-        return bool(types.is_boolean(kind))
-    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
 def _numbers(values: pa.Array) -> Array:

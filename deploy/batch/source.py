@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from deploy.batch.columns import TEXT_TYPES
 from deploy.batch.refusals import refusal
 from pipeline.component.contract import Column, Contract
 from pipeline.errors import DataError, SettingsError, SlipwayError
@@ -19,7 +20,6 @@ from pipeline.errors import DataError, SettingsError, SlipwayError
 _ROWS = 1 << 16
 _BLOCK = 1 << 23
 _BUFFER = 1 << 20
-_CSV_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 Refuse = Callable[[Exception], SlipwayError]
 
 
@@ -104,7 +104,7 @@ def _open_csv(path: Path, contract: Contract, keep: Sequence[str]) -> Iterator[S
             names += first.schema.names
         kept, wanted = _choose(names, contract, keep, path)
         # Columns that the model does not read stay the very text they are: an id "00123" is no number.
-        types = dict.fromkeys(names, pa.string()) | {c.name: _CSV_TYPES[c.type] for c in contract.inputs}
+        types = dict.fromkeys(names, pa.string()) | {c.name: TEXT_TYPES[c.type] for c in contract.inputs}
         reader = _reader(path, csv.ConvertOptions(column_types=types, include_columns=wanted))
     except (pa.ArrowException, OSError, EOFError) as error:
         raise refuse(error) from None

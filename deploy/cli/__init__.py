@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from deploy.cli.batch import batch
 from deploy.cli.champion import resume, rollback, ship
 from deploy.cli.github import (
     dispatch,
@@ -19,7 +20,7 @@ from deploy.cli.github import (
     report_refusal,
     sign,
 )
-from deploy.cli.model import batch, predict, run, verify, write
+from deploy.cli.model import predict, run, verify, write
 from deploy.cli.release import build_package, check, commits, init, preview, release
 from deploy.cli.serving import serve
 from deploy.cli.state import doctor, history, status

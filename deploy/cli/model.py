@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.options import answer, bundle_option, champion_of, json_option, say, settings_option
+from deploy.cli.options import answer, bundle_of, bundle_option, json_option, say, settings_option
 
 
 @click.command(epilog="Example: slipway run --set train.max_iter=300")
@@ -67,7 +67,7 @@ def predict(settings_file: Path, bundle: Path | None, as_json: bool) -> None:
     """Answer one golden row at once, for a try."""
     from deploy.scorer import columns_of, load
 
-    scorer = load(_bundle(settings_file, bundle))
+    scorer = load(bundle_of(settings_file, bundle))
     row: dict[str, Any] = {name: values[0] for name, values in scorer.golden.inputs.items()}
     made = scorer.predict_checked(columns_of({name: [value] for name, value in row.items()}, scorer.contract))
     release = scorer.bundle.release.version
@@ -76,36 +76,3 @@ def predict(settings_file: Path, bundle: Path | None, as_json: bool) -> None:
         answer(result)
         return
     click.echo(f"{release} answers {result['prediction']} to {row}")
-
-
-@click.command(epilog="Example: slipway batch rows.parquet scores.parquet --keep id")
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--keep", multiple=True, help="Input columns to keep in OUT; all of them by default.")
-@settings_option
-@bundle_option
-@json_option
-def batch(
-    source: Path, out: Path, keep: tuple[str, ...], settings_file: Path, bundle: Path | None, as_json: bool
-) -> None:
-    """Score the rows of IN (CSV or Parquet) with the champion, into OUT."""
-    from deploy.batch import score
-    from deploy.bundle import verify as verified
-
-    summary = score(source, out, verified(_bundle(settings_file, bundle)), keep=keep)
-    if as_json:
-        answer(summary)
-        return
-    click.echo(f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s")
-
-
-def target_of(settings_file: Path) -> Path:
-    """The target's folder."""
-    from deploy.target import path_of
-    from pipeline.settings import load_settings
-
-    return path_of(load_settings(settings_file))
-
-
-def _bundle(settings_file: Path, bundle: Path | None) -> Path:
-    return bundle.resolve() if bundle else champion_of(target_of(settings_file))

@@ -58,3 +58,16 @@ def champion_of(target: Path) -> Path:
     if not current.exists():
         raise NotFoundError(f"no champion serves at {target}; `slipway ship` makes the first one")
     return current.resolve()
+
+
+def target_of(settings_file: Path) -> Path:
+    """The target's folder."""
+    from deploy.target import path_of
+    from pipeline.settings import load_settings
+
+    return path_of(load_settings(settings_file))
+
+
+def bundle_of(settings_file: Path, bundle: Path | None) -> Path:
+    """The bundle that an option names, or the champion's; a link is followed once, here."""
+    return bundle.resolve() if bundle else champion_of(target_of(settings_file))

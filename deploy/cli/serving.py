@@ -48,7 +48,7 @@ def _number(name: str, smallest: float, default: float, told: str) -> Decorator:
 @click.option("--log-sample", type=click.FloatRange(0, 1), default=1, show_default=True, help="What share it keeps.")
 def serve(settings_file: Path, bundle: Path | None, target: Path | None, **given: Any) -> None:
     """Serve the champion over HTTP, and follow it when it changes."""
-    from deploy.cli.model import target_of
+    from deploy.cli.options import target_of
     from deploy.realtime.server import serve as serve_forever
 
     followed = target or (None if bundle else target_of(settings_file))

@@ -1,0 +1,168 @@
+"""A dataset scored into a folder, top to bottom: plan, go on from the finished parts, judge, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow.parquet as pq
+
+from deploy import durable
+from deploy.batch.acceptance import Policy, oddities
+from deploy.batch.manifest import MANIFEST_FILE, manifest_of, read_manifest, sealed
+from deploy.batch.parts import QUARANTINE_FOLDER
+from deploy.batch.place import alone, check_place, check_replaceable, is_whole
+from deploy.batch.plan import Options, Plan, plan_of
+from deploy.batch.publish import copy_beside, move_into_place, remove_beside
+from deploy.batch.stream import Progress, cores, remaining_parts
+from deploy.batch.unit import UnitScorer
+from deploy.batch.work import Record, Work
+from deploy.bundle import Bundle
+from deploy.scorer import Scorer, load
+from pipeline.errors import ContractError, DataError, OddError
+
+_EXAMPLES = 3
+
+
+class Done(NamedTuple):
+    """What a job came to: ``scored``, or ``unchanged`` where the dataset was there already; and its manifest."""
+
+    state: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for, and whom to tell how it goes on."""
+
+    source: str
+    out: Path
+    options: Options = field(default_factory=Options)
+    policy: Policy = field(default_factory=Policy)
+    overwrite: bool = False
+    say: Callable[[str], None] = lambda line: None
+    progress: Callable[[Plan], Progress] = lambda plan: lambda rows, place: None
+
+
+def score_dataset(request: Request, bundle: Bundle) -> Done:
+    """Score every row of IN into the folder OUT, once, however often the job is killed and run again.
+
+    Args:
+        bundle: the verified bundle that answers every row, whatever becomes champion meanwhile.
+
+    Raises:
+        BusyError: another job is at work on OUT.
+        DataError: an input is missing, truncated or lacks a column, or changed while it was read.
+        ContractError: more rows break the contract than the policy allows; they stand in ``OUT.quarantine``.
+        OddError: predictions are null or all the same, and the policy says to fail then.
+        StorageError: OUT holds something else, or the disk is full.
+    """
+    request.policy.check()
+    out = request.out.absolute()
+    check_place(request.source, out)
+    scorer = load(bundle.path, threads=1, expected_digest=bundle.digest)
+    scorer.check_golden()
+    with alone(out):
+        plan = plan_of(request.source, scorer.bundle, scorer.contract, request.options)
+        published = read_manifest(out)
+        if published is not None and published["job"] == plan.job and is_whole(out, published):
+            _check_published(published, request)
+            Work(out).remove()
+            return Done("unchanged", published)
+        check_replaceable(out, published, plan, request.overwrite)
+        return Done("scored", _scored(request, plan, scorer, Work(out), out))
+
+
+def _scored(request: Request, plan: Plan, scorer: Scorer, work: Work, out: Path) -> dict[str, Any]:
+    began = time.perf_counter()
+    finished = _begun(request, plan, work)
+    made = list(remaining_parts(plan, UnitScorer(plan, scorer), work, finished, request.progress(plan)))
+    manifest = manifest_of(plan, scorer.contract, [*finished, *made], work.dataset)
+    _check_inputs(plan, manifest, work)
+    _check_quarantine(manifest, request, work, out)
+    manifest["odd"] = _odd(manifest, request, out)
+    timings = _timings(made, time.perf_counter() - began)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    text = sealed(manifest, when=when, timings=timings, source=plan.source)
+    durable.write_file(work.dataset / MANIFEST_FILE, text)
+    move_into_place(work.dataset, out)
+    work.remove()
+    remove_beside(_failed(out))
+    return read_manifest(out) or {}
+
+
+def _begun(request: Request, plan: Plan, work: Work) -> list[Record]:
+    if anew := work.begin(plan.job, plan.identity):
+        request.say(anew)
+    finished = work.finished()
+    if finished:
+        rows = sum(sum(record.files.values()) for record in finished)
+        request.say(f"going on after {len(finished)} finished parts of {rows:,} rows")
+    return finished
+
+
+def _check_inputs(plan: Plan, manifest: Mapping[str, Any], work: Work) -> None:
+    moved = [file.path for file in plan.inputs if file.moved()]
+    if moved or manifest["rows"]["in"] == 0:
+        work.remove()
+    if moved:
+        raise DataError(f"{moved[0]} changed while it was read; no dataset was published; run the job again")
+    if manifest["rows"]["in"] == 0:
+        raise DataError(f"{plan.source} has no rows; nothing was written")
+
+
+def _check_quarantine(manifest: Mapping[str, Any], request: Request, work: Work, out: Path) -> None:
+    rows = manifest["rows"]
+    if request.policy.allows(rows["quarantined"], rows["in"]):
+        return
+    kept = _failed(out)
+    copy_beside(work.dataset / QUARANTINE_FOLDER, kept)
+    raise ContractError(
+        f"{rows['quarantined']} of the {rows['in']} rows of {request.source} break the contract, and "
+        f"--max-bad {request.policy.max_bad} allows no more; no dataset was published at {out}; they are in {kept}: "
+        + "; ".join(_examples(kept))
+    )
+
+
+def _failed(out: Path) -> Path:
+    """Where the bad rows of a job stand that published nothing."""
+    return out.with_name(f"{out.name}.quarantine")
+
+
+def _check_published(published: Mapping[str, Any], request: Request) -> None:
+    rows = published["rows"]
+    if not request.policy.allows(rows["quarantined"], rows["in"]):
+        raise ContractError(
+            f"{request.out} was scored already by {published['release']}, and {rows['quarantined']} of its {rows['in']} "
+            f"rows broke the contract; --max-bad {request.policy.max_bad} allows no more; the dataset is as it was"
+        )
+
+
+def _examples(quarantine: Path) -> list[str]:
+    first = pq.read_table(sorted(quarantine.iterdir())[0]).slice(0, _EXAMPLES).to_pylist()
+    return [f"{row['file']} row {row['row']}, {row['reasons']}" for row in first]
+
+
+def _odd(manifest: Mapping[str, Any], request: Request, out: Path) -> list[str]:
+    found = oddities(manifest["predictions_distribution"])
+    if found and request.policy.on_odd == "fail":
+        raise OddError(f"{'; '.join(found)}; no dataset was published at {out}")
+    for sentence in found:
+        request.say(f"odd predictions: {sentence}")
+    return found
+
+
+def _timings(made: Sequence[Record], seconds: float) -> dict[str, Any]:
+    """Of this run alone; ``model_share`` is the model's part of the time that all cores had."""
+    rows, model = sum(sum(record.files.values()) for record in made), sum(record.seconds for record in made)
+    return {
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(rows / seconds),
+        "model_seconds": round(model, 3),
+        "model_share": round(model / (seconds * cores()), 3),
+        "cores": cores(),
+    }

@@ -1,0 +1,85 @@
+"""The verb that scores whole data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from deploy.cli.options import answer, bundle_of, bundle_option, json_option, say, settings_option
+from pipeline.errors import SettingsError
+
+_FILES = (".csv", ".csv.gz", ".parquet")
+
+
+@click.command(epilog="Example: slipway batch rows/ scores --keep id --max-bad 0.1%")
+@click.argument("source", metavar="IN")
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--keep", multiple=True, help="Input columns to keep in OUT; all of them by default.")
+@click.option("--format", "kind", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
+              help="How the parts of OUT are written.")  # fmt: skip
+@click.option("--max-bad", default="0", show_default=True, metavar="N|N%", help="Bad rows that OUT may be without.")
+@click.option("--on-odd", type=click.Choice(["warn", "fail"]), default="warn", show_default=True,
+              help="What to do when predictions are null or all the same.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace an OUT of another input or release, in one step.")
+@settings_option
+@bundle_option
+@json_option
+def batch(
+    source: str, out: Path, keep: tuple[str, ...], kind: Literal["parquet", "csv"], max_bad: str,
+    on_odd: Literal["warn", "fail"], overwrite: bool, settings_file: Path, bundle: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Score the rows of IN with the champion, into OUT.
+
+    IN is a file, a folder, a glob or a URI: CSV, JSON lines, Parquet or Arrow. OUT is a folder for a dataset; a name
+    that ends in .csv, .csv.gz or .parquet is one file, from one CSV or Parquet file.
+    """
+    from deploy.batch import Options, Policy, Request
+    from deploy.bundle import verify
+
+    verified = verify(bundle_of(settings_file, bundle))
+    if out.name.lower().endswith(_FILES) and not out.is_dir():
+        if (kind, max_bad, on_odd, overwrite) != ("parquet", "0", "warn", False):
+            raise SettingsError(f"{out} is one file, for which only --keep can be chosen; name a folder for a dataset")
+        _into_file(source, out, verified, keep, as_json)
+        return
+    request = Request(source, out, Options(keep, kind), Policy(max_bad, on_odd), overwrite, say)
+    _into_dataset(request, verified, as_json)
+
+
+def _into_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_json: bool) -> None:
+    from deploy.batch import score
+
+    summary = score(Path(source), out, bundle, keep=keep)
+    told = f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s"
+    _tell(summary, lambda: told, as_json)
+
+
+def _into_dataset(request: Any, bundle: Any, as_json: bool) -> None:
+    from deploy.batch import score_dataset
+
+    done = score_dataset(request, bundle)
+    _tell(
+        {"state": done.state, "out": str(request.out), **done.manifest}, lambda: _sentence(done, request.out), as_json
+    )
+
+
+def _sentence(done: Any, out: Path) -> str:
+    manifest = done.manifest
+    rows, timings = manifest["rows"], manifest["timings"]
+    if done.state == "unchanged":
+        return f"{out} holds these {rows['scored']:,} rows scored by {manifest['release']} already; nothing was done"
+    aside = f", {rows['quarantined']:,} set aside in {out}/_quarantine" if rows["quarantined"] else ""
+    return (
+        f"{rows['scored']:,} of {rows['in']:,} rows scored by {manifest['release']} into {out}{aside} in "
+        f"{timings['seconds']:.1f} s; digest {manifest['digest'][:12]}"
+    )
+
+
+def _tell(result: dict[str, Any], sentence: Callable[[], str], as_json: bool) -> None:
+    if as_json:
+        answer(result)
+    else:
+        click.echo(sentence())
