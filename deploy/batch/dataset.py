@@ -101,7 +101,8 @@ def _begun(request: Request, plan: Plan, work: Work) -> list[Record]:
     finished = work.finished()
     if finished:
         rows = sum(sum(record.files.values()) for record in finished)
-        request.say(f"going on after {len(finished)} finished parts of {rows:,} rows")
+        parts = "part" if len(finished) == 1 else "parts"
+        request.say(f"going on after {len(finished)} finished {parts} of {rows:,} rows")
     return finished
 
 

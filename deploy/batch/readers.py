@@ -62,7 +62,7 @@ def chunks_of(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterato
             row = found.first + found.count
             yield found
     except FAILURES as error:
-        raise DataError(f"{file.path} cannot be read after its row {row - 1}: {_told(error)}") from None
+        raise DataError(f"{file.path} cannot be read from its row {row} on: {_told(error)}") from None
     if (said := rows_of(file)) is not None and said != row:
         raise DataError(f"{file.path} says that it has {said} rows but {row} could be read")
 
@@ -84,7 +84,7 @@ def _parquet_rows(file: Input) -> int:
 def _parquet_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
     with ExitStack() as stack:
         stream = stack.enter_context(file.open())
-        opened = stack.enter_context(pq.ParquetFile(stream, buffer_size=_BUFFER))
+        opened = stack.enter_context(pq.ParquetFile(stream, buffer_size=_BUFFER, page_checksum_verification=True))
         sizes = [opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups)]
         first = group = 0
         while group < len(sizes) and first + sizes[group] <= skip:
