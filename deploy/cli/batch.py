@@ -36,7 +36,8 @@ def batch(
     IN is a file, a folder, a glob or a URI: CSV, JSON lines, Parquet or Arrow. OUT is a folder for a dataset; a name
     that ends in .csv, .csv.gz or .parquet is one file, from one CSV or Parquet file.
     """
-    from deploy.batch import Options, Policy, Request
+    from deploy.batch import Options, Policy, Request, score_dataset
+    from deploy.batch.progress import signs
     from deploy.bundle import verify
 
     verified = verify(bundle_of(settings_file, bundle))
@@ -45,8 +46,11 @@ def batch(
             raise SettingsError(f"{out} is one file, for which only --keep can be chosen; name a folder for a dataset")
         _into_file(source, out, verified, keep, as_json)
         return
-    request = Request(source, out, Options(keep, kind), Policy(max_bad, on_odd), overwrite, say)
-    _into_dataset(request, verified, as_json)
+    with say.running("batch") as note:
+        progress = signs(lambda sign: note(str(sign)))
+        request = Request(source, out, Options(keep, kind), Policy(max_bad, on_odd), overwrite, say, progress)
+        done = score_dataset(request, verified)
+    _tell({"state": done.state, "out": str(out), **done.manifest}, lambda: _sentence(done, out), as_json)
 
 
 def _into_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_json: bool) -> None:
@@ -55,15 +59,6 @@ def _into_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_js
     summary = score(Path(source), out, bundle, keep=keep)
     told = f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s"
     _tell(summary, lambda: told, as_json)
-
-
-def _into_dataset(request: Any, bundle: Any, as_json: bool) -> None:
-    from deploy.batch import score_dataset
-
-    done = score_dataset(request, bundle)
-    _tell(
-        {"state": done.state, "out": str(request.out), **done.manifest}, lambda: _sentence(done, request.out), as_json
-    )
 
 
 def _sentence(done: Any, out: Path) -> str:
