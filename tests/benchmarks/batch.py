@@ -1,0 +1,119 @@
+"""`slipway batch` against what one would write oneself, file to file on the same rows, interleaved.
+
+Run it with ``python tests/benchmarks/batch.py CHECKOUT [millions] [rounds]``; CHECKOUT is one in which `slipway ship` ended
+well. The flights are repeated to so many million rows. It prints medians, peak memory, ratios and the model's share.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.flights import BIN, ROOT, Flights
+
+MEMORY = """
+import sys, time, pandas
+from pipeline.component.model import load_model
+from pathlib import Path
+model, rows = load_model(Path(sys.argv[1])), pandas.read_parquet(sys.argv[2])
+began = time.perf_counter()
+model.predict_proba(rows)
+print("took", time.perf_counter() - began)
+"""
+SCRIPT = """
+import sys, pandas
+from pipeline.component.model import load_model
+from pathlib import Path
+model, rows = load_model(Path(sys.argv[1])), pandas.read_parquet(sys.argv[2])
+rows[[f"probability_{name}" for name in model.classes_]] = model.predict_proba(rows)
+rows.to_parquet(sys.argv[3])
+"""
+Taken = tuple[float, float]
+"""Seconds and peak megabytes."""
+
+
+def measured(command: list[str]) -> Taken:
+    """A whole process; what says "took" has measured its seconds itself."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout
+    said = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    seconds = float(said.split()[1]) if said.startswith("took ") else time.perf_counter() - began
+    return seconds, usage.ru_maxrss / 1024
+
+
+def repeated(flights: Flights, path: Path, rows: int) -> Path:
+    """The model's inputs in the holdout, again and again, a group of rows at a time."""
+    names = [column["name"] for column in json.loads((flights.root / "contract.json").read_bytes())["inputs"]]
+    table = pq.read_table(flights.files_of("split") / "holdout.parquet", columns=names).replace_schema_metadata()
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for first in range(0, rows, len(table)):
+            writer.write_table(table.slice(0, min(len(table), rows - first)))
+    return path
+
+
+def commands(flights: Flights, source: Path, out: Path) -> dict[str, list[str]]:
+    """What is compared; the first is ours."""
+    model = str(flights.files_of("train") / "model.skops")
+    mlflow = [
+        str(BIN / "mlflow"),
+        "models",
+        "predict",
+        "-m",
+        str(flights.bundle),
+        "-t",
+        "csv",
+        "--env-manager",
+        "local",
+    ]
+    text = ["-i", str(source.with_suffix(".csv")), "-o", str(out / "mlflow.json")]
+    return {
+        "slipway batch": [str(BIN / "slipway"), "batch", str(source), str(out / "dataset"), "--bundle", str(flights.bundle)],
+        "predict_proba in memory": [sys.executable, "-c", MEMORY, model, str(source)],
+        "a pandas script": [sys.executable, "-c", SCRIPT, model, str(source), str(out / "script.parquet")],
+        "mlflow models predict": [*mlflow, *text],
+    }  # fmt: skip
+
+
+def main(checkout: Path, millions: float, rounds: int) -> None:
+    flights, rows = Flights(checkout), round(millions * 1e6)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        source = repeated(flights, out / "rows.parquet", rows)
+        pq.read_table(source).to_pandas().to_csv(source.with_suffix(".csv"), index=False)
+        asked = commands(flights, source, out)
+        taken: dict[str, list[Taken]] = {name: [] for name in asked}
+        for _ in range(rounds):
+            for name, command in asked.items():
+                shutil.rmtree(out / "dataset", ignore_errors=True)
+                taken[name].append(measured(command))
+                if name == "slipway batch":
+                    timings = json.loads((out / "dataset/_slipway.json").read_bytes())["timings"]
+    report(taken, rows, timings["model_share"])
+
+
+def report(taken: dict[str, list[Taken]], rows: int, share: float) -> None:
+    """Medians as a table for people."""
+    rates = {name: rows / statistics.median(seconds for seconds, _ in runs) for name, runs in taken.items()}
+    for name, runs in taken.items():
+        print(f"{name:<26}{rates[name]:>12,.0f} rows/s   peak {max(peak for _, peak in runs):6.0f} MB")
+    print(f"ratio to predict_proba in memory {rates['slipway batch'] / rates['predict_proba in memory']:.2f}")
+    print(f"the model's share of all cores' time {share:.0%}; pyarrow {pa.__version__}")
+
+
+if __name__ == "__main__":
+    _, checkout, millions, rounds = [*sys.argv, *("", "1", "3")[len(sys.argv) - 1 :]]
+    main(Path(checkout).absolute(), float(millions), int(rounds))
