@@ -142,6 +142,23 @@ def test_batch_answers_as_scikit_learn_does(
     assert scores["prediction"].tolist() == [["on_time", "late"][i] for i in expected.argmax(axis=1)]
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_a_dataset_answers_as_scikit_learn_does(
+    suffix: str, flights: Flights, rows: pd.DataFrame, expected: Array, tmp_path: Path
+) -> None:
+    source, out = tmp_path / f"rows.{suffix}", tmp_path / "scores"
+    if suffix == "jsonl":
+        source.write_text("".join(json.dumps(record) + "\n" for record in records(rows)))
+    else:
+        rows.to_parquet(source) if suffix == "parquet" else rows.to_csv(source, index=False)
+    told = flights.json("batch", str(source), str(out), "--keep", "carrier")
+    assert told["rows"] == {"in": 1000, "scored": 1000, "quarantined": 0}
+    scores = pq.read_table(out).to_pandas()
+    agree(scores[["probability_on_time", "probability_late"]], expected)
+    assert scores["carrier"].tolist() == rows["carrier"].tolist()
+    assert scores["prediction"].tolist() == [["on_time", "late"][i] for i in expected.argmax(axis=1)]
+
+
 def test_mlflow_predict_answers_as_scikit_learn_does_and_leaves_the_bundle_alone(
     bundle: Path, rows: pd.DataFrame, expected: Array, tmp_path: Path
 ) -> None:
