@@ -25,25 +25,29 @@ def manifest_of(plan: Plan, contract: Contract, records: Sequence[Record], folde
         DataError: a row is neither scored nor in the quarantine.
     """
     rows = [sum(record.files.get(str(number), 0) for record in records) for number in range(len(plan.inputs))]
-    scored, quarantined = (sum(getattr(record, key) for record in records) for key in ("rows", "quarantined"))
-    if sum(rows) != scored + quarantined:
-        raise DataError(
-            f"{sum(rows)} rows of {plan.source} were read but {scored} scored and {quarantined} set aside; "
-            "no dataset was published"
-        )
     measures = tell([record.measures for record in records if record.rows])
     outputs = {column.name for column in contract.outputs}
     return {
         **plan.identity,
         "job": plan.job,
         "inputs": [{**file.record(), "rows": count} for file, count in zip(plan.inputs, rows, strict=True)],
-        "rows": {"in": sum(rows), "scored": scored, "quarantined": quarantined},
+        "rows": _accounted(plan, sum(rows), records),
         "columns": {field.name: str(field.type) for field in plan.schema},
         "parts": [_part(record, folder) for record in records],
         "quarantine": {name: sha256 for record in records for name, sha256 in record.quarantine.items()},
         "inputs_distribution": {name: value for name, value in measures.items() if name not in outputs},
         "predictions_distribution": {name: value for name, value in measures.items() if name in outputs},
     }
+
+
+def _accounted(plan: Plan, rows: int, records: Sequence[Record]) -> dict[str, int]:
+    scored, quarantined = (sum(getattr(record, key) for record in records) for key in ("rows", "quarantined"))
+    if rows != scored + quarantined:
+        raise DataError(
+            f"{rows} rows of {plan.source} were read but {scored} scored and {quarantined} set aside; "
+            "no dataset was published"
+        )
+    return {"in": rows, "scored": scored, "quarantined": quarantined}
 
 
 def _part(record: Record, folder: Path) -> dict[str, Any]:
