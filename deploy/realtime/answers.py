@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 if TYPE_CHECKING:
+    from deploy.engines import Array
+    from deploy.realtime.dynamic_batch import Predicted
     from deploy.realtime.prediction_log import Asked
 
 JSON = "application/json"
@@ -35,7 +38,14 @@ class Answer(NamedTuple):
         return len(self.asked.made.values) if self.asked else 0
 
 
-Handler = Callable[[Request, Any], Answer]
+class Pending(NamedTuple):
+    """An answer that can be finished once its row was predicted, together with others."""
+
+    predicted: asyncio.Future[Predicted]
+    finish: Callable[[Array], Answer]
+
+
+Handler = Callable[[Request, Any], Answer | Pending]
 """Takes what is served, a ``Serving``, which is None only on a route that answers always."""
 
 

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deploy.realtime.answers import Answer, Refusal, Request, Route, refused
+from deploy.realtime.answers import Answer, Pending, Refusal, Request, Route, refused
 from deploy.realtime.body import Bodies, RefusedError
 from deploy.realtime.invocations import LARGE_BODY
 from deploy.realtime.turns import OverloadedError, Turns
@@ -65,8 +65,9 @@ class App:
             _logger.exception("request %s failed", request_id)
             told = f"request {request_id} failed; the server's log says why"
             answer, serving = refused(Refusal(500, "INTERNAL_ERROR", told), path), self.worker.serving
-        respond(protocol, answer, request_id, serving and serving.release)
+        # Counted before it is sent: whoever has an answer finds it in the metrics.
         self._watching.answered(scope, route, request_id, answer, serving, time.perf_counter() - started)
+        respond(protocol, answer, request_id, serving and serving.release)
 
     async def _answered(self, method: str, path: str, route: Route | None, headers: Any, protocol: Any) -> Answered:
         if route is None:
@@ -86,20 +87,28 @@ class App:
         return await self._small_one(route, Request(headers, body))
 
     async def _without_body(self, route: Route, request: Request) -> Answered:
-        return await asyncio.to_thread(self._handled, route, request) if route.slow else self._handled(route, request)
+        return await asyncio.to_thread(self._whole, route, request) if route.slow else self._whole(route, request)
 
     async def _small_one(self, route: Route, request: Request) -> Answered:
-        turns, size = self._turns, len(request.body)
-        if not turns.free:
+        turns, size, seconds = self._turns, len(request.body), None
+        if turns.free:
+            turns.begin(size)
+        else:
             try:
                 await turns.wait(size)
             except OverloadedError as error:
                 raise RefusedError(overloaded(error.seconds)) from None
-        started = time.perf_counter()
         try:
-            return self._handled(route, request)
+            started = time.perf_counter()
+            answer, serving = self._handled(route, request)
+            seconds = time.perf_counter() - started
+            if isinstance(answer, Pending):
+                values, share = await answer.predicted
+                seconds += share
+                answer = answer.finish(values)
+            return answer, serving
         finally:
-            turns.took(size, time.perf_counter() - started)
+            turns.end(size, seconds)
 
     async def _large_one(self, route: Route, request: Request) -> Answered:
         if self._large >= MOST_LARGE:
@@ -107,11 +116,17 @@ class App:
         self._large += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._handled, route, request)
+            return await loop.run_in_executor(self._thread, self._whole, route, request)
         finally:
             self._large -= 1
 
-    def _handled(self, route: Route, request: Request) -> Answered:
+    def _whole(self, route: Route, request: Request) -> Answered:
+        answer, serving = self._handled(route, request)
+        if isinstance(answer, Pending):
+            raise TypeError(f"{route.name} left a row for the event loop, but nobody waits for it there")
+        return answer, serving
+
+    def _handled(self, route: Route, request: Request) -> tuple[Answer | Pending, Serving | None]:
         # Taken once and only now: no answer mixes two releases, and none that waited is from a release of before.
         serving = self.worker.serving
         if serving is None and not route.always:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import msgspec
 
-from deploy.engines import Array, OnnxEngine, Predictions
-from deploy.realtime.answers import Answer, Refusal, Request, refused
+from deploy.engines import Array, Columns, OnnxEngine, Predictions
+from deploy.realtime.answers import Answer, Pending, Refusal, Request, refused
 from deploy.realtime.decode import decode_json, typed_array
 from deploy.realtime.decode_csv import decode_csv
-from deploy.realtime.one_row import OneRow
+from deploy.realtime.dynamic_batch import DynamicBatch
 from deploy.realtime.prediction_log import Asked
-from deploy.realtime.typed import TypedDecoder, Values
+from deploy.realtime.typed import Row, TypedDecoder
 from deploy.scorer import Scorer
 from pipeline.component.contract import Contract
 from pipeline.errors import ContractError
@@ -21,6 +21,7 @@ from pipeline.errors import ContractError
 LARGE_BODY = 1 << 16
 """From here on a request is worked on in a thread, so the small ones beside it need not wait."""
 _JSON, _CSV = "application/json", "text/csv"
+Decode = Callable[[bytes, Contract], Columns]
 _UNDERSTOOD = {"charset=utf-8", "header=present", ""}
 
 
@@ -30,32 +31,40 @@ class Invocations:
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self._typed = TypedDecoder(scorer.contract)
-        self._one_row = OneRow(scorer.engine, scorer.contract) if isinstance(scorer.engine, OnnxEngine) else None
+        engine = scorer.engine
+        self._batch = DynamicBatch(engine, scorer.contract) if isinstance(engine, OnnxEngine) else None
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Answer | Pending:
         """MLflow's answer to a request, or a refusal in its shape."""
         kind = content_kind(request.headers)
         if kind is None:
             came = request.headers.get("content-type") or ""
             message = f"the content type must be {_JSON} or {_CSV} in UTF-8 but is '{came}'"
             return refused(Refusal(415, "BAD_REQUEST", message), "/invocations")
-        decode = decode_json if kind == _JSON else decode_csv
         try:
-            made = self._typed_json(request.body) if kind == _JSON else None
-            made = made or self._scorer.predict(decode(request.body, self._scorer.contract), labels=False)
+            return self._answer_json(request.body) if kind == _JSON else self._answer_columns(decode_csv, request.body)
         except ContractError as error:
             return refused(Refusal(400, "BAD_REQUEST", str(error)), "/invocations")
-        asked = Asked(partial(decode, request.body, self._scorer.contract), made, len(request.body))
-        return Answer(200, msgspec.json.encode({"predictions": made.values.tolist()}), asked=asked)
 
-    def _typed_json(self, body: bytes) -> Predictions | None:
-        """What the model says to a body that is as it should be; None where a closer look is needed."""
-        if (columns := self._typed(body)) is None:
-            return None
-        if self._one_row is not None and len(columns[0]) == 1 and len(body) <= LARGE_BODY:
-            one = self._one_row(columns)
-            return None if one is None else Predictions(one, None)
-        return self._scorer.predict(_arrays(columns, self._scorer.contract), labels=False)
+    def _answer_json(self, body: bytes) -> Answer | Pending:
+        if (rows := self._typed(body)) is None:
+            # Something is wrong, or unusual: a closer look says what.
+            return self._answer_columns(decode_json, body)
+        if self._batch is None or len(rows) > 1 or len(body) > LARGE_BODY:
+            made = self._scorer.predict(_arrays(rows, self._scorer.contract), labels=False)
+            return self._answer(decode_json, body, made)
+        if not self._batch.takes(rows[0]):
+            return self._answer_columns(decode_json, body)
+        finish = partial(self._answer, decode_json, body)
+        return Pending(self._batch.predict(rows[0]), lambda values: finish(Predictions(values, None)))
+
+    def _answer_columns(self, decode: Decode, body: bytes) -> Answer:
+        columns = decode(body, self._scorer.contract)
+        return self._answer(decode, body, self._scorer.predict(columns, labels=False))
+
+    def _answer(self, decode: Decode, body: bytes, made: Predictions) -> Answer:
+        asked = Asked(partial(decode, body, self._scorer.contract), made, len(body))
+        return Answer(200, msgspec.json.encode({"predictions": made.values.tolist()}), asked=asked)
 
 
 def content_kind(headers: Mapping[str, str]) -> str | None:
@@ -68,6 +77,6 @@ def content_kind(headers: Mapping[str, str]) -> str | None:
     return kind if understood and kind in (_JSON, _CSV) else None
 
 
-def _arrays(columns: list[Values], contract: Contract) -> dict[str, Array]:
-    named = zip(contract.inputs, columns, strict=True)
+def _arrays(rows: list[Row], contract: Contract) -> dict[str, Array]:
+    named = zip(contract.inputs, zip(*rows, strict=True), strict=True)
     return {column.name: typed_array(values, column) for column, values in named}

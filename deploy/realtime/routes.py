@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from deploy.realtime.answers import Answer, Handler, Refusal, Request, Route, refused
+from deploy.realtime.answers import Answer, Handler, Pending, Refusal, Request, Route, refused
 from pipeline.distribution import installed
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _v2_routes(worker: Worker) -> dict[str, Route]:
 def _only_of(release: str, path: str, handle: Handler) -> Handler:
     """Who asks one release must not get another's answer because of a swap in between."""
 
-    def checked(request: Request, serving: Serving) -> Answer:
+    def checked(request: Request, serving: Serving) -> Answer | Pending:
         if serving.release == release:
             return handle(request, serving)
         told = f"release {release} serves no more; {serving.release} does"
@@ -83,7 +83,7 @@ def _told(tell: Callable[[Serving], bytes]) -> Callable[[Request, Serving], Answ
     return lambda request, serving: Answer(200, tell(serving))
 
 
-def _invocations(request: Request, serving: Serving) -> Answer:
+def _invocations(request: Request, serving: Serving) -> Answer | Pending:
     return serving.invocations(request)
 
 

@@ -1,9 +1,9 @@
-"""Who predicts when: one after the other on the event loop, with a bounded wait and an answer at once beyond it.
+"""Who predicts when: in the order they came, with a bounded wait and an answer at once beyond it.
 
-A cheap model predicts as soon as it is asked. Once the loop has spent a millisecond on predictions, the next ones stand
-in line and get one turn of the loop each, so that between two predictions it can read, and refuse what would wait too
-long. How long that is comes from what requests of the same size took lately, so the bound is one of time, whatever the
-model costs: requests that are accepted stay fast, as CoDel does for packets (Nichols and Jacobson, 2012).
+A cheap model predicts as soon as it is asked. Once the requests in hand will cost a millisecond, those that come stand in
+line until these are done, so that in between the loop can read, and refuse what would wait too long. What a request will
+cost comes from what those of the same size took lately, so the bound is one of time, whatever the model costs: requests
+that are accepted stay fast, as CoDel does for packets (Nichols and Jacobson, 2012).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Turns:
         self.longest_wait = longest_wait
         self._line: deque[tuple[asyncio.Future[None], float]] = deque()
         self._promised = 0.0
+        self._in_hand = 0
         self._spent = 0.0
         self._ticking = False
-        self._granted = False
         self._costs = [0.0] * _SIZES
 
     @property
@@ -44,16 +44,28 @@ class Turns:
     @property
     def free(self) -> bool:
         """May one who comes now predict at once?"""
-        return self._spent < BURST_SECONDS and not self._granted and not self._line
+        return self._spent < BURST_SECONDS and not self._line
+
+    def begin(self, size: int) -> None:
+        """Predict now; ``size`` is the length of the body in bytes, by which its cost is guessed."""
+        self._in_hand += 1
+        # Nobody knows what the first of its size will cost, so it has the loop for itself.
+        self._spent += self._costs[size.bit_length()] or BURST_SECONDS
+
+    def end(self, size: int, seconds: float | None) -> None:
+        """A prediction is done: remember its cost, if it has one; after the last in hand the loop sees to other things."""
+        if seconds is not None:
+            self._learn(size, seconds)
+        self._ended()
 
     async def wait(self, size: int) -> None:
-        """Stand in line, if there is one; ``size`` is the length of the body in bytes, by which its cost is guessed.
+        """Stand in line, if it must be, until it is time to predict.
 
         Raises:
             OverloadedError: an answer would take longer than the longest wait.
         """
         if self.free:
-            return
+            return self.begin(size)
         cost = self._cost(size)
         # Its own cost twice: once for itself, and once for what was being predicted while it arrived unseen.
         expected = self._promised + 2 * cost
@@ -68,34 +80,37 @@ class Turns:
             self._give_up(turn, cost)
             raise
 
-    def took(self, size: int, seconds: float) -> None:
-        """A prediction is done: remember its cost, and let the loop look at other things before the next."""
-        self._granted = False
-        self._spent += seconds
+    def _learn(self, size: int, seconds: float) -> None:
         known = self._costs[size.bit_length()]
         # One that the system interrupted says nothing of the model; one that has become slow says it again and again.
         usual = seconds if known == 0 else min(seconds, 2 * known)
         self._costs[size.bit_length()] = known + (_WEIGHT_OF_NEW if known else 1) * (usual - known)
-        if not self._ticking:
+
+    def _ended(self) -> None:
+        self._in_hand -= 1
+        if not self._in_hand and not self._ticking:
             self._ticking = True
             asyncio.get_running_loop().call_soon(self._tick)
 
     def _tick(self) -> None:
         self._ticking = False
+        if self._in_hand:
+            return
         self._spent = 0.0
-        while self._line and not self._granted:
+        while self._line and self._spent < BURST_SECONDS:
             turn, cost = self._line.popleft()
             self._promised = max(0.0, self._promised - cost) if self._line else 0.0
             if not turn.done():
-                self._granted = True
+                self._in_hand += 1
+                self._spent += cost or BURST_SECONDS
                 turn.set_result(None)
 
     def _give_up(self, turn: asyncio.Future[None], cost: float) -> None:
         if (turn, cost) in self._line:
             self._line.remove((turn, cost))
             self._promised = max(0.0, self._promised - cost) if self._line else 0.0
-        elif self._granted:
-            self.took(0, 0.0)
+        elif turn.done() and not turn.cancelled():
+            self._ended()
 
     def _cost(self, size: int) -> float:
         """What a body of this size took lately, or the next smaller size that is known, or the next larger."""

@@ -1,4 +1,4 @@
-"""JSON requests straight into columns: the decoders are made from the contract, so msgspec checks types as it parses.
+"""JSON requests straight into rows: the decoders are made from the contract, so msgspec checks types as it parses.
 
 What does not fit gives None, and ``decode`` then finds out the long way what to say about it.
 """
@@ -14,7 +14,8 @@ from msgspec import UNSET, Raw, UnsetType
 
 from pipeline.component.contract import Column, Contract
 
-Values = Sequence[Any]
+Row = tuple[Any, ...]
+"""A value for each input, in the contract's order."""
 _KNOWN_ORDERS = 64
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -35,25 +36,25 @@ class TypedDecoder:
         self._lists = self._struct("Lists", lambda c: list[_type(c)], lambda c: UNSET)  # type: ignore[misc]
         self._values = _getter(self._names)
         self._body: Any = msgspec.json.Decoder(self._body_type())
-        self._orders: dict[tuple[str, ...], Callable[[Raw], list[Values] | None]] = {}
+        self._orders: dict[tuple[str, ...], Callable[[Raw], list[Row] | None]] = {}
 
-    def __call__(self, body: bytes) -> list[Values] | None:
-        """The values of each input in the contract's order, an absent one as nulls; None where anything is unusual."""
+    def __call__(self, body: bytes) -> list[Row] | None:
+        """The rows that are asked for, an absent value as null; None where anything is unusual."""
         try:
             decoded = self._body.decode(body)
             given = [form for form in map(decoded.__getattribute__, _FORMS) if form is not UNSET]
-            return self._from_form(given[0]) if len(given) == 1 else None
+            return (self._from_form(given[0]) or None) if len(given) == 1 else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
-    def _from_form(self, content: Any) -> list[Values] | None:
+    def _from_form(self, content: Any) -> list[Row] | None:
         if isinstance(content, list):
-            return list(zip(*map(self._values, content), strict=True)) or None
+            return list(map(self._values, content))
         if isinstance(content, _Split):
             return self._from_split(content)
         return self._from_lists(content)
 
-    def _from_split(self, content: _Split) -> list[Values] | None:
+    def _from_split(self, content: _Split) -> list[Row] | None:
         order = tuple(content.columns)
         decode = self._orders.get(order)
         if decode is None:
@@ -62,16 +63,16 @@ class TypedDecoder:
                 self._orders[order] = decode
         return decode(content.data)
 
-    def _from_lists(self, content: Any) -> list[Values] | None:
+    def _from_lists(self, content: Any) -> list[Row] | None:
         lists = self._values(content)
         given = [values for values in lists if values is not UNSET]
         rows = len(given[0]) if given else 0
-        if rows == 0 or any(len(values) != rows for values in given):
+        if any(len(values) != rows for values in given):
             return None
         absent = [c.name for c, values in zip(self._columns, lists, strict=True) if values is UNSET and not c.nullable]
-        return None if absent else [[None] * rows if values is UNSET else values for values in lists]
+        return None if absent else list(zip(*([None] * rows if v is UNSET else v for v in lists), strict=True))
 
-    def _decoder_of(self, order: tuple[str, ...]) -> Callable[[Raw], list[Values] | None]:
+    def _decoder_of(self, order: tuple[str, ...]) -> Callable[[Raw], list[Row] | None]:
         """Rows as lists, whose values stand in this order of columns."""
         positions = {c.name: order.index(c.name) for c in self._columns if c.name in order}
         absent = [c for c in self._columns if c.name not in positions]
@@ -79,16 +80,12 @@ class TypedDecoder:
             return lambda data: None
         types = {positions[c.name]: _type(c) for c in self._columns if c.name in positions}
         fields: Any = [(f"p{position}", types.get(position, Raw)) for position in range(len(order))]
-        row: Any = msgspec.defstruct("SplitRow", fields, array_like=True, forbid_unknown_fields=True)
-        decoder, present = msgspec.json.Decoder(list[row]), _getter([f"p{p}" for p in positions.values()])
-        places = [list(positions).index(c.name) if c.name in positions else None for c in self._columns]
-
-        def decode(data: Raw) -> list[Values] | None:
-            rows = decoder.decode(data)
-            columns = list(zip(*map(present, rows), strict=True))
-            return [columns[p] if p is not None else [None] * len(rows) for p in places] if rows else None
-
-        return decode
+        row: Any = msgspec.defstruct(
+            "SplitRow", fields, array_like=True, forbid_unknown_fields=True, namespace={"absent": None}
+        )
+        decoder = msgspec.json.Decoder(list[row])
+        values = _getter([f"p{positions[c.name]}" if c.name in positions else "absent" for c in self._columns])
+        return lambda data: list(map(values, decoder.decode(data)))
 
     def _struct(self, name: str, kind: Callable[[Column], Any], default: Callable[[Column], Any]) -> type:
         fields: Any = [(n, kind(c), default(c)) for n, c in zip(self._names, self._columns, strict=True)]

@@ -17,39 +17,72 @@ def during(play: Callable[[Turns], Awaitable[None]], longest_wait: float = 0.025
     asyncio.run(main())
 
 
-def test_who_comes_to_an_empty_line_predicts_at_once() -> None:
+def predicted(turns: Turns, seconds: float) -> None:
+    turns.begin(100)
+    turns.end(100, seconds)
+
+
+async def cost_is(turns: Turns, seconds: float) -> None:
+    predicted(turns, seconds)
+    await asyncio.sleep(0)
+    assert turns.free
+
+
+def test_the_first_of_a_size_has_the_loop_for_itself() -> None:
     async def play(turns: Turns) -> None:
         assert turns.free
-        turns.took(100, BURST_SECONDS / 4)
-        assert turns.free
+        turns.begin(100)
+        assert not turns.free
 
     during(play)
 
 
-def test_after_a_long_one_the_next_waits_for_a_turn_of_the_loop() -> None:
+def test_as_many_begin_at_once_as_will_cost_a_millisecond() -> None:
     async def play(turns: Turns) -> None:
-        turns.took(100, LONG)
+        await cost_is(turns, BURST_SECONDS / 4)
+        for _ in range(4):
+            assert turns.free
+            turns.begin(100)
         assert not turns.free
-        await turns.wait(100)
+
+    during(play)
+
+
+def test_those_in_hand_end_before_those_in_line_begin() -> None:
+    async def play(turns: Turns) -> None:
+        await cost_is(turns, BURST_SECONDS / 2)
+        turns.begin(100)
+        turns.begin(100)
+        waiting = asyncio.ensure_future(turns.wait(100))
+        turns.end(100, BURST_SECONDS / 2)
+        await asyncio.sleep(0.001)
+        assert turns.waiting == 1
+        turns.end(100, BURST_SECONDS / 2)
+        await asyncio.wait_for(waiting, 1)
         assert turns.waiting == 0
 
     during(play)
 
 
-def test_turns_are_given_in_order_and_one_at_a_time() -> None:
+def test_those_in_line_begin_in_order_as_many_as_will_cost_a_millisecond() -> None:
     order: list[int] = []
+    most = 0
 
     async def one(turns: Turns, number: int) -> None:
+        nonlocal most
         await turns.wait(100)
         order.append(number)
-        turns.took(100, 0.001)
+        most = max(most, turns._in_hand)
+        await asyncio.sleep(0)
+        turns.end(100, BURST_SECONDS / 2.5)
 
     async def play(turns: Turns) -> None:
-        turns.took(100, 0.001)
-        await asyncio.gather(*(one(turns, number) for number in range(5)))
+        await cost_is(turns, BURST_SECONDS / 2.5)
+        await asyncio.gather(*(one(turns, number) for number in range(8)))
 
     during(play)
-    assert order == [0, 1, 2, 3, 4]
+    assert order == list(range(8))
+    assert most == 3
 
 
 def test_between_two_turns_the_loop_looks_at_what_has_come() -> None:
@@ -58,10 +91,10 @@ def test_between_two_turns_the_loop_looks_at_what_has_come() -> None:
     async def one(turns: Turns, name: str) -> None:
         await turns.wait(100)
         seen.append(name)
-        turns.took(100, LONG)
+        turns.end(100, LONG)
 
     async def play(turns: Turns) -> None:
-        turns.took(100, LONG)
+        predicted(turns, LONG)
         work = asyncio.gather(one(turns, "first"), one(turns, "second"))
         while "first" not in seen:
             await asyncio.sleep(0)
@@ -73,55 +106,78 @@ def test_between_two_turns_the_loop_looks_at_what_has_come() -> None:
 
 
 def test_who_would_wait_longer_than_promised_is_refused() -> None:
-    async def one(turns: Turns) -> str:
+    async def one(turns: Turns) -> None:
         await turns.wait(100)
-        turns.took(100, 0.010)
-        return "predicted"
+        turns.end(100, 0.010)
 
     async def play(turns: Turns) -> None:
-        turns.took(100, 0.010)
-        ended = await asyncio.gather(*(one(turns) for _ in range(5)), return_exceptions=True)
-        # One at once, one behind nobody, one behind 10 ms; the next would stand behind 20 ms and take 10 itself.
-        assert ended[:3] == ["predicted"] * 3
-        assert [round(error.seconds, 6) for error in ended[3:] if isinstance(error, OverloadedError)] == [0.04, 0.04]
+        await cost_is(turns, 0.010)
+        turns.begin(100)
+        line = asyncio.gather(*(one(turns) for _ in range(4)), return_exceptions=True)
+        await asyncio.sleep(0)
+        turns.end(100, 0.010)
+        ended = await line
+        # One behind nobody in line, one behind 10 ms; the next would stand behind 20 ms and take 10 itself.
+        assert ended[:2] == [None, None]
+        assert [round(error.seconds, 6) for error in ended[2:] if isinstance(error, OverloadedError)] == [0.04, 0.04]
 
     during(play, longest_wait=0.030)
 
 
-def test_who_gives_up_makes_room_and_keeps_nobody_waiting() -> None:
+def test_who_gives_up_in_line_keeps_nobody_waiting() -> None:
     async def play(turns: Turns) -> None:
-        turns.took(100, LONG)
+        turns.begin(100)
         first, second = asyncio.ensure_future(turns.wait(100)), asyncio.ensure_future(turns.wait(100))
         await asyncio.sleep(0)
         first.cancel()
+        turns.end(100, LONG)
         await asyncio.wait_for(second, 1)
-        turns.took(100, 0.0)
+        turns.end(100, 0.0)
         await asyncio.sleep(0)
         assert turns.free
 
     during(play)
 
 
-def test_one_interrupted_prediction_does_not_make_the_model_look_slow() -> None:
-    turns = Turns(0.025)
+def test_who_gives_up_when_it_is_its_turn_keeps_nobody_waiting() -> None:
+    async def play(turns: Turns) -> None:
+        turns.begin(100)
+        first, second = asyncio.ensure_future(turns.wait(100)), asyncio.ensure_future(turns.wait(100))
+        await asyncio.sleep(0)
+        turns.end(100, LONG)
+        asyncio.get_running_loop().call_soon(first.cancel)
+        await asyncio.wait_for(second, 1)
+        assert first.cancelled()
 
-    async def play() -> None:
+    during(play)
+
+
+def test_one_interrupted_prediction_does_not_make_the_model_look_slow() -> None:
+    async def play(turns: Turns) -> None:
         for seconds in (0.0001, 0.5):
-            turns.took(100, seconds)
+            predicted(turns, seconds)
         assert turns._cost(100) < 0.0002
         for _ in range(60):
-            turns.took(100, 0.5)
+            predicted(turns, 0.5)
         assert turns._cost(100) > 0.4
 
-    asyncio.run(play())
+    during(play)
+
+
+def test_one_that_failed_says_nothing_of_the_cost() -> None:
+    async def play(turns: Turns) -> None:
+        predicted(turns, 0.002)
+        turns.begin(100)
+        turns.end(100, None)
+        assert turns._cost(100) == 0.002
+
+    during(play)
 
 
 def test_a_size_never_seen_costs_what_the_next_one_costs() -> None:
-    turns = Turns(0.025)
-
-    async def play() -> None:
+    async def play(turns: Turns) -> None:
         assert turns._cost(100) == 0
-        turns.took(100, 0.002)
+        predicted(turns, 0.002)
         assert turns._cost(50_000) == turns._cost(3) == 0.002
 
-    asyncio.run(play())
+    during(play)

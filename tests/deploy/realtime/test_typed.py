@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.realtime.answers import Answer, Request
+from deploy.realtime.answers import Answer, Pending, Request
 from deploy.realtime.decode import decode_json
 from deploy.realtime.invocations import Invocations
 from deploy.realtime.typed import TypedDecoder
@@ -69,7 +70,11 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
 
 
 def asked(invocations: Invocations, body: bytes) -> Answer:
-    return invocations(Request({"content-type": "application/json"}, body))
+    async def ask() -> Answer:
+        answer = invocations(Request({"content-type": "application/json"}, body))
+        return answer.finish((await answer.predicted).values) if isinstance(answer, Pending) else answer
+
+    return asyncio.run(ask())
 
 
 def the_long_way(scorer: Scorer, body: bytes) -> tuple[int, Any]:
@@ -104,9 +109,15 @@ def test_the_usual_forms_take_the_short_way(document: Any) -> None:
 
 
 def test_absent_columns_are_nulls_and_integers_are_doubles() -> None:
-    columns = decoder(b'{"inputs": {"carrier": ["AA"], "distance": [3]}}')
-    assert columns == [[3.0], [None], ["AA"], [None]]
-    assert isinstance(columns[0][0], float)
+    rows = decoder(b'{"inputs": {"carrier": ["AA"], "distance": [3]}}')
+    assert rows == [(3.0, None, "AA", None)]
+    assert isinstance(rows[0][0], float)
+
+
+def test_a_row_has_as_many_values_as_there_are_columns() -> None:
+    for values in ("1", '1, "AA", null', '1, "AA", 2'):
+        body = b'{"dataframe_split": {"columns": ["distance", "carrier"], "data": [[%s]]}}' % values.encode()
+        assert decoder(body) is None
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
@@ -134,5 +145,5 @@ def test_rows_one_after_the_other_leave_nothing_behind(scorer: Scorer) -> None:
 def test_a_model_of_one_column_has_the_short_way_too(tmp_path: Path) -> None:
     inputs = CONTRACT.inputs[:1]
     only = TypedDecoder(type(CONTRACT)("one", "regression", inputs, CONTRACT.outputs[:1]))
-    assert only(b'{"dataframe_records": [{"distance": 1}, {"distance": 2}]}') == [(1.0, 2.0)]
+    assert only(b'{"dataframe_records": [{"distance": 1}, {"distance": 2}]}') == [(1.0,), (2.0,)]
     assert only(b'{"dataframe_split": {"columns": ["distance"], "data": [[1]]}}') == [(1.0,)]
