@@ -64,6 +64,18 @@ def test_those_in_hand_end_before_those_in_line_begin() -> None:
     during(play)
 
 
+def test_those_who_began_before_the_loop_looked_up_still_count() -> None:
+    async def play(turns: Turns) -> None:
+        await cost_is(turns, BURST_SECONDS / 4)
+        predicted(turns, BURST_SECONDS / 4)
+        for _ in range(3):
+            turns.begin(100)
+        await asyncio.sleep(0.001)
+        assert not turns.free
+
+    during(play)
+
+
 def test_those_in_line_begin_in_order_as_many_as_will_cost_a_millisecond() -> None:
     order: list[int] = []
     most = 0
