@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from deploy.cli.options import answer, bundle_of, bundle_option, json_option, say, settings_option
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, SlipwayError
 
 _FILES = (".csv", ".csv.gz", ".parquet")
+
+
+def _names(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Each text as a line of CSV, so that the one input of a workflow can name several columns."""
+    lines = csv.reader("\n".join(given).splitlines(), skipinitialspace=True)
+    return tuple(name.strip() for line in lines for name in line if name.strip())
 
 
 @click.command(epilog="Example: slipway batch rows/ scores --keep id --max-bad 0.1%")
 @click.argument("source", metavar="IN")
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--keep", multiple=True, help="Input columns to keep in OUT; all of them by default.")
+@click.option("--keep", multiple=True, callback=_names, metavar="NAME,...",
+              help="Input columns to keep in OUT; all of them by default.")  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
               help="How the parts of OUT are written.")  # fmt: skip
 @click.option("--max-bad", default="0", show_default=True, metavar="N|N%", help="Bad rows that OUT may be without.")
 @click.option("--on-odd", type=click.Choice(["warn", "fail"]), default="warn", show_default=True,
               help="What to do when predictions are null or all the same.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an OUT of another input or release, in one step.")
+@click.option("--github", is_flag=True, help="Score with the release that GitHub calls Latest.")
 @settings_option
 @bundle_option
 @json_option
 def batch(
     source: str, out: Path, keep: tuple[str, ...], kind: Literal["parquet", "csv"], max_bad: str,
-    on_odd: Literal["warn", "fail"], overwrite: bool, settings_file: Path, bundle: Path | None, as_json: bool,
+    on_odd: Literal["warn", "fail"], overwrite: bool, github: bool, settings_file: Path, bundle: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Score the rows of IN with the champion, into OUT.
 
     IN is a file, a folder, a glob or a URI: CSV, JSON lines, Parquet or Arrow. OUT is a folder for a dataset; a name
     that ends in .csv, .csv.gz or .parquet is one file, from one CSV or Parquet file.
     """
-    from deploy.batch import Options, Policy, Request, score_dataset
+    from deploy.batch import Options, Policy, Request
     from deploy.batch.progress import signs
-    from deploy.bundle import verify
 
-    verified = verify(bundle_of(settings_file, bundle))
+    verified = click.get_current_context().with_resource(_verified(settings_file, bundle, github))
     if out.name.lower().endswith(_FILES) and not out.is_dir():
         if (kind, max_bad, on_odd, overwrite) != ("parquet", "0", "warn", False):
             raise SettingsError(f"{out} is one file, for which only --keep can be chosen; name a folder for a dataset")
@@ -49,8 +60,47 @@ def batch(
     with say.running("batch") as note:
         progress = signs(lambda sign: note(str(sign)))
         request = Request(source, out, Options(keep, kind), Policy(max_bad, on_odd), overwrite, say, progress)
-        done = score_dataset(request, verified)
+        done = _summarized(request, verified)
     _tell({"state": done.state, "out": str(out), **done.manifest}, lambda: _sentence(done, out), as_json)
+
+
+@contextmanager
+def _verified(settings_file: Path, bundle: Path | None, github: bool) -> Iterator[Any]:
+    """The bundle that answers; one of GitHub is here for as long as the command runs."""
+    from deploy.bundle import verify
+
+    if not github:
+        yield verify(bundle_of(settings_file, bundle))
+        return
+    if bundle:
+        raise SettingsError("--bundle and --github each name a bundle; give one of them")
+    with tempfile.TemporaryDirectory(prefix="slipway-champion-") as folder:
+        yield _downloaded(settings_file, Path(folder))
+
+
+def _downloaded(settings_file: Path, folder: Path) -> Any:
+    from deploy.github.api import connect, patiently
+    from deploy.github.champion import fetch_champion
+    from deploy.ship import trust_of
+    from pipeline.settings import load_settings
+
+    trust, on = trust_of(load_settings(settings_file)), connect()
+    return patiently(lambda: fetch_champion(on, folder, trust), say)
+
+
+def _summarized(request: Any, bundle: Any) -> Any:
+    """Score, and leave the workflow that runs this a summary of what it came to."""
+    from deploy.batch import score_dataset
+    from deploy.batch.summary import failure, summary
+    from deploy.github.workflow import write_summary
+
+    try:
+        done = score_dataset(request, bundle)
+    except SlipwayError as error:
+        write_summary(failure(error))
+        raise
+    write_summary(summary(done.manifest))
+    return done
 
 
 def _into_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_json: bool) -> None:

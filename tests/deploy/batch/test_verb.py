@@ -53,6 +53,19 @@ def test_bad_rows_have_the_exit_code_of_the_contract_until_they_are_allowed(fold
     assert "going on after 1 finished part of 50 rows" in allowed.stderr
 
 
+def test_kept_columns_may_be_named_in_one_text_as_a_workflow_has_it(folder: Path) -> None:
+    kept = [("--keep", "id, seats"), ("--keep", "id", "--keep", '"seats"'), ("--keep", "id\nseats")]
+    for number, given in enumerate(kept):
+        assert batch(folder, "in.csv", f"out{number}", *given).returncode == 0
+        assert pq.read_table(folder / f"out{number}").column_names[:3] == ["id", "seats", "prediction"]
+
+
+def test_two_bundles_at_once_are_refused(folder: Path) -> None:
+    refused = batch(folder, "in.csv", "out", "--github")
+    assert refused.returncode == SettingsError.exit_code
+    assert "give one of them" in refused.stderr
+
+
 def test_another_input_needs_overwrite(folder: Path) -> None:
     batch(folder, "in.csv", "out")
     write_rows(folder / "in.csv", some_rows(60, seed=1))

@@ -1,0 +1,69 @@
+"""What a job came to, as Markdown for the page of the workflow that ran it; no text of the data passes for markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Table = Sequence[Sequence[str]]
+_QUANTILES = {"5 %": "0.05", "median": "0.5", "95 %": "0.95"}
+
+
+def summary(manifest: Mapping[str, Any]) -> str:
+    """A published dataset: release, rows, how its predictions are distributed, and what was odd."""
+    odd = [f"- {_plain(sentence)}" for sentence in manifest["odd"]]
+    predictions = manifest["predictions_distribution"]
+    return "\n\n".join(
+        [
+            f"## {manifest['rows']['scored']:,} rows scored by {manifest['release']}",
+            _table(_rows(manifest)),
+            "### Predictions",
+            *(_table(_shares(name, told)) for name, told in predictions.items() if "values" in told),
+            *([_table(_numbers(predictions))] if any("min" in told for told in predictions.values()) else []),
+            "### Odd" if odd else "Nothing is odd about them.",
+            *(["\n".join(odd)] if odd else []),
+        ]
+    )
+
+
+def failure(error: Exception) -> str:
+    """Why no dataset was published; lines that are indented by four are never markup."""
+    return "## No dataset was published\n\n" + "\n".join(f"    {line}" for line in str(error).splitlines())
+
+
+def _rows(manifest: Mapping[str, Any]) -> Table:
+    rows, timings = manifest["rows"], manifest["timings"]
+    return [
+        ["rows in", "scored", "set aside", "rows/s", "seconds", "digest of the dataset"],
+        [f"{rows['in']:,}", f"{rows['scored']:,}", f"{rows['quarantined']:,}", f"{timings['rows_per_second']:,}",
+         f"{timings['seconds']:.1f}", f"`{manifest['digest'][:12]}`"],
+    ]  # fmt: skip
+
+
+def _shares(name: str, told: Mapping[str, Any]) -> Table:
+    head = [_plain(name), "rows", "share"]
+    return [head, *([_plain(v), f"{n:,}", f"{n / told['rows']:.1%}"] for v, n in told["values"].items())]
+
+
+def _numbers(predictions: Mapping[str, Mapping[str, Any]]) -> Table:
+    head = ["output", "least", *_QUANTILES, "most", "mean", "nulls"]
+    told = [(name, one) for name, one in predictions.items() if "min" in one]
+    return [head, *([_plain(name), *map(_number, _points(one)), f"{one['nulls']:,}"] for name, one in told)]
+
+
+def _points(told: Mapping[str, Any]) -> list[float | None]:
+    return [told["min"], *(told["quantiles"].get(key) for key in _QUANTILES.values()), told["max"], told["mean"]]
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _table(rows: Table) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def _plain(text: str) -> str:
+    """A text within a line of Markdown: as code, without what would end code, cell or line."""
+    return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
