@@ -23,11 +23,15 @@ _PINS = ROOT / ".github" / "workflows"
 
 @dataclass(frozen=True)
 class Run:
-    """How a workflow run ended: ``jobs`` by id (a matrix job is a failure where any of it is), and what was printed."""
+    """How a workflow run ended: ``jobs`` by id (a matrix job is a failure where any of it is), and what was printed.
+
+    ``artifacts`` is a folder with a folder for each artifact.
+    """
 
     workflow: str
     jobs: dict[str, str]
     log: str
+    artifacts: Path
 
     @property
     def why(self) -> str:
@@ -86,9 +90,9 @@ class Machine:
             self._command(workflow, event, actor, folder, only),
             cwd=clone, env=self._environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
-        run = _read(workflow, done.stdout + done.stderr)
+        artifacts = (folder / "artifacts").rename(self.home / f"artifacts-of-{folder.name}")
         shutil.rmtree(folder, ignore_errors=True)
-        return run
+        return _read(workflow, done.stdout + done.stderr, artifacts)
 
     def _event(
         self, clone: Path, ref: str, inputs: Mapping[str, Any] | None, more: Mapping[str, Any] | None
@@ -158,7 +162,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _read(workflow: str, printed: str) -> Run:
+def _read(workflow: str, printed: str, artifacts: Path) -> Run:
     jobs: dict[str, str] = {}
     lines: list[str] = []
     for line in printed.splitlines():
@@ -171,4 +175,4 @@ def _read(workflow: str, printed: str) -> Run:
         if job and result:
             jobs[job] = result if jobs.get(job, "success") == "success" else jobs[job]
         lines.append(f"[{job or '-'}] {said.get('msg', '').rstrip()}")
-    return Run(workflow, jobs, "\n".join(lines))
+    return Run(workflow, jobs, "\n".join(lines), artifacts)

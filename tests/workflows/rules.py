@@ -32,6 +32,7 @@ GRANTS: dict[str, dict[str, str]] = {
     "rollback.crown": {"contents": "write", "deployments": "write"},
     "resume.approve": {},
     "resume.resume": {"contents": "read", "deployments": "write"},
+    "batch.score": {"contents": "read"},
 }
 """Every job of every workflow with all that it may do: a new power is a change here, seen in review."""
 
@@ -207,6 +208,12 @@ def production_is_approved_before_it_changes(workflow: Workflow) -> Iterator[str
             yield f"{name} changes what serves, and nobody approved"
 
 
+def a_schedule_runs_only_where_a_variable_turns_it_on(workflow: Workflow) -> Iterator[str]:
+    if "schedule" in workflow.triggers:
+        first = {name: job for name, job in workflow.jobs.items() if "needs" not in job}
+        yield from (f"{name} runs in every copy" for name, job in first.items() if not _is_switched(job))
+
+
 RULES: list[Callable[[Workflow], Iterator[str]]] = [
     nothing_is_granted_on_top,
     each_job_has_the_grants_of_the_table,
@@ -227,6 +234,7 @@ RULES: list[Callable[[Workflow], Iterator[str]]] = [
     inputs_reach_programs_by_environment_only,
     dry_run_is_the_default_of_a_dispatch_that_publishes,
     production_is_approved_before_it_changes,
+    a_schedule_runs_only_where_a_variable_turns_it_on,
 ]
 
 
@@ -234,6 +242,10 @@ def broken(workflow: Workflow) -> dict[str, list[str]]:
     """The rules that a file breaks, with the sentences."""
     found = {rule.__name__: list(rule(workflow)) for rule in RULES}
     return {rule: sentences for rule, sentences in found.items() if sentences}
+
+
+def _is_switched(job: Job) -> bool:
+    return str(job.get("if")).startswith("github.event_name != 'schedule' || (vars.SLIPWAY_SCHEDULES == 'on'")
 
 
 def _with_ends(commands: tuple[str, ...]) -> Iterator[str]:

@@ -62,6 +62,15 @@ def test_reasons_that_are_programs_stay_text(world: World, attack: str) -> None:
     did_nothing(world, on)
 
 
+def test_a_data_set_that_is_named_like_programs_stays_text(world: World) -> None:
+    canary = world.folder / "canary"
+    some = [attack(canary) for attack in ATTACKS.values()]
+    run = world.dispatched("batch.yml", **{"input": "".join(some), "keep": some[0], "max-bad": some[1]})
+    assert "no champion yet" in run.log
+    assert list(world.folder.glob("**/canary*")) == []
+    did_nothing(world, run)
+
+
 def test_a_title_that_is_a_program_is_refused(world: World, attack: str) -> None:
     git(world.team, "checkout", "--quiet", "-B", "topic", "origin/main")
     run = world.pull_request(f"{attack} fix: all is well")

@@ -66,6 +66,7 @@ MUTATIONS = {
     ),
     "dry_run_is_the_default_of_a_dispatch_that_publishes": ("deploy", "default: true", "default: false"),
     "production_is_approved_before_it_changes": ("resume", "needs: [approve]", "needs: []"),
+    "a_schedule_runs_only_where_a_variable_turns_it_on": ("batch", "vars.SLIPWAY_SCHEDULES == 'on' && ", ""),
 }  # fmt: skip
 
 

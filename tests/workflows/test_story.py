@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from deploy.assets import parse_sums
@@ -54,6 +55,9 @@ def test_from_the_first_push_to_a_rollback_and_on(world: World) -> None:
         serves(world, port, "1.0.1")
         a_rollback_reaches_everything(world)
         serves(world, port, "1.0.0")
+        batch_scores_with_the_champion(world)
+        batch_keeps_the_rows_that_it_refuses(world)
+        the_schedule_waits_for_its_variables(world)
         a_rerun_does_not_undo_it(world)
         the_next_release_waits_for_resume(world)
         serves(world, port, "1.0.3")
@@ -136,6 +140,40 @@ def a_rollback_reaches_everything(world: World) -> None:
     told = (record["action"], record["from"], record["to"], record["reason"], record["who"])
     assert told == ("rollback", "v1.0.1", "v1.0.0", "too many false alarms", "bob")
     assert history(world)[-1] == ("rollback", "1.0.0", "proved")
+
+
+def batch_scores_with_the_champion(world: World) -> None:
+    done = world.dispatched("batch.yml", **{"input": "docs/flights.csv", "keep": "flight,carrier"})
+    assert done.green, done.why
+    scores = pq.read_table(done.artifacts / "scores")
+    assert scores.column_names[:3] == ["flight", "carrier", "prediction"]
+    assert (len(scores), set(scores["release"].to_pylist())) == (100, {"1.0.0"})
+    assert "## 100 rows scored by 1.0.0" in done.log
+    assert "| `probability_late` |" in done.log
+
+
+def batch_keeps_the_rows_that_it_refuses(world: World) -> None:
+    source = world.folder / "some 'flights' of $(today).csv"
+    source.write_text(
+        (world.team / "docs/flights.csv").read_text().replace("2013-09-01 05:16:00,1545,UA,EWR", ",,UA,PHL")
+    )
+    failed = world.dispatched("batch.yml", input=str(source))
+    assert failed.jobs == {"score": "failure"}
+    assert "    1 of the 100 rows of" in failed.log.partition("## No dataset was published")[2]
+    assert [path.name for path in failed.artifacts.iterdir()] == ["quarantine"]
+    (row,) = pq.read_table(failed.artifacts / "quarantine").to_pylist()
+    assert (row["file"], row["row"]) == (source.name, 0)
+    allowed = world.dispatched("batch.yml", **{"input": str(source), "max-bad": "1%", "keep": "carrier"})
+    assert allowed.green, allowed.why
+    assert (allowed.artifacts / "scores/_quarantine").is_dir()
+
+
+def the_schedule_waits_for_its_variables(world: World) -> None:
+    asleep, awake = world.scheduled("batch.yml"), {"SLIPWAY_SCHEDULES": "on", "SLIPWAY_BATCH_INPUT": "docs/flights.csv"}
+    assert asleep.jobs == {}
+    done = world.scheduled("batch.yml", **awake)
+    assert done.green, done.why
+    assert len(pq.read_table(done.artifacts / "scores")) == 100
 
 
 def a_rerun_does_not_undo_it(world: World) -> None:

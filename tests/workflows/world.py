@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,11 @@ class World:
     def dispatched(self, workflow: str, **inputs: str) -> Run:
         """A person runs a workflow on main."""
         return self.machine.run(workflow, "workflow_dispatch", "refs/heads/main", actor="bob", inputs=inputs)
+
+    def scheduled(self, workflow: str, **variables: str) -> Run:
+        """The hour of a workflow comes, in a repository with these variables too."""
+        machine = replace(self.machine, variables={**self.machine.variables, **variables})
+        return machine.run(workflow, "schedule", "refs/heads/main")
 
     def head(self, ref: str) -> str:
         line = subprocess.run(
