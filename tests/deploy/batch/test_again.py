@@ -27,32 +27,34 @@ JOB = """
 import sys, time
 from pathlib import Path
 from tests.deploy.batch.rows import run
-slow = float(sys.argv[4])
-source, out, bundle = map(Path, sys.argv[1:4])
-run(source, out, bundle, part=2000, max_bad="1%", progress=lambda plan: lambda rows, place: time.sleep(slow))
+source, out, bundle, slow = *map(Path, sys.argv[1:4]), float(sys.argv[4])
+
+def progress(plan):
+    print("begun", flush=True)
+    return lambda rows, place: time.sleep(slow)
+
+run(source, out, bundle, part=2000, max_bad="1%", progress=progress)
 """
-SLOW = 0.02
-SECONDS = SLOW * ROWS / PART
-"""About how long a slowed job streams."""
+KILLS = int(os.environ.get("SLIPWAY_BATCH_KILLS", "2"))
+"""How often one and the same job is killed."""
+SLOW = 0.01 * KILLS
+LIFE = SLOW * (0.9 * ROWS / PART / KILLS + 0.8)
+"""The seconds within which a job is killed once it has begun: so few that it lives through all its kills."""
 
 
-def started(source: Path, out: Path, bundle: Path, slow: float = SLOW) -> subprocess.Popen[bytes]:
-    """A job in a process of its own, which pauses after each unit so that a moment can be chosen."""
-    return subprocess.Popen([sys.executable, "-c", JOB, str(source), str(out), str(bundle), str(slow)])
+def started(source: Path, out: Path, bundle: Path) -> subprocess.Popen[str]:
+    """A job in a process of its own that has begun; it pauses after each unit so that a moment can be chosen."""
+    command = [sys.executable, "-c", JOB, str(source), str(out), str(bundle), str(SLOW)]
+    job = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert job.stdout
+    assert job.stdout.readline() == "begun\n"
+    return job
 
 
 def content(folder: Path) -> dict[str, bytes]:
     """Every file of a dataset but its manifest, which tells the time."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "_slipway.json"]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-def wait_for(work: Path) -> None:
-    """Wait until the job has begun its first part."""
-    deadline = time.monotonic() + 20
-    while not any((work / "dataset").glob("*")) if work.exists() else True:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 @pytest.fixture(scope="module", params=["parquet", "csv"])
@@ -77,12 +79,11 @@ def test_a_job_killed_at_any_moments_ends_with_the_bytes_of_an_unbroken_run(
     world: Path, tmp_path: Path, seed: int
 ) -> None:
     moments, out = np.random.default_rng(seed), tmp_path / "out"
-    for _ in range(2):
+    for _ in range(KILLS):
         job = started(world / "in", out, bundle_of(world))
-        wait_for(tmp_path / "out.slipway-work")
-        time.sleep(moments.random() * SECONDS / 2)
+        time.sleep(moments.random() * LIFE)
         job.send_signal(signal.SIGKILL)
-        job.wait()
+        job.communicate()
         assert not out.exists()
     said: list[str] = []
     done = run(world / "in", out, bundle_of(world), part=PART, max_bad="1%", say=said.append)
@@ -177,10 +178,10 @@ def test_an_input_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
 
 def test_of_two_jobs_on_one_out_the_second_is_refused(world: Path, tmp_path: Path) -> None:
     job = started(world / "in", tmp_path / "out", bundle_of(world))
-    wait_for(tmp_path / "out.slipway-work")
     with pytest.raises(BusyError, match=f"process {job.pid} of slipway batch is at work on"):
         run(world / "in", tmp_path / "out", bundle_of(world), part=PART, max_bad="1%")
-    assert job.wait() == 0
+    job.communicate()
+    assert job.returncode == 0
     assert content(tmp_path / "out") == content(world / "unbroken")
 
 
