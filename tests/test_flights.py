@@ -47,11 +47,15 @@ def rows(flights: Flights) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def expected(flights: Flights, rows: pd.DataFrame) -> Array:
+    return answers(flights, rows)
+
+
+def answers(flights: Flights, rows: pd.DataFrame) -> Array:
     """What scikit-learn's own model, as training logged it to MLflow, says of the rows; classes in contract order."""
     contract = read_contract(flights.root / "contract.json")
     model = load_model(flights.files_of("train") / "model.skops")
-    answers: Array = model.predict_proba(inputs_of(rows, contract))
-    return answers[:, [list(model.classes_).index(label) for label in contract.classes]]
+    found: Array = model.predict_proba(inputs_of(rows, contract))
+    return found[:, [list(model.classes_).index(label) for label in contract.classes]]
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +161,21 @@ def test_a_dataset_answers_as_scikit_learn_does(
     agree(scores[["probability_on_time", "probability_late"]], expected)
     assert scores["carrier"].tolist() == rows["carrier"].tolist()
     assert scores["prediction"].tolist() == [["on_time", "late"][i] for i in expected.argmax(axis=1)]
+
+
+def test_batch_http_and_scikit_learn_agree_on_20_000_rows_with_nulls_and_strangers(
+    flights: Flights, server: Running, tmp_path: Path
+) -> None:
+    rows = flights.rows(20_000)
+    for column, stranger in {"carrier": "ZZ", "dest": "nowhere", "manufacturer": "WRIGHT BROTHERS"}.items():
+        rows.loc[rows.sample(500, random_state=len(column)).index, column] = stranger
+    expected = answers(flights, rows)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    flights.slipway("batch", str(tmp_path / "rows.parquet"), str(tmp_path / "scores"), "--keep", "carrier")
+    scores = pq.read_table(tmp_path / "scores").to_pandas()
+    agree(scores[["probability_on_time", "probability_late"]], expected)
+    halves = [server.post({"dataframe_split": split(half)}) for half in (rows[:10_000], rows[10_000:])]
+    agree([row for half in halves for row in half.json["predictions"]], expected)
 
 
 def test_mlflow_predict_answers_as_scikit_learn_does_and_leaves_the_bundle_alone(
