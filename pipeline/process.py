@@ -101,6 +101,7 @@ def _become(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
     log = os.open(log_in(out, folder.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have put its own in their place
     os.chdir(folder)
     sys.argv = ["run.py", "--out", str(out), *(part for k, v in arguments.items() for part in (f"--{k}", v))]
     try:
