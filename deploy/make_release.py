@@ -13,6 +13,7 @@ from deploy.gate import judge
 from deploy.proof import find
 from deploy.release.notes import changes_of
 from deploy.release.package import build_package
+from deploy.retrain.rehearsal import agreement
 from deploy.sbom import write_sbom
 from deploy.seal import seal
 from deploy.ship import LOCK_FILE, policy_of
@@ -32,6 +33,8 @@ class Made:
     release: str
     verdict: Verdict
     sums_digest: str
+    rehearsal: str = ""
+    """Whether the model is the one that a retrain rehearsed; empty where none was."""
 
 
 def make_release(
@@ -59,11 +62,13 @@ def make_release(
     with say.timed("gate"):
         verdict = judge(candidate, champion, recent, policy)
     said = prose(verdict, version.text, champion.release.version if champion else None)
-    say(said)
+    rehearsal = agreement(settings.root, candidate)
+    for sentence in filter(None, (said, rehearsal)):
+        say(sentence)
     if verdict.verdict == "publish":
         _pack(settings, candidate, version, verdict, into)
-    _write_papers(settings, candidate, version, verdict, said, into)
-    return Made(version.text, verdict, write_sums(into))
+    _write_papers(settings, candidate, version, verdict, "\n\n".join(filter(None, (said, rehearsal))), into)
+    return Made(version.text, verdict, write_sums(into), rehearsal)
 
 
 def _pack(settings: Settings, candidate: Candidate, version: Version, verdict: Verdict, into: Path) -> None:

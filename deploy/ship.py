@@ -68,7 +68,7 @@ def ship(
             say(f"{version.text} is the champion already; proving it again")
             return _published(settings, target, champion, done, say)
         with say.timed("gate"):
-            verdict = judge(candidate, champion, _recent(target), policy)
+            verdict = judge(candidate, champion, recent_champions(target), policy)
         done = replace(done, verdict=verdict, said=prose(verdict, version.text, done.champion))
         if verdict.verdict == "refuse":
             return done
@@ -186,7 +186,7 @@ def _is(champion: Bundle, candidate: Candidate, version: Version) -> bool:
     )
 
 
-def _recent(target: Target) -> list[Bundle]:
+def recent_champions(target: Target) -> list[Bundle]:
     """The last champions that are still here and were never marked bad, newest first."""
     bad, here, folders = target.bad_releases(), target.releases(), dict.fromkeys(
         entry.folder for entry in reversed(target.past_champions()) if entry.folder

@@ -165,6 +165,12 @@ class InitError(SlipwayError):
     exit_code = 44
 
 
+class RetrainError(SlipwayError):
+    """The data pin could not be moved: the checkout, the date or an earlier pin stands in the way; nothing was changed."""
+
+    exit_code = 45
+
+
 class StoppedError(SlipwayError):
     """Ctrl-C or a signal stopped the command; the processes that it had started ended with it."""
 

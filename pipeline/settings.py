@@ -41,6 +41,7 @@ class Data(_Section):
     classes: tuple[str, ...] = Field(default=(), strict=False)
     time: str = ""
     through: datetime.date | None = None
+    snapshots: str = ""
 
 
 class Feature(_Section):
@@ -167,12 +168,20 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
     except OSError:
         raise SettingsError(
             f"there is no {_whole(path)}; run slipway where slipway.toml is, or name the file with --settings"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
+    return parse_settings(text, path, overrides)
+
+
+def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Settings:
+    """As ``load_settings``, from a text that stands, stood or is to stand at ``path``."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
     overridden = [override(document, given, set(Train.model_fields)) for given in overrides]
     if isinstance(features := document.get("features"), dict):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.candidate import Candidate
-from pipeline.component.sources import local_path
+from pipeline.component.sources import absolute, local_path
 from pipeline.errors import SettingsError, StoppedError
 from pipeline.flow import Done, Flow
 from pipeline.progress import SILENT, Say
@@ -39,6 +39,31 @@ def run(
         StoppedError: SIGINT, SIGTERM or SIGHUP came; the components ended too.
     """
     contract = check_contract(settings)
+    with _running(settings, overrides, cache=cache, env_manager=env_manager, say=say) as (flow, client, run_id):
+        candidate = replace(_steps(flow, settings, contract, run_id), overrides=tuple(overrides))
+        log_scores(client, run_id, candidate.scores)
+        return candidate
+
+
+def examine(settings: Settings, *, validate: bool = True, say: Say = SILENT) -> Path:
+    """The rows that the pin names, as ``data.parquet``: read and validated, with nothing trained.
+
+    Raises:
+        SlipwayError: as ``run`` does.
+    """
+    contract = check_contract(settings)
+    with _running(settings, (), cache=True, env_manager="local", say=say) as (flow, _, _):
+        rows = _ingested(flow, settings, contract)
+        if validate:
+            flow.step("validate", **_validation(settings, contract, rows))
+        return rows
+
+
+@contextmanager
+def _running(
+    settings: Settings, overrides: Sequence[str], *, cache: bool, env_manager: str, say: Say
+) -> Iterator[tuple[Flow, Any, str]]:
+    """A flow of steps, the MLflow client and the id of the run that they leave their records under."""
     _let_waiting_threads_sleep()
     with raising(), TemporaryDirectory(prefix="slipway-") as work:
         try:
@@ -46,11 +71,12 @@ def run(
                 client, experiment = opened(settings)
             with held():
                 parent = open_run(client, experiment, settings.name, overrides)
-            flow = Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say)
             with closing(client, parent):
-                candidate = replace(_steps(flow, settings, contract, parent.info.run_id), overrides=tuple(overrides))
-                log_scores(client, parent.info.run_id, candidate.scores)
-                return candidate
+                yield (
+                    Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say),
+                    client,
+                    parent.info.run_id,
+                )
         except Stopped as signal:
             raise StoppedError(f"stopped by {signal}; its components ended too, and nothing was changed") from None
 
@@ -65,12 +91,9 @@ def _let_waiting_threads_sleep() -> None:
 
 def _steps(flow: Flow, settings: Settings, contract: Path, run_id: str) -> Candidate:
     data, train, target = settings.data, settings.train, settings.data.target
-    flow.reads["ingest"] = _read_by_ingest(settings)
-    ingest = flow.step("ingest", contract=contract, **_pin(settings))
-    rows = ingest.files / "data.parquet"
+    rows = _ingested(flow, settings, contract)
     _, split = flow.together(
-        ("validate", {"data": rows, "contract": contract, "target": target, "time": data.time,
-                      "expectations": settings.validation}),
+        ("validate", _validation(settings, contract, rows)),
         ("split", {"data": rows, "target": target, "time": data.time, "by": settings.split.by,
                    "holdout_days": settings.split.holdout_days, "holdout_share": settings.split.holdout_share,
                    "key": ",".join(settings.split.key)}),
@@ -88,6 +111,17 @@ def _steps(flow: Flow, settings: Settings, contract: Path, run_id: str) -> Candi
         ("package", {"model": model, "train": trained, "holdout": holdout, "contract": contract, "seed": train.seed}),
     )  # fmt: skip
     return _candidate(flow, settings, run_id, split, evaluate, package)
+
+
+def _ingested(flow: Flow, settings: Settings, contract: Path) -> Path:
+    flow.reads["ingest"] = _read_by_ingest(settings)
+    return flow.step("ingest", contract=contract, **_pin(settings)).files / "data.parquet"
+
+
+def _validation(settings: Settings, contract: Path, rows: Path) -> dict[str, Any]:
+    data = settings.data
+    return {"data": rows, "contract": contract, "target": data.target, "time": data.time,
+            "expectations": settings.validation}  # fmt: skip
 
 
 def _candidate(flow: Flow, settings: Settings, run_id: str, split: Done, evaluate: Done, package: Done) -> Candidate:
@@ -112,7 +146,7 @@ def _pin(settings: Settings) -> dict[str, Any]:
     file, _, function = data.function.rpartition(":")
     return {
         "function": f"{settings.root / file}:{function}",
-        "sources": {n: {"uri": _absolute(settings.root, s.uri), "sha256": s.sha256} for n, s in data.sources.items()},
+        "sources": {n: {"uri": absolute(settings.root, s.uri), "sha256": s.sha256} for n, s in data.sources.items()},
         "target": data.target,
         "time": data.time,
         "through": data.through.isoformat() if data.through else "",
@@ -124,9 +158,5 @@ def _read_by_ingest(settings: Settings) -> tuple[Path, ...]:
     files = [settings.root / settings.data.function.rpartition(":")[0]]
     for source in settings.data.sources.values():
         with suppress(SettingsError):  # ingest says it better
-            files.append(local_path(_absolute(settings.root, source.uri)) or files[0])
+            files.append(local_path(absolute(settings.root, source.uri)) or files[0])
     return tuple(files)
-
-
-def _absolute(root: Path, uri: str) -> str:
-    return uri if "://" in uri else str(root / uri)

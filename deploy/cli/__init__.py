@@ -22,6 +22,7 @@ from deploy.cli.github import (
 )
 from deploy.cli.model import predict, run, verify, write
 from deploy.cli.release import build_package, check, commits, init, preview, release
+from deploy.cli.retrain import retrain
 from deploy.cli.serving import serve
 from deploy.cli.state import doctor, history, status
 from pipeline.distribution import installed
@@ -56,7 +57,7 @@ contract.add_command(write)
 contract.add_command(check)
 _MODEL = (run, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify)
 _GITHUB = (release_plan, make_release, sign, release_page, report_refusal, promote, pull, register, dispatch)
-_RELEASE = (init, commits, preview, release, build_package)
+_RELEASE = (init, commits, preview, release, build_package, retrain)
 for command in (*_MODEL, *_GITHUB, *_RELEASE):
     slipway.add_command(command)
 

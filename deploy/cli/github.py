@@ -58,7 +58,8 @@ def make_release(out: Path, settings_file: Path, repository: str | None) -> None
         champion, recent = opponents(connect(repository), Path(folder))
         made = made_release(settings, champion=champion, recent=recent, into=out, say=say)
     write_outputs(verdict=made.verdict.verdict, digest=made.sums_digest)
-    write_summary(f"## {made.release}: {made.verdict.verdict}\n\n{table(made.verdict)}")
+    parts = [f"## {made.release}: {made.verdict.verdict}", table(made.verdict), made.rehearsal]
+    write_summary("\n\n".join(filter(None, parts)))
     click.echo(
         f"{made.verdict.verdict} {made.release}: its files are in {out}, SHA256SUMS has the sha256 {made.sums_digest}"
     )

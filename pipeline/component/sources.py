@@ -23,3 +23,8 @@ def local_path(uri: str) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         raise SettingsError(f"{uri}: the Python package '{package}' is not installed")
     return Path(spec.submodule_search_locations[0]) / inside
+
+
+def absolute(root: Path, uri: str) -> str:
+    """A path as it counts from ``root``; whatever has a scheme stays as it is."""
+    return uri if "://" in uri else str(root / uri)

@@ -1,0 +1,137 @@
+"""The rehearsal: train and judge with the new pin before anything is committed, and prove later that it still counts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from deploy.bundle import Bundle, file_digest
+from deploy.candidate import engine_name
+from deploy.gate import judge
+from deploy.release.checkout import checkout_at, newest
+from deploy.release.git import git, run
+from deploy.retrain.message import REHEARSED
+from deploy.retrain.plan import Plan
+from deploy.ship import LOCK_FILE, policy_of, recent_champions
+from deploy.target import target_of
+from deploy.verdict import Verdict, prose
+from pipeline import steps
+from pipeline.candidate import Candidate
+from pipeline.errors import GateRefused, MovedError, SettingsError
+from pipeline.progress import Say
+from pipeline.settings import CONTRACT_FILE, Settings
+
+_READ = (CONTRACT_FILE, "components", "pipeline", LOCK_FILE)
+"""What a training depends on beside the settings and the data that they pin."""
+Opponents = tuple[Bundle | None, Sequence[Bundle]]
+
+
+class Rehearsed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was rehearsed, by name and digest, and the sha256 of the model that it made: one line for a later job."""
+
+    files: dict[str, str]
+    model: str
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How it went: the verdict, in rules and in words, on a candidate that no release has yet."""
+
+    candidate: Candidate
+    verdict: Verdict
+    said: str
+    rehearsed: Rehearsed
+
+
+def rehearse(plan: Plan, opponents: Opponents, say: Say) -> Rehearsal:
+    """Train with the new pin, and judge as the tag's run will.
+
+    Raises:
+        SlipwayError: whatever stopped the pipeline.
+    """
+    policy, (champion, recent) = policy_of(plan.after), opponents
+    candidate = steps.run(plan.after, say=say)
+    with say.timed("gate"):
+        verdict = judge(candidate, champion, recent, policy)
+    said = prose(verdict, f"the retrain through {plan.pin.through}", champion.release.version if champion else None)
+    return Rehearsal(candidate, verdict, said, Rehearsed(_files(plan), model_digest(candidate)))
+
+
+def check_passed(rehearsal: Rehearsal) -> None:
+    """Stop a retrain whose rehearsal the gate refused.
+
+    Raises:
+        GateRefused: it did.
+    """
+    if rehearsal.verdict.verdict == "refuse":
+        raise GateRefused(f"{rehearsal.said}; nothing was committed, and the pin stays where it was")
+
+
+def check_still_counts(plan: Plan, text: str) -> Rehearsed:
+    """The record of a rehearsal, if it was one of exactly what would be committed now.
+
+    Raises:
+        MovedError: settings, data, components or lock are others than those that were rehearsed.
+        SettingsError: it is no such record.
+    """
+    try:
+        rehearsed = msgspec.json.decode(text, type=Rehearsed)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"--rehearsed is not what a rehearsal said: {error}") from None
+    now = _files(plan)
+    if moved := [name for name in sorted({*now, *rehearsed.files}) if now.get(name) != rehearsed.files.get(name)]:
+        raise MovedError(
+            f"{', '.join(moved)} changed since the rehearsal, so its verdict does not count any more; nothing was "
+            "changed; run the retrain again"
+        )
+    return rehearsed
+
+
+@contextmanager
+def opponents_of(settings: Settings, github: bool) -> Iterator[Opponents]:
+    """The champion to beat and those before it: GitHub's, or those of the local target."""
+    if not github:
+        target = target_of(settings)
+        yield target.champion(), recent_champions(target)
+        return
+    from deploy.github.api import connect
+    from deploy.github.opponents import opponents
+
+    with TemporaryDirectory(prefix="slipway-opponents-") as folder:
+        yield opponents(connect(), Path(folder))
+
+
+def model_digest(candidate: Candidate) -> str:
+    """The sha256 of the model file that serves."""
+    return file_digest(candidate.model / f"model.{engine_name(candidate.model)}")
+
+
+def agreement(root: Path, candidate: Candidate) -> str:
+    """Whether a release's model is the one that its retrain rehearsed, in words; empty where nothing was rehearsed."""
+    checkout = checkout_at(root)
+    before = newest(git(checkout.root, "tag", "--merged", "HEAD", "--no-contains", "HEAD").split())
+    since = f"refs/tags/{before}..HEAD" if before else "HEAD"
+    said = git(checkout.root, "log", f"--format=%(trailers:key={REHEARSED},valueonly,separator=%x20)", since).split()
+    if not said:
+        return ""
+    made = model_digest(candidate)
+    if made == said[0]:
+        return f"the model is the rehearsed one, byte for byte: sha256 {made}"
+    return (
+        f"the model is another than the rehearsed one: sha256 {made} here and {said[0][:64]} there; settings, code, lock "
+        "or machine differ, and this release was judged by itself"
+    )
+
+
+def _files(plan: Plan) -> dict[str, str]:
+    root, function = plan.after.root, plan.after.data.function.rpartition(":")[0]
+    found = {plan.place: hashlib.sha256(plan.text.encode()).hexdigest()}
+    for name in (*_READ, function):
+        found[name] = run(root, "rev-parse", "--verify", "-q", f"HEAD:./{name}").stdout.strip()
+    return found
