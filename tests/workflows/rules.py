@@ -33,6 +33,10 @@ GRANTS: dict[str, dict[str, str]] = {
     "resume.approve": {},
     "resume.resume": {"contents": "read", "deployments": "write"},
     "batch.score": {"contents": "read"},
+    "retrain.rehearse": {"contents": "read", "deployments": "read"},
+    "retrain.push": {"contents": "write"},
+    "retrain.propose": {"contents": "write", "pull-requests": "write"},
+    "retrain.release": {"contents": "read", "actions": "write"},
 }
 """Every job of every workflow with all that it may do: a new power is a change here, seen in review."""
 
@@ -45,9 +49,11 @@ _NEEDS_HISTORY = (
     "slipway commits",
     "contract check",
     "slipway preview",
+    "slipway retrain",
 )
 _RUNNERS = {"ubuntu-24.04", "${{ vars.SLIPWAY_RUNNER }}"}
-_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume"}
+_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain"}
+_RETRAIN_INPUTS = {"through", "source", "restore", "reason", "settings", "via", "dry-run"}
 
 
 class Workflow(NamedTuple):
@@ -195,8 +201,8 @@ def inputs_reach_programs_by_environment_only(workflow: Workflow) -> Iterator[st
 
 def dry_run_is_the_default_of_a_dispatch_that_publishes(workflow: Workflow) -> Iterator[str]:
     given = ((workflow.triggers.get("workflow_dispatch") or {}).get("inputs") or {}).get("dry-run")
-    if workflow.name == "deploy" and (given is None or given.get("default") is not True):
-        yield "deploy publishes unless told otherwise"
+    if workflow.name in ("deploy", "retrain") and (given is None or given.get("default") is not True):
+        yield f"{workflow.name} publishes unless told otherwise"
 
 
 def production_is_approved_before_it_changes(workflow: Workflow) -> Iterator[str]:
@@ -208,10 +214,34 @@ def production_is_approved_before_it_changes(workflow: Workflow) -> Iterator[str
             yield f"{name} changes what serves, and nobody approved"
 
 
-def a_schedule_runs_only_where_a_variable_turns_it_on(workflow: Workflow) -> Iterator[str]:
+def schedules_run_only_where_a_variable_turns_them_on(workflow: Workflow) -> Iterator[str]:
     if "schedule" in workflow.triggers:
         first = {name: job for name, job in workflow.jobs.items() if "needs" not in job}
-        yield from (f"{name} runs in every copy" for name, job in first.items() if not _is_switched(job))
+        yield from (
+            f"{name} runs in every copy of the template" for name, job in first.items() if not _is_switched(job)
+        )
+
+
+def on_a_schedule_a_missing_input_is_not_taken_for_false(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        condition = str(job.get("if"))
+        if "schedule" in workflow.triggers and "!inputs." in condition and "github.event_name ==" not in condition:
+            yield f"{name} takes a schedule, which has no inputs, for a wish to go on"
+
+
+def a_pin_moves_only_after_its_rehearsal(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        moves = [s for s in job.get("steps", []) if re.search("retrain --(push|propose|commit)", s.get("run", ""))]
+        rehearsed = "needs.rehearse.outputs.state == 'moved'" in str(job.get("if"))
+        for step in moves:
+            if not rehearsed or "needs.rehearse.outputs.rehearsed" not in str(step["env"].get("SLIPWAY_REHEARSED")):
+                yield f"{name} moves a pin that nobody rehearsed"
+
+
+def no_input_of_a_retrain_reaches_the_gate(workflow: Workflow) -> Iterator[str]:
+    if workflow.name == "retrain":
+        given = set(workflow.triggers["workflow_dispatch"]["inputs"])
+        yield from (f"the input {name} was not reviewed" for name in sorted(given - _RETRAIN_INPUTS))
 
 
 RULES: list[Callable[[Workflow], Iterator[str]]] = [
@@ -234,7 +264,10 @@ RULES: list[Callable[[Workflow], Iterator[str]]] = [
     inputs_reach_programs_by_environment_only,
     dry_run_is_the_default_of_a_dispatch_that_publishes,
     production_is_approved_before_it_changes,
-    a_schedule_runs_only_where_a_variable_turns_it_on,
+    schedules_run_only_where_a_variable_turns_them_on,
+    on_a_schedule_a_missing_input_is_not_taken_for_false,
+    a_pin_moves_only_after_its_rehearsal,
+    no_input_of_a_retrain_reaches_the_gate,
 ]
 
 
@@ -245,7 +278,8 @@ def broken(workflow: Workflow) -> dict[str, list[str]]:
 
 
 def _is_switched(job: Job) -> bool:
-    return str(job.get("if")).startswith("github.event_name != 'schedule' || (vars.SLIPWAY_SCHEDULES == 'on'")
+    asks = r"github\.event_name != 'schedule' \|\| \(?vars\.SLIPWAY_SCHEDULES == 'on'"
+    return re.match(asks, str(job.get("if"))) is not None
 
 
 def _with_ends(commands: tuple[str, ...]) -> Iterator[str]:

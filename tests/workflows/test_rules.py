@@ -66,7 +66,14 @@ MUTATIONS = {
     ),
     "dry_run_is_the_default_of_a_dispatch_that_publishes": ("deploy", "default: true", "default: false"),
     "production_is_approved_before_it_changes": ("resume", "needs: [approve]", "needs: []"),
-    "a_schedule_runs_only_where_a_variable_turns_it_on": ("batch", "vars.SLIPWAY_SCHEDULES == 'on' && ", ""),
+    "schedules_run_only_where_a_variable_turns_them_on": ("retrain", " || vars.SLIPWAY_SCHEDULES == 'on'", ""),
+    "on_a_schedule_a_missing_input_is_not_taken_for_false": (
+        "retrain", "(github.event_name == 'schedule' || !inputs.dry-run)", "!inputs.dry-run",
+    ),
+    "a_pin_moves_only_after_its_rehearsal": (
+        "retrain", "SLIPWAY_REHEARSED: ${{ needs.rehearse.outputs.rehearsed }}", "SLIPWAY_REHEARSED: ''",
+    ),
+    "no_input_of_a_retrain_reaches_the_gate": ("retrain", "      settings:\n", "      margin:\n"),
 }  # fmt: skip
 
 
@@ -87,7 +94,8 @@ def test_a_called_workflow_is_granted_what_it_needs() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_dispatch_sends_inputs_that_the_started_workflow_has(name: str) -> None:
     for started, rest in re.findall(r"slipway dispatch (\S+)\.yml(.*)", text_of(name)):
-        inputs: dict[str, Any] = yaml.safe_load(text_of(started))[True]["workflow_dispatch"]["inputs"]
+        taken = yaml.safe_load(text_of(started))[True]["workflow_dispatch"] or {}
+        inputs: dict[str, Any] = taken.get("inputs", {})
         sent = dict(re.findall(r"--input ([\w-]+)=(\S+)", rest))
         assert set(sent) <= set(inputs)
         assert {key for key, given in inputs.items() if given.get("required") and "default" not in given} <= set(sent)

@@ -48,7 +48,7 @@ def test_from_the_first_push_to_a_rollback_and_on(world: World) -> None:
     with server(world) as port:
         serves(world, port, "1.0.0")
         documentation_releases_nothing(world)
-        a_fix_is_compared_with_the_champion(world)
+        a_retrain_is_a_release_like_any_other(world)
         serves(world, port, "1.0.1")
         a_fix_that_breaks_callers_is_stopped_on_its_pull_request(world)
         a_worse_model_is_refused(world)
@@ -92,14 +92,21 @@ def documentation_releases_nothing(world: World) -> None:
     assert world.tags() == ["v1.0.0"]
 
 
-def a_fix_is_compared_with_the_champion(world: World) -> None:
-    pull(world)
-    set_parameter(world.team, "max_iter = 70")
-    assert world.push("fix: train a little longer").green
+def a_retrain_is_a_release_like_any_other(world: World) -> None:
+    started = {"through": "2013-03-31", "reason": "$(March) ended", "dry-run": "false", "via": "push"}
+    retrained = world.dispatched("retrain.yml", **started)
+    assert retrained.jobs == dict.fromkeys(("rehearse", "push", "release"), "success"), retrained.why
+    assert "through = 2013-03-31" in world.file("main", "slipway.toml")
+    assert world.tags() == ["v1.0.0"]
+    assert world.release().green
+    assert "retrain on flights through 2013-03-31" in world.file("v1.0.1", "CHANGELOG.md").lower()
     deployed = world.deploy()
     assert deployed.green, deployed.why
     rules = json.loads(world.asset("v1.0.1", "verdict.json"))["rules"]
     assert "champion.roc_auc" in [rule["rule"] for rule in rules]
+    assert "the model is the rehearsed one, byte for byte" in world.asset("v1.0.1", "notes.md").decode()
+    release = json.loads((world.target / "current" / "release.json").read_text())
+    assert (release["version"], release["data"]["through"]) == ("1.0.1", "2013-03-31")
     assert world.latest() == "v1.0.1"
 
 

@@ -21,7 +21,7 @@ from tests.github.fake import GitHub
 from tests.workflows.act import HOST, Machine, Run, git
 from tests.workflows.team import commit, make_team
 
-ALL = {"contents": "write", "deployments": "write", "issues": "write", "actions": "write"}
+ALL = {"contents": "write", "deployments": "write", "issues": "write", "actions": "write", "pull-requests": "write"}
 ONE_PYTHON = ("--matrix", "python:3.11")
 QUICK_TESTS = "-n 0 -k a_component_imports tests/test_structure.py"
 
@@ -73,6 +73,12 @@ class World:
             inputs = {"dry-run": "false"}
         ref = tag if tag.startswith("refs/") else f"refs/tags/{tag}"
         return self.machine.run("deploy.yml", "workflow_dispatch", ref, inputs=inputs)
+
+    def release(self) -> Run:
+        """Run release.yml for the dispatch that GitHub received."""
+        started = self.github.next_dispatch(timeout=1)
+        assert started.workflow.endswith("release.yml")
+        return self.machine.run("release.yml", "workflow_dispatch", started.ref, inputs=started.inputs, only=ONE_PYTHON)
 
     def dispatched(self, workflow: str, **inputs: str) -> Run:
         """A person runs a workflow on main."""
@@ -139,9 +145,9 @@ def host_environment() -> dict[str, str]:
 
 
 @contextmanager
-def new_world(folder: Path, *, private: bool) -> Iterator[World]:
+def new_world(folder: Path, *, private: bool, sample: bool = True) -> Iterator[World]:
     """A team that has just used the template: one commit, no tag, no release."""
-    team = make_team(folder, "octo/flights")
+    team = make_team(folder, "octo/flights", sample=sample)
     with GitHub(folder / "remote" / "octo" / "flights", private=private, immutable_releases=True) as github:
         yield World(folder, github, team, private=private)
         assert github.unknown == []
