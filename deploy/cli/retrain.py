@@ -91,7 +91,8 @@ def _outcome(done: Retrained) -> str:
         return f"{plan.place} is {_pin(done)} now; review it, and say --commit for `{plan.subject}`"
     if done.proposal:
         return f"proposed {done.commit[:7]} `{plan.subject}`: {done.proposal}"
-    return f"committed {done.commit[:7]} on {done.branch}: {plan.subject}"
+    after = f"; this checkout could not follow ({done.behind}), so update it" if done.behind else ""
+    return f"committed {done.commit[:7]} on {done.branch}: {plan.subject}{after}"
 
 
 def _pin(done: Retrained) -> str:

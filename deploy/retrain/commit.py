@@ -77,15 +77,15 @@ def push_aside(checkout: Checkout, commit: str, branch: str, settings: str) -> N
         raise RetrainError(f"{REMOTE} refused the branch {branch}: {last_line(done.stderr)}; nothing was changed")
 
 
-def follow(checkout: Checkout, commit: str, files: Mapping[str, Path]) -> None:
-    """Bring branch and files of the checkout to the commit.
-
-    Raises:
-        ReleaseError: git said no.
-    """
+def follow(checkout: Checkout, commit: str, files: Mapping[str, Path]) -> str:
+    """Bring branch and files of the checkout to the commit; returns why it could not, in which case they stay."""
     here = [place for place in files if (checkout.root / place).exists()]
-    git(checkout.root, "add", "-f", "--", *here)  # what is there as it will be, git need not write
-    git(checkout.root, "merge", "-q", "--ff-only", commit)
+    # What is there as it will be, after a kill or as new data, git need not write and would not overwrite.
+    for command in (("add", "-f", "--", *here), ("merge", "-q", "--ff-only", commit)):
+        done = run(checkout.root, *command)
+        if done.returncode:
+            return last_line(done.stderr)
+    return ""
 
 
 def _there(checkout: Checkout, place: str) -> str:

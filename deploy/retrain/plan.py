@@ -25,12 +25,13 @@ State = Literal["moved", "unchanged", "unreleased"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What the pin moves from and to; ``text`` is the settings file as it will be."""
+    """What the pin moves from and to; ``committed`` is the settings file as it is, ``text`` as it will be."""
 
     checkout: Checkout
     place: str
     before: Settings
     after: Settings
+    committed: str
     text: str
     state: State
     wish: Wish
@@ -83,7 +84,7 @@ def plan(settings_file: Path, wish: Wish, today: datetime.date) -> Plan:
     if changed is not None and changed != new:
         raise RetrainError(f"{place} has uncommitted changes; commit or discard them first; nothing was changed")
     state: State = "moved" if new != text else _released(checkout, place, before)
-    return Plan(checkout, place, before, parse_settings(new, path), new, state, wish)
+    return Plan(checkout, place, before, parse_settings(new, path), text, new, state, wish)
 
 
 def _ready(checkout: Checkout) -> Checkout:

@@ -131,7 +131,8 @@ def agreement(root: Path, candidate: Candidate) -> str:
 
 def _files(plan: Plan) -> dict[str, str]:
     root, function = plan.after.root, plan.after.data.function.rpartition(":")[0]
-    found = {plan.place: hashlib.sha256(plan.text.encode()).hexdigest()}
+    # From which pin to which: another retrain in between counts as a change, even where this one would end the same.
+    found = {plan.place: hashlib.sha256(f"{plan.committed}\0{plan.text}".encode()).hexdigest()}
     for name in (*_READ, function):
         found[name] = run(root, "rev-parse", "--verify", "-q", f"HEAD:./{name}").stdout.strip()
     return found

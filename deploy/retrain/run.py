@@ -19,7 +19,7 @@ from deploy.retrain.plan import Plan, plan
 from deploy.retrain.rehearsal import Rehearsal, check_still_counts, opponents_of, rehearse
 from deploy.retrain.wish import Wish
 from pipeline import steps
-from pipeline.errors import BusyError, DataChangedError, DataError, StorageError
+from pipeline.errors import BusyError, DataChangedError, DataError, RetrainError, StorageError
 from pipeline.progress import Say
 from pipeline.settings import STATE
 
@@ -40,7 +40,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Retrained:
-    """What became of it: ``commit`` is the new one, ``branch`` the one that has it, ``proposal`` its pull request."""
+    """What became of it: ``commit`` is the new one, ``branch`` the one that has it, ``proposal`` its pull request.
+
+    ``behind`` is why this checkout could not follow a commit that was pushed.
+    """
 
     plan: Plan
     changes: Changes | None = None
@@ -48,6 +51,7 @@ class Retrained:
     commit: str = ""
     branch: str = ""
     proposal: str = ""
+    behind: str = ""
 
     @property
     def refused(self) -> bool:
@@ -115,8 +119,10 @@ def _moved(done: Retrained, goal: Goal, model: str) -> Retrained:
         return _proposed(done, made, planned.message(model))
     if goal == "push":
         commit.push(planned.checkout, made)
-    commit.follow(planned.checkout, made, files)
-    return replace(done, commit=made, branch=planned.checkout.branch)
+    behind = commit.follow(planned.checkout, made, files)
+    if behind and goal == "commit":
+        raise RetrainError(f"the checkout could not follow the commit of the pin: {behind}; the branch is where it was")
+    return replace(done, commit=made, branch=planned.checkout.branch, behind=behind)
 
 
 def _proposed(done: Retrained, made: str, text: str) -> Retrained:

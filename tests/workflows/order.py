@@ -26,9 +26,17 @@ def main() -> None:
         (world.team / "README.md").write_text("# Ours\n")
         green(world.push("feat: predict late flights"))
         green(world.deploy())
-        for scene in (two_at_once, during_a_rollout, a_slow_old_release, a_bad_pin_and_a_hotfix):
+        for scene in (a_dry_run, two_at_once, during_a_rollout, a_slow_old_release, a_bad_pin_and_a_hotfix):
             scene(world)
             print(f"{scene.__name__}: tags {world.tags()}, Latest {world.latest()}", flush=True)
+
+
+def a_dry_run(world: World) -> None:
+    """It reports, and moves nothing; the default of the input is to do just that."""
+    before = world.head("main")
+    run = world.dispatched("retrain.yml", through="2013-03-20", via="push", **{"dry-run": "true"})
+    assert run.jobs == {"rehearse": "success"}, run.why
+    assert world.head("main") == before
 
 
 def two_at_once(world: World) -> None:

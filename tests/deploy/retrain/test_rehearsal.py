@@ -56,6 +56,21 @@ def test_a_rehearsal_counts_until_something_moves_and_is_found_at_the_tag(root: 
     assert agreement(root, same) == ""
 
 
+def test_of_two_at_once_the_later_one_is_told_to_begin_again(root: Path, tmp_path: Path) -> None:
+    first, second = root, clone(root, tmp_path / "second")
+    record, _ = rehearsed(root, tmp_path)
+    assert retrain(first, "--through", "2024-03-08", "--push").returncode == 0
+    sentence = refused(second, "--through", MARCH, "--push", SLIPWAY_REHEARSED=record, code=43)
+    assert "main moved on origin" in sentence
+    git(second, "pull", "-q", "--rebase")
+    sentence = refused(second, "--through", MARCH, "--push", SLIPWAY_REHEARSED=record, code=43)
+    assert "slipway.toml changed since the rehearsal" in sentence
+    git(second, "pull", "-q", "--rebase")
+    assert "is before that" in refused(second, "--through", "2024-03-07", "--push", code=45)
+    same = retrain(second, "--through", "2024-03-08", "--push", "--json")
+    assert json.loads(same.stdout)["state"] == "unreleased"
+
+
 def test_a_refused_rehearsal_moves_nothing(root: Path) -> None:
     (root / "slipway.toml").write_text(settings(root).replace("roc_auc = 0.6", "roc_auc = 0.97"))
     pushed(root, "test: a bar that nothing reaches")

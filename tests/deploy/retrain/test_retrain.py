@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from deploy.retrain.message import message
 from deploy.retrain.wish import Wish
 from tests.deploy.retrain.conftest import THROUGH
 from tests.release.command import Done, slipway
-from tests.release.repositories import clone, commit, git, hook, pushed, refs
+from tests.release.repositories import clone, commit, git, hook, pushed, refs, tagged
 
 MARCH = "2024-03-10"
 SUBJECT = f"fix(data): retrain on parcels through {MARCH}"
@@ -198,3 +201,56 @@ def test_a_push_is_whole_or_nothing(root: Path, tmp_path: Path) -> None:
     assert retrain(root, "--through", MARCH, "--push").returncode == 0
     assert refs(root)["main"] == git(root, "rev-parse", "HEAD")
     assert git(root, "log", "-1", "--format=%s") == SUBJECT
+
+
+def test_a_retrain_starts_from_an_earlier_release_on_a_branch_of_its_own(root: Path) -> None:
+    """Main holds work that the gate refused, and the champion is to learn from new data meanwhile."""
+    tagged(root, "v1.1.0", "feat: refused by the gate")
+    git(root, "checkout", "-q", "-b", "1.0.x", "v1.0.0")
+    git(root, "push", "-q", "-u", "origin", "1.0.x")
+    assert retrain(root, "--through", MARCH, "--push").returncode == 0
+    assert slipway(root, "release").returncode == 0
+    assert git(root, "describe", "--tags") == "v1.0.1"
+    assert "through = 2024-03-10" in git(root, "show", "v1.0.1:slipway.toml")
+
+
+GIT = """#!/bin/sh
+real={real}
+case " $* " in *" {verb} "*) if [ {when} = after ]; then "$real" "$@"; fi; kill -9 "$SLIPWAY"; sleep 5 ;; esac
+exec "$real" "$@"
+"""
+"""A git that has the command killed when it comes to a verb, before or after doing it."""
+
+
+@pytest.mark.parametrize("verb", ["commit-tree", "push", "merge"])
+def test_killed_at_any_moment_it_is_done_by_doing_it_again(root: Path, tmp_path: Path, verb: str) -> None:
+    old, before = git(root, "rev-parse", "HEAD"), settings(root)
+    after = before.replace(THROUGH, MARCH)
+    for when in ("before", "after"):
+        shim = tmp_path / f"{verb}-{when}" / "git"
+        shim.parent.mkdir()
+        shim.write_text(GIT.format(real=shutil.which("git"), verb=verb, when=when))
+        shim.chmod(0o755)
+        assert killed(root, f"{shim.parent}:{os.environ['PATH']}")
+        assert settings(root) in (before, after)
+        assert (refs(root)["main"] == old) == (
+            verb in ("read-tree", "commit-tree") or (verb, when) == ("push", "before")
+        )
+        if refs(root)["main"] != old and git(root, "rev-parse", "HEAD") == old:
+            git(root, "reset", "-q", "--hard")  # it is pushed: the person updates the checkout
+            git(root, "pull", "-q", "--rebase")
+        assert retrain(root, "--through", MARCH, "--push").returncode == 0
+        assert settings(root) == after and git(root, "status", "--porcelain") == ""
+        assert refs(root)["main"] == git(root, "rev-parse", "HEAD")
+        assert git(root, "rev-list", "--count", f"{old}..HEAD") == "1"
+        git(root, "reset", "-q", "--hard", old)
+        git(root, "push", "-q", "--force", "origin", "HEAD")
+
+
+def killed(root: Path, path: str) -> bool:
+    """Push a retrain in a forked process; whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        done = retrain(root, "--through", MARCH, "--push", PATH=path, SLIPWAY=str(os.getpid()))
+        os._exit(done.returncode)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
