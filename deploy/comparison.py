@@ -13,6 +13,7 @@ from deploy.candidate import columns_in, seen_in_training
 from deploy.case import Array, Case, slices_of, too_few
 from deploy.policy import GatePolicy, part
 from deploy.scorer import load
+from deploy.truth import truth
 from deploy.verdict import Rule, told_apart
 from pipeline.candidate import Candidate
 from pipeline.component.bootstrap import paired_difference
@@ -40,6 +41,7 @@ def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], ca
         name = f"the champion {rival.name}"
         yield _no_worse(f"champion.{case.primary}", case, rival.predictions, _all(case), case.policy.margin, name)
         yield from _slices(case, rival, name)
+        yield from truth(case, rival.predictions, name)
     others = [bundle for bundle in recent if bundle.digest != champion.digest]
     yield from _recent([(bundle.release.version, _rival(bundle, candidate, case)) for bundle in others], case)
 

@@ -10,9 +10,11 @@ import msgspec
 
 from deploy.bounds import bounds
 from deploy.bundle import Bundle
+from deploy.calibration import calibration
 from deploy.candidate import engine_name, proof_of, reported_scores
 from deploy.case import Case, case_of, slice_rules
 from deploy.comparison import compare
+from deploy.holdout import holdout_rules
 from deploy.policy import GatePolicy, check_policy, covers, part
 from deploy.verdict import Rule, Verdict
 from pipeline.candidate import Candidate
@@ -43,21 +45,13 @@ def judge(candidate: Candidate, champion: Bundle | None, recent: Sequence[Bundle
 
 
 def _alone(candidate: Candidate, case: Case) -> Iterator[Rule]:
-    yield from _holdout(case)
+    yield from holdout_rules(candidate, case)
     yield from bounds(case)
+    yield from calibration(case)
     yield _reported(candidate, case)
     yield _size(candidate, case.policy)
     yield _proof(candidate)
     yield from _off_in_vain(case)
-
-
-def _holdout(case: Case) -> Iterator[Rule]:
-    rows, least, answered = len(case.frame), case.policy.minimum_holdout_rows, int(case.answered.sum())
-    why = f"the holdout has {rows:,} rows and {least:,} are required"
-    yield Rule("holdout.rows", least, rows, rows >= least, why)
-    kind = "a finite number" if case.contract.task == "regression" else "probabilities that add up to one"
-    why = f"{answered:,} of {rows:,} rows are answered with {kind}"
-    yield Rule("holdout.answers", rows, answered, answered == rows, why)
 
 
 def _reported(candidate: Candidate, case: Case) -> Rule:

@@ -7,14 +7,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deploy.explain import RULES
 from pipeline.component.contract import Contract
 from pipeline.component.metrics import metrics_for, range_of
 from pipeline.errors import SettingsError
 
-FAMILIES = (
-    *("floor", "ceiling", "slice_floor", "slice_ceiling", "scores", "holdout", "bundle", "proof"),
-    *("comparable", "champion", "recent", "slice"),
-)
+FAMILIES = tuple(dict.fromkeys(explained.rule.partition(".")[0] for explained in RULES))
 SliceBounds = Mapping[str, Mapping[str, float]]
 """By slice column, then by metric."""
 
@@ -35,6 +33,7 @@ class GatePolicy:
     slice_margin: float = 0.02
     minimum_holdout_rows: int = 100
     minimum_slice_rows: int = 500
+    maximum_calibration_error: float = 0.1
     maximum_bundle_mb: float = 100
     incomparable: str = ""
     off: tuple[str, ...] = ()
@@ -48,7 +47,8 @@ class GatePolicy:
     @property
     def slice_columns(self) -> dict[str, tuple[str, ...]]:
         """The slice columns of each family of rules that judges slices."""
-        return {"slice": self.slices, **{family: tuple(columns) for family, columns in self.slice_bounds.items()}}
+        bounded = {family: tuple(columns) for family, columns in self.slice_bounds.items()}
+        return {"slice": self.slices, "truth": self.slices, **bounded}
 
 
 def covers(off: str, rule: str) -> bool:
@@ -73,7 +73,8 @@ def check_policy(policy: GatePolicy, contract: Contract) -> None:
             _check_known(f"gate.{setting}: unknown metric", name, metrics)
             _check_bound(f"gate.{setting}.{name}", name, bound, below=below)
     sliced = [f"{family}.{part(column)}" for family, columns in policy.slice_columns.items() for column in columns]
-    rules = ["holdout.rows", "holdout.answers", "bundle.size", *FAMILIES, *sliced]
+    rules = [*dict.fromkeys([*FAMILIES, *(explained.family for explained in RULES)]), *sliced]
+    rules += [f"holdout.nulls.{part(column.name)}" for column in contract.inputs]
     rules += [f"{kind}.{name}" for kind in ("floor", "ceiling", "champion", "recent") for name in metrics]
     for name in policy.off:
         if not any(covers(column, name) for column in sliced):

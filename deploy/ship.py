@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from deploy import durable, rollout
-from deploy.bundle import Bundle, file_digest, verify
+from deploy.bundle import Bundle, file_digest
 from deploy.gate import judge
 from deploy.intents import settle
 from deploy.journal import whoami
 from deploy.lock import Held, locked
+from deploy.opponents import recent_champions
 from deploy.order import check_may_follow
 from deploy.policy import GatePolicy, check_policy
 from deploy.registry import mirror
@@ -29,7 +30,6 @@ from pipeline.progress import Say
 from pipeline.settings import STATE, Settings
 
 LOCK_FILE = "requirements.lock"
-_RECENT = 3
 
 
 @dataclass(frozen=True)
@@ -184,12 +184,3 @@ def _is(champion: Bundle, candidate: Candidate, version: Version) -> bool:
     return champion.release.version == version.text and all(
         sealed.get(name) == file_digest(path) for name, path in files.items()
     )
-
-
-def recent_champions(target: Target) -> list[Bundle]:
-    """The last champions that are still here and were never marked bad, newest first."""
-    bad, here, folders = target.bad_releases(), target.releases(), dict.fromkeys(
-        entry.folder for entry in reversed(target.past_champions()) if entry.folder
-    )  # fmt: skip
-    kept = [folder for folder in folders if folder in here and folder not in bad and folder != target.champion_folder()]
-    return [verify(target.release(folder)) for folder in kept[:_RECENT]]

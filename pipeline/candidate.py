@@ -23,6 +23,7 @@ class Candidate:
     run_id: str
     model_uri: str
     model: Path
+    train: Path
     holdout: Path
     metrics: Path
     split: dict[str, Any]

@@ -93,6 +93,7 @@ class Gate(_Section):
     slice_margin: Number = Field(default=0.02, ge=0, lt=1)
     minimum_holdout_rows: int = Field(default=100, ge=1)
     minimum_slice_rows: int = Field(default=500, ge=1)
+    maximum_calibration_error: Number = Field(default=0.1, gt=0, lt=1)
     maximum_bundle_mb: Number = Field(default=100, gt=0)
     incomparable: str = ""
     off: tuple[str, ...] = Field(default=(), strict=False)

@@ -131,6 +131,7 @@ def _candidate(flow: Flow, settings: Settings, run_id: str, split: Done, evaluat
         run_id=run_id,
         model_uri=f"runs:/{package.run_id}/model",
         model=package.files / "model",
+        train=split.files / "train.parquet",
         holdout=split.files / "holdout.parquet",
         metrics=evaluate.files / "metrics.json",
         split={k: v for k, v in json.loads((split.files / "split.json").read_text()).items() if k != "shares"},

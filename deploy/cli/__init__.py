@@ -9,6 +9,7 @@ import click
 
 from deploy.cli.batch import batch
 from deploy.cli.champion import resume, rollback, ship
+from deploy.cli.gate import gate
 from deploy.cli.github import (
     dispatch,
     make_release,
@@ -55,7 +56,7 @@ def contract() -> None:
 
 contract.add_command(write)
 contract.add_command(check)
-_MODEL = (run, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify)
+_MODEL = (run, gate, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify)
 _GITHUB = (release_plan, make_release, sign, release_page, report_refusal, promote, pull, register, dispatch)
 _RELEASE = (init, commits, preview, release, build_package, retrain)
 for command in (*_MODEL, *_GITHUB, *_RELEASE):

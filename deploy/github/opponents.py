@@ -9,11 +9,10 @@ from deploy.bundle import Bundle
 from deploy.github.download import fetch
 from deploy.github.records import records
 from deploy.github.releases import bundle_asset, champions, latest
+from deploy.opponents import RECENT
 
 if TYPE_CHECKING:
     from github.Repository import Repository
-
-RECENT = 3
 
 
 def opponents(repository: Repository, into: Path) -> tuple[Bundle | None, list[Bundle]]:

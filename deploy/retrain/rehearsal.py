@@ -14,11 +14,12 @@ import msgspec
 from deploy.bundle import Bundle, file_digest
 from deploy.candidate import engine_name
 from deploy.gate import judge
+from deploy.opponents import recent_champions
 from deploy.release.checkout import checkout_at, newest
 from deploy.release.git import git, run
 from deploy.retrain.message import REHEARSED
 from deploy.retrain.plan import Plan
-from deploy.ship import LOCK_FILE, policy_of, recent_champions
+from deploy.ship import LOCK_FILE, policy_of
 from deploy.target import target_of
 from deploy.verdict import Verdict, prose
 from pipeline import steps

@@ -38,6 +38,7 @@ POLICY = GatePolicy(
     ceilings={"roc_auc": 0.99},
     slices=("origin",),
     minimum_slice_rows=300,
+    maximum_calibration_error=0.9,
 )
 ORIGINS = np.array(["EWR", "JFK", "LGA"], dtype=object)
 

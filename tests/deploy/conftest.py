@@ -47,6 +47,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         contract = contract_for(target, inputs, classes)
         model = fitted(train, contract, target, max_iter, seed)
         files = [folder / name for name in ("model.skops", "holdout.parquet", "contract.json", "metrics.json")]
+        write_parquet(train, folder / "train.parquet")
         save_model(model, files[0])
         write_parquet(holdout, files[1])
         files[2].write_bytes(encode_contract(contract))
@@ -54,7 +55,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         scores = measured(model, holdout, contract, target)
         files[3].write_text(json.dumps({"metrics": {name: {"value": value} for name, value in scores.items()}}))
         data = {"digest": "d" * 64, "through": "2013-09-30"}
-        return Candidate("1", "runs:/1/model", folder / "model", files[1], files[3], SPLIT, data, scores)
+        places = folder / "model", folder / "train.parquet", files[1], files[3]
+        return Candidate("1", "runs:/1/model", *places, SPLIT, data, scores)
 
     return candidate
 

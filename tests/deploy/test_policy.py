@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import fields, replace
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from deploy.bundle import Bundle
+from deploy.explain import RULES, Explained, explanation_of
 from deploy.gate import judge
-from deploy.policy import FAMILIES, GatePolicy, check_policy
+from deploy.policy import GatePolicy, check_policy
 from deploy.ship import policy_of
 from pipeline.candidate import Candidate
 from pipeline.errors import SettingsError
@@ -20,6 +23,7 @@ from tests.deploy.candidates import (
     POLICY,
     contract_for,
 )
+from tests.documents import ROOT, tables
 
 
 @pytest.mark.parametrize(
@@ -70,12 +74,27 @@ def test_r2_may_be_negative_and_still_be_held_to_a_floor() -> None:
     check_policy(GatePolicy(target="minutes", floors={"r2": -0.5}), contract_for("minutes", ("a",)))
 
 
-REFERENCE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+def test_the_page_on_the_gate_has_every_rule_with_its_default_and_its_reason() -> None:
+    told = tables(ROOT / "docs" / "gate.md")[0][1:]
+    assert told == [[f"`{r.rule}`", set_by(r), r.refuses, r.why] for r in RULES]
 
 
-def test_the_reference_has_every_rule() -> None:
-    told = re.findall(r"^\| `(\w+)[.\w]*` \|", REFERENCE[REFERENCE.index("### Rules") :], re.MULTILINE)
-    assert set(told) == set(FAMILIES)
+def set_by(explained: Explained) -> str:
+    name = explained.setting
+    return f"`gate.{name} = {json.dumps(Gate.model_fields[name].default)}`" if name else "–"
+
+
+def test_every_rule_in_a_verdict_is_explained(good: Candidate, champion: Bundle) -> None:
+    for rule in judge(good, champion, [champion], replace(POLICY, off=("slice.origin.JFKK",))).rules:
+        assert explanation_of(rule.rule).family.split(".")[0] == rule.rule.split(".")[0]
+    with pytest.raises(KeyError):
+        explanation_of("sliced")
+
+
+def test_a_setting_that_a_rule_names_is_one_of_the_gate() -> None:
+    named = {explained.setting for explained in RULES if explained.setting}
+    about_how = {"block", "minimum_slice_rows", "off"}
+    assert named | about_how == set(Gate.model_fields)
 
 
 def test_the_policy_takes_every_setting_of_the_gate() -> None:

@@ -43,7 +43,9 @@ def candidate(tmp_path: Path) -> Candidate:
     metrics.write_text('{"metrics": {}}')
     split = {"by": "time", "train_until": "2013-10-01", "holdout_from": "2013-10-01"}
     data = {"digest": "d" * 64, "through": "2013-09-30"}
-    return Candidate("1", "runs:/1/model", model, tmp_path / "no", metrics, split, data, {"roc_auc": 0.7})
+    return Candidate(
+        "1", "runs:/1/model", model, tmp_path / "no", tmp_path / "no", metrics, split, data, {"roc_auc": 0.7}
+    )
 
 
 def sealed(candidate: Candidate, into: Path, version: Version = VERSION, verdict: Verdict = PASSED) -> Bundle:

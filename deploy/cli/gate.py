@@ -1,0 +1,108 @@
+"""The verb `gate`: what the gate says of the checkout's candidate, or said of a bundle, rule by rule."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from deploy.cli.lines import show
+from deploy.cli.options import answer, json_option, say, settings_option
+from pipeline.errors import GateRefused
+
+if TYPE_CHECKING:
+    from deploy.rehearsal import Rehearsed
+    from deploy.verdict import Rule, Verdict
+    from pipeline.settings import Settings
+
+
+@click.command(
+    epilog="""Examples:
+
+    \b
+    slipway gate
+    slipway gate --explain
+    slipway gate --explain --bundle .slipway/target/current"""
+)
+@settings_option
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run.")
+@click.option(
+    "--bundle", type=click.Path(path_type=Path), help="Tell what was said of this bundle; nothing is trained."
+)
+@click.option(
+    "--github", is_flag=True, help="Compare with the release that GitHub calls Latest, not the local champion."
+)
+@click.option("--explain", is_flag=True, help="Say of each rule what it refuses, why it exists and what sets it.")
+@json_option
+def gate(
+    settings_file: Path, overrides: tuple[str, ...], bundle: Path | None, github: bool, explain: bool, as_json: bool
+) -> None:
+    """Train, or take from the cache, and say what the gate would say; nothing is sealed or moved."""
+    from pipeline.settings import load_settings
+
+    settings = load_settings(settings_file, overrides)
+    done = None if bundle else _rehearsed(settings, overrides, github)
+    name, verdict = (done.release, done.verdict) if done else _sealed(bundle or Path())
+    if as_json:
+        rules = [_of_machines(rule, settings, explain) for rule in verdict.rules]
+        answer({"release": name, "verdict": verdict.verdict, "champion": done and done.champion, "rules": rules})
+    elif explain:
+        click.echo("\n".join(line for rule in verdict.rules for line in _explained(rule, settings)))
+    else:
+        show([(_mark(rule), rule.rule, rule.why) for rule in verdict.rules], ("", "rule", "why"))
+    if done and verdict.verdict == "refuse":
+        raise GateRefused(done.said)
+    if done and not as_json:
+        click.echo(done.said)
+
+
+def _rehearsed(settings: Settings, overrides: tuple[str, ...], github: bool) -> Rehearsed:
+    from deploy.github.api import connect
+    from deploy.github.opponents import opponents
+    from deploy.rehearsal import rehearse
+
+    with tempfile.TemporaryDirectory(prefix="slipway-opponents-") as folder:
+        others = opponents(connect(), Path(folder)) if github else None
+        return rehearse(settings, overrides=overrides, opponents=others, say=say)
+
+
+def _sealed(bundle: Path) -> tuple[str, Verdict]:
+    from deploy.bundle import verify
+    from deploy.verdict import Verdict
+
+    release = verify(bundle).release
+    return release.version, msgspec.convert(release.verdict, Verdict)
+
+
+def _of_machines(rule: Rule, settings: Settings, explain: bool) -> dict[str, Any]:
+    from deploy.explain import explanation_of
+
+    told: dict[str, Any] = msgspec.to_builtins(rule)
+    if not explain:
+        return told
+    of = explanation_of(rule.rule)
+    value = getattr(settings.gate, of.setting) if of.setting else None
+    setting = {"setting": f"gate.{of.setting}" if of.setting else None, "value": value}
+    return told | setting | {"refuses": of.refuses, "because": of.why}
+
+
+def _explained(rule: Rule, settings: Settings) -> Iterator[str]:
+    told = _of_machines(rule, settings, explain=True)
+    yield f"{rule.rule}: {_mark(rule)}"
+    yield f"    {rule.why}"
+    yield f"    refuses  {told['refuses']}"
+    yield f"    because  {told['because']}"
+    yield f"    set by   {told['setting']} = {_value(told['value'])}" if told["setting"] else "    set by   nothing"
+    yield ""
+
+
+def _value(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _mark(rule: Rule) -> str:
+    return ("holds" if rule.ok else "refuses") if rule.judged else "not judged"
