@@ -1,4 +1,4 @@
-"""Seven sabotages, each one edit away from a release that ships, each refused by the rule that is meant for it alone.
+"""Thirteen sabotages, each one edit away from a release that ships, each refused by the rule meant for it alone.
 
 A team's repository is a copy of Slipway, so an edit may be in its settings, in its ingest function or in the code of a
 component. Every ship is the copy's own `slipway ship`: its code, git, MLflow on SQLite, and a target that serves.
@@ -28,48 +28,86 @@ REGISTRY = (
 
 
 class Sabotage(NamedTuple):
-    """One edit of one file; ``alone`` when a first release, which has no champion, is refused just the same."""
+    """One edit of one file; ``alone`` where it is shown that a first release, without a champion, is refused too."""
 
     file: str
     old: str
     new: str
     rule: str
-    alone: bool = True
+    alone: bool = False
 
 
 RESULTS = "components/evaluate/results.py"
+KEPT = "return frame"
 SABOTAGES = {
     "a shuffled target": Sabotage(
         "ingest.py",
-        "return frame",
+        KEPT,
         "return frame.assign(arrival=frame.arrival.sample(frac=1, random_state=3).to_numpy())",
         "floor.roc_auc",
+        alone=True,
     ),
     "a leaked column": Sabotage(
-        "ingest.py",
-        "return frame",
-        'return frame.assign(label_colour=(frame.arrival == "late") * 1.0)',
-        "ceiling.roc_auc",
+        "ingest.py", KEPT, 'return frame.assign(label_colour=(frame.arrival == "late") * 1.0)', "ceiling.roc_auc"
     ),
-    "a single tree": Sabotage("slipway.toml", "max_iter = 30", "max_iter = 1", "champion.roc_auc", alone=False),
+    "a target that turned round in one depot": Sabotage(
+        "ingest.py",
+        KEPT,
+        'other = frame.arrival.map({"late": "on_time", "on_time": "late"})\n'
+        '    return frame.assign(arrival=frame.arrival.where(frame.depot != "north", other))',
+        "truth.depot.north",
+    ),
+    "a holdout that is in training too": Sabotage(
+        "components/split/run.py",
+        "train, holdout = frame[~held], frame[held]",
+        "train, holdout = frame, frame[held]",
+        "holdout.shared",
+    ),
+    "a holdout of 50 rows": Sabotage(
+        "ingest.py",
+        KEPT,
+        "return frame.drop(frame.index[frame.time >= CLOCK_MENDED][:-50])",
+        "holdout.rows",
+    ),
     "a metric removed": Sabotage(RESULTS, "in values.items()},", 'in values.items() if name != "brier"},', "scores"),
     "a metric that is NaN": Sabotage(
         RESULTS, "name: Measured(value, ", 'name: Measured(value if name != "brier" else np.nan, ', "scores"
     ),
-    # The byte is of the name of the program that made the graph, so the model loads and answers as before.
-    "a byte flipped in the model after its proof": Sabotage(
-        "deploy/ship.py",
-        '        with say.timed("gate"):\n',
-        '        copied = settings.root / STATE / "copied"\n'
-        '        __import__("shutil").copytree(candidate.model, copied, dirs_exist_ok=True)\n'
-        "        candidate = replace(candidate, model=copied)\n"
-        '        flipped = copied / "model.onnx"\n'
-        '        flipped.write_bytes(flipped.read_bytes().replace(b"spox", b"spoy", 1))\n'
-        '        with say.timed("gate"):\n',
-        "proof",
+    "a feed that died when the holdout began": Sabotage(
+        "ingest.py",
+        KEPT,
+        "return frame.assign(label_colour=frame.label_colour.where(frame.time < CLOCK_MENDED))",
+        "holdout.nulls.label_colour",
+    ),
+    "a champion that saw half of the holdout": Sabotage(
+        "slipway.toml", "holdout_days = 30", "holdout_days = 45", "comparable"
     ),
     "a slice made worse": Sabotage(
-        "ingest.py", 'BROKEN_CLOCK = "south"', 'BROKEN_CLOCK = "north"', "slice.depot.north", alone=False
+        "ingest.py", 'BROKEN_CLOCK = "south"', 'BROKEN_CLOCK = "north"', "slice.depot.north"
+    ),
+    "a single tree": Sabotage(
+        "slipway.toml",
+        "max_iter = 30\nlearning_rate = 0.12",
+        "max_iter = 1\nlearning_rate = 1.0",
+        "champion.roc_auc",
+    ),
+    "parcels in time that count elevenfold in training": Sabotage(
+        "ingest.py",
+        KEPT,
+        'more = frame[(frame.time < CLOCK_MENDED) & (frame.arrival == "on_time")]\n'
+        "    return pd.concat([frame, *[more] * 10])",
+        "calibration",
+    ),
+    # It answers as before to every category that training saw, so no score moves.
+    "a compiled model that takes an unknown depot for the north": Sabotage(
+        "components/package/run.py",
+        "    return graph, proof\n",
+        '    model = __import__("onnx").load_model_from_string(graph)\n'
+        "    attributes = [attribute for node in model.graph.node for attribute in node.attribute]\n"
+        '    unknown = next(attribute for attribute in attributes if attribute.name == "default_tensor")\n'
+        "    unknown.t.raw_data = bytes(8)\n"
+        "    return model.SerializeToString(), proof\n",
+        "proof",
     ),
 }
 
@@ -163,7 +201,7 @@ def ships_with_it_switched_off(slipway: WarmSlipway, project: Path, rule: str) -
     commit(project, "v1.1.1")
     code, told, said = slipway.ship(project)
     assert (code, told.get("champion"), said.count("(cached)")) == (0, "1.1.1", 6), said
-    assert [told_off["rule"] for told_off in told["rules"] if not told_off["judged"]] == [rule]
+    assert rule in [told_off["rule"] for told_off in told["rules"] if not told_off["judged"]]
 
 
 def test_a_byte_flipped_in_the_sealed_bundle_is_refused_at_staging_and_nothing_switches_that_off(
