@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from deploy import durable, rollout
 from deploy.bundle import Bundle, file_digest
@@ -16,6 +15,7 @@ from deploy.journal import whoami
 from deploy.lock import Held, locked
 from deploy.opponents import recent_champions
 from deploy.order import check_may_follow
+from deploy.places import bundles
 from deploy.policy import GatePolicy, check_policy
 from deploy.registry import mirror
 from deploy.seal import seal
@@ -75,11 +75,6 @@ def ship(
         with say.timed("seal"):
             bundle = _sealed(settings, candidate, version, verdict)
         return _published(settings, target, bundle, done, say)
-
-
-def bundles(settings: Settings) -> Path:
-    """Where sealed bundles are kept, in folders named as in a target."""
-    return settings.root / STATE / "bundles"
 
 
 @contextmanager

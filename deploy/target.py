@@ -85,6 +85,10 @@ class Target:
         """Where the release with this folder name is, or will be."""
         return self.path / "releases" / folder
 
+    def record(self, folder: str) -> Path:
+        """Where the ``release.json`` of a release is kept that is no longer here."""
+        return self.path / "records" / f"{folder}.json"
+
     def releases(self) -> list[str]:
         """The names of the release folders that are here."""
         found = (self.path / "releases").glob("[!.]*")

@@ -13,6 +13,7 @@ from deploy.cli.lines import Row, show
 from deploy.cli.options import answer, json_option, settings_option
 
 if TYPE_CHECKING:
+    from deploy.history import Served
     from deploy.registry import Registered
     from deploy.status import Answering, Place, RealTime, ServerState, Unfinished
 
@@ -41,22 +42,34 @@ def status(settings_file: Path, as_json: bool) -> None:
         raise errors[0]
 
 
-@click.command(epilog="Example: slipway history --json")
+@click.command(epilog="Example: slipway history --at 2026-11-22T10:00")
 @settings_option
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="What served then, since when, by whom, why and on which data; without a zone it is UTC.",
+)
 @json_option
-def history(settings_file: Path, as_json: bool) -> None:
-    """Say what was champion when, who made it so and why."""
-    from deploy.journal import history as told
+def history(settings_file: Path, at: str | None, as_json: bool) -> None:
+    """Say what was champion when, who made it so and why, with the holdout metric of each release."""
+    from deploy.history import moment, served_at, told
+    from deploy.places import bundles
     from deploy.target import target_of
     from pipeline.settings import load_settings
 
-    rows = told(target_of(load_settings(settings_file)).entries())
+    settings = load_settings(settings_file)
+    target, elsewhere = target_of(settings), [bundles(settings)]
+    if at is not None:
+        served = served_at(target, moment(at), elsewhere)
+        answer(msgspec.to_builtins(served)) if as_json else show(list(_served_rows(served)))
+        return
+    rows = told(target, elsewhere)
     if as_json:
         answer(rows)
         return
     lines = [(r["at"], r["who"], r["action"], f"{r['from'] or 'nothing'} -> {r['to'] or 'nothing'}",
-              r["outcome"] or "unfinished", r["reason"]) for r in rows]  # fmt: skip
-    show(lines, ("when", "who", "what", "move", "outcome", "why"))
+              r["outcome"] or "unfinished", _metric(r["metric"], r["score"]), r["reason"]) for r in rows]  # fmt: skip
+    show(lines, ("when", "who", "what", "move", "outcome", "holdout", "why"))
 
 
 @click.command(epilog="Example: slipway doctor")
@@ -101,6 +114,33 @@ def _status_rows(place: Place, registry: Registered) -> Iterator[Row]:
     if place.held:
         yield "held", "", "", f"{place.held} (`slipway resume` lifts it)"
     yield "target", "", "", place.path
+
+
+def _served_rows(served: Served) -> Iterator[Row]:
+    from deploy.history import metric_of_scores
+
+    yield "at", served.at
+    yield "served", served.release or "nothing"
+    if served.release:
+        until = f"until {served.until}" if served.until else "and still does"
+        yield "since", f"{served.since}, {until}"
+        yield "by", f"{served.who}, {served.action}: {served.reason}"
+        yield "replaced", served.replaced or "nothing"
+        yield "digest", served.digest
+        yield "data", ", ".join(f"{name} {value}" for name, value in served.data.items()) or _GONE
+        yield "commit", served.commit or _GONE
+        yield "holdout", _metric(*(metric_of_scores(served.scores) or (None, None)))
+    if served.held:
+        yield "held", served.held
+    if way := served.under_way:
+        yield "under way", f"{way.action} to {way.to} by {way.who} since {way.since}: both releases may have answered"
+
+
+_GONE = "unknown: neither the release nor its record is here"
+
+
+def _metric(name: str | None, value: float | None) -> str:
+    return f"{name} {value:.3f}" if name and value is not None else "-"
 
 
 def _cells(answering: Answering | RealTime | ServerState | Registered) -> tuple[str, str]:

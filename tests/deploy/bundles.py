@@ -67,8 +67,9 @@ def make_bundle(
     task: Task = "classification",
     bias: float = 0.0,
     golden: Array | None = None,
+    **changes: Any,
 ) -> Path:
-    """Seal a bundle as ``releases/<version>-<digest>`` and return that folder."""
+    """Seal a bundle as ``releases/<version>-<digest>`` and return that folder; ``changes`` are of its release.json."""
     staging = releases / f".{version}"
     (staging / "notes").mkdir(parents=True)
     predictions = answers(GOLDEN, task, bias) if golden is None else golden
@@ -79,7 +80,7 @@ def make_bundle(
     (staging / "contract.json").write_bytes(encode_contract(make_contract(task)))
     (staging / "golden.json").write_text(json.dumps(proof))
     (staging / "notes" / "MLmodel").write_text("flavors: {}\n")
-    digest = seal(staging, version)
+    digest = seal(staging, version, **changes)
     folder = releases / folder_name(version, digest)
     staging.rename(folder)
     return folder
