@@ -22,6 +22,7 @@ from pipeline.stopping import held
 
 COMPONENTS = Path(__file__).parents[1] / "components"
 OUTPUTS_TAG = "slipway.outputs"
+STEP_TAG = "slipway.step"
 Value = str | int | float | Path | dict[str, Any] | list[Any]
 
 
@@ -51,6 +52,8 @@ class Flow:
         self._client, self._parent, self._work = client, parent, work
         self._cache, self._env_manager, self._say = cache, env_manager, say
         self.reports: list[StepReport] = []
+        self.used: list[str] = []
+        """The runs that the steps' files came from, whoever made them."""
         self.reads: dict[str, tuple[Path, ...]] = {}
         """Files that a component finds by itself, by component: they belong to its key as its parameters do."""
 
@@ -155,7 +158,7 @@ class Flow:
         tags = {
             "mlflow.parentRunId": self._parent.info.run_id,
             "mlflow.runName": plan.name,
-            "slipway.step": plan.name,
+            STEP_TAG: plan.name,
             "slipway.key": plan.key,
         }
         run = self._client.create_run(self._parent.info.experiment_id, int(plan.began * 1000), tags)
@@ -167,6 +170,7 @@ class Flow:
         files = self._files(run_id)
         for line in said_by(log_in(files, plan.name)):
             self._say(f"{plan.name}: {line}")
+        self.used.append(run_id)
         self._report(StepReport(plan.name, time.time() - plan.began, cached=cached))
         return Done(plan.name, run_id, files, scores_in(files))
 

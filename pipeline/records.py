@@ -11,6 +11,8 @@ from typing import Any
 from pipeline.stopping import Stopped
 
 PROCESS_TAG = "slipway.process"
+USED_TAG = "slipway.used"
+"""On the run of a whole pipeline: the runs that its steps' files came from, whoever made them."""
 
 
 def open_run(client: Any, experiment: str, name: str, overrides: Sequence[str]) -> Any:

@@ -114,6 +114,13 @@ class Trust(_Section):
     issuer: str = ""
 
 
+class Retention(_Section):
+    """What `slipway prune` leaves."""
+
+    releases: int = Field(default=10, ge=1)
+    runs: int = Field(default=20, ge=1)
+
+
 class Settings(_Section):
     """Everything a team decides, in one place."""
 
@@ -128,6 +135,7 @@ class Settings(_Section):
     gate: Gate = Gate()
     target: Target = Target()
     trust: Trust = Trust()
+    retention: Retention = Retention()
     root: Path = Field(default=Path(), exclude=True)
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from pipeline.component.sources import absolute, local_path
 from pipeline.errors import SettingsError, StoppedError
 from pipeline.flow import Done, Flow
 from pipeline.progress import SILENT, Say
-from pipeline.records import closing, log_scores, open_run
+from pipeline.records import USED_TAG, closing, log_scores, open_run
 from pipeline.settings import Settings, check_contract
 from pipeline.stopping import Stopped, held, raising
 from pipeline.store import opened
@@ -72,11 +72,9 @@ def _running(
             with held():
                 parent = open_run(client, experiment, settings.name, overrides)
             with closing(client, parent):
-                yield (
-                    Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say),
-                    client,
-                    parent.info.run_id,
-                )
+                flow = Flow(client, parent, Path(work), cache=cache, env_manager=env_manager, say=say)
+                yield flow, client, parent.info.run_id
+                client.set_tag(parent.info.run_id, USED_TAG, " ".join(flow.used))
         except Stopped as signal:
             raise StoppedError(f"stopped by {signal}; its components ended too, and nothing was changed") from None
 

@@ -21,6 +21,7 @@ from deploy.cli.github import (
     report_refusal,
     sign,
 )
+from deploy.cli.housekeeping import backup, prune, restore
 from deploy.cli.model import predict, run, verify, write
 from deploy.cli.release import build_package, check, commits, init, preview, release
 from deploy.cli.retrain import retrain
@@ -57,9 +58,10 @@ def contract() -> None:
 contract.add_command(write)
 contract.add_command(check)
 _MODEL = (run, gate, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify)
+_HOUSE = (prune, backup, restore)
 _GITHUB = (release_plan, make_release, sign, release_page, report_refusal, promote, pull, register, dispatch)
 _RELEASE = (init, commits, preview, release, build_package, retrain)
-for command in (*_MODEL, *_GITHUB, *_RELEASE):
+for command in (*_MODEL, *_HOUSE, *_GITHUB, *_RELEASE):
     slipway.add_command(command)
 
 

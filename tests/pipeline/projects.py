@@ -13,17 +13,11 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes, load_wine
 
+from deploy.bring_back import STORED_PLACES
 from pipeline.component.contract import encode_contract
 from pipeline.settings import load_settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-STORED_PLACES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
-"""Where MLflow keeps absolute paths."""
 
 
 def diabetes(folder: Path) -> Path:
