@@ -1,11 +1,38 @@
-"""Whom a candidate must beat where a target serves: its champion, and the best of the last ones."""
+"""Whom a candidate must beat: the champion, and the best of the last ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from deploy.bundle import Bundle, verify
-from deploy.target import Target
+from deploy.target import Target, target_of
+from pipeline.settings import Settings
 
 RECENT = 3
+Opponents = tuple[Bundle | None, Sequence[Bundle]]
+"""The champion, and the last ones before it."""
+
+
+@contextmanager
+def opponents_of(settings: Settings, *, github: bool = False) -> Iterator[Opponents]:
+    """Those of the local target, or those that GitHub has, which are here for as long as the block lasts.
+
+    Raises:
+        BundleError: the bytes of one are not the sealed ones.
+        GitHubError: they could not be downloaded.
+    """
+    if not github:
+        target = target_of(settings)
+        yield target.champion(), recent_champions(target)
+        return
+    from deploy.github.api import connect
+    from deploy.github.opponents import opponents
+
+    with TemporaryDirectory(prefix="slipway-opponents-") as folder:
+        yield opponents(connect(), Path(folder))
 
 
 def recent_champions(target: Target) -> list[Bundle]:

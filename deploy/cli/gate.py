@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from deploy.cli.options import answer, json_option, say, settings_option
 from pipeline.errors import GateRefused
 
 if TYPE_CHECKING:
-    from deploy.rehearsal import Rehearsed
+    from deploy.rehearsal import Judged
     from deploy.verdict import Rule, Verdict
     from pipeline.settings import Settings
 
@@ -42,11 +41,17 @@ def gate(
     settings_file: Path, overrides: tuple[str, ...], bundle: Path | None, github: bool, explain: bool, as_json: bool
 ) -> None:
     """Train, or take from the cache, and say what the gate would say; nothing is sealed or moved."""
+    from deploy.version import version_of
     from pipeline.settings import load_settings
 
     settings = load_settings(settings_file, overrides)
-    done = None if bundle else _rehearsed(settings, overrides, github)
-    name, verdict = (done.release, done.verdict) if done else _sealed(bundle or Path())
+    done = None
+    if bundle:
+        name, verdict = _sealed(bundle)
+    else:
+        name = version_of(settings.root, overridden=bool(overrides)).text
+        done = _judged(settings, name, overrides, github)
+        verdict = done.verdict
     if as_json:
         rules = [_of_machines(rule, settings, explain) for rule in verdict.rules]
         answer({"release": name, "verdict": verdict.verdict, "champion": done and done.champion, "rules": rules})
@@ -60,14 +65,12 @@ def gate(
         click.echo(done.said)
 
 
-def _rehearsed(settings: Settings, overrides: tuple[str, ...], github: bool) -> Rehearsed:
-    from deploy.github.api import connect
-    from deploy.github.opponents import opponents
+def _judged(settings: Settings, name: str, overrides: tuple[str, ...], github: bool) -> Judged:
+    from deploy.opponents import opponents_of
     from deploy.rehearsal import rehearse
 
-    with tempfile.TemporaryDirectory(prefix="slipway-opponents-") as folder:
-        others = opponents(connect(), Path(folder)) if github else None
-        return rehearse(settings, overrides=overrides, opponents=others, say=say)
+    with opponents_of(settings, github=github) as opponents:
+        return rehearse(settings, name, opponents, overrides=overrides, say=say)
 
 
 def _sealed(bundle: Path) -> tuple[str, Verdict]:

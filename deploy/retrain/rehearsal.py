@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
-from deploy.bundle import Bundle, file_digest
+from deploy import rehearsal
+from deploy.bundle import file_digest
 from deploy.candidate import engine_name
-from deploy.gate import judge
-from deploy.opponents import recent_champions
+from deploy.opponents import Opponents
 from deploy.release.checkout import checkout_at, newest
 from deploy.release.git import git, run
 from deploy.retrain.message import REHEARSED
 from deploy.retrain.plan import Plan
-from deploy.ship import LOCK_FILE, policy_of
-from deploy.target import target_of
-from deploy.verdict import Verdict, prose
-from pipeline import steps
+from deploy.ship import LOCK_FILE
+from deploy.verdict import Verdict
 from pipeline.candidate import Candidate
 from pipeline.errors import GateRefused, MovedError, SettingsError
 from pipeline.progress import Say
-from pipeline.settings import CONTRACT_FILE, Settings
+from pipeline.settings import CONTRACT_FILE
 
 _READ = (CONTRACT_FILE, "components", "pipeline", LOCK_FILE)
 """What a training depends on beside the settings and the data that they pin."""
-Opponents = tuple[Bundle | None, Sequence[Bundle]]
 
 
 class Rehearsed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,22 +50,19 @@ def rehearse(plan: Plan, opponents: Opponents, say: Say) -> Rehearsal:
     Raises:
         SlipwayError: whatever stopped the pipeline.
     """
-    policy, (champion, recent) = policy_of(plan.after), opponents
-    candidate = steps.run(plan.after, say=say)
-    with say.timed("gate"):
-        verdict = judge(candidate, champion, recent, policy)
-    said = prose(verdict, f"the retrain through {plan.pin.through}", champion.release.version if champion else None)
-    return Rehearsal(candidate, verdict, said, Rehearsed(_files(plan), model_digest(candidate)))
+    judged = rehearsal.rehearse(plan.after, f"the retrain through {plan.pin.through}", opponents, say=say)
+    record = Rehearsed(_files(plan), model_digest(judged.candidate))
+    return Rehearsal(judged.candidate, judged.verdict, judged.said, record)
 
 
-def check_passed(rehearsal: Rehearsal) -> None:
+def check_passed(done: Rehearsal) -> None:
     """Stop a retrain whose rehearsal the gate refused.
 
     Raises:
         GateRefused: it did.
     """
-    if rehearsal.verdict.verdict == "refuse":
-        raise GateRefused(f"{rehearsal.said}; nothing was committed, and the pin stays where it was")
+    if done.verdict.verdict == "refuse":
+        raise GateRefused(f"{done.said}; nothing was committed, and the pin stays where it was")
 
 
 def check_still_counts(plan: Plan, text: str) -> Rehearsed:
@@ -92,20 +83,6 @@ def check_still_counts(plan: Plan, text: str) -> Rehearsed:
             "changed; run the retrain again"
         )
     return rehearsed
-
-
-@contextmanager
-def opponents_of(settings: Settings, github: bool) -> Iterator[Opponents]:
-    """The champion to beat and those before it: GitHub's, or those of the local target."""
-    if not github:
-        target = target_of(settings)
-        yield target.champion(), recent_champions(target)
-        return
-    from deploy.github.api import connect
-    from deploy.github.opponents import opponents
-
-    with TemporaryDirectory(prefix="slipway-opponents-") as folder:
-        yield opponents(connect(), Path(folder))
 
 
 def model_digest(candidate: Candidate) -> str:

@@ -13,10 +13,11 @@ from typing import Literal
 
 from deploy import durable
 from deploy.lock import Held, locked
+from deploy.opponents import opponents_of
 from deploy.retrain import commit
 from deploy.retrain.changes import Changes, compare
 from deploy.retrain.plan import Plan, plan
-from deploy.retrain.rehearsal import Rehearsal, check_still_counts, opponents_of, rehearse
+from deploy.retrain.rehearsal import Rehearsal, check_still_counts, rehearse
 from deploy.retrain.wish import Wish
 from pipeline import steps
 from pipeline.errors import BusyError, DataChangedError, DataError, RetrainError, StorageError
@@ -101,7 +102,7 @@ def _looked_at(planned: Plan, say: Say) -> Changes | None:
 
 
 def _rehearsed(planned: Plan, request: Request, say: Say) -> Rehearsal:
-    with opponents_of(planned.after, request.github) as opponents:
+    with opponents_of(planned.after, github=request.github) as opponents:
         return rehearse(planned, opponents, say)
 
 
