@@ -22,8 +22,7 @@ _HEADER_ROWS = 2
 
 def csv_schema(file: Input, contract: Contract) -> pa.Schema:
     """The header's columns: those of the contract by its types, every other one as the very text that it is."""
-    with file.open() as stream, _reader(stream, file, csv.ConvertOptions(), []) as reader:
-        names = reader.schema.names
+    names = _header(file)
     types = {column.name: TEXT_TYPES[column.type] for column in contract.inputs}
     return pa.schema([pa.field(name, types.get(name, pa.string())) for name in names])
 
@@ -31,18 +30,38 @@ def csv_schema(file: Input, contract: Contract) -> pa.Schema:
 def csv_chunks(file: Input, number: int, wanted: pa.Schema) -> Iterator[Chunk]:
     """Every row, of which the fields are bytes."""
     broken: list[Broken] = []
+    last = _header(file)[-1]
+    names = list(dict.fromkeys([*wanted.names, last]))
     convert = csv.ConvertOptions(
-        column_types=dict.fromkeys(wanted.names, pa.binary()), include_columns=wanted.names, strings_can_be_null=False
+        column_types=dict.fromkeys(names, pa.binary()), include_columns=names, strings_can_be_null=False
     )
-    first = 0
+    first, end = 0, b""
     with file.open() as stream, _reader(stream, file, convert, broken) as reader:
         for batch in reader:
-            found = _chunk(number, first, batch, broken)
+            end = batch.column(last)[-1].as_py() if len(batch) else end
+            found = _chunk(number, first, batch.select(wanted.names), broken)
             first += found.count
             yield found
     if broken:
-        nothing = pa.RecordBatch.from_pylist([], reader.schema)
+        nothing = pa.RecordBatch.from_pylist([], pa.schema([pa.field(name, pa.binary()) for name in wanted.names]))
         yield Chunk(number, first, len(broken), nothing, np.empty(0, np.int64), tuple(broken))
+    elif b"\n" in end and not _ends_with_quote(file):
+        raise pa.ArrowInvalid(f"a quote in row {first - 1} is never closed, so all that follows it is one field")
+
+
+def _header(file: Input) -> list[str]:
+    with file.open() as stream, _reader(stream, file, csv.ConvertOptions(), []) as reader:
+        return list(reader.schema.names)
+
+
+def _ends_with_quote(file: Input) -> bool:
+    """Whether a file of which the last field has several lines closes it; pyarrow takes one that does not."""
+    last = b""
+    with file.open() as stream:
+        raw = _unzipped(stream, file)
+        while block := raw.read(BLOCK):
+            last = block.rstrip(b"\r\n") or last
+    return last.endswith(b'"')
 
 
 def _chunk(file: int, first: int, batch: pa.RecordBatch, broken: list[Broken]) -> Chunk:
@@ -64,5 +83,8 @@ def _reader(stream: Any, file: Input, convert: csv.ConvertOptions, broken: list[
     parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip)
     # With threads of its own pyarrow tells no row numbers; the threads that score are busy enough.
     read = csv.ReadOptions(block_size=BLOCK, use_threads=False)
-    raw = pa.CompressedInputStream(pa.PythonFile(stream, "r"), "gzip") if file.zipped else stream
-    return csv.open_csv(raw, read, parse, convert)
+    return csv.open_csv(_unzipped(stream, file), read, parse, convert)
+
+
+def _unzipped(stream: pa.NativeFile, file: Input) -> pa.NativeFile:
+    return pa.CompressedInputStream(stream, "gzip") if file.zipped else stream

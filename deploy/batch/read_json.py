@@ -17,6 +17,7 @@ from deploy.batch.inputs import Input
 from pipeline.component.contract import Contract
 
 _BYTES = 1 << 23
+"""How much is read at a time, and the longest line that can be read."""
 _LINES_TO_JUDGE_BY = 1000
 Row = tuple[int, bytes]
 
@@ -26,9 +27,10 @@ def json_schema(file: Input, contract: Contract) -> pa.Schema:
     types = {column.name: TEXT_TYPES[column.type] for column in contract.inputs}
     with file.open() as stream:
         rows = next(_blocks(stream, file), [])[:_LINES_TO_JUDGE_BY]
-    found, _ = _parsed(rows, None)
+    found, broken = _parsed(rows, None)
     if not found:
-        raise pa.ArrowInvalid("no line of its beginning is a JSON object")
+        why = f": {broken[0].reason}" if broken else ""
+        raise pa.ArrowInvalid(f"no line of its beginning is a JSON object{why}")
     names = dict.fromkeys(name for batch in found for name in batch.schema.names)
     kinds = {name: batch.schema.field(name).type for batch in found for name in batch.schema.names}
     absent = [c.name for c in contract.inputs if c.nullable and c.name not in names]
@@ -49,13 +51,22 @@ def json_chunks(file: Input, number: int, wanted: pa.Schema) -> Iterator[Chunk]:
 
 def _blocks(stream: Any, file: Input) -> Iterator[list[Row]]:
     """Numbered lines, some megabytes at a time; an empty line is no row."""
-    lines = gzip.GzipFile(fileobj=stream) if file.zipped else io.BufferedReader(stream)
     first = 0
-    while block := lines.readlines(_BYTES):
+    for block in _lines(gzip.GzipFile(fileobj=stream) if file.zipped else stream):
         kept = [line for line in block if line.strip()]
         if kept:
             yield list(enumerate(kept, first))
         first += len(kept)
+
+
+def _lines(stream: Any) -> Iterator[list[bytes]]:
+    rest = b""
+    while block := stream.read(_BYTES):
+        *lines, rest = (rest + block).split(b"\n")
+        yield lines
+        if len(rest) > _BYTES:
+            raise pa.ArrowInvalid(f"a line is longer than {_BYTES >> 20} MB")
+    yield [rest]
 
 
 def _parsed(rows: list[Row], wanted: pa.Schema | None) -> tuple[list[pa.RecordBatch], list[Broken]]:

@@ -20,6 +20,7 @@ from tests.deploy.bundles import make_bundle
 
 HEADER = "id,distance,seats,carrier,tail\n"
 GOOD = "1,0.5,100,AA,N1\n"
+JSON = b'{"distance": 1, "carrier": "AA"}\n'
 BAD = {
     "too few fields": (b"2,0.5\n", "the row has 2 fields but the header has 5"),
     "too many fields": (b"2,0.5,100,AA,N1,x\n", "the row has 6 fields but the header has 5"),
@@ -111,6 +112,23 @@ def test_max_bad_decides_when_bad_rows_fail_the_job(tmp_path: Path, limit: str, 
         run(source, tmp_path / "out", bundle, max_bad=limit)
 
 
+@pytest.mark.parametrize("name", ["in.csv", "in.csv.gz"])
+@pytest.mark.parametrize("end", ['"N\n1"', '"N\n1"\r\n', '"N\n"\n\n'])
+def test_a_last_field_of_several_lines_that_is_closed_is_taken(tmp_path: Path, name: str, end: str) -> None:
+    text = (HEADER + GOOD + "2,0.5,100,AA," + end).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    run(tmp_path / name, tmp_path / "out", make_bundle(tmp_path / "r"), keep=("tail",))
+    assert pq.read_table(tmp_path / "out")["tail"].to_pylist()[1].startswith("N\n")
+
+
+def test_a_bad_row_is_found_though_the_last_column_is_not_wanted(tmp_path: Path) -> None:
+    rows = "distance,carrier,note\n" + "1,AA,x\n" * 9 + "far,AA,x\n"
+    (tmp_path / "in.csv").write_text(rows)
+    done = run(tmp_path / "in.csv", tmp_path / "out", make_bundle(tmp_path / "r"), keep=("carrier",), max_bad="1")
+    assert done.manifest["rows"] == {"in": 10, "scored": 9, "quarantined": 1}
+    assert json.loads(quarantine(tmp_path / "out/_quarantine")[0]["original"]) == {"distance": "far", "carrier": "AA"}
+
+
 def damaged(path: Path, cut: int) -> Path:
     path.write_bytes(path.read_bytes()[:cut])
     return path
@@ -128,11 +146,18 @@ def damaged(path: Path, cut: int) -> Path:
      ("in.csv.gz", gzip.compress((HEADER + GOOD * 9).encode())[:-12], "Truncated"),
      ("in.csv.gz", b"no gzip at all", "cannot be read"),
      ("in.jsonl", b"", "cannot be read"),
-     ("in.jsonl", b"nonsense\n", "no line of its beginning is a JSON object"),
+     ("in.csv", (HEADER + GOOD + '2,0.5,100,AA,"N1\n' + GOOD).encode(), "a quote in row 1 is never closed"),
+     ("in.csv.gz", gzip.compress((HEADER + GOOD + '2,0.5,100,AA,"N1\n' + GOOD).encode()), "a quote in row 1 is never"),
+     ("in.csv", (HEADER + GOOD + '2,0.5,100,AA,"N1\n' + GOOD).rstrip().encode(), "a quote in row 1 is never closed"),
+     ("in.jsonl", b"nonsense\n", "no line of its beginning is a JSON object: Invalid value"),
+     ("in.jsonl", b'{"carrier": "AA", "distance": 1, "distance": 2}\n', "Column(/distance) was specified twice"),
+     ("in.jsonl", JSON + b"x" * (3 * BLOCK), "a line is longer than 8 MB"),
+     ("in.jsonl.gz", gzip.compress(JSON + bytes(3 * BLOCK), 1), "a line is longer than 8 MB"),
      ("in.parquet", b"", "cannot be read"),
      ("in.arrow", b"ARROW1", "cannot be read")],
     ids=["empty", "no rows", "missing column", "UTF-16", "NUL bytes", "twice", "huge line", "cut gzip", "no gzip",
-         "empty JSON", "no JSON", "empty Parquet", "cut Arrow"],
+         "empty JSON", "open quote", "open quote in gzip", "open quote without a newline", "no JSON", "JSON twice",
+         "huge JSON line", "huge JSON line in gzip", "empty Parquet", "cut Arrow"],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_named_and_nothing_is_written(
     tmp_path: Path, name: str, content: bytes, message: str
