@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
+import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import DataError, SettingsError
@@ -40,9 +41,12 @@ class Input(NamedTuple):
         """Whether its text is compressed by gzip."""
         return self.path.lower().endswith(".gz")
 
-    def open(self) -> Any:
+    def open(self) -> pa.NativeFile:
         """The file, opened for reading bytes."""
-        return self.files.open(self.path, "rb")
+        # Threads of pyarrow that still read a file of Python's when the process ends abort it.
+        if isinstance(self.files, LocalFileSystem):
+            return pa.OSFile(self.path)
+        return pa.PythonFile(self.files.open(self.path, "rb"), "r")
 
     def moved(self) -> bool:
         """Whether the file was replaced or written to since it was identified, by its size, time and etag."""
