@@ -26,16 +26,18 @@ Format = Literal["parquet", "csv"]
 
 
 class Options(NamedTuple):
-    """What changes the bytes of a dataset. No ``keep`` keeps every column; a part closes with the row that fills it."""
+    """What changes the bytes of a dataset. No ``keep`` keeps every column; a part ends with the unit that fills it."""
 
     keep: tuple[str, ...] = ()
     format: Format = "parquet"
     rows_per_part: int = 16 * UNIT
+    bytes_per_part: int = 1 << 28
+    rows_per_unit: int = UNIT
 
     @property
     def unit(self) -> int:
         """Rows that are scored together."""
-        return min(UNIT, self.rows_per_part)
+        return min(self.rows_per_unit, self.rows_per_part)
 
 
 class Plan(NamedTuple):

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import chain
 
 from deploy.batch.chunks import Chunk, Place, Unit, after, rows_in, units
 from deploy.batch.parts import Part
@@ -31,15 +32,17 @@ def remaining_parts(
     place = finished[-1].place if finished else Place()
     rows = sum(sum(record.files.values()) for record in finished)
     scored = in_order(units(_chunks(plan, place), plan.options.unit), score)
-    for number, part in enumerate(_parts(scored, plan.options.rows_per_part), len(finished)):
+    for number, first in enumerate(scored, len(finished)):
         with ExitStack() as stack:
-            writing = Part(work, plan, number)
-            stack.callback(writing.discard)
-            for unit, answers in part:
-                writing.add(unit, answers)
+            part = Part(work, plan, number)
+            stack.callback(part.discard)
+            for unit, answers in chain([first], scored):
+                part.add(unit, answers)
                 rows += rows_in(unit)
                 progress(rows, after(unit))
-            record = writing.finish()
+                if part.is_full:
+                    break
+            record = part.finish()
             stack.pop_all()
         yield record
 
@@ -75,19 +78,3 @@ def _chunks(plan: Plan, place: Place) -> Iterator[Chunk]:
     for number in range(place.file, len(plan.inputs)):
         skip = place.row if number == place.file else 0
         yield from chunks_of(plan.inputs[number], number, skip, plan.wanted[number])
-
-
-def _parts(scored: Iterator[tuple[Unit, Scored]], rows: int) -> Iterator[Iterator[tuple[Unit, Scored]]]:
-    """The units in groups of so many rows; a group is to be used up before the next is asked for."""
-    for first in scored:
-        yield _part(first, scored, rows)
-
-
-def _part(
-    first: tuple[Unit, Scored], scored: Iterator[tuple[Unit, Scored]], rows: int
-) -> Iterator[tuple[Unit, Scored]]:
-    yield first
-    taken = rows_in(first[0])
-    while taken < rows and (found := next(scored, None)) is not None:
-        yield found
-        taken += rows_in(found[0])
