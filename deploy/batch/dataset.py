@@ -144,7 +144,8 @@ def _check_published(published: Mapping[str, Any], request: Request) -> None:
 
 
 def _examples(quarantine: Path) -> list[str]:
-    first = pq.read_table(sorted(quarantine.iterdir())[0]).slice(0, _EXAMPLES).to_pylist()
+    with pq.ParquetFile(sorted(quarantine.iterdir())[0]) as file:
+        first = next(file.iter_batches(_EXAMPLES)).to_pylist()
     return [f"{row['file']} row {row['row']}, {row['reasons']}" for row in first]
 
 
