@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ import pyarrow as pa
 from deploy.batch.chunks import Chunk, Unit
 from deploy.batch.columns import from_numbers, from_texts, repeated, to_columns, to_kept
 from deploy.batch.distribution import SHARE, measure
+from deploy.batch.inputs import Input
 from deploy.batch.plan import Plan
 from deploy.batch.texts import text_of, typed
 from deploy.scorer import Predictions, Scorer
@@ -24,6 +25,7 @@ Array = npt.NDArray[Any]
 QUARANTINE = pa.schema(
     [("file", pa.string()), ("row", pa.int64()), ("reasons", pa.string()), ("original", pa.string())]
 )
+_INEXACT, _LARGEST = 2.0**53, 2.0**63
 Bad = tuple[str, int, str, str]
 """File, row number, reasons and original text."""
 
@@ -83,8 +85,20 @@ class UnitScorer:
         for problem in self._scorer.problems(columns):
             if (problem.row, problem.column) not in unreadable:
                 reasons[problem.row].append(str(problem).partition(", ")[2])
+        for row, reason in self._rounded(file, columns):
+            reasons[row].append(reason)
         bad = _bad(chunk, file.name, reasons)
         return self._good(batch, columns, chunk.numbers, list(reasons), bad)
+
+    def _rounded(self, file: Input, columns: Mapping[str, Array]) -> Iterator[tuple[int, str]]:
+        """Whole numbers to be kept that text gave as float64, where that is no longer exact."""
+        text = file.format in ("csv", "json")
+        for column in self._contract.inputs if text else ():
+            if column.type == "long" and column.name in self._plan.kept:
+                values = columns[column.name]
+                large = np.flatnonzero((np.abs(values) >= _INEXACT) & (np.abs(values) < _LARGEST))
+                reason = "a number of 2**53 or more cannot be kept exactly"
+                yield from ((int(row), f"column '{column.name}': {reason} from {file.format}") for row in large)
 
     def _good(
         self, batch: pa.RecordBatch, columns: Mapping[str, Array], numbers: Array, wrong: Sequence[int], bad: list[Bad]
