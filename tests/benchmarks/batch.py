@@ -1,11 +1,12 @@
 """`slipway batch` against what one would write oneself, file to file on the same rows, interleaved.
 
-Run it with ``python tests/benchmarks/batch.py CHECKOUT [millions] [rounds]``; CHECKOUT is one in which `slipway ship` ended
-well. The flights are repeated to so many million rows. It prints medians, peak memory, ratios and the model's share.
+Run it with ``python -m tests.benchmarks.batch CHECKOUT``; CHECKOUT is one in which `slipway ship` ended well. The flights
+are repeated to so many million rows. It prints medians, peak memory, ratios and the model's share.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -38,6 +39,8 @@ model, rows = load_model(Path(sys.argv[1])), pandas.read_parquet(sys.argv[2])
 rows[[f"probability_{name}" for name in model.classes_]] = model.predict_proba(rows)
 rows.to_parquet(sys.argv[3])
 """
+OURS = "slipway batch"
+OTHERS = ("predict_proba in memory", "a pandas script", "mlflow models predict")
 Taken = tuple[float, float]
 """Seconds and peak megabytes."""
 
@@ -81,39 +84,56 @@ def commands(flights: Flights, source: Path, out: Path) -> dict[str, list[str]]:
     ]
     text = ["-i", str(source.with_suffix(".csv")), "-o", str(out / "mlflow.json")]
     return {
-        "slipway batch": [str(BIN / "slipway"), "batch", str(source), str(out / "dataset"), "--bundle", str(flights.bundle)],
+        OURS: [str(BIN / "slipway"), "batch", str(source), str(out / "dataset"), "--bundle", str(flights.bundle)],
         "predict_proba in memory": [sys.executable, "-c", MEMORY, model, str(source)],
         "a pandas script": [sys.executable, "-c", SCRIPT, model, str(source), str(out / "script.parquet")],
         "mlflow models predict": [*mlflow, *text],
     }  # fmt: skip
 
 
-def main(checkout: Path, millions: float, rounds: int) -> None:
-    flights, rows = Flights(checkout), round(millions * 1e6)
-    with tempfile.TemporaryDirectory() as folder:
+def main() -> None:
+    asked = arguments()
+    flights, rows = Flights(asked.checkout.absolute()), round(asked.millions * 1e6)
+    with tempfile.TemporaryDirectory(dir=asked.scratch) as folder:
         out = Path(folder)
         source = repeated(flights, out / "rows.parquet", rows)
-        pq.read_table(source).to_pandas().to_csv(source.with_suffix(".csv"), index=False)
-        asked = commands(flights, source, out)
-        taken: dict[str, list[Taken]] = {name: [] for name in asked}
-        for _ in range(rounds):
-            for name, command in asked.items():
+        chosen = {name: line for name, line in commands(flights, source, out).items() if name in asked.only}
+        if "mlflow models predict" in chosen:
+            pq.read_table(source).to_pandas().to_csv(source.with_suffix(".csv"), index=False)
+        taken: dict[str, list[Taken]] = {name: [] for name in chosen}
+        shares = []
+        for _ in range(asked.rounds):
+            for name, command in chosen.items():
                 shutil.rmtree(out / "dataset", ignore_errors=True)
                 taken[name].append(measured(command))
-                if name == "slipway batch":
+                if name == OURS:
                     timings = json.loads((out / "dataset/_slipway.json").read_bytes())["timings"]
-    report(taken, rows, timings["model_share"])
+                    shares.append(timings["model_share"])
+    report(taken, rows, statistics.median(shares))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkout", type=Path)
+    parser.add_argument("--millions", type=float, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", action="append", default=[OURS], choices=OTHERS, help="beside ours; by default all")
+    parser.add_argument("--alone", action="store_true", help="ours alone")
+    parser.add_argument("--scratch", type=Path, help="where files go meanwhile")
+    asked = parser.parse_args()
+    if asked.only == [OURS] and not asked.alone:
+        asked.only = [OURS, *OTHERS]
+    return asked
 
 
 def report(taken: dict[str, list[Taken]], rows: int, share: float) -> None:
     """Medians as a table for people."""
     rates = {name: rows / statistics.median(seconds for seconds, _ in runs) for name, runs in taken.items()}
     for name, runs in taken.items():
-        print(f"{name:<26}{rates[name]:>12,.0f} rows/s   peak {max(peak for _, peak in runs):6.0f} MB")
-    print(f"ratio to predict_proba in memory {rates['slipway batch'] / rates['predict_proba in memory']:.2f}")
-    print(f"the model's share of all cores' time {share:.0%}; pyarrow {pa.__version__}")
+        ratio = f"{rates[OURS] / rates[name]:6.2f} times as fast" if name != OURS else ""
+        print(f"{name:<26}{rates[name]:>12,.0f} rows/s   peak {max(peak for _, peak in runs):6.0f} MB {ratio}")
+    print(f"{rows:,} rows; the model's share of all cores' time {share:.0%}; pyarrow {pa.__version__}")
 
 
 if __name__ == "__main__":
-    _, checkout, millions, rounds = [*sys.argv, *("", "1", "3")[len(sys.argv) - 1 :]]
-    main(Path(checkout).absolute(), float(millions), int(rounds))
+    main()
