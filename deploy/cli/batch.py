@@ -49,8 +49,10 @@ def batch(
     that ends in .csv, .csv.gz or .parquet is one file, from one CSV or Parquet file.
     """
     from deploy.batch import Options, Policy, Request
+    from deploy.batch.memory import return_large_blocks
     from deploy.batch.progress import signs
 
+    return_large_blocks()
     verified = click.get_current_context().with_resource(_verified(settings_file, bundle, github))
     if out.name.lower().endswith(_FILES) and not out.is_dir():
         if (kind, max_bad, on_odd, overwrite) != ("parquet", "0", "warn", False):
