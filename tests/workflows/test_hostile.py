@@ -71,6 +71,18 @@ def test_a_data_set_that_is_named_like_programs_stays_text(world: World) -> None
     did_nothing(world, run)
 
 
+def test_every_input_of_a_retrain_stays_text(world: World) -> None:
+    canary = world.folder / "canary"
+    attack = "\n".join(make(canary) for make in ATTACKS.values())
+    given = dict.fromkeys(("through", "source", "reason", "settings"), attack) | {"via": "push", "dry-run": "false"}
+    before = world.head("main")
+    run = world.dispatched("retrain.yml", **given)
+    assert run.jobs == {"rehearse": "failure"}
+    assert "--through takes a day as YYYY-MM-DD" in run.log
+    assert (world.head("main"), list(world.folder.glob("**/canary*"))) == (before, [])
+    did_nothing(world, run)
+
+
 def test_a_title_that_is_a_program_is_refused(world: World, attack: str) -> None:
     git(world.team, "checkout", "--quiet", "-B", "topic", "origin/main")
     run = world.pull_request(f"{attack} fix: all is well")
