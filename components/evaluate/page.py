@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 
 from components.evaluate import charts, classification_charts, regression_charts
 from components.evaluate.charts import Chart
@@ -13,28 +12,24 @@ from components.evaluate.results import Results, SliceScores
 from components.evaluate.scored import Scored
 from components.evaluate.summary import about, interval, number, words
 from pipeline.component.metrics import higher_is_better
+from pipeline.component.page import card, figure, page, table
 
 KEY_NUMBERS = 4
-TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def page(scored: Scored, results: Results) -> str:
+def report(scored: Scored, results: Results) -> str:
     """The whole page: key numbers, metrics, charts, slices."""
     with style():
-        task = [_chart(chart) for chart in _task_charts(scored, results)]
-        slices = [_slice(column, scores, results) for column, scores in results.slices.items()]
-    fields = {
-        "name": escape(scored.contract.name),
-        "about": escape(about(results)),
-        "cards": "".join(_cards(results)),
-        "metrics": _metrics(results),
-        "charts": "".join(task),
-        "slices": f'<h2>By slice</h2><div class="slices">{"".join(slices)}</div>' if slices else "",
-    }
-    text = TEMPLATE.read_text(encoding="utf-8")
-    for name, value in fields.items():
-        text = text.replace(f"<!--{name}-->", value)
-    return text
+        task = "".join(_chart(chart) for chart in _task_charts(scored, results))
+        slices = "".join(_slice(column, scores, results) for column, scores in results.slices.items())
+    by_slice = f'<h2>By slice</h2><div class="slices">{slices}</div>' if slices else ""
+    body = (
+        f'<section class="cards">{"".join(_cards(results))}</section>\n'
+        f'<section><h2>Metrics</h2><div class="panel">{_metrics(results)}</div></section>\n'
+        f'<section><h2>Charts</h2><div class="charts">{task}</div></section>\n'
+        f"<section>{by_slice}</section>"
+    )
+    return page("Evaluation", scored.contract.name, about(results), body)
 
 
 def _task_charts(scored: Scored, results: Results) -> Iterator[Chart]:
@@ -52,11 +47,7 @@ def _task_charts(scored: Scored, results: Results) -> Iterator[Chart]:
 
 def _cards(results: Results) -> Iterator[str]:
     for name, measured in list(results.metrics.items())[:KEY_NUMBERS]:
-        span = interval(measured.low, measured.high)
-        yield (
-            f'<div class="card"><span>{escape(words(name))}</span><strong>{number(measured.value)}</strong>'
-            f"<small>{span}</small></div>"
-        )
+        yield card(words(name), number(measured.value), interval(measured.low, measured.high))
 
 
 def _metrics(results: Results) -> str:
@@ -64,25 +55,18 @@ def _metrics(results: Results) -> str:
         (words(name), number(m.value), interval(m.low, m.high), "higher" if higher_is_better(name) else "lower")
         for name, m in results.metrics.items()
     ]
-    return _table(("Metric", "Value", "95 % interval", "Better"), rows)
+    return table(("Metric", "Value", "95 % interval", "Better"), rows)
 
 
 def _slice(column: str, scores: dict[str, SliceScores], results: Results) -> str:
     names = list(results.metrics)
     rows = [(value, f"{int(s['rows']):,}", *(number(s[name]) for name in names)) for value, s in scores.items()]
-    table = _table((column, "Rows", *map(words, names)), rows)
+    told = table((column, "Rows", *map(words, names)), rows)
     chart = _chart(charts.by_slice(column, scores, results))
     return (
-        f'<div class="slice">{chart}<details><summary>Every metric by {escape(column)}</summary>{table}</details></div>'
+        f'<div class="slice">{chart}<details><summary>Every metric by {escape(column)}</summary>{told}</details></div>'
     )
 
 
 def _chart(chart: Chart) -> str:
-    picture = svg(chart.figure, escape(chart.title))
-    return f"<figure><h3>{escape(chart.title)}</h3>{picture}<figcaption>{escape(chart.note)}</figcaption></figure>"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return figure(chart.title, svg(chart.figure, escape(chart.title)), chart.note)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from components.evaluate.importance import importance_of
-from components.evaluate.page import page
+from components.evaluate.page import report
 from components.evaluate.results import Results, results_of
 from components.evaluate.scored import Scored, score_holdout
 from components.evaluate.summary import summary
@@ -47,7 +47,7 @@ def evaluate(
 def _write_texts(out: Path, scored: Scored, results: Results) -> None:
     (out / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
     (out / "summary.md").write_text(summary(scored.contract, results), encoding="utf-8")
-    (out / "report.html").write_text(page(scored, results), encoding="utf-8")
+    (out / "report.html").write_text(report(scored, results), encoding="utf-8")
 
 
 if __name__ == "__main__":

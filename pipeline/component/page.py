@@ -1,24 +1,35 @@
+"""A page of HTML that needs nothing from outside, in light and in dark: what every report of ours is put into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+_SHELL = """\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>Evaluation of <!--name--></title>
+<title><!--title--></title>
 <style>
 :root {
   color-scheme: light dark;
   --page: #f6f7f9; --panel: #fff; --ink: #16202c; --muted: #5b6878; --line: #e2e6eb;
-  --series-1: #1f6feb; --series-2: #d9480f; --series-3: #0c8a5f; --series-4: #8250df; --series-5: #b08800; --series-6: #c2255c;
+  --series-1: #1f6feb; --series-2: #d9480f; --series-3: #0c8a5f;
+  --series-4: #8250df; --series-5: #b08800; --series-6: #c2255c;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0f141a; --panel: #171e26; --ink: #e6ebf1; --muted: #97a4b3; --line: #2b3541;
-    --series-1: #5aa2ff; --series-2: #ff8a50; --series-3: #40c593; --series-4: #b794ff; --series-5: #e3b341; --series-6: #f783ac;
+    --series-1: #5aa2ff; --series-2: #ff8a50; --series-3: #40c593;
+    --series-4: #b794ff; --series-5: #e3b341; --series-6: #f783ac;
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; font-variant-numeric: tabular-nums; }
+body { margin: 0; background: var(--page); color: var(--ink); font-variant-numeric: tabular-nums;
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 70rem; margin: 0 auto; padding: 3rem 1.5rem 4rem; }
 header p { max-width: 46rem; margin: .4rem 0 0; color: var(--muted); }
 .kicker { font-size: .8rem; font-weight: 600; letter-spacing: .08em; text-transform: uppercase; color: var(--series-1); }
@@ -50,14 +61,48 @@ th:first-child, td:first-child { text-align: left; }
 <body>
 <main>
 <header>
-<div class="kicker">Evaluation</div>
+<div class="kicker"><!--kicker--></div>
 <h1><!--name--></h1>
 <p><!--about--></p>
 </header>
-<section class="cards"><!--cards--></section>
-<section><h2>Metrics</h2><div class="panel"><!--metrics--></div></section>
-<section><h2>Charts</h2><div class="charts"><!--charts--></div></section>
-<section><!--slices--></section>
+<!--body-->
 </main>
 </body>
 </html>
+"""
+
+
+def page(kicker: str, name: str, about: str, body: str) -> str:
+    """The whole page. ``body`` is HTML; the rest is text."""
+    title = f"{kicker} of {name}"
+    fields = {
+        "title": escape(title),
+        "kicker": escape(kicker),
+        "name": escape(name),
+        "about": escape(about),
+        "body": body,
+    }
+    text = _SHELL
+    for field, value in fields.items():
+        text = text.replace(f"<!--{field}-->", value)
+    return text
+
+
+def card(name: str, value: str, note: str) -> str:
+    """One number that stands out; all three are text."""
+    return (
+        f'<div class="card"><span>{escape(name)}</span><strong>{escape(value)}</strong>'
+        f"<small>{escape(note)}</small></div>"
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts; it scrolls by itself where it is too wide."""
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def figure(title: str, picture: str, note: str) -> str:
+    """A picture, an SVG element, with its title and one sentence on how to read it."""
+    return f"<figure><h3>{escape(title)}</h3>{picture}<figcaption>{escape(note)}</figcaption></figure>"
