@@ -106,7 +106,8 @@ def _steps(flow: Flow, settings: Settings, contract: Path, run_id: str) -> Candi
         ("evaluate", {"model": model, "holdout": holdout, "contract": contract, "target": target, "time": data.time,
                       "block": settings.gate.block or "row", "slices": list(settings.evaluate.slices),
                       "seed": train.seed}),
-        ("package", {"model": model, "train": trained, "holdout": holdout, "contract": contract, "seed": train.seed}),
+        ("package", {"model": model, "train": trained, "holdout": holdout, "contract": contract, "time": data.time,
+                     "block": settings.gate.block or "row", "seed": train.seed}),
     )  # fmt: skip
     return _candidate(flow, settings, run_id, split, evaluate, package)
 

@@ -15,24 +15,39 @@ from components.package.golden import golden_of, golden_rows
 from components.package.mlflow_face.slipway_model_1 import Compiled
 from components.package.model_directory import write_model_directory
 from components.package.proof import asked, prove
+from components.package.reference import reference
 from pipeline.component import main
 from pipeline.component.contract import Contract, read_contract
 from pipeline.component.frame import read_parquet
 from pipeline.component.model import load_model
+from pipeline.component.reference import REFERENCE_FILE, encode_reference
 
 log = logging.getLogger(__name__)
 
 
-def package(out: Path, *, model: Path, train: Path, holdout: Path, contract: Path, seed: int = 0) -> dict[str, float]:
+def package(
+    out: Path,
+    *,
+    model: Path,
+    train: Path,
+    holdout: Path,
+    contract: Path,
+    time: str = "",
+    block: str = "row",
+    seed: int = 0,
+) -> dict[str, float]:
     """Write ``model/``, an MLflow model directory with ``model.onnx`` and the proof that it is exact.
 
-    What cannot be compiled exactly is packaged as ``model.skops`` and said aloud.
+    What cannot be compiled exactly is packaged as ``model.skops`` and said aloud. ``reference.json`` says how the
+    holdout and the answers to it are distributed, by ``block`` of the column ``time``.
 
     Raises:
         ContractError: the model, the holdout and the contract disagree.
+        DataError: the holdout has no column ``time``.
     """
     public, fitted, rows = read_contract(contract), load_model(model), read_parquet(holdout)
-    compiled, proof = _compiled(fitted, public, rows, read_parquet(train), seed)
+    trained = read_parquet(train)
+    compiled, proof = _compiled(fitted, public, rows, trained, seed)
     folder = out / "model"
     write_model_directory(folder, public, proof["engine"], compiled or model.read_bytes())
     (folder / "contract.json").write_bytes(contract.read_bytes())
@@ -40,6 +55,8 @@ def package(out: Path, *, model: Path, train: Path, holdout: Path, contract: Pat
     answers = _answers(fitted, compiled, chosen, public)
     _write_json(folder / "golden.json", golden_of(chosen, public, answers.numbers, answers.labels))
     _write_json(folder / "proof.json", proof)
+    told = reference(rows, trained, public, _answers(fitted, compiled, rows, public), time=time, block=block or "row")
+    (folder / REFERENCE_FILE).write_bytes(encode_reference(told))
     return _scores(proof, folder)
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import Packaged
-from package_rows import contract_for, fitted
+from package_rows import contract_for, fitted, rows
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
@@ -27,8 +27,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import OrdinalEncoder
 
 from components.package import run
+from components.package.answers import Answers
+from components.package.reference import reference
 from pipeline.component import parameters_of
 from pipeline.component.frame import inputs_of
+from pipeline.component.reference import decode_reference
+from pipeline.errors import DataError
 
 FILES = {
     "MLmodel",
@@ -38,6 +42,7 @@ FILES = {
     "golden.json",
     "proof.json",
     "python_env.yaml",
+    "reference.json",
     "requirements.txt",
 }
 NUMBERS, STRINGS = ["distance", "hour", "delay", "freight", "seats"], ["carrier", "origin"]
@@ -224,3 +229,33 @@ def test_the_project_file_declares_the_functions_parameters() -> None:
     assert all(f"--{name} {{{name}}}" in entry["command"] for name in signature)
     defaults = {n: p.default for n, p in signature.items() if p.default is not inspect.Parameter.empty}
     assert {n: p["default"] for n, p in entry["parameters"].items() if "default" in p} == defaults
+
+
+@pytest.mark.parametrize("classes", [2, 3, 0])
+def test_the_reference_counts_every_holdout_row_in_every_column_and_the_answers(
+    packaged: Packaged, classes: int
+) -> None:
+    folder = packaged(boosting(classes), classes)
+    made = decode_reference((folder / "reference.json").read_bytes(), "reference.json")
+    first, *others = [column.name for column in contract_for(classes).outputs]
+    answers = [first, *(others[1:] if classes == 2 else others)]
+    assert list(made.columns) == [*(column.name for column in contract_for(classes).inputs), *answers]
+    assert made.rows == 120
+    assert {sum(map(sum, kind.counts)) for kind in made.columns.values()} == {120}
+    assert [name for name, kind in made.columns.items() if kind.prediction] == answers
+
+
+def test_the_reference_is_of_what_is_served_also_where_nothing_compiles(packaged: Packaged) -> None:
+    folder = packaged(neighbours())
+    made = decode_reference((folder / "reference.json").read_bytes(), "reference.json")
+    assert {sum(map(sum, kind.counts)) for kind in made.columns.values()} == {120}
+
+
+def test_blocks_of_time_need_a_time_column(tmp_path: Path) -> None:
+    model, frame, contract = boosting(2), rows(50, seed=1), contract_for(2)
+    answers = Answers(model.predict_proba(inputs_of(frame, contract)), np.array(["x"] * 50, dtype=object))
+    with pytest.raises(DataError, match="the holdout has no column 'when', by which its rows are in blocks of a day"):
+        reference(frame, frame, contract, answers, time="when", block="day")
+    frame["when"] = pd.date_range("2013-09-01", periods=50, freq="6h")
+    made = reference(frame, frame, contract, answers, time="when", block="day")
+    assert len(made.blocks) == 13
