@@ -106,7 +106,7 @@ def _listed(files: Any, path: str) -> list[tuple[str, str]]:
 def _constant(pattern: str) -> str:
     """The folders of a glob before its first wildcard."""
     parts = pattern.split("/")
-    first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+    first = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return "/".join(parts[:first])
 
 

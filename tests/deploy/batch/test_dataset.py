@@ -161,3 +161,8 @@ def test_no_training_library_is_imported(tmp_path: Path, kind: str) -> None:
     arguments = [str(source), str(tmp_path / "out"), str(make_bundle(tmp_path / "releases"))]
     command = [sys.executable, "-c", program, *arguments]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_an_input_that_is_nowhere_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere names no file that ends in"):
+        run(tmp_path / "nowhere", tmp_path / "out", make_bundle(tmp_path / "releases"))
