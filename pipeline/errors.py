@@ -114,9 +114,15 @@ class DisagreementError(SlipwayError):
 
 
 class OddError(SlipwayError):
-    """Predictions are null or all the same, and `--on-odd fail` was asked for; no dataset was published."""
+    """Predictions are null, all the same or far from the reference, under `--on-odd fail`; no dataset was published."""
 
     exit_code = 20
+
+
+class DriftError(SlipwayError):
+    """The rows or the predictions have moved away from the reference, or the live metric misses a bar of the gate."""
+
+    exit_code = 21
 
 
 class GitHubError(SlipwayError):

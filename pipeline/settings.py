@@ -99,6 +99,18 @@ class Gate(_Section):
     off: tuple[str, ...] = Field(default=(), strict=False)
 
 
+class Drift(_Section):
+    """When the world has moved, and what happens then."""
+
+    false_alarm_rate: Number = Field(default=0.01, gt=0, le=0.2)
+    minimum_effect: Number = Field(default=0.1, gt=0)
+    ignore: tuple[str, ...] = Field(default=(), strict=False)
+    window_days: int = Field(default=7, ge=1)
+    k: int = Field(default=2, ge=1)
+    n: int = Field(default=3, ge=1)
+    mode: Literal["issue", "retrain"] = "issue"
+
+
 class Target(_Section):
     """The place that serves."""
 
@@ -133,6 +145,7 @@ class Settings(_Section):
     train: Train
     evaluate: Evaluate = Evaluate()
     gate: Gate = Gate()
+    drift: Drift = Drift()
     target: Target = Target()
     trust: Trust = Trust()
     retention: Retention = Retention()
@@ -152,6 +165,8 @@ class Settings(_Section):
             raise ValueError("split.by = 'time' needs data.time, the column that holds a row's moment")
         if bool(self.trust.identity) != bool(self.trust.issuer) or (self.trust.identity and self.trust.public_key):
             raise ValueError("trust takes either public_key, or identity and issuer together")
+        if self.drift.k > self.drift.n:
+            raise ValueError(f"drift.k is {self.drift.k}, more than the drift.n = {self.drift.n} windows there are")
         if self.data.target in self.features:
             raise ValueError(f"features.{self.data.target} is the target column; a model may not see its own answer")
         return self

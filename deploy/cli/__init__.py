@@ -9,6 +9,7 @@ import click
 
 from deploy.cli.batch import batch
 from deploy.cli.champion import resume, rollback, ship
+from deploy.cli.drift import drift, report_drift
 from deploy.cli.gate import gate
 from deploy.cli.github import (
     dispatch,
@@ -57,9 +58,10 @@ def contract() -> None:
 
 contract.add_command(write)
 contract.add_command(check)
-_MODEL = (run, gate, ship, serve, predict, batch, rollback, resume, status, history, doctor, verify)
+_MODEL = (run, gate, ship, serve, predict, batch, drift, rollback, resume, status, history, doctor, verify)
 _HOUSE = (prune, backup, restore)
-_GITHUB = (release_plan, make_release, sign, release_page, report_refusal, promote, pull, register, dispatch)
+_PAGE = (release_plan, make_release, sign, release_page, report_refusal, promote)
+_GITHUB = (*_PAGE, report_drift, pull, register, dispatch)
 _RELEASE = (init, commits, preview, release, build_package, retrain)
 for command in (*_MODEL, *_HOUSE, *_GITHUB, *_RELEASE):
     slipway.add_command(command)

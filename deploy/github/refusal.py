@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from deploy.assets import NOTES
 from deploy.github.api import told_plainly
+from deploy.github.issues import find
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -18,8 +19,7 @@ def report(repository: Repository, tag: str, folder: Path) -> str:
     """Open the issue on a refused release unless there is one, open or closed; returns its address."""
     title = f"The gate refused {tag}"
     with told_plainly(f"the refusal of {tag} could not be reported"):
-        for issue in repository.get_issues(state="all", labels=[LABEL]):
-            if issue.title == title:
-                return str(issue.html_url)
+        if issue := find(repository, LABEL, title, state="all"):
+            return str(issue.html_url)
         body = (folder / NOTES).read_text(encoding="utf-8")
         return str(repository.create_issue(title, body, labels=[LABEL]).html_url)

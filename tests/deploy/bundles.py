@@ -67,6 +67,7 @@ def make_bundle(
     task: Task = "classification",
     bias: float = 0.0,
     golden: Array | None = None,
+    reference: bytes | None = None,
     **changes: Any,
 ) -> Path:
     """Seal a bundle as ``releases/<version>-<digest>`` and return that folder; ``changes`` are of its release.json."""
@@ -79,6 +80,8 @@ def make_bundle(
     (staging / "model.onnx").write_bytes(model_bytes(task, bias))
     (staging / "contract.json").write_bytes(encode_contract(make_contract(task)))
     (staging / "golden.json").write_text(json.dumps(proof))
+    if reference is not None:
+        (staging / "reference.json").write_bytes(reference)
     (staging / "notes" / "MLmodel").write_text("flavors: {}\n")
     digest = seal(staging, version, **changes)
     folder = releases / folder_name(version, digest)

@@ -1,0 +1,74 @@
+"""Could chance alone have moved the columns that far? One answer for all of them together, at a stated rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deploy.drift.effects import Floats, stability_index
+
+Tables = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]
+"""By column: the counts [blocks, bins] of the reference and of the rows that are compared with it."""
+ROUNDS = 1999
+_CELLS = 2_000_000
+
+
+def fewest_blocks(reference: int, rate: float) -> int | None:
+    """How many blocks must be compared with so many before a rate of false alarms can be kept; None: never enough.
+
+    With fewer there are not enough ways to exchange blocks for any way to be as rare as the rate.
+    """
+    return next((n for n in range(1, reference + 1) if math.comb(reference + n, n) * rate >= 1), None)
+
+
+def chances(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = ROUNDS) -> dict[str, float]:
+    """For each column, how often chance alone would move *any* of the columns as far as this one has moved.
+
+    Whole blocks are exchanged at random between the two sides, all columns at once, and the largest shift of each
+    round is what a column must exceed: Westfall and Young, Resampling-Based Multiple Testing (1993), the single-step
+    maxT. So the rate holds over all columns together, however they depend on one another. Shifts are compared by the
+    cube root of the stability index in units of its own spread, which makes columns of few and of many bins alike
+    (Wilson and Hilferty 1931). Without ``by_block`` rows are exchanged, in each column by itself.
+    """
+    shifts = {
+        # Rows are drawn anew for each column, but blocks are the same for all.
+        name: _shifts(pair, by_block, seed if by_block else seed + place, rounds)
+        for place, (name, pair) in enumerate(tables.items())
+    }
+    scaled = {name: _scaled(found) for name, found in shifts.items()}
+    largest = np.max([found[1:] for found in scaled.values()], axis=0) if scaled else np.empty(0)
+    # The comparison itself is one of the ways that chance has, so no chance is ever zero.
+    return {name: float((1 + np.sum(largest >= found[0])) / (1 + rounds)) for name, found in scaled.items()}
+
+
+def _shifts(pair: Sequence[npt.NDArray[Any]], by_block: bool, seed: int, rounds: int) -> Floats:
+    """The shift that was found, and after it those of each round."""
+    whole, first = pair[0].sum(axis=0) + pair[1].sum(axis=0), pair[1].sum(axis=0)
+    drawn = _by_block(pair, seed, rounds) if by_block else _by_row(whole, int(first.sum()), seed, rounds)
+    return np.concatenate([stability_index(whole - some, some) for some in (first[None, :], *drawn)])
+
+
+def _by_block(pair: Sequence[npt.NDArray[Any]], seed: int, rounds: int) -> Iterator[Floats]:
+    """What the compared side would hold, each round with other blocks: the same ones for every column."""
+    counts = np.concatenate(pair).astype(np.float64)
+    size, taken = len(counts), len(pair[1])
+    height = max(1, _CELLS // size)
+    generator = np.random.default_rng(seed)
+    for start in range(0, rounds, height):
+        order = np.argsort(generator.random((min(height, rounds - start), size)), axis=1)
+        yield (order < taken).astype(np.float64) @ counts
+
+
+def _by_row(whole: npt.NDArray[Any], rows: int, seed: int, rounds: int) -> Iterator[Floats]:
+    drawn = np.random.default_rng(seed).multivariate_hypergeometric(whole, rows, size=rounds, method="marginals")
+    yield drawn.astype(np.float64)
+
+
+def _scaled(shifts: Floats) -> Floats:
+    roots = np.cbrt(shifts)
+    spread = roots.std()
+    return np.asarray((roots - roots.mean()) / spread) if spread > 0 else np.zeros(len(roots))

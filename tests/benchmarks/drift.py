@@ -1,0 +1,80 @@
+"""How often does drift alarm where there is none? Rows are split at random again and again, half against half.
+
+    python -m tests.benchmarks.drift .slipway/target/current september.parquet --splits 200
+
+The splits are of whole blocks (days), so that each side has days of its own, and of single rows. An alarm counts whatever
+its size: ``minimum_effect``, which silences most of what is left, is off.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deploy.bundle import verify
+from deploy.drift.against import of_bundle
+from deploy.drift.answers import with_answers
+from deploy.drift.chance import ROUNDS
+from deploy.drift.rows import Rows, Wanted, rows_of
+from deploy.drift.tally import Tally
+from deploy.drift.windows import Bar, whole
+from pipeline.component.blocks import calendar_numbers
+from pipeline.component.describe import reference_of
+
+RATES = (0.01, 0.05, 0.2)
+Side = npt.NDArray[np.bool_]
+
+
+def smallest_chances(rows: Rows, block: str, splits: int, side: Callable[[np.random.Generator], Side]) -> list[float]:
+    """For each split the chance of the column that moved furthest."""
+    found = []
+    for seed in range(splits):
+        first = side(np.random.default_rng(seed))
+        found.append(min(finding.chance for finding in _window(rows, block, first).findings))
+    return found
+
+
+def _window(rows: Rows, block: str, first: Side):  # type: ignore[no-untyped-def]
+    assert rows.moments is not None
+    blocks = np.zeros(rows.size, np.int64) if block == "row" else calendar_numbers(rows.moments, block)
+    halves = [{name: values[part] for name, values in rows.columns.items()} for part in (first, ~first)]
+    tally = Tally(reference_of(halves[0], blocks[first], time="time", block=block))
+    tally.add(Rows(halves[1], rows.moments[~first]))
+    return whole(tally, Bar(RATES[-1], 0))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("rows")
+    parser.add_argument("--splits", type=int, default=200)
+    given = parser.parse_args()
+    against = of_bundle(verify(given.bundle))
+    assert against.scorer
+    reference = against.reference
+    parts = [with_answers(r, against.scorer) for r in rows_of(given.rows, Wanted(against.contract, reference.time))]
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in reference.columns}
+    rows = Rows(columns, np.concatenate([part.moments for part in parts if part.moments is not None]))
+    days = calendar_numbers(rows.moments, "day")  # type: ignore[arg-type]  # known by now
+    print(f"{rows.size:,} rows of {len(np.unique(days))} days, {len(columns)} columns, {ROUNDS} rounds")
+
+    def by_day(generator: np.random.Generator) -> Side:
+        there = np.unique(days)
+        return np.isin(days, generator.choice(there, len(there) // 2, replace=False))
+
+    def by_row(generator: np.random.Generator) -> Side:
+        return generator.random(rows.size) < 0.5
+
+    for name, block, side in (("days, judged by day", "day", by_day), ("rows, judged by day", "day", by_row),
+                              ("rows, judged by row", "row", by_row), ("days, judged by row", "row", by_day)):  # fmt: skip
+        found = np.array(smallest_chances(rows, block, given.splits, side))
+        told = ", ".join(f"{np.sum(found <= rate)} at {rate:g}" for rate in RATES)
+        print(f"{name}: alarms in {given.splits} splits: {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

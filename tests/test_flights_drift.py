@@ -1,0 +1,62 @@
+"""Drift on the example that ships: October alarms against the release of September, and September not against itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.ingest.flights import features
+from deploy.bundle import verify
+from deploy.drift.against import of_bundle
+from deploy.drift.answers import with_answers
+from deploy.drift.rows import Rows, Wanted, rows_of
+from pipeline.component.blocks import calendar_numbers
+from pipeline.component.sources import local_path
+from pipeline.settings import SETTINGS_FILE, load_settings
+from tests.benchmarks.drift import Side, smallest_chances
+from tests.flights import Flights
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def october(flights: Flights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The flights of October, which the release of September has not seen."""
+    sources = load_settings(flights.root / SETTINGS_FILE).data.sources
+    rows = features({name: path for name, source in sources.items() if (path := local_path(source.uri))})
+    path = tmp_path_factory.mktemp("october") / "october.parquet"
+    rows[rows["month"] == 10].to_parquet(path)
+    return path
+
+
+def test_october_alarms_against_the_release_of_september_and_says_how_the_model_does(
+    flights: Flights, october: Path
+) -> None:
+    done = flights.slipway("drift", str(october), "--truth", "late", "--json", check=False)
+    assert done.returncode == 21, done.stderr
+    told = json.loads(done.stdout)
+    found = {finding["column"]: finding for finding in told["windows"][0]["findings"]}
+    assert found["month"]["strangers"] == 1.0 and found["month"]["drifted"]
+    assert found["temp"]["stability_index"] > 0.5 > 0.1 > found["distance"]["stability_index"]
+    (floor,) = [bound for bound in told["live"]["bounds"] if bound["rule"] == "floor.roc_auc"]
+    assert 0.65 < floor["value"] < 0.69 and not floor["broken"]
+
+
+def test_september_does_not_alarm_against_itself(flights: Flights) -> None:
+    """A cheap one of the 200 splits; ``tests/benchmarks/drift.py`` does them all."""
+    against = of_bundle(verify(flights.bundle))
+    assert against.scorer
+    holdout = str(flights.files_of("split") / "holdout.parquet")
+    parts = [with_answers(rows, against.scorer) for rows in rows_of(holdout, Wanted(against.contract, "time"))]
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in against.reference.columns}
+    moments = np.concatenate([part.moments for part in parts if part.moments is not None])
+    days = calendar_numbers(moments, "day")
+
+    def half(generator: np.random.Generator) -> Side:
+        return np.isin(days, generator.choice(np.unique(days), 15, replace=False))
+
+    chances = np.array(smallest_chances(Rows(columns, moments), "day", 6, half))
+    assert (chances > 0.01).all() and len(set(chances)) > 3
