@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from deploy import durable
 from deploy.batch.acceptance import Policy, oddities
+from deploy.batch.distance import distant
 from deploy.batch.manifest import MANIFEST_FILE, manifest_of, read_manifest, sealed
 from deploy.batch.parts import QUARANTINE_FOLDER
 from deploy.batch.place import alone, check_place, check_replaceable, is_whole
@@ -22,6 +23,7 @@ from deploy.batch.stream import Progress, cores, remaining_parts
 from deploy.batch.unit import UnitScorer
 from deploy.batch.work import Record, Work
 from deploy.bundle import Bundle
+from deploy.reference import reference_in
 from deploy.scorer import Scorer, load
 from pipeline.errors import ContractError, DataError, OddError
 
@@ -58,7 +60,7 @@ def score_dataset(request: Request, bundle: Bundle) -> Done:
         BusyError: another job is at work on OUT.
         DataError: an input is missing, truncated or lacks a column, or changed while it was read.
         ContractError: more rows break the contract than the policy allows; they stand in ``OUT.quarantine``.
-        OddError: predictions are null or all the same, and the policy says to fail then.
+        OddError: predictions are null, all the same or far from the reference, and the policy says to fail then.
         StorageError: OUT holds something else, or the disk is full.
     """
     request.policy.check()
@@ -81,10 +83,11 @@ def _scored(request: Request, plan: Plan, scorer: Scorer, work: Work, out: Path)
     began = time.perf_counter()
     finished = _begun(request, plan, work)
     made = list(remaining_parts(plan, UnitScorer(plan, scorer), work, finished, request.progress(plan)))
-    manifest = manifest_of(plan, scorer.contract, [*finished, *made], work.dataset)
+    records = [*finished, *made]
+    manifest = manifest_of(plan, scorer.contract, records, work.dataset)
     _check_inputs(plan, manifest, work)
     _check_quarantine(manifest, request, work, out)
-    manifest["odd"] = _odd(manifest, request, out)
+    manifest["odd"] = _odd(manifest, _far(scorer, records), request, out)
     timings = _timings(made, time.perf_counter() - began)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     text = sealed(manifest, when=when, timings=timings, source=plan.source)
@@ -149,8 +152,13 @@ def _examples(quarantine: Path) -> list[str]:
     return [f"{row['file']} row {row['row']}, {row['reasons']}" for row in first]
 
 
-def _odd(manifest: Mapping[str, Any], request: Request, out: Path) -> list[str]:
-    found = oddities(manifest["predictions_distribution"])
+def _far(scorer: Scorer, records: Sequence[Record]) -> list[str]:
+    bundle = scorer.bundle
+    return distant(reference_in(bundle), bundle.release.version, [record.measures for record in records if record.rows])
+
+
+def _odd(manifest: Mapping[str, Any], far: Sequence[str], request: Request, out: Path) -> list[str]:
+    found = [*oddities(manifest["predictions_distribution"]), *far]
     if found and request.policy.on_odd == "fail":
         raise OddError(f"{'; '.join(found)}; no dataset was published at {out}")
     for sentence in found:

@@ -32,7 +32,7 @@ def _names(context: click.Context, parameter: click.Parameter, given: tuple[str,
               help="How the parts of OUT are written.")  # fmt: skip
 @click.option("--max-bad", default="0", show_default=True, metavar="N|N%", help="Bad rows that OUT may be without.")
 @click.option("--on-odd", type=click.Choice(["warn", "fail"]), default="warn", show_default=True,
-              help="What to do when predictions are null or all the same.")  # fmt: skip
+              help="What to do when predictions are null, all the same or far from the reference.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an OUT of another input or release, in one step.")
 @click.option("--github", is_flag=True, help="Score with the release that GitHub calls Latest.")
 @settings_option
