@@ -30,6 +30,8 @@ GRANTS: dict[str, dict[str, str]] = {
     "rollback.approve": {},
     "rollback.rollout": {"contents": "read"},
     "rollback.crown": {"contents": "write", "deployments": "write"},
+    "monitor.drift": {"contents": "read"},
+    "monitor.report": {"contents": "read", "issues": "write", "actions": "write"},
     "resume.approve": {},
     "resume.resume": {"contents": "read", "deployments": "write"},
     "batch.score": {"contents": "read"},
@@ -52,7 +54,7 @@ _NEEDS_HISTORY = (
     "slipway retrain",
 )
 _RUNNERS = {"ubuntu-24.04", "${{ vars.SLIPWAY_RUNNER }}"}
-_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain"}
+_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain", "monitor"}
 _RETRAIN_INPUTS = {"through", "source", "restore", "reason", "settings", "via", "dry-run"}
 
 

@@ -23,6 +23,15 @@ def make_team(folder: Path, repository: str, *, sample: bool = True) -> Path:
 
     Without ``sample`` it has all flights and the example's own settings.
     """
+    clone = bare_copy(folder, repository)
+    if sample:
+        _use_sample(clone)
+    commit(clone, "Initial commit")
+    return clone
+
+
+def bare_copy(folder: Path, repository: str) -> Path:
+    """The same of this very tree, with nothing committed yet."""
     bare = folder / "remote" / repository
     git_in(folder, "init", "--quiet", "--bare", "--initial-branch", "main", str(bare))
     clone = folder / "team"
@@ -31,9 +40,6 @@ def make_team(folder: Path, repository: str, *, sample: bool = True) -> Path:
     for key, value in {"user.name": "Ann", "user.email": "ann@example.org"}.items():
         git(clone, "config", key, value)
     _copy_tree(clone)
-    if sample:
-        _use_sample(clone)
-    commit(clone, "Initial commit")
     return clone
 
 

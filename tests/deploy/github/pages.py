@@ -32,12 +32,17 @@ def bare_repository(folder: Path) -> Path:
 
 def release_files(folder: Path, version: str, *, refused: bool = False, bias: float = 0.0) -> tuple[Path, str]:
     """The folder of a release's files, and the digest of their list."""
+    return packed(folder, None if refused else make_bundle(folder / f"made-{version}", version, bias=bias), version)
+
+
+def packed(folder: Path, bundle: Path | None, version: str) -> tuple[Path, str]:
+    """The same of a bundle that is there already; a refused release has none."""
     dist = folder / f"dist-{version}"
     dist.mkdir(parents=True)
     (dist / NOTES).write_text(f"# {version}\n")
     (dist / "report.html").write_text("<html></html>")
-    if not refused:
-        pack(verify(make_bundle(folder / f"made-{version}", version, bias=bias)), dist)
+    if bundle:
+        pack(verify(bundle), dist)
     return dist, write_sums(dist)
 
 
