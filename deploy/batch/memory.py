@@ -11,6 +11,6 @@ _BYTES = 1 << 18
 def return_large_blocks() -> None:
     """Have glibc map every large block by itself, for the rest of the process; elsewhere nothing is done."""
     # By default glibc raises the threshold with each large block that is freed. The columns of every unit then come from
-    # heaps of several threads, which grow for as long as the job lasts: by a third from one to ten million flights.
+    # heaps of several threads, which grow for as long as the job lasts: by a third from one to ten million rows.
     if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(_MMAP_THRESHOLD, _BYTES)
