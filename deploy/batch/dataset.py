@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 from deploy import durable
 from deploy.batch.acceptance import Policy, oddities
 from deploy.batch.distance import distant
+from deploy.batch.engine import Engine, Progress, Running
 from deploy.batch.manifest import MANIFEST_FILE, manifest_of, read_manifest, sealed
 from deploy.batch.parts import QUARANTINE_FOLDER
 from deploy.batch.place import alone, check_place, check_replaceable, is_whole
 from deploy.batch.plan import Options, Plan, plan_of
 from deploy.batch.publish import copy_beside, move_into_place, remove_beside
-from deploy.batch.stream import Progress, cores, remaining_parts
-from deploy.batch.unit import UnitScorer
+from deploy.batch.stream import local_engine
 from deploy.batch.work import Record, Work
 from deploy.bundle import Bundle
 from deploy.reference import reference_in
@@ -48,6 +48,7 @@ class Request:
     overwrite: bool = False
     say: Callable[[str], None] = lambda line: None
     progress: Callable[[Plan], Progress] = lambda plan: lambda rows, place: None
+    engine: Engine = local_engine
 
 
 def score_dataset(request: Request, bundle: Bundle) -> Done:
@@ -76,19 +77,21 @@ def score_dataset(request: Request, bundle: Bundle) -> Done:
             Work(out).remove()
             return Done("unchanged", published)
         check_replaceable(out, published, plan, request.overwrite)
-        return Done("scored", _scored(request, plan, scorer, Work(out), out))
+        # Before anything is written: an engine that cannot be started leaves nothing behind.
+        with request.engine(plan, scorer) as engine:
+            return Done("scored", _scored(request, plan, scorer, engine, out))
 
 
-def _scored(request: Request, plan: Plan, scorer: Scorer, work: Work, out: Path) -> dict[str, Any]:
-    began = time.perf_counter()
+def _scored(request: Request, plan: Plan, scorer: Scorer, engine: Running, out: Path) -> dict[str, Any]:
+    began, work = time.perf_counter(), Work(out)
     finished = _begun(request, plan, work)
-    made = list(remaining_parts(plan, UnitScorer(plan, scorer), work, finished, request.progress(plan)))
+    made = list(engine.remaining_parts(work, finished, request.progress(plan)))
     records = [*finished, *made]
     manifest = manifest_of(plan, scorer.contract, records, work.dataset)
     _check_inputs(plan, manifest, work)
     _check_quarantine(manifest, request, work, out)
     manifest["odd"] = _odd(manifest, _far(scorer, records), request, out)
-    timings = _timings(made, time.perf_counter() - began)
+    timings = _timings(made, time.perf_counter() - began, engine.told())
     when = datetime.now(UTC).isoformat(timespec="seconds")
     text = sealed(manifest, when=when, timings=timings, source=plan.source)
     durable.write_file(work.dataset / MANIFEST_FILE, text)
@@ -103,7 +106,7 @@ def _begun(request: Request, plan: Plan, work: Work) -> list[Record]:
         request.say(anew)
     finished = work.finished()
     if finished:
-        rows = sum(sum(record.files.values()) for record in finished)
+        rows = sum(record.rows_in for record in finished)
         parts = "part" if len(finished) == 1 else "parts"
         request.say(f"going on after {len(finished)} finished {parts} of {rows:,} rows")
     return finished
@@ -166,13 +169,13 @@ def _odd(manifest: Mapping[str, Any], far: Sequence[str], request: Request, out:
     return found
 
 
-def _timings(made: Sequence[Record], seconds: float) -> dict[str, Any]:
+def _timings(made: Sequence[Record], seconds: float, engine: Mapping[str, Any]) -> dict[str, Any]:
     """Of this run alone; ``model_share`` is the model's part of the time that all cores had."""
-    rows, model = sum(sum(record.files.values()) for record in made), sum(record.seconds for record in made)
+    rows, model = sum(record.rows_in for record in made), sum(record.seconds for record in made)
     return {
+        **engine,
         "seconds": round(seconds, 3),
         "rows_per_second": round(rows / seconds),
         "model_seconds": round(model, 3),
-        "model_share": round(model / (seconds * cores()), 3),
-        "cores": cores(),
+        "model_share": round(model / (seconds * engine["cores"]), 3),
     }

@@ -28,7 +28,7 @@ class Part:
     """A part that is being written; its files have no name in the dataset before ``finish``."""
 
     def __init__(self, work: Work, plan: Plan, number: int) -> None:
-        self._work, self._plan, self._stem = work, plan, part_name(number)
+        self._work, self._stem = work, part_name(number)
         self._name = f"{self._stem}.{plan.options.format}"
         self._answers = _File(work.dataset / self._name, plan.schema, plan.options.format)
         self._bad: _File | None = None
@@ -37,12 +37,6 @@ class Part:
         self._rows = self._quarantined = 0
         self._seconds = 0.0
         self._next = Place()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the next unit belongs to another part; the answer is the same in every run."""
-        options = self._plan.options
-        return self._files.total() >= options.rows_per_part or self._answers.bytes >= options.bytes_per_part
 
     def add(self, unit: Unit, scored: Scored) -> None:
         """Append what became of a unit.
@@ -99,10 +93,6 @@ class _File:
         with _said_plainly(path):
             self._stream = self._temporary.open("wb")
             self._writer = _writer(self._stream, schema, kind)
-
-    @property
-    def bytes(self) -> int:
-        return int(self._stream.tell())
 
     def write(self, batch: pa.RecordBatch) -> None:
         with _said_plainly(self._path):

@@ -31,13 +31,11 @@ class Options(NamedTuple):
     keep: tuple[str, ...] = ()
     format: Format = "parquet"
     rows_per_part: int = 16 * UNIT
-    bytes_per_part: int = 1 << 28
-    rows_per_unit: int = UNIT
 
     @property
     def unit(self) -> int:
         """Rows that are scored together."""
-        return min(self.rows_per_unit, self.rows_per_part)
+        return min(UNIT, self.rows_per_part)
 
 
 class Plan(NamedTuple):

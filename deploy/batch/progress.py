@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from deploy.batch.chunks import Place
+from deploy.batch.engine import Progress
 from deploy.batch.plan import Plan
 from deploy.batch.readers import rows_of
-from deploy.batch.stream import Progress
 
 
 class Sign(NamedTuple):

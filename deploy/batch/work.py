@@ -32,6 +32,11 @@ class Record(NamedTuple):
     seconds: float
 
     @property
+    def rows_in(self) -> int:
+        """The input rows that it accounts for."""
+        return sum(self.files.values())
+
+    @property
     def place(self) -> Place:
         """Where the next part begins."""
         return Place(*self.next)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -100,20 +98,6 @@ def test_parts_can_be_csv(tmp_path: Path) -> None:
     request = Request(str(source), tmp_path / "out", Options(format="csv", rows_per_part=20))
     score_dataset(request, verify(make_bundle(tmp_path / "releases")))
     assert dataset.dataset(tmp_path / "out", format="csv").count_rows() == 50
-
-
-@pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_a_part_of_wide_rows_ends_with_the_unit_that_makes_it_large(tmp_path: Path, kind: Any) -> None:
-    rows = some_rows(1000) | {"note": [secrets.token_hex(500) for _ in range(1000)]}
-    source, bundle = write_rows(tmp_path / "in.parquet", rows), verify(make_bundle(tmp_path / "releases"))
-    small, wide = tmp_path / "small", tmp_path / "wide"
-    options = Options(("id",), kind, rows_per_part=1000, rows_per_unit=50, bytes_per_part=250_000)
-    score_dataset(Request(str(source), small, options), bundle)
-    done = score_dataset(Request(str(source), wide, options._replace(keep=("id", "note"))), bundle)
-    assert len(list(small.glob("part-*"))) == 1
-    sizes = [part["bytes"] for part in done.manifest["parts"]]
-    assert all(250_000 <= size < 350_000 for size in sizes[:-1])
-    assert dataset.dataset(wide, format=kind).to_table()["note"].to_pylist() == rows["note"]
 
 
 def test_a_champion_change_midway_does_not_mix(tmp_path: Path) -> None:
