@@ -8,7 +8,7 @@ BIN := .venv/bin
 # As pip and git do: a company's own certificate authority stands in the system's store.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help setup ship release test check format lock clean
+.PHONY: help setup spark ship release test check format lock clean
 
 help: ## what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,8 @@ ship: setup ## train, gate, seal, register, roll out and prove the model
 
 release: setup ## version, changelog, commit and tag, pushed as one
 	@$(BIN)/slipway release $(ARGS)
+
+spark: .venv-spark/.locked ## make .venv-spark from requirements-spark.lock, for --engine spark and its tests
 
 test: setup ## every test
 	@$(BIN)/pytest $(ARGS)
@@ -42,7 +44,7 @@ lock: $(UV) ## resolve again: one resolution, and its subsets for serving and fo
 LOCK := --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 clean: ## remove what the setup made (never the champion or its store)
-	rm -rf .venv .uv dist
+	rm -rf .venv .venv-spark .uv dist
 
 $(UV):
 	@$(PYTHON) -m venv .uv
@@ -54,4 +56,11 @@ $(UV):
 	@echo "installing requirements.lock into .venv ..." >&2
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+# pyspark is half a gigabyte of Java that nothing else needs, so it has an environment of its own.
+.venv-spark/.locked: requirements-spark.lock | $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-spark
+	@echo "installing requirements-spark.lock into .venv-spark ..." >&2
+	@$(UV) pip sync --quiet --require-hashes --python .venv-spark/bin/python requirements-spark.lock
 	@touch $@

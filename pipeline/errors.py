@@ -125,6 +125,12 @@ class DriftError(SlipwayError):
     exit_code = 21
 
 
+class SparkError(SlipwayError):
+    """pyspark or Java is missing, or Spark or one of its executors failed; no dataset was published."""
+
+    exit_code = 22
+
+
 class GitHubError(SlipwayError):
     """GitHub refused a request or could not be reached; running the command again is safe."""
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
+from math import ceil
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -36,6 +37,11 @@ class Options(NamedTuple):
     def unit(self) -> int:
         """Rows that are scored together."""
         return min(UNIT, self.rows_per_part)
+
+    @property
+    def rows_of_full_part(self) -> int:
+        """Input rows of every part but the last: whole units."""
+        return ceil(self.rows_per_part / self.unit) * self.unit
 
 
 class Plan(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -89,7 +89,7 @@ def _answered(waiting: deque[tuple[Unit, Future[Scored]]]) -> Answered:
     return unit, future.result()
 
 
-def chunks_from(plan: Plan, place: Place) -> Iterator[Chunk]:
+def chunks_from(plan: Plan, place: Place) -> Generator[Chunk, None, None]:
     """Every row from a place on.
 
     Raises:

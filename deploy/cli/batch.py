@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from deploy.cli.options import answer, bundle_of, bundle_option, json_option, say, settings_option
 from pipeline.errors import SettingsError, SlipwayError
+
+if TYPE_CHECKING:
+    from deploy.batch.engine import Engine
 
 _FILES = (".csv", ".csv.gz", ".parquet")
 
@@ -23,7 +26,14 @@ def _names(context: click.Context, parameter: click.Parameter, given: tuple[str,
     return tuple(name.strip() for line in lines for name in line if name.strip())
 
 
-@click.command(epilog="Example: slipway batch rows/ scores --keep id --max-bad 0.1%")
+@click.command(
+    epilog="""
+\b
+Examples:
+  slipway batch rows/ scores --keep id --max-bad 0.1%
+  slipway batch rows/ scores --engine spark --master spark://host:7077
+"""
+)
 @click.argument("source", metavar="IN")
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--keep", multiple=True, callback=_names, metavar="NAME,...",
@@ -35,13 +45,18 @@ def _names(context: click.Context, parameter: click.Parameter, given: tuple[str,
               help="What to do when predictions are null, all the same or far from the reference.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an OUT of another input or release, in one step.")
 @click.option("--github", is_flag=True, help="Score with the release that GitHub calls Latest.")
+@click.option("--rows-per-part", type=click.IntRange(min=1), default=1 << 20, show_default=True,
+              help="How many rows of IN become a part of OUT; beyond 65536, whole multiples of that.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["local", "spark"]), default="local", show_default=True,
+              help="Whether this machine makes the parts, or a Spark cluster.")  # fmt: skip
+@click.option("--master", metavar="URL", help="Spark's master; by default what spark-submit or Spark's settings say.")
 @settings_option
 @bundle_option
 @json_option
 def batch(
     source: str, out: Path, keep: tuple[str, ...], kind: Literal["parquet", "csv"], max_bad: str,
-    on_odd: Literal["warn", "fail"], overwrite: bool, github: bool, settings_file: Path, bundle: Path | None,
-    as_json: bool,
+    on_odd: Literal["warn", "fail"], overwrite: bool, github: bool, rows_per_part: int,
+    engine: Literal["local", "spark"], master: str | None, settings_file: Path, bundle: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Score the rows of IN with the champion, into OUT.
 
@@ -55,13 +70,15 @@ def batch(
     return_large_blocks()
     verified = click.get_current_context().with_resource(_verified(settings_file, bundle, github))
     if out.name.lower().endswith(_FILES) and not out.is_dir():
-        if (kind, max_bad, on_odd, overwrite) != ("parquet", "0", "warn", False):
+        chosen = (kind, max_bad, on_odd, overwrite, rows_per_part, engine, master)
+        if chosen != ("parquet", "0", "warn", False, 1 << 20, "local", None):
             raise SettingsError(f"{out} is one file, for which only --keep can be chosen; name a folder for a dataset")
         _into_file(source, out, verified, keep, as_json)
         return
     with say.running("batch") as note:
         progress = signs(lambda sign: note(str(sign)))
-        request = Request(source, out, Options(keep, kind), Policy(max_bad, on_odd), overwrite, say, progress)
+        options, policy = Options(keep, kind, rows_per_part), Policy(max_bad, on_odd)
+        request = Request(source, out, options, policy, overwrite, say, progress, _engine(engine, master))
         done = _summarized(request, verified)
     _tell({"state": done.state, "out": str(out), **done.manifest}, lambda: _sentence(done, out), as_json)
 
@@ -103,6 +120,18 @@ def _summarized(request: Any, bundle: Any) -> Any:
         raise
     write_summary(summary(done.manifest))
     return done
+
+
+def _engine(name: Literal["local", "spark"], master: str | None) -> Engine:
+    if name == "spark":
+        from deploy.batch.spark import SparkEngine
+
+        return SparkEngine(master)
+    if master is not None:
+        raise SettingsError(f"--master {master} belongs to --engine spark; nothing was written")
+    from deploy.batch.stream import local_engine
+
+    return local_engine
 
 
 def _into_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_json: bool) -> None:
