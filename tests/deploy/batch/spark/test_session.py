@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.batch import Options
+from deploy.batch.chunks import UNIT
 from deploy.batch.spark.failures import plainly
 from deploy.batch.spark.task import place_of
 from pipeline.errors import SettingsError, SparkError
@@ -95,3 +97,8 @@ def test_a_part_begins_in_the_file_that_has_its_first_row() -> None:
         (2, 2),
         (2, 3),
     ]
+
+
+@pytest.mark.parametrize(("asked", "full"), [(400, 400), (UNIT, UNIT), (UNIT + 1, 2 * UNIT), (1 << 20, 1 << 20)])
+def test_where_a_part_begins_can_be_known_since_a_full_part_is_whole_units(asked: int, full: int) -> None:
+    assert Options(rows_per_part=asked).rows_of_full_part == full
