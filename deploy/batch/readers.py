@@ -84,7 +84,10 @@ def _parquet_rows(file: Input) -> int:
 def _parquet_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
     with ExitStack() as stack:
         stream = stack.enter_context(file.open())
-        opened = stack.enter_context(pq.ParquetFile(stream, buffer_size=_BUFFER, page_checksum_verification=True))
+        # Not `pre_buffer`, which reads the whole file into memory.
+        opened = stack.enter_context(
+            pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True)
+        )
         sizes = [opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups)]
         first = group = 0
         while group < len(sizes) and first + sizes[group] <= skip:

@@ -86,7 +86,7 @@ def open_source(path: Path, contract: Contract, keep: Sequence[str]) -> Iterator
 def _open_parquet(path: Path, contract: Contract, keep: Sequence[str]) -> Iterator[Source]:
     refuse = partial(refusal, path, names=(), contract=contract)
     try:
-        file = pq.ParquetFile(path, buffer_size=_BUFFER)
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
     except (pa.ArrowException, OSError) as error:
         raise refuse(error) from None
     with file:

@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import dataset
 
 from deploy.batch import Options, Request, score_dataset
+from deploy.batch.inputs import find_inputs
+from deploy.batch.readers import chunks_of
 from deploy.bundle import verify
 from pipeline.errors import DataError, SettingsError, StorageError
 from tests.deploy.batch.rows import agree, joined, run, some_rows, write_rows
@@ -98,6 +101,15 @@ def test_parts_can_be_csv(tmp_path: Path) -> None:
     request = Request(str(source), tmp_path / "out", Options(format="csv", rows_per_part=20))
     score_dataset(request, verify(make_bundle(tmp_path / "releases")))
     assert dataset.dataset(tmp_path / "out", format="csv").count_rows() == 50
+
+
+def test_a_parquet_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    columns = {name: np.random.default_rng(0).random(1_000_000) for name in "abcd"}
+    path = write_rows(tmp_path / "in.parquet", columns, row_group_size=1 << 15, use_dictionary=False)
+    (file,) = find_inputs(str(path))
+    schema, before = pq.read_schema(path), pa.total_allocated_bytes()
+    allocated = [pa.total_allocated_bytes() - before for _ in chunks_of(file, 0, 0, schema)]
+    assert max(allocated) < file.bytes / 2
 
 
 def test_a_champion_change_midway_does_not_mix(tmp_path: Path) -> None:
