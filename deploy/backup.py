@@ -15,9 +15,8 @@ from typing import NamedTuple
 import msgspec
 
 from deploy.journal import JOURNAL_FILE, whoami
-from deploy.places import bundles
+from deploy.places import bundles, only_ship
 from deploy.realtime.presence import now
-from deploy.ship import only_ship
 from deploy.target import Target
 from pipeline.errors import NotFoundError, StorageError
 from pipeline.settings import Settings

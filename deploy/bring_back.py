@@ -16,7 +16,7 @@ from deploy import durable
 from deploy.backup import MANIFEST, Manifest, places_of
 from deploy.bundle import file_digest
 from deploy.journal import whoami
-from deploy.ship import only_ship
+from deploy.places import only_ship
 from deploy.target import Target
 from pipeline.errors import BundleError, NotFoundError, StorageError
 from pipeline.settings import Settings

@@ -12,11 +12,10 @@ from deploy import copies, durable, journal
 from deploy.bundle import Bundle
 from deploy.intents import settle
 from deploy.journal import Entry, whoami
-from deploy.places import bundles
+from deploy.places import bundles, only_ship
 from deploy.realtime.acknowledge import await_workers, forget_dead_servers, live_servers
 from deploy.registry import mirror, registered
 from deploy.restore import damaged, restore
-from deploy.ship import only_ship
 from deploy.status import look
 from deploy.target import Target
 from pipeline.errors import (

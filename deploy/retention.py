@@ -12,10 +12,9 @@ from deploy import durable
 from deploy.bundle import RELEASE_FILE
 from deploy.intents import settled
 from deploy.journal import whoami
-from deploy.places import bundles
+from deploy.places import bundles, only_ship
 from deploy.realtime.acknowledge import await_unserved
 from deploy.runs import forget, old_runs
-from deploy.ship import only_ship
 from deploy.target import Target
 from pipeline.settings import Settings
 

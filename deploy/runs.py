@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from pipeline.errors import TrackingError
-from pipeline.flow import STEP_TAG
-from pipeline.records import PROCESS_TAG, USED_TAG
+from pipeline.records import PROCESS_TAG, STEP_TAG, USED_TAG
 from pipeline.settings import Settings
 from pipeline.store import opened
 
@@ -37,6 +37,8 @@ def old_runs(settings: Settings, number: int) -> list[Run]:
     Raises:
         TrackingError: the store cannot be opened.
     """
+    if not _has_store(settings):
+        return []
     client, experiment = opened(settings)
     found = list(_all(client, experiment))
     parents = [run for run in found if PROCESS_TAG in run.data.tags]
@@ -65,6 +67,12 @@ def forget(settings: Settings, runs: Sequence[Run]) -> None:
     uri = os.environ["MLFLOW_TRACKING_URI"]
     for start in range(0, len(runs) if uri.startswith("sqlite:") else 0, _AT_ONCE):
         _collect(uri, [run.id for run in runs[start : start + _AT_ONCE]])
+
+
+def _has_store(settings: Settings) -> bool:
+    """A serving host has none, and need not have MLflow either."""
+    local = Path(settings.tracking_uri.removeprefix("sqlite:///"))
+    return find_spec("mlflow") is not None and (bool(os.environ.get("MLFLOW_TRACKING_URI")) or local.exists())
 
 
 def _all(client: Any, experiment: str) -> Iterator[Any]:

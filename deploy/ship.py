@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,10 +11,9 @@ from deploy.bundle import Bundle, file_digest
 from deploy.gate import judge
 from deploy.intents import settle
 from deploy.journal import whoami
-from deploy.lock import Held, locked
 from deploy.opponents import recent_champions
 from deploy.order import check_may_follow
-from deploy.places import bundles
+from deploy.places import bundles, only_ship
 from deploy.policy import GatePolicy, check_policy
 from deploy.registry import mirror
 from deploy.seal import seal
@@ -25,9 +23,9 @@ from deploy.verdict import Verdict, prose
 from deploy.version import Version, version_of
 from pipeline import steps
 from pipeline.candidate import Candidate
-from pipeline.errors import BusyError, SlipwayError, StorageError, VersionError
+from pipeline.errors import SlipwayError, VersionError
 from pipeline.progress import Say
-from pipeline.settings import STATE, Settings
+from pipeline.settings import Settings
 
 LOCK_FILE = "requirements.lock"
 
@@ -75,26 +73,6 @@ def ship(
         with say.timed("seal"):
             bundle = _sealed(settings, candidate, version, verdict)
         return _published(settings, target, bundle, done, say)
-
-
-@contextmanager
-def only_ship(settings: Settings) -> Iterator[None]:
-    """Be the only ship of this checkout; the lock dies with its process.
-
-    Raises:
-        BusyError: another one runs.
-        StorageError: the lock cannot be written.
-    """
-    state = settings.root / STATE
-    with ExitStack() as stack:
-        try:
-            state.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(state / "ship.lock", "slipway ship"))
-        except Held:
-            raise BusyError(f"another `slipway ship` runs in {settings.root}; nothing was started") from None
-        except OSError as error:
-            raise StorageError(f"{state} cannot be written: {error.strerror}; nothing was started") from None
-        yield
 
 
 def trust_of(settings: Settings) -> Trust:

@@ -17,12 +17,11 @@ from pipeline.isolated import run_alone
 from pipeline.outputs import OUTPUTS_FILE, digest_of, outputs_of, scores_in, why_changed
 from pipeline.process import Child, end, failure_of, log_in, said_by, start
 from pipeline.progress import Say, took
-from pipeline.records import log_scores
+from pipeline.records import STEP_TAG, log_scores
 from pipeline.stopping import held
 
 COMPONENTS = Path(__file__).parents[1] / "components"
 OUTPUTS_TAG = "slipway.outputs"
-STEP_TAG = "slipway.step"
 Value = str | int | float | Path | dict[str, Any] | list[Any]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.stopping import Stopped
 
 PROCESS_TAG = "slipway.process"
+STEP_TAG = "slipway.step"
 USED_TAG = "slipway.used"
 """On the run of a whole pipeline: the runs that its steps' files came from, whoever made them."""
 

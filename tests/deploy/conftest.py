@@ -25,6 +25,7 @@ from tests.deploy.candidates import (
     measured,
     released,
 )
+from tests.deploy.lives import Life
 from tests.deploy.shipping import WarmSlipway
 from tests.deploy.worlds import World
 
@@ -69,6 +70,12 @@ def good(build: Build) -> Candidate:
 @pytest.fixture(scope="session")
 def champion(good: Candidate, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return released(good, tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture(scope="session")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """The life of one target, of which tests may change no more than the journal's times."""
+    return Life(tmp_path_factory.mktemp("life"), seed=5)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from deploy.target import Target
 from pipeline.errors import BundleError, HeldError, NotFoundError, RolloutError
 from tests.deploy.bundles import GOLDEN, answers, make_bundle
 
-STEPS = 40
+STEPS = 25
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 

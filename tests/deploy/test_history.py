@@ -25,11 +25,6 @@ from tests.deploy.worlds import World
 MOMENTS = 50
 
 
-@pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
-    return Life(tmp_path_factory.mktemp("life"), seed=5)
-
-
 def test_it_is_right_for_fifty_random_moments_of_a_life_of_ships_refusals_retrains_rollbacks_and_resumes(
     life: Life,
 ) -> None:
