@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deploy.batch.stream import cores
 from deploy.bundle import Bundle
 from deploy.drift.rows import Rows
 from deploy.reference import reference_in
@@ -40,7 +41,7 @@ def of_bundle(bundle: Bundle) -> Against:
             f"the bundle of {version} has no {REFERENCE_FILE}, since it was sealed before Slipway made one; "
             "release the model again, or name a Parquet file as the reference"
         )
-    scorer = load(bundle.path, expected_digest=bundle.digest)
+    scorer = load(bundle.path, threads=cores(), expected_digest=bundle.digest)
     return Against(f"release {version}", reference, scorer.contract, scorer)
 
 
