@@ -182,7 +182,7 @@ def test_the_contract_decides_the_prefix_and_a_breaking_one_stops(root: Path) ->
     done = retrain(root, "--through", MARCH, "--json")
     assert json.loads(done.stdout)["subject"] == f"feat(data): retrain on parcels through {MARCH}"
     git(root, "checkout", "slipway.toml")
-    features('label_colour = "double"\n', "")
+    features('label_colour = { type = "double", nullable = true }\n', "")
     sentence = refused(root, "--through", MARCH, "--commit", code=41)
     assert "breaks callers of 1.0.0" in sentence and "input 'label_colour' is gone" in sentence
     commit(root, "feat!: no colours", file="other.txt")
