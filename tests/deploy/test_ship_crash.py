@@ -16,7 +16,7 @@ from tests.deploy.worlds import COMMANDS, UNREACHABLE, World
 
 pytestmark = pytest.mark.slow
 
-RUN = ["create_run", "log_metric", "log_metric", "log_metric", "log_metric", "set_terminated"]
+RUN = ["create_run", "log_metric", "log_metric", "log_metric", "log_metric", "set_tag", "set_terminated"]
 ROLLOUT = ["publish_files", "publish_files", "append_line", "swap_link", "append_line"]
 MIRROR = ["create_run", "log_artifacts", "set_terminated", "create_model_version", "set_registered_model_alias"]
 WRITES = {
