@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 from tests.workflows.act import Run
-from tests.workflows.team import set_parameter
 from tests.workflows.world import World, new_world
 
 MONTHS = {"1.0.1": "2013-10-31", "1.0.2": "2013-11-30", "1.0.3": "2013-12-31"}
@@ -23,23 +22,28 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="months-") as folder,
         new_world(Path(folder), private=True, sample=False) as w,
     ):
-        # With the example's floor of 0.65 October's rehearsal is refused, at 0.648: the team decides on another one.
-        set_parameter(w.team, "roc_auc = 0.6")
+        (w.team / "README.md").write_text("# Ours\n")
         green(w.push("feat: predict late flights"))
         green(w.deploy())
         tell(w, "1.0.0", "2013-09-30")
         for version, through in MONTHS.items():
             began = time.monotonic()
-            given = {"through": through, "reason": f"data through {through}", "dry-run": "false", "via": "push"}
-            green(w.dispatched("retrain.yml", **given))
-            green(w.release())
-            green(w.deploy())
-            tell(w, version, through)
-            assert "the rehearsed one, byte for byte" in w.asset(f"v{version}", "notes.md").decode()
+            retrain(w, version, through)
             print(
                 f"{version}: retrain.yml, release.yml and deploy.yml took {time.monotonic() - began:.0f} s", flush=True
             )
         print(w.slipway("history").stdout)
+
+
+def retrain(world: World, version: str, through: str) -> None:
+    """With 200 trees October's rehearsal is refused: 0.648, below the floor of 0.65 and far below the champion's 0.669."""
+    settings = "train.max_iter=60" if version == "1.0.1" else ""
+    given = {"through": through, "settings": settings, "reason": f"data through {through}", "via": "push"}
+    green(world.dispatched("retrain.yml", **given, **{"dry-run": "false"}))
+    green(world.release())
+    green(world.deploy())
+    tell(world, version, through)
+    assert "the rehearsed one, byte for byte" in world.asset(f"v{version}", "notes.md").decode()
 
 
 def green(run: Run) -> None:

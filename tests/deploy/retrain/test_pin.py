@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ TEXT = (ROOT / "tests/examples/parcels/slipway.toml").read_text()
 OCTOBER = datetime.date(2013, 10, 31)
 
 
-def pin(**changes: object) -> Pin:
+def pin(**changes: Any) -> Pin:
     here = pin_of(load_settings(ROOT / "tests/examples/parcels/slipway.toml"))
     return here._replace(**changes)
 
