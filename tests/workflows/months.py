@@ -15,6 +15,9 @@ from tests.workflows.act import Run
 from tests.workflows.world import World, new_world
 
 MONTHS = {"1.0.1": "2013-10-31", "1.0.2": "2013-11-30", "1.0.3": "2013-12-31"}
+SETTINGS = {"1.0.1": "train.max_iter=60", "1.0.3": "train.max_iter=200"}
+"""With 200 trees October's rehearsal is refused: 0.648, below the floor of 0.65 and below the champion's 0.669; with 60 trees
+December's is: 0.702, below the 0.720 that 1.0.0 still reaches there."""
 
 
 def main() -> None:
@@ -36,9 +39,12 @@ def main() -> None:
 
 
 def retrain(world: World, version: str, through: str) -> None:
-    """With 200 trees October's rehearsal is refused: 0.648, below the floor of 0.65 and far below the champion's 0.669."""
-    settings = "train.max_iter=60" if version == "1.0.1" else ""
-    given = {"through": through, "settings": settings, "reason": f"data through {through}", "via": "push"}
+    given = {
+        "through": through,
+        "settings": SETTINGS.get(version, ""),
+        "reason": f"data through {through}",
+        "via": "push",
+    }
     green(world.dispatched("retrain.yml", **given, **{"dry-run": "false"}))
     green(world.release())
     green(world.deploy())
