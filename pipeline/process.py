@@ -104,11 +104,31 @@ def _become(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have put its own in their place
     os.chdir(folder)
     sys.argv = ["run.py", "--out", str(out), *(part for k, v in arguments.items() for part in (f"--{k}", v))]
-    try:
-        runpy.run_path(str(folder / "run.py"), run_name="__main__")
-    except Exception:
-        traceback.print_exc()
-        raise SystemExit(1) from None
+    _run_in_a_thread(folder / "run.py")
+
+
+def _run_in_a_thread(program: Path) -> None:
+    """Run a program to its end, or until it exits.
+
+    OpenMP's threads belong to the thread that first made them. Where the parent had some, its forked main thread would
+    wait for copies that do not exist; a new thread makes its own.
+    """
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            runpy.run_path(str(program), run_name="__main__")
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run, name=program.parent.name)
+    thread.start()
+    thread.join()
+    for error in ended:
+        if isinstance(error, SystemExit):
+            raise error
+        traceback.print_exception(error)
+        raise SystemExit(1)
 
 
 def _follow_parent() -> None:
