@@ -127,7 +127,7 @@ def test_a_missing_file_is_named_whole_so_that_a_reader_sees_where_it_was_looked
         ("gate.floors.roc_auc", "roc_auc = 0.65", "roc_auc = {}"),
         ("gate.ceilings.roc_auc", "roc_auc = 0.95", "roc_auc = {}"),
         ("gate.slice_floors.origin.roc_auc", "[target]", "[gate.slice_floors.origin]\nroc_auc = {}\n[target]"),
-        ("gate.slice_margin", 'block = "day"', 'block = "day"\nslice_margin = {}'),
+        ("gate.slice_margin", "slice_margin = 0.04", "slice_margin = {}"),
         ("gate.maximum_bundle_mb", 'block = "day"', 'block = "day"\nmaximum_bundle_mb = {}'),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_bar_of_the_gate_that_is_no_finite_number_is_refused(
 
 @pytest.mark.parametrize("bar", ["1", "1.5", "-0.1"])
 def test_a_margin_that_lets_everything_or_nothing_pass_is_refused(tmp_path: Path, bar: str) -> None:
-    assert "'gate.margin' is " in refused(tmp_path, 'block = "day"', f'block = "day"\nmargin = {bar}')
+    assert "'gate.margin' is " in refused(tmp_path, "\nmargin = 0.02", f"\nmargin = {bar}")
 
 
 def test_bounds_of_slices_stand_under_their_column_and_may_be_whole_numbers(tmp_path: Path) -> None:
