@@ -95,6 +95,8 @@ def commands(flights: Flights, source: Path, out: Path) -> dict[str, list[str]]:
 def main() -> None:
     asked = arguments()
     flights, rows = Flights(asked.checkout.absolute()), round(asked.millions * 1e6)
+    if asked.scratch:
+        asked.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=asked.scratch) as folder:
         out = Path(folder)
         source = repeated(flights, out / "rows.parquet", rows)
