@@ -173,17 +173,13 @@ def length(worlds: Worlds, command: str, counted: str = "") -> tuple[int, dict[s
     return len(asked), end_state(world, command)
 
 
-STRIDE = 1 if os.environ.get("SLIPWAY_EVERY_WRITE") else 2
-"""Interrupted at every second request; at every one when told so."""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["release-page", "promote", "pull"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_at_any_request_ends_as_if_there_had_been_none(worlds: Worlds, command: str, kind: str) -> None:
     requests, goal = length(worlds, command, KINDS[kind](1).matching)
     assert requests >= 3 or kind == "half an upload"
-    for k in range(1, requests + 1, STRIDE):
+    for k in range(1, requests + 1):
         one = worlds.world(command)
         if kind == "no answer":
             worlds.setenv("SLIPWAY_GITHUB_TIMEOUT", "1")
@@ -197,7 +193,7 @@ def test_a_fault_at_any_request_ends_as_if_there_had_been_none(worlds: Worlds, c
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_kill_at_any_request_is_mended_by_running_it_again(worlds: Worlds, command: str, after: bool) -> None:
     requests, goal = length(worlds, command)
-    for k in range(1, requests + 1, STRIDE):
+    for k in range(1, requests + 1):
         one = worlds.world(command)
         assert started_and_killed(one, command, k, after) == -signal.SIGKILL, f"request {k} of {requests}"
         assert one.serving() in ("1.0.0", "1.0.1", None)
