@@ -48,20 +48,22 @@ def in_(world: World, project: Path, command: str) -> str:
 
 
 class writing:
-    """Rows are committed to a store, one after another, as long as the block lasts."""
+    """Rows are committed to a store, one after another, from before the block begins until it has ended."""
 
     def __init__(self, database: Path) -> None:
-        self._database, self._stop = database, threading.Event()
+        self._database, self._began, self._stop = database, threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._write)
         self._written = 0
 
     def __enter__(self) -> None:
         self._thread.start()
+        assert self._began.wait(30)
+        self._before = self._written
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._thread.join()
-        assert self._written > 10
+        assert self._written > self._before
 
     def _write(self) -> None:
         with closing(sqlite3.connect(self._database, timeout=30)) as store:
@@ -71,6 +73,7 @@ class writing:
                     store.execute("INSERT INTO registered_models (name, creation_time) VALUES (?, 1)", (name,))
                     store.execute("INSERT INTO registered_model_tags (name, key, value) VALUES (?, 'a', 'b')", (name,))
                 self._written += 1
+                self._began.set()
 
 
 def test_nothing_is_overwritten_and_no_changed_byte_is_brought_back(
