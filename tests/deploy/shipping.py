@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from deploy.bundle import bundle_digest
+from tests.pipeline.commands import Ended, warmed
 
-SLIPWAY = Path(sys.executable).with_name("slipway")
 IGNORED = ".slipway/\nmlflow.db*\nmlartifacts/\n__pycache__/\n"
 
 
-def slipway(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")} | variables
-    return subprocess.run(
-        [str(SLIPWAY), *arguments, "--settings", str(project)], capture_output=True, text=True, env=environment
-    )
+def slipway(project: Path, *arguments: str, **variables: str) -> Ended:
+    return warmed()(*arguments, "--settings", str(project), **variables)
 
 
 def git(project: Path, *arguments: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PROGRAM = "from deploy.cli import main; main()"
 SERVER = """
-import importlib, json, os, sys
+import atexit, importlib, json, os, sys
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 from deploy.cli import main
 for name in ("mlflow", "mlflow.store.tracking.sqlalchemy_store", "pipeline.steps", "pipeline.settings", "pandas",
@@ -32,8 +35,15 @@ for line in sys.stdin:
     for stream, number in (("stdout", 1), ("stderr", 2)):
         os.dup2(os.open(job[stream], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     sys.argv = ["slipway", *job["arguments"]]
-    main()
-    break
+    try:
+        code = main()
+    except SystemExit as end:
+        code = end.code
+    # Everything but taking the interpreter apart, which lasts longer than most commands.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
 """
 
 
@@ -71,6 +81,14 @@ def warm(folder: Path, source: Path = ROOT) -> Iterator[Warm]:
         yield Warm(server, folder)
         assert server.stdin
         server.stdin.close()
+
+
+@functools.cache
+def warmed() -> Warm:
+    """The warm `slipway` of this checkout, one for all tests of a process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(warm(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
 
 
 def clean(**more: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pipeline.commands import PROGRAM, ROOT, Ended, Warm, clean, files_of, runs, warm
+from tests.pipeline.commands import PROGRAM, ROOT, Ended, Warm, clean, files_of, runs, warmed
 from tests.pipeline.orders import Edit, cut, data, function, orders, put, returned, setting, stored, unpinned
 
 SETTINGS, DATA, CHANGED, CONTRACT, VALIDATION, COMPONENT = 3, 4, 5, 6, 7, 8
@@ -345,9 +345,8 @@ CASES = {f"{group}: {name}": case for group, cases in GROUPS.items() for name, c
 
 
 @pytest.fixture(scope="module")
-def slipway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    with warm(tmp_path_factory.mktemp("warm")) as command:
-        yield command
+def slipway() -> Warm:
+    return warmed()
 
 
 @pytest.fixture(scope="module")

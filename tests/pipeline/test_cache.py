@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.commands import Warm, files_of, runs, said_steps, warm
+from tests.pipeline.commands import Warm, files_of, runs, said_steps, warmed
 from tests.pipeline.projects import diabetes
 
 STEPS = ("ingest", "validate", "split", "train", "evaluate", "package")
 
 
 @pytest.fixture(scope="module")
-def slipway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    with warm(tmp_path_factory.mktemp("warm")) as command:
-        yield command
+def slipway() -> Warm:
+    return warmed()
 
 
 @pytest.fixture(scope="module")

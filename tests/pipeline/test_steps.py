@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.component.contract import encode_contract
 from pipeline.settings import load_settings
+from tests.pipeline.commands import Ended, warmed
 from tests.pipeline.projects import diabetes, wine
 
-SLIPWAY = Path(sys.executable).with_name("slipway")
 
-
-def slipway(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    return subprocess.run(
-        [str(SLIPWAY), *arguments, "--settings", str(project)], capture_output=True, text=True, env=environment
-    )
+def slipway(project: Path, *arguments: str) -> Ended:
+    return warmed()(*arguments, "--settings", str(project))
 
 
 @pytest.fixture(scope="module")
