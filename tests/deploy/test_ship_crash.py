@@ -6,7 +6,6 @@ during or after one of its durable writes. What it writes at all is a case of it
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,22 +38,14 @@ def moments(number: int) -> tuple[str, ...]:
     return ("before", "during", "after") if number == 1 else ("during", "after")
 
 
-STRIDE = 1 if os.environ.get("SLIPWAY_EVERY_WRITE") else 2
-"""Killed at every second write, and around the flip; at every write when told so."""
-
-
-def numbers(writes: int) -> list[int]:
-    return sorted({*range(1, writes + 1, STRIDE), *range(min(FLIP - 1, writes), min(FLIP + 1, writes) + 1)})
-
-
 CASES = [
     (command, number, moment)
     for command, writes in WRITES.items()
-    for number in numbers(2 if command == "settling" else len(writes))
+    for number in range(1, 3 if command == "settling" else len(writes) + 1)
     for moment in moments(number)
 ]
 """A settling ship is killed where it settles: after that it is the second ship again."""
-AWAY_CASES = [(number, moment) for number in numbers(len(AWAY)) for moment in moments(number)]
+AWAY_CASES = [(number, moment) for number in range(1, len(AWAY) + 1) for moment in moments(number)]
 
 
 @pytest.fixture(scope="module")
