@@ -286,7 +286,7 @@ def test_the_scores_are_the_known_ones_of_september(flights: Flights) -> None:
     told = flights.json("run")
     assert 0.70 < told["scores"]["roc_auc"] < 0.72
     holdout = pd.read_parquet(flights.files_of("split") / "holdout.parquet")
-    assert set(holdout["month"]) == {9}
+    assert set(holdout["time"].dt.month) == {9}
 
 
 def test_ship_tells_a_person_the_steps_the_scores_the_verdict_the_release_and_where_the_report_is(

@@ -42,10 +42,10 @@ def _derived(rows: pd.DataFrame) -> pd.DataFrame:
     departure, arrival = _minutes(rows["sched_dep_time"]), _minutes(rows["sched_arr_time"])
     return rows.assign(
         time=day + pd.to_timedelta(departure, unit="min"),
-        weekday=day.dt.dayofweek,
+        weekday=day.dt.day_of_week,
         departure_minute=departure,
         arrival_minute=arrival,
-    ).drop(columns=["year", "day", "time_hour", "sched_dep_time", "sched_arr_time"])
+    ).drop(columns=["year", "month", "day", "time_hour", "sched_dep_time", "sched_arr_time"])
 
 
 def _minutes(clock: pd.Series) -> pd.Series:
