@@ -17,7 +17,7 @@ from pipeline.errors import DriftError, SettingsError
 if TYPE_CHECKING:
     from deploy.drift.against import Against
     from deploy.drift.detect import Asked
-    from deploy.drift.result import Drift, Window
+    from deploy.drift.result import Drift, Live, Window
     from pipeline.settings import Settings
 
 _RULE = re.compile(r"(?P<k>[1-9]\d*)/(?P<n>[1-9]\d*)")
@@ -139,7 +139,20 @@ def _show(found: Drift) -> None:
     for window in found.windows if len(found.windows) > 1 else ():
         told = window.unjudged or (f"drifted: {', '.join(window.moved)}" if window.moved else "no drift")
         click.echo(f"\n{window.since} to {window.until}, {window.rows:,} rows: {told}", nl=False)
+    if found.live:
+        _show_live(found.live)
     click.echo(f"\n{_verdict(found)}")
+
+
+def _show_live(live: Live) -> None:
+    from deploy.drift.pages import BAR_HEAD, bars
+
+    click.echo(f"\nThe truth of {live.rows:,} rows is known", nl=False)
+    if live.bounds:
+        click.echo(":")
+        show([BAR_HEAD, *bars(live)])
+    else:
+        click.echo(", but [gate] has no floor and no ceiling to hold it against.")
 
 
 def _rows(window: Window) -> list[Row]:

@@ -39,7 +39,7 @@ class Truths:
         """Every bar of the gate with what was measured, and its 95 % interval by block.
 
         Raises:
-            DataError: no row has a truth, or one that the contract does not know.
+            DataError: no row has a truth, or one that the contract does not know; a metric is no number on them.
         """
         truth: Array = np.array([value for some, _, _ in self._kept for value in some], dtype=object)
         if not len(truth):
@@ -52,6 +52,12 @@ class Truths:
         names = list(dict.fromkeys([*floors, *ceilings]))
         values = score(self._contract, truth, numbers, names=names) if names else {}
         intervals = bootstrap(self._contract, truth, numbers, blocks, names=names) if names else {}
+        for name in names:
+            if not np.isfinite([values[name], *intervals[name]]).all():
+                raise DataError(
+                    f"the live {name} of the {len(truth):,} rows whose truth is known is no number or has no interval, "
+                    f"so its bar cannot be judged; their truth is {_some(truth)}"
+                )
         return Live(len(truth), tuple(_bounds(values, intervals, floors, ceilings)))
 
 
@@ -63,14 +69,16 @@ def _bounds(
 ) -> Iterator[Bound]:
     for name, floor in floors.items():
         low, high = intervals[name]
-        yield Bound(f"floor.{name}", floor, _told(values[name]), _told(low), _told(high), bool(high < floor))
+        yield Bound(f"floor.{name}", floor, float(values[name]), float(low), float(high), bool(high < floor))
     for name, ceiling in ceilings.items():
         low, high = intervals[name]
-        yield Bound(f"ceiling.{name}", ceiling, _told(values[name]), _told(low), _told(high), bool(low > ceiling))
+        yield Bound(f"ceiling.{name}", ceiling, float(values[name]), float(low), float(high), bool(low > ceiling))
 
 
-def _told(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _some(truth: Array) -> str:
+    """The values that a truth has, or as many of them as a sentence holds."""
+    values = sorted(map(str, set(truth.tolist())))
+    return ", ".join(values[:5]) + (f" and {len(values) - 5:,} other values" if len(values) > 5 else "")
 
 
 def _numbers(rows: Rows, contract: Contract) -> Array:

@@ -9,13 +9,14 @@ import msgspec
 
 from deploy import durable
 from deploy.drift import charts
-from deploy.drift.result import Drift, Finding, decode_drift, encode_drift
+from deploy.drift.result import Drift, Finding, Live, decode_drift, encode_drift
 from pipeline.component.page import card, figure, page, table
 from pipeline.errors import DataError, NotFoundError
 
 DRIFT_FILE, PAGE_FILE = "drift.json", "drift.html"
 HEAD = ("column", "drifted", "stability index", "variation", "transport", "chance", "nulls before", "nulls now",
         "strangers")  # fmt: skip
+BAR_HEAD = ("bar of the gate", "required", "found", "95 % interval", "")
 _PICTURES = 24
 _LINES = 6
 
@@ -80,7 +81,7 @@ def markdown(drift: Drift) -> str:
     lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row(f))} |" for f in findings[:20]]
     parts = [f"**{'Drift' if drift.drifted else 'No drift'}** of {drift.model}. {about(drift)}", "\n".join(lines)]
     if drift.live:
-        parts.append("\n".join(f"- {' '.join(told)}" for told in _bounds(drift)))
+        parts.append("\n".join(f"- {' '.join(told)}" for told in bars(drift.live)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -124,11 +125,21 @@ def _windows(drift: Drift) -> str:
 def _live(drift: Drift) -> str:
     if drift.live is None:
         return ""
-    head = ("bar of the gate", "required", "found", "95 % interval", "")
-    return f'<section><h2>Live metric</h2><div class="panel">{table(head, _bounds(drift))}</div></section>'
+    told = f"{drift.live.rows:,} rows whose truth is known"
+    return (
+        f'<section><h2>Live metric of {told}</h2><div class="panel">{table(BAR_HEAD, bars(drift.live))}</div></section>'
+    )
 
 
-def _bounds(drift: Drift) -> Iterator[tuple[str, ...]]:
-    for bound in drift.live.bounds if drift.live else ():
-        found, low, high = ("–" if n is None else f"{n:.3f}" for n in (bound.value, bound.low, bound.high))
-        yield bound.rule, f"{bound.required:g}", found, f"{low} to {high}", "missed" if bound.broken else "within"
+def bars(live: Live) -> list[tuple[str, ...]]:
+    """The gate's bars that the live metric is held against, as a person reads them."""
+    return [
+        (
+            bound.rule,
+            f"{bound.required:g}",
+            f"{bound.value:.3f}",
+            f"{bound.low:.3f} to {bound.high:.3f}",
+            "missed" if bound.broken else "within",
+        )
+        for bound in live.bounds
+    ]

@@ -51,9 +51,9 @@ class Bound(msgspec.Struct, frozen=True):
 
     rule: str
     required: float
-    value: float | None
-    low: float | None
-    high: float | None
+    value: float
+    low: float
+    high: float
     broken: bool
 
 

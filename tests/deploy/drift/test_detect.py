@@ -219,3 +219,10 @@ def test_the_truth_is_held_against_the_gates_own_bars(against: Against, tmp_path
         assert told.drifted and told.newest.moved == []
     with pytest.raises(DataError, match="has no column 'later'"):
         found(against, place, truth="later")
+
+
+def test_a_bar_that_the_truth_cannot_judge_is_an_error_and_never_a_pass(against: Against, tmp_path: Path) -> None:
+    place = written(tmp_path / "one.parquet", CALM, truth=["late"] * len(CALM["tail"]))
+    said = r"the live roc_auc of the 840 rows .* cannot be judged; their truth is late$"
+    with pytest.raises(DataError, match=said):
+        found(against, place, truth="truth", floors={"roc_auc": 0.1})

@@ -70,7 +70,10 @@ def test_windows_and_the_rule_come_from_the_settings_or_from_the_command(setting
 
 
 def test_the_live_metric_that_misses_a_floor_is_drift_of_its_own(settings: Path, slipway: WarmSlipway) -> None:
-    assert slipway(settings, "drift", "calm.parquet", "--truth", "truth")[0] == 0
+    code, out, _ = slipway(settings, "drift", "calm.parquet", "--truth", "truth")
+    assert code == 0
+    assert "The truth of 840 rows is known:" in out
+    assert re.search(r"^floor\.accuracy +0\.9 +1\.000 +1\.000 to 1\.000 +within$", out, re.MULTILINE)
     truth = predicted(CALM)["prediction"].copy()
     truth[::4] = "early"
     written(settings.parent / "wrong.parquet", CALM, truth=truth)
