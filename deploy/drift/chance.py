@@ -13,7 +13,8 @@ from deploy.drift.effects import Floats, stability_index
 
 Tables = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]
 """By column: the counts [blocks, bins] of the reference and of the rows that are compared with it."""
-ROUNDS = 1999
+ROUNDS = 9999
+"""At least."""
 _CELLS = 2_000_000
 
 
@@ -25,24 +26,29 @@ def fewest_blocks(reference: int, rate: float) -> int | None:
     return next((n for n in range(1, reference + 1) if math.comb(reference + n, n) * rate >= 1), None)
 
 
+def rounds_for(columns: int, rate: float) -> int:
+    """How many rounds it takes, so that the rarest of so many columns can be four times as rare as the rate asks."""
+    return max(ROUNDS, math.ceil(4 * columns / rate) - 1)
+
+
 def chances(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = ROUNDS) -> dict[str, float]:
     """For each column, how often chance alone would move *any* of the columns as far as this one has moved.
 
-    Whole blocks are exchanged at random between the two sides, all columns at once, and the largest shift of each
-    round is what a column must exceed: Westfall and Young, Resampling-Based Multiple Testing (1993), the single-step
-    maxT. So the rate holds over all columns together, however they depend on one another. Shifts are compared by the
-    cube root of the stability index in units of its own spread, which makes columns of few and of many bins alike
-    (Wilson and Hilferty 1931). Without ``by_block`` rows are exchanged, in each column by itself.
+    Whole blocks are exchanged at random between the two sides, all columns at once. A shift is as rare as it is among
+    those of its own column, and a column must be rarer than the rarest one of each round: Westfall and Young,
+    Resampling-Based Multiple Testing (1993), the single-step minP. So the rate holds over all columns together, however
+    they depend on one another, and columns of few and of many bins are alike. Without ``by_block`` rows are exchanged,
+    in each column by itself.
     """
     shifts = {
         # Rows are drawn anew for each column, but blocks are the same for all.
         name: _shifts(pair, by_block, seed if by_block else seed + place, rounds)
         for place, (name, pair) in enumerate(tables.items())
     }
-    scaled = {name: _scaled(found) for name, found in shifts.items()}
-    largest = np.max([found[1:] for found in scaled.values()], axis=0) if scaled else np.empty(0)
     # The comparison itself is one of the ways that chance has, so no chance is ever zero.
-    return {name: float((1 + np.sum(largest >= found[0])) / (1 + rounds)) for name, found in scaled.items()}
+    rarities = {name: _rarity(found) for name, found in shifts.items()}
+    rarest = np.min([found[1:] for found in rarities.values()], axis=0) if rarities else np.empty(0)
+    return {name: float((1 + np.sum(rarest <= found[0])) / (1 + rounds)) for name, found in rarities.items()}
 
 
 def _shifts(pair: Sequence[npt.NDArray[Any]], by_block: bool, seed: int, rounds: int) -> Floats:
@@ -68,7 +74,7 @@ def _by_row(whole: npt.NDArray[Any], rows: int, seed: int, rounds: int) -> Itera
     yield drawn.astype(np.float64)
 
 
-def _scaled(shifts: Floats) -> Floats:
-    roots = np.cbrt(shifts)
-    spread = roots.std()
-    return np.asarray((roots - roots.mean()) / spread) if spread > 0 else np.zeros(len(roots))
+def _rarity(shifts: Floats) -> Floats:
+    """For each shift, the share of all of them that are as large; those that rounding alone tells apart are equal."""
+    equal = np.round(shifts, 12)
+    return np.asarray(1 - np.searchsorted(np.sort(equal), equal, side="left") / len(equal))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deploy.drift.chance import chances, fewest_blocks
+from deploy.drift.chance import chances, fewest_blocks, rounds_for
 from deploy.drift.effects import Counts, stability_index, total_variation, transport
 from deploy.drift.result import Bin, Finding, Window
 from deploy.drift.tally import Tally
@@ -92,7 +92,7 @@ def _findings(tally: Tally, blocks: Sequence[int], bar: Bar) -> tuple[Finding, .
     kinds, by_block = tally.reference.columns, tally.reference.block != "row"
     counted = {name: tally.counts(name, blocks) for name in tally.columns}
     tables = {name: (np.array(kinds[name].counts), counts) for name, counts in counted.items()}
-    chance = chances(tables, by_block=by_block)
+    chance = chances(tables, by_block=by_block, rounds=rounds_for(len(tables), bar.false_alarm_rate))
     return tuple(
         _finding(name, kinds[name], tables[name][0].sum(axis=0), counts.sum(axis=0), chance[name], bar)
         for name, counts in counted.items()

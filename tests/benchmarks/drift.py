@@ -44,7 +44,7 @@ def _window(rows: Rows, block: str, first: Side):  # type: ignore[no-untyped-def
     halves = [{name: values[part] for name, values in rows.columns.items()} for part in (first, ~first)]
     tally = Tally(reference_of(halves[0], blocks[first], time="time", block=block))
     tally.add(Rows(halves[1], rows.moments[~first]))
-    return whole(tally, Bar(RATES[-1], 0))
+    return whole(tally, Bar(RATES[0], 0))
 
 
 def main() -> None:
