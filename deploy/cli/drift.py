@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,10 @@ _HEADER = ("column", "", "stability index", "variation", "transport", "chance", 
 @click.option("--windows", is_flag=True, help="Cut CURRENT into windows and judge by the rule of the settings.")
 @click.option("--rule", metavar="K/N", help="The same by this rule: K of the last N windows, and the newest.")
 @click.option("--truth", default="", metavar="COLUMN", help="The column of CURRENT with what turned out to be true.")
+@click.option("--truth-file", default="", metavar="FILE", help="Where that column is, if it came later than the rows.")
+@click.option(
+    "--key", default="request_id", show_default=True, metavar="COLUMN", help="Finds the truth of a row there."
+)
 @click.option("--github", is_flag=True, help="The reference is the release that GitHub calls Latest.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the report as a page, too.")
 @click.option(
@@ -39,8 +44,8 @@ _HEADER = ("column", "", "stability index", "variation", "transport", "chance", 
 @settings_option
 @json_option
 def drift(
-    places: tuple[str, ...], windows: bool, rule: str | None, truth: str, github: bool, html: Path | None,
-    report: Path | None, settings_file: Path, as_json: bool,
+    places: tuple[str, ...], windows: bool, rule: str | None, truth: str, truth_file: str, key: str, github: bool,
+    html: Path | None, report: Path | None, settings_file: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Have the rows of CURRENT, or the predictions for them, moved away from REFERENCE?
 
@@ -56,7 +61,9 @@ def drift(
     *named, current = places
     if len(named) > 1 or (named and github):
         raise SettingsError(f"one REFERENCE and one CURRENT can be compared, but {' and '.join(places)} came")
-    asked = _asked(settings, current, truth, windows=windows, rule=rule)
+    if truth_file and not truth:
+        raise SettingsError(f"--truth must name the column of {truth_file} with what turned out to be true")
+    asked = replace(_asked(settings, current, windows=windows, rule=rule), truth=truth, outcomes=truth_file, key=key)
     with say.running("drift") as note, tempfile.TemporaryDirectory(prefix="slipway-reference-") as folder:
         against = _against(settings, settings_file, named, Path(folder) if github else None)
         found = detect(against, asked, note)
@@ -86,7 +93,7 @@ def sentence(found: Drift) -> str:
     return "; ".join(parts)
 
 
-def _asked(settings: Settings, current: str, truth: str, *, windows: bool, rule: str | None) -> Asked:
+def _asked(settings: Settings, current: str, *, windows: bool, rule: str | None) -> Asked:
     from deploy.drift.detect import Asked
     from deploy.drift.windows import Bar, Rule
 
@@ -102,9 +109,8 @@ def _asked(settings: Settings, current: str, truth: str, *, windows: bool, rule:
         Bar(wanted.false_alarm_rate, wanted.minimum_effect),
         Rule(k, n, wanted.window_days) if windows or rule else None,
         wanted.ignore,
-        truth,
-        settings.gate.floors,
-        settings.gate.ceilings,
+        floors=settings.gate.floors,
+        ceilings=settings.gate.ceilings,
     )
 
 

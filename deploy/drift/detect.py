@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from deploy.drift.against import Against
 from deploy.drift.answers import with_answers
 from deploy.drift.live import Truths
+from deploy.drift.outcomes import read_outcomes
 from deploy.drift.result import Drift, Live, Window
 from deploy.drift.rows import Wanted, rows_of
 from deploy.drift.tally import Tally
@@ -20,7 +21,7 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked: the bar for a column, the rule over windows, and the gate's bars.
+    """What is asked: the bar for a column, the rule over windows, where the truth is, and the gate's bars.
 
     Without a rule, and where rows have no time, all rows are judged at once.
     """
@@ -30,6 +31,8 @@ class Asked:
     rule: Rule | None = None
     ignore: tuple[str, ...] = ()
     truth: str = ""
+    outcomes: str = ""
+    key: str = ""
     floors: Mapping[str, float] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
 
@@ -38,13 +41,14 @@ def detect(against: Against, asked: Asked, note: Note = lambda sign: None) -> Dr
     """Hold the rows against the reference.
 
     Raises:
-        DataError: there are no rows, they cannot be read, or are too few for the false-alarm rate.
+        DataError: there are no rows, they or the truth cannot be read, or they are too few for the false-alarm rate.
         SettingsError: a column to ignore is none.
         ContractError: a column has a wrong type.
     """
     _check_ignored(against, asked)
     tally, truths = Tally(against.reference, asked.ignore), Truths(against.contract, against.reference.block)
-    wanted = Wanted(against.contract, against.reference.time, asked.truth)
+    outcomes = read_outcomes(asked.outcomes, asked.key, asked.truth, against.contract) if asked.outcomes else None
+    wanted = Wanted(against.contract, against.reference.time, asked.truth, outcomes)
     for rows in rows_of(asked.current, wanted):
         answered = with_answers(rows, against.scorer) if against.scorer else rows
         tally.add(answered)

@@ -20,6 +20,8 @@ from deploy.batch.manifest import read_manifest
 from deploy.batch.plan import RELEASE_COLUMN
 from deploy.batch.readers import chunks_of, schema_of
 from deploy.batch.texts import typed
+from deploy.drift.outcomes import REQUEST, Outcomes
+from deploy.drift.values import values_of
 from deploy.realtime.line_files import in_order
 from deploy.realtime.logged_predictions import NAME, LoggedPrediction, read_predictions
 from deploy.scorer import columns_of
@@ -47,17 +49,23 @@ class Rows(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is read of each row: the contract's inputs and outputs, its time, and its truth where it is known."""
+    """What is read of each row: the contract's inputs and outputs, its time, and its truth, if need be from outcomes."""
 
     contract: Contract
     time: str = ""
     truth: str = ""
+    outcomes: Outcomes | None = None
 
     @property
     def columns(self) -> Contract:
         """The outputs as if they were inputs too."""
         outputs = (Column(column.name, column.type, nullable=True) for column in self.contract.outputs)
         return msgspec.structs.replace(self.contract, inputs=(*self.contract.inputs, *outputs))
+
+    @property
+    def told(self) -> str:
+        """The column of a file that holds the truth, or the key to it."""
+        return self.outcomes.key if self.outcomes else self.truth
 
 
 def rows_of(place: str, wanted: Wanted) -> Iterator[Rows]:
@@ -70,9 +78,12 @@ def rows_of(place: str, wanted: Wanted) -> Iterator[Rows]:
     """
     folder = Path(place)
     if folder.is_dir() and in_order(folder, NAME):
-        if wanted.truth:
-            raise DataError(f"{place} holds prediction logs, which know no truth such as '{wanted.truth}'")
-        return _logged(folder, wanted.contract)
+        if wanted.truth and (wanted.outcomes is None or wanted.outcomes.key != REQUEST):
+            raise DataError(
+                f"{place} holds prediction logs, which know no truth such as '{wanted.truth}'; "
+                f"name a file that has it by '{REQUEST}'"
+            )
+        return _logged(folder, wanted)
     return (rows for file in _files(place) for rows in _of_file(file, wanted))
 
 
@@ -83,7 +94,8 @@ def _files(place: str) -> list[Input]:
     return [file for part in manifest["parts"] for file in find_inputs(str(Path(place) / part["name"]))]
 
 
-def _logged(folder: Path, contract: Contract) -> Iterator[Rows]:
+def _logged(folder: Path, wanted: Wanted) -> Iterator[Rows]:
+    contract, outcomes = wanted.contract, wanted.outcomes
     lines = read_predictions(folder)
     while requests := list(islice(lines, _REQUESTS)):
         inputs = {c.name: [v for r in requests for v in r.inputs.get(c.name, [])] for c in contract.inputs}
@@ -93,6 +105,9 @@ def _logged(folder: Path, contract: Contract) -> Iterator[Rows]:
         yield Rows(
             {**columns, **_predicted(requests, contract)},
             np.repeat(moments, sizes),
+            [value for request in requests for value in outcomes.of_request(request.request_id, request.rows)]
+            if outcomes
+            else None,
             releases=frozenset(request.release for request in requests),
         )
 
@@ -107,9 +122,9 @@ def _of_file(file: Input, wanted: Wanted) -> Iterator[Rows]:
     contract = wanted.columns
     schema = schema_of(file, contract)
     _check_types(schema, contract, file)
-    if wanted.truth and wanted.truth not in schema.names:
-        raise DataError(f"{file.path} has no column '{wanted.truth}'; it has {', '.join(schema.names)}")
-    names = {*(column.name for column in contract.inputs), wanted.time, wanted.truth, RELEASE_COLUMN}
+    if wanted.told and wanted.told not in schema.names:
+        raise DataError(f"{file.path} has no column '{wanted.told}'; it has {', '.join(schema.names)}")
+    names = {*(column.name for column in contract.inputs), wanted.time, wanted.told, RELEASE_COLUMN}
     chosen = pa.schema([field for field in schema if field.name in names])
     for chunk in chunks_of(file, 0, 0, chosen):
         batch, raw = chunk.batch, file.format == "csv"
@@ -126,7 +141,7 @@ def _rows(batch: pa.RecordBatch, contract: Contract, wanted: Wanted, raw: bool, 
     return Rows(
         to_columns(batch, contract, raw),
         _moments(batch.column(wanted.time), wanted.time, file) if wanted.time in names else None,
-        _values(batch.column(wanted.truth)) if wanted.truth else None,
+        _truth(batch, wanted) if wanted.told else None,
         frozenset(map(str, pc.unique(scored).to_pylist())) if scored is not None else frozenset(),
         broken,
     )
@@ -153,6 +168,6 @@ def _moments(values: pa.Array, name: str, file: Input) -> npt.NDArray[np.datetim
     return whole.astype("datetime64[us]")
 
 
-def _values(column: pa.Array) -> list[Any]:
-    found: list[Any] = (column.dictionary_decode() if types.is_dictionary(column.type) else column).to_pylist()
-    return [None if value == "" else value for value in found]
+def _truth(batch: pa.RecordBatch, wanted: Wanted) -> list[Any]:
+    values = values_of(batch.column(wanted.told))
+    return wanted.outcomes.of(values) if wanted.outcomes else values

@@ -18,6 +18,11 @@ MOST_ROWS = 100
 """Rows of one request that are kept, evenly spaced over it."""
 
 
+def kept(rows: int) -> range:
+    """Which rows of a request of so many are kept."""
+    return range(0, rows, max(1, -(-rows // MOST_ROWS)))
+
+
 class LoggedPrediction(msgspec.Struct, frozen=True):
     """A request and its answer; ``rows`` came, and at most :data:`MOST_ROWS` of them are here."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from deploy.realtime.line_files import LineFiles
-from deploy.realtime.logged_predictions import MOST_ROWS, NAME, LoggedPrediction
+from deploy.realtime.logged_predictions import NAME, LoggedPrediction, kept
 from deploy.realtime.outage import Outage
 from pipeline.errors import StorageError
 
@@ -137,7 +137,7 @@ def _logged(offer: _Offer) -> LoggedPrediction:
     made, bundle = offer.asked.made, offer.scorer.bundle
     columns: dict[str, Any] = offer.scorer.completed(offer.asked.columns())
     rows = len(made.values)
-    step = -(-rows // MOST_ROWS)
+    step = kept(rows).step
     return LoggedPrediction(
         offer.time,
         bundle.release.version,

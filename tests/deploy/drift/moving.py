@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from deploy.drift.against import Against
+from deploy.drift.detect import Asked, detect
+from deploy.drift.result import Drift
+from deploy.drift.windows import Bar
+from deploy.realtime.logged_predictions import LoggedPrediction
 from pipeline.component.blocks import calendar_numbers
 from pipeline.component.describe import reference_of
 from pipeline.component.reference import answered, encode_reference
@@ -108,3 +115,29 @@ def project(folder: Path, rows: Columns) -> Path:
     flip(target, bundle_of(target / "releases", rows))
     (folder / "slipway.toml").write_text(SETTINGS)
     return folder / "slipway.toml"
+
+
+BAR = Bar(0.01, 0.1)
+SEPTEMBER = days()
+CALM = days(14, start="2013-10-01", seed=1)
+MOVED = days(14, start="2013-10-01", seed=1, shift=3.0)
+
+
+def found(against: Against, place: Path, **more: object) -> Drift:
+    """What is said of a place."""
+    return detect(against, Asked(str(place), BAR, **more))  # type: ignore[arg-type]
+
+
+def log(folder: Path, rows: Columns, release: str = "1.2.3") -> None:
+    """The rows as the server's log of requests of ten rows."""
+    folder.mkdir()
+    order = np.argsort(rows["time"])
+    lines = []
+    for n in range(0, len(order), 10):
+        some = {name: values[order[n : n + 10]] for name, values in rows.items()}
+        inputs = {name: [None if v is None or v != v else v for v in some[name].tolist()] for name in INPUTS}
+        moment = some["time"][0].astype(datetime).replace(tzinfo=UTC)
+        name, answer = f"request {n // 10}", [[0.5, 0.3, 0.2]] * 10
+        lines.append(LoggedPrediction(moment, release, "d" * 12, name, 10, inputs, answer, ["late"] * 10))
+    encoded = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+    (folder / "predictions-0-20131001T000000.0Z.jsonl").write_bytes(encoded)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -14,28 +13,24 @@ from pyarrow import csv
 from deploy.bundle import verify
 from deploy.drift.against import Against, of_bundle, of_rows
 from deploy.drift.detect import Asked, detect
-from deploy.drift.result import Drift
 from deploy.drift.rows import Wanted, rows_of
 from deploy.drift.windows import Bar, Rule
-from deploy.realtime.logged_predictions import LoggedPrediction
 from pipeline.errors import BundleError, ContractError, DataError, NotFoundError, SettingsError
 from tests.deploy.batch.rows import run
 from tests.deploy.bundles import make_bundle
-from tests.deploy.drift.moving import CONTRACT, INPUTS, Columns, bundle_of, days, joined, predicted, written
-
-BAR = Bar(0.01, 0.1)
-SEPTEMBER = days()
-CALM = days(14, start="2013-10-01", seed=1)
-MOVED = days(14, start="2013-10-01", seed=1, shift=3.0)
-
-
-@pytest.fixture(scope="module")
-def against(tmp_path_factory: pytest.TempPathFactory) -> Against:
-    return of_bundle(verify(bundle_of(tmp_path_factory.mktemp("releases"), SEPTEMBER)))
-
-
-def found(against: Against, place: Path, **more: object) -> Drift:
-    return detect(against, Asked(str(place), BAR, **more))  # type: ignore[arg-type]
+from tests.deploy.drift.moving import (
+    CALM,
+    CONTRACT,
+    INPUTS,
+    MOVED,
+    bundle_of,
+    days,
+    found,
+    joined,
+    log,
+    predicted,
+    written,
+)
 
 
 def test_rows_of_the_same_kind_do_not_drift_and_moved_ones_do(against: Against, tmp_path: Path) -> None:
@@ -63,22 +58,6 @@ def test_every_source_of_the_same_rows_gives_the_same_answer(against: Against, t
         assert msgspec.structs.replace(other, current="", absent=()) == msgspec.structs.replace(
             first, current="", absent=()
         )
-
-
-def log(folder: Path, rows: Columns, release: str = "1.2.3") -> None:
-    """The rows as the server's log of requests of ten rows."""
-    folder.mkdir()
-    order = np.argsort(rows["time"])
-    lines = []
-    for n in range(0, len(order), 10):
-        some = {name: values[order[n : n + 10]] for name, values in rows.items()}
-        inputs = {name: [None if v is None or v != v else v for v in some[name].tolist()] for name in INPUTS}
-        moment = some["time"][0].astype(datetime).replace(tzinfo=UTC)
-        lines.append(
-            LoggedPrediction(moment, release, "d" * 12, "r", 10, inputs, [[0.5, 0.3, 0.2]] * 10, ["late"] * 10)
-        )
-    encoded = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-    (folder / "predictions-0-20131001T000000.0Z.jsonl").write_bytes(encoded)
 
 
 def test_a_dataset_without_inputs_tells_the_drift_of_its_predictions(against: Against, tmp_path: Path) -> None:

@@ -82,6 +82,19 @@ def test_the_live_metric_that_misses_a_floor_is_drift_of_its_own(settings: Path,
     assert re.search(r"slipway: floor\.accuracy requires 0\.9 and the live metric is 0\.7\d\d", err)
 
 
+def test_the_truth_may_come_in_a_file_of_its_own(settings: Path, slipway: WarmSlipway) -> None:
+    folder = settings.parent
+    keys = [f"flight {n}" for n in range(len(CALM["tail"]))]
+    written(folder / "keyed.parquet", CALM, flight=keys)
+    written(folder / "outcomes.parquet", {"flight": keys, "truth": predicted(CALM)["prediction"]})
+    told = ("--truth-file", "outcomes.parquet", "--key", "flight")
+    code, out, err = slipway(settings, "drift", "keyed.parquet", "--truth", "truth", *told)
+    assert code == 0, err
+    assert re.search(r"^floor\.accuracy +0\.9 +1\.000", out, re.MULTILINE)
+    code, _, err = slipway(settings, "drift", "keyed.parquet", *told)
+    assert code == SettingsError.exit_code and "--truth must name the column of outcomes.parquet" in err
+
+
 def test_the_page_needs_nothing_from_outside_and_shows_every_column(settings: Path, slipway: WarmSlipway) -> None:
     slipway(settings, "drift", "moved.parquet", "--rule", "1/2", "--html", "drift.html")
     page = (settings.parent / "drift.html").read_text()

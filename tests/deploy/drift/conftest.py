@@ -1,0 +1,14 @@
+"""The release that the tests of drift compare with."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.bundle import verify
+from deploy.drift.against import Against, of_bundle
+from tests.deploy.drift.moving import SEPTEMBER, bundle_of
+
+
+@pytest.fixture(scope="session")
+def against(tmp_path_factory: pytest.TempPathFactory) -> Against:
+    return of_bundle(verify(bundle_of(tmp_path_factory.mktemp("releases"), SEPTEMBER)))
