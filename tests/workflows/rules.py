@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -201,6 +202,16 @@ def inputs_reach_programs_by_environment_only(workflow: Workflow) -> Iterator[st
             yield f"{job} hands an input over in other ways than env"
 
 
+def an_input_is_never_taken_for_an_option(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        for step in job.get("steps", []):
+            given = {key for key, value in step.get("env", {}).items() if "inputs." in str(value)}
+            words = str(step.get("run", "")).split()
+            for before, word in itertools.pairwise(words):
+                if word.strip('"$') in given and not before.startswith("--"):
+                    yield f"{name} gives {word} where it could be an option; put it behind --"
+
+
 def dry_run_is_the_default_of_a_dispatch_that_publishes(workflow: Workflow) -> Iterator[str]:
     given = ((workflow.triggers.get("workflow_dispatch") or {}).get("inputs") or {}).get("dry-run")
     if workflow.name in ("deploy", "retrain") and (given is None or given.get("default") is not True):
@@ -264,6 +275,7 @@ RULES: list[Callable[[Workflow], Iterator[str]]] = [
     python_versions_are_text,
     secrets_reach_programs_by_environment_only,
     inputs_reach_programs_by_environment_only,
+    an_input_is_never_taken_for_an_option,
     dry_run_is_the_default_of_a_dispatch_that_publishes,
     production_is_approved_before_it_changes,
     schedules_run_only_where_a_variable_turns_them_on,

@@ -64,6 +64,7 @@ MUTATIONS = {
     "inputs_reach_programs_by_environment_only": (
         "deploy", "subject-checksums: dist/SHA256SUMS", "subject-checksums: ${{ inputs.sums }}",
     ),
+    "an_input_is_never_taken_for_an_option": ("rollback", '-- "$VERSION"', '"$VERSION"'),
     "dry_run_is_the_default_of_a_dispatch_that_publishes": ("deploy", "default: true", "default: false"),
     "production_is_approved_before_it_changes": ("resume", "needs: [approve]", "needs: []"),
     "schedules_run_only_where_a_variable_turns_them_on": ("retrain", " || vars.SLIPWAY_SCHEDULES == 'on'", ""),
