@@ -11,7 +11,8 @@ import tomlkit
 
 from pipeline.errors import SettingsError
 from pipeline.overrides import override
-from pipeline.settings import Settings, Source, Train
+from pipeline.sections import Source, Train
+from pipeline.settings import Settings
 
 _TRAINING = ("seed", "parameters", "preprocess")
 """What of `[train]` a retrain may change beside the data: how the same estimator learns, and nothing else."""

@@ -15,7 +15,7 @@ import fsspec
 from deploy import durable
 from pipeline.component.sources import absolute, local_path
 from pipeline.errors import DataChangedError, DataError, SlipwayError
-from pipeline.settings import Source
+from pipeline.sections import Source
 
 _BLOCK = 1 << 20
 

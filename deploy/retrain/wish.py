@@ -11,7 +11,8 @@ from deploy.release.git import run
 from deploy.retrain.pin import Pin, pin_of
 from deploy.retrain.snapshot import snapshot
 from pipeline.errors import NotFoundError, RetrainError, SettingsError
-from pipeline.settings import SETTINGS_FILE, Settings, Source, parse_settings
+from pipeline.sections import Source
+from pipeline.settings import SETTINGS_FILE, Settings, parse_settings
 
 YESTERDAY = "yesterday"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -18,7 +18,8 @@ from deploy.policy import GatePolicy, check_policy
 from deploy.ship import policy_of
 from pipeline.candidate import Candidate
 from pipeline.errors import SettingsError
-from pipeline.settings import Gate, load_settings
+from pipeline.sections import Gate
+from pipeline.settings import load_settings
 from tests.deploy.candidates import (
     POLICY,
     contract_for,

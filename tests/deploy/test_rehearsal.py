@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from deploy.explain import RULES
-from pipeline.settings import Gate
+from pipeline.sections import Gate
 from tests.deploy.shipping import change
 from tests.deploy.worlds import World
 

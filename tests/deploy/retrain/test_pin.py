@@ -11,7 +11,8 @@ import pytest
 
 from deploy.retrain.pin import Pin, moved, pin_of
 from pipeline.errors import SettingsError
-from pipeline.settings import Source, load_settings
+from pipeline.sections import Source
+from pipeline.settings import load_settings
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "tests/examples/parcels/slipway.toml").read_text()
