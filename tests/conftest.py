@@ -10,6 +10,11 @@ from filelock import FileLock
 from tests.flights import TOLD, Flights, ship
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test is among those of the workflows, so they begin first and nobody waits for them at the end."""
+    items.sort(key=lambda item: "tests/workflows/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def flights(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Flights:
     """The example, shipped by whichever worker asks first and shared by all."""
