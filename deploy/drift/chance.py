@@ -37,8 +37,9 @@ def chances(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = ROUN
     Whole blocks are exchanged at random between the two sides, all columns at once. A shift is as rare as it is among
     those of its own column, and a column must be rarer than the rarest one of each round: Westfall and Young,
     Resampling-Based Multiple Testing (1993), the single-step minP. So the rate holds over all columns together, however
-    they depend on one another, and columns of few and of many bins are alike. Without ``by_block`` rows are exchanged,
-    in each column by itself.
+    they depend on one another, and columns of few and of many bins are alike. Blocks can be exchanged only if they are
+    of one size, so rows are left out at random of those of the side that has more in each. Without ``by_block`` rows
+    are exchanged, in each column by itself.
     """
     shifts = {
         # Rows are drawn anew for each column, but blocks are the same for all.
@@ -53,9 +54,25 @@ def chances(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = ROUN
 
 def _shifts(pair: Sequence[npt.NDArray[Any]], by_block: bool, seed: int, rounds: int) -> Floats:
     """The shift that was found, and after it those of each round."""
+    pair = _alike(pair, seed) if by_block else pair
     whole, first = pair[0].sum(axis=0) + pair[1].sum(axis=0), pair[1].sum(axis=0)
     drawn = _by_block(pair, seed, rounds) if by_block else _by_row(whole, int(first.sum()), seed, rounds)
     return np.concatenate([stability_index(whole - some, some) for some in (first[None, :], *drawn)])
+
+
+def _alike(pair: Sequence[npt.NDArray[Any]], seed: int) -> Sequence[npt.NDArray[Any]]:
+    """Both sides with as many rows in a block on average as the one that has fewer."""
+    rows = [counts.sum() / len(counts) for counts in pair]
+    generator = np.random.default_rng(seed)
+    return [_thinned(counts, min(rows) / mean, generator) for counts, mean in zip(pair, rows, strict=True)]
+
+
+def _thinned(counts: npt.NDArray[Any], share: float, generator: np.random.Generator) -> npt.NDArray[Any]:
+    if share == 1:
+        return counts
+    left = np.maximum(1, np.round(counts.sum(axis=1) * share)).astype(np.int64)
+    drawn = [generator.multivariate_hypergeometric(block, n) for block, n in zip(counts, left, strict=True)]
+    return np.array(drawn)
 
 
 def _by_block(pair: Sequence[npt.NDArray[Any]], seed: int, rounds: int) -> Iterator[Floats]:

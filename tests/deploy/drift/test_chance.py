@@ -13,7 +13,15 @@ from pipeline.component.describe import reference_of
 ROUNDS = 199
 
 
-def tables(seed: int, *, blocks: tuple[int, int], columns: int, spread: float, moved: float = 0.0):  # type: ignore[no-untyped-def]
+def tables(  # type: ignore[no-untyped-def]
+    seed: int,
+    *,
+    blocks: tuple[int, int],
+    columns: int,
+    spread: float,
+    moved: float = 0.0,
+    rows: tuple[float, float] = (1, 1),
+):
     """Counts of columns whose blocks differ among themselves, and of one that moved."""
     rng = np.random.default_rng(seed)
     shares = rng.dirichlet(np.full(8, 2.0), size=columns)
@@ -22,16 +30,15 @@ def tables(seed: int, *, blocks: tuple[int, int], columns: int, spread: float, m
         each = np.array([rng.dirichlet(share * 8 / spread) for _ in range(sum(blocks))])
         if moved and place == 0:
             each[blocks[0] :] = (1 - moved) * each[blocks[0] :] + moved * np.eye(8)[0]
-        counts = np.array([rng.multinomial(rng.integers(50, 150), p) for p in each])
+        sizes = rng.integers(50, 150, len(each)) * np.repeat(rows, blocks)
+        counts = np.array([rng.multinomial(max(1, int(size)), p) for size, p in zip(sizes, each, strict=True)])
         made[str(place)] = counts[: blocks[0]], counts[blocks[0] :]
     return made
 
 
-def alarms(rate: float, *, by_block: bool, spread: float, times: int = 200) -> int:
-    found = [
-        min(chances(tables(n, blocks=(30, 7), columns=6, spread=spread), by_block=by_block, rounds=ROUNDS).values())
-        for n in range(times)
-    ]
+def alarms(rate: float, *, by_block: bool, spread: float, times: int = 200, rows: tuple[float, float] = (1, 1)) -> int:
+    made = (tables(n, blocks=(30, 7), columns=6, spread=spread, rows=rows) for n in range(times))
+    found = [min(chances(one, by_block=by_block, rounds=ROUNDS).values()) for one in made]
     return sum(chance <= rate for chance in found)
 
 
@@ -40,6 +47,15 @@ def test_blocks_that_differ_among_themselves_alarm_no_more_often_than_stated(rat
     found = alarms(rate, by_block=True, spread=0.5)
     assert stats.binomtest(found, 200, rate, alternative="greater").pvalue > 0.001
     assert stats.binomtest(found, 200, rate / 4, alternative="greater").pvalue < 0.05
+
+
+@pytest.mark.parametrize("rows", [(1, 0.03), (10, 0.2), (0.05, 4)])
+@pytest.mark.parametrize("spread", [1e-6, 0.5])
+def test_few_rows_of_a_day_beside_many_alarm_no_more_often_than_stated(
+    spread: float, rows: tuple[float, float]
+) -> None:
+    found = alarms(0.05, by_block=True, spread=spread, rows=rows)
+    assert stats.binomtest(found, 200, 0.05, alternative="greater").pvalue > 0.001, found
 
 
 def test_judged_by_row_they_would_alarm_nearly_always() -> None:
