@@ -24,8 +24,6 @@ SECONDS = float(os.environ.get("SLIPWAY_OVERLOAD_SECONDS", "4"))
 STRICT = os.environ.get("SLIPWAY_STRICT_TIMES") == "1"
 OVER = 4
 LEAST_GOODPUT = 0.7
-TRIES = 3
-"""Whoever else uses this machine may take the processor in one of them; a server that loses capacity does in all."""
 MOST_MEMORY = 1.1
 UNNOTICED_MEMORY = 16 << 20
 """So much may come and go in any process; a queue without a bound grows by more."""
@@ -47,12 +45,6 @@ class Overloaded:
         self.memory_after = resident(server.process.pid)
         self.after = capacity(server)
 
-    @property
-    def keeps_its_capacity(self) -> bool:
-        """Whether most of what it can do is done under the load, and can be done after it."""
-        least = LEAST_GOODPUT * self.before.goodput
-        return self.during.goodput >= least and self.after.goodput >= least
-
     def told(self) -> str:
         """The figures, for whoever reads the report."""
         return (
@@ -71,11 +63,8 @@ def capacity(server: Running) -> Result:
 @pytest.fixture(scope="module")
 def overloaded(tmp_path_factory: pytest.TempPathFactory) -> Overloaded:
     with running(bundle=make_slow_bundle(tmp_path_factory.mktemp("releases"))) as server:
-        for _ in range(TRIES):
-            overloaded = Overloaded(server)
-            print(overloaded.told())
-            if overloaded.keeps_its_capacity:
-                break
+        overloaded = Overloaded(server)
+    print(overloaded.told())
     return overloaded
 
 
