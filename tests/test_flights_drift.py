@@ -63,5 +63,5 @@ def test_september_alarms_against_itself_no_more_often_than_stated(flights: Flig
     chances = np.array(smallest_chances(Rows(columns, moments), "day", 30, half))
     for rate in (0.01, 0.05, 0.2):
         found = int(np.sum(chances <= rate))
-        assert stats.binomtest(found, 30, rate, alternative="greater").pvalue > 0.001, (rate, found)
+        assert stats.binomtest(found, 30, rate, alternative="greater").pvalue > 0.05, (rate, found)
     assert np.median(chances) > 0.1 and len(set(chances)) > 20
