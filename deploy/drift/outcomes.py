@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from pyarrow import types
 
 from deploy.batch.inputs import Input, find_inputs
 from deploy.batch.readers import chunks_of, schema_of
 from deploy.batch.texts import typed
-from deploy.drift.values import values_of
 from deploy.realtime.logged_predictions import kept
 from pipeline.component.contract import Contract
 from pipeline.errors import DataError
@@ -88,3 +88,9 @@ def _number(row: Any, file: Input) -> int:
         return int(row)
     except (TypeError, ValueError):
         raise DataError(f"column '{ROW}' of {file.path} must hold whole numbers from 0, not '{row}'") from None
+
+
+def values_of(column: pa.Array) -> list[Any]:
+    """Each value, with None for null and for the empty text."""
+    found: list[Any] = (column.dictionary_decode() if types.is_dictionary(column.type) else column).to_pylist()
+    return [None if value == "" else value for value in found]

@@ -20,8 +20,7 @@ from deploy.batch.manifest import read_manifest
 from deploy.batch.plan import RELEASE_COLUMN
 from deploy.batch.readers import chunks_of, schema_of
 from deploy.batch.texts import typed
-from deploy.drift.outcomes import REQUEST, Outcomes
-from deploy.drift.values import values_of
+from deploy.drift.outcomes import REQUEST, Outcomes, values_of
 from deploy.realtime.line_files import in_order
 from deploy.realtime.logged_predictions import NAME, LoggedPrediction, read_predictions
 from deploy.scorer import columns_of
