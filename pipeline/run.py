@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline.errors import SlipwayError
-from pipeline.progress import PLAIN
-from pipeline.settings import load_settings
-from pipeline.steps import run
+from slipway.errors import SlipwayError
+from slipway.pipeline.run import run
+from slipway.reporting.progress import PLAIN
+from slipway.settings.settings import load_settings
 
 
 def main(path: str) -> None:

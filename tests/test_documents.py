@@ -12,9 +12,9 @@ import click
 import msgspec
 import pytest
 
-from components.validate.expectations import Expectations
-from deploy.cli import slipway
-from pipeline.settings import Settings
+from slipway.cli.main import slipway
+from slipway.settings.settings import Settings
+from slipway.steps.validate.expectations import Expectations
 from tests.documents import DOCUMENTS, ROOT, anchors, commands, links, slipway_calls, spans, tables
 
 REFERENCE = ROOT / "docs/reference.md"

@@ -24,9 +24,9 @@ import pyarrow.parquet as pq
 import pytest
 import tritonclient.http as triton
 
-from pipeline.component.contract import Column, read_contract
-from pipeline.component.frame import inputs_of
-from pipeline.component.model import load_model
+from slipway.contract.schema import Column, read_contract
+from slipway.inference.skops_file import load_model
+from slipway.tables.data_frame import inputs_of
 from tests.deploy.realtime.running import JSON, Answer, Running, eventually, running
 from tests.flights import BIN, Flights, environment_for_people
 

@@ -10,13 +10,13 @@ import pytest
 from scipy import stats
 
 from components.ingest.flights import features
-from deploy.bundle import verify
-from deploy.drift.against import of_bundle
-from deploy.drift.answers import with_answers
-from deploy.drift.rows import Rows, Wanted, rows_of
-from pipeline.component.blocks import calendar_numbers
-from pipeline.component.sources import local_path
-from pipeline.settings import SETTINGS_FILE, load_settings
+from slipway.bundle.release_file import verify
+from slipway.drift.reference import of_bundle
+from slipway.drift.rescore import with_answers
+from slipway.drift.rows import Rows, Wanted, rows_of
+from slipway.settings.settings import SETTINGS_FILE, load_settings
+from slipway.statistics.time_blocks import calendar_numbers
+from slipway.tables.source_uri import local_path
 from tests.benchmarks.drift import Side, smallest_chances
 from tests.flights import Flights
 

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deploy.bundle import verify
-from deploy.drift.against import of_bundle
-from deploy.drift.answers import with_answers
-from deploy.drift.chance import ROUNDS
-from deploy.drift.rows import Rows, Wanted, rows_of
-from deploy.drift.tally import Tally
-from deploy.drift.windows import Bar, whole
-from pipeline.component.blocks import calendar_numbers
-from pipeline.component.describe import reference_of
+from slipway.bundle.release_file import verify
+from slipway.drift.bin_counts import Tally
+from slipway.drift.permutation_test import ROUNDS
+from slipway.drift.reference import of_bundle
+from slipway.drift.rescore import with_answers
+from slipway.drift.rows import Rows, Wanted, rows_of
+from slipway.drift.windows import Bar, whole
+from slipway.statistics.build_reference import reference_of
+from slipway.statistics.time_blocks import calendar_numbers
 
 RATES = (0.01, 0.05, 0.2)
 Side = npt.NDArray[np.bool_]

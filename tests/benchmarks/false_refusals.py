@@ -20,23 +20,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from components.ingest.run import ingest
-from components.package.run import package
-from components.split.run import split
-from components.train.run import train
-from deploy.bundle import Bundle
-from deploy.candidate import predictions_of
-from deploy.gate import judge
-from deploy.policy import GatePolicy
-from deploy.seal import seal
-from deploy.ship import policy_of
-from deploy.verdict import Verdict
-from deploy.version import Version
-from pipeline.candidate import Candidate
-from pipeline.component.contract import read_contract
-from pipeline.component.frame import read_parquet, write_parquet
-from pipeline.component.metrics import score
-from pipeline.settings import Settings, load_settings
+from slipway.bundle.release_file import Bundle
+from slipway.bundle.seal import seal
+from slipway.bundle.verdict import Verdict
+from slipway.commands.ship import policy_of
+from slipway.contract.schema import read_contract
+from slipway.gate.candidate import predictions_of
+from slipway.gate.judge import judge
+from slipway.gate.policy import GatePolicy
+from slipway.pipeline.candidate import Candidate
+from slipway.settings.settings import Settings, load_settings
+from slipway.statistics.metrics import score
+from slipway.steps.ingest.step import ingest
+from slipway.steps.package.step import package
+from slipway.steps.split import split
+from slipway.steps.train.step import train
+from slipway.tables.data_frame import read_parquet, write_parquet
+from slipway.versioning.checkout_version import Version
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("seed", "days")

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from components.ingest.flights import inputs
-from components.ingest.sources import fetch
-from pipeline.settings import load_settings
+from slipway.settings.settings import load_settings
+from slipway.steps.ingest.pinned_files import fetch
 from tests.deploy.batch.spark.clusters import PYTHON, Cluster, cluster, environment
 from tests.deploy.batch.test_again import content
 from tests.deploy.realtime.running import eventually
@@ -38,7 +38,7 @@ def all_rows(flights: Flights, path: Path) -> Path:
 
 def job(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """A job as a person gives it."""
-    command = [str(PYTHON), "-m", "deploy.cli", "batch", str(folder / "rows.parquet"), *arguments, "--json"]
+    command = [str(PYTHON), "-m", "slipway.cli", "batch", str(folder / "rows.parquet"), *arguments, "--json"]
     return subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, text=True)
 
 

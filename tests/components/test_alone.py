@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.component.frame import write_parquet
+from slipway.tables.data_frame import write_parquet
 from tests.pipeline.commands import ROOT, clean, files_of
 
 ROWS = pd.DataFrame({"id": range(100), "y": [float(n % 7) for n in range(100)]})
@@ -24,9 +24,9 @@ def split_alone(folder: Path, key: str) -> tuple[int, Any]:
     place = client.create_experiment("alone", artifact_location=(folder / "artifacts").as_uri())
     run = client.create_run(place).info.run_id
     done = subprocess.run(
-        [sys.executable, "run.py", "--data", str(folder / "data.parquet"), "--target", "y", "--by", "group", "--key", key],
+        [sys.executable, "main.py", "--data", str(folder / "data.parquet"), "--target", "y", "--by", "group", "--key", key],
         cwd=ROOT / "components" / "split",
-        env=clean(PYTHONPATH=str(ROOT), MLFLOW_TRACKING_URI=store, MLFLOW_RUN_ID=run),
+        env=clean(PYTHONPATH=str(ROOT / "src"), MLFLOW_TRACKING_URI=store, MLFLOW_RUN_ID=run),
         capture_output=True,
     )  # fmt: skip
     return done.returncode, client.get_run(run)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from deploy.bundle import folder_name
-from pipeline.component.contract import NULL_STRING, Column, Contract, Task, encode_contract, outputs_of
+from slipway.bundle.release_file import folder_name
+from slipway.contract.schema import NULL_STRING, Column, Contract, Task, encode_contract, outputs_of
 
 Array = npt.NDArray[Any]
 Rows = Mapping[str, Sequence[Any]]

@@ -17,16 +17,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
-from deploy.bundle import Bundle
-from deploy.candidate import predictions_of
-from deploy.policy import GatePolicy
-from deploy.seal import seal
-from deploy.verdict import Verdict
-from deploy.version import Version
-from pipeline.candidate import Candidate
-from pipeline.component.contract import Column, Contract, outputs_of, read_contract
-from pipeline.component.frame import inputs_of, write_parquet
-from pipeline.component.metrics import score
+from slipway.bundle.release_file import Bundle
+from slipway.bundle.seal import seal
+from slipway.bundle.verdict import Verdict
+from slipway.contract.schema import Column, Contract, outputs_of, read_contract
+from slipway.gate.candidate import predictions_of
+from slipway.gate.policy import GatePolicy
+from slipway.pipeline.candidate import Candidate
+from slipway.statistics.metrics import score
+from slipway.tables.data_frame import inputs_of, write_parquet
+from slipway.versioning.checkout_version import Version
 
 CLASSES = ("on time", "late")
 SPLIT = {"by": "time", "train_until": "2013-09-30", "holdout_from": "2013-10-01"}

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
-from components.package.run import package
-from deploy.bundle import Bundle
-from pipeline.candidate import Candidate
-from pipeline.component.contract import encode_contract
-from pipeline.component.frame import write_parquet
-from pipeline.component.model import save_model
+from slipway.bundle.release_file import Bundle
+from slipway.contract.schema import encode_contract
+from slipway.inference.skops_file import save_model
+from slipway.pipeline.candidate import Candidate
+from slipway.steps.package.step import package
+from slipway.tables.data_frame import write_parquet
 from tests.deploy.candidates import (
     CLASSES,
     HOLDOUT,

@@ -2,8 +2,8 @@
 
 ``python -m tests.deploy.injection`` imports everything once and then forks a child for each request on its standard
 input: a real process, really killed by SIGKILL, that only did not pay for the imports. Each child counts its durable
-writes: the functions of ``deploy.durable``, and the calls of the MLflow client that change the store. What is written
-into the project outside of these (opened, renamed, removed, or by SQL) is reported too, so no write can hide.
+writes: the functions of ``slipway.storage.atomic``, and the calls of the MLflow client that change the store. What is
+written into the project outside of these (opened, renamed, removed, or by SQL) is reported too, so no write can hide.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ IMPORTED_ONCE = (
     "mlflow.store.db.utils", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.rest_store", "mlflow.store.model_registry.rest_store", "mlflow.artifacts",
     "sklearn.ensemble", "sklearn.compose", "sklearn.pipeline", "skops.io", "pyarrow.parquet",
-    "deploy.batch", "deploy.cli", "deploy.doctor", "deploy.gate", "deploy.ship", "pipeline.steps",
+    "slipway.batch", "slipway.cli.main", "slipway.commands.doctor", "slipway.gate.judge", "slipway.commands.ship",
+    "slipway.pipeline.run",
 )  # fmt: skip
 LOCKS = ("lock", "ship.lock", "registry.lock")
 """Files that hold nothing which must last."""
@@ -143,14 +144,15 @@ def _become(asked: dict[str, Any], out: str, err: str, notes: str) -> None:
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    from deploy import cli, durable
+    from slipway.cli import main
+    from slipway.storage import atomic
 
     for place, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY), place)
     os.chdir(asked["project"])
     os.environ.update(asked["environment"])
     counter = _Counter(asked["project"], asked["fatal"], asked["moment"], os.open(notes, os.O_WRONLY))
-    for names, owner in ((DURABLE, durable), (REGISTRY, mlflow.MlflowClient)):
+    for names, owner in ((DURABLE, atomic), (REGISTRY, mlflow.MlflowClient)):
         for name in names:
             setattr(owner, name, counter.counted(getattr(owner, name)))
     event.listen(Engine, "after_cursor_execute", counter.statement)
@@ -159,7 +161,7 @@ def _become(asked: dict[str, Any], out: str, err: str, notes: str) -> None:
     faulthandler.dump_traceback_later(30, exit=True)
     code = 1
     try:
-        cli.main()
+        main.main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
@@ -171,7 +173,7 @@ def _become(asked: dict[str, Any], out: str, err: str, notes: str) -> None:
 def _import_everything() -> None:
     for module in IMPORTED_ONCE:
         importlib.import_module(module)
-    from pipeline.cache import environment_digest
+    from slipway.pipeline.cache import environment_digest
 
     environment_digest()
 

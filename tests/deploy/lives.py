@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy.bundle import Release
-from deploy.rollout import resume, roll_back, roll_out
-from deploy.target import Target
-from pipeline.errors import BundleError, HeldError, NotFoundError, RolloutError
+from slipway.bundle.release_file import Release
+from slipway.errors import BundleError, HeldError, NotFoundError, RolloutError
+from slipway.rollout.rollout import resume, roll_back, roll_out
+from slipway.target.target import Target
 from tests.deploy.bundles import GOLDEN, answers, make_bundle
 
 STEPS = 25

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deploy.bundle import bundle_digest
+from slipway.bundle.release_file import bundle_digest
 from tests.pipeline.commands import Ended, warmed
 
 IGNORED = ".slipway/\nmlflow.db*\nmlartifacts/\n__pycache__/\n"
@@ -75,7 +75,7 @@ class WarmSlipway:
         command = {
             "folder": folder,
             "arguments": arguments,
-            "variables": {"PYTHONPATH": folder, **variables},
+            "variables": {"PYTHONPATH": f"{folder}/src", **variables},
             "out": str(out),
             "err": str(err),
         }

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from deploy.bundle import folder_name
+from slipway.bundle.release_file import folder_name
 from tests.deploy.bundles import make_bundle, seal
 
 _WIDTH = 50_000

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.assets import SIGNATURE, SUMS, check_sums, pack, parse_sums, unpack, write_sums
-from deploy.bundle import verify
-from pipeline.errors import BundleError, NotFoundError
+from slipway.bundle.archive import SIGNATURE, SUMS, check_sums, pack, parse_sums, unpack, write_sums
+from slipway.bundle.release_file import verify
+from slipway.errors import BundleError, NotFoundError
 from tests.deploy.bundles import make_bundle
 
 

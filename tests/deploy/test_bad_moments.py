@@ -14,8 +14,8 @@ from shutil import copytree, rmtree
 
 import pytest
 
-from deploy.lock import holder
-from deploy.realtime.acknowledge import acknowledgements, live_servers
+from slipway.storage.locks import holder
+from slipway.target.readiness import acknowledgements, live_servers
 from tests.deploy.injection import Ended
 from tests.deploy.realtime.running import eventually
 from tests.deploy.test_ship import change

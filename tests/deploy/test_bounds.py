@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.bundle import Bundle
-from deploy.gate import judge
-from deploy.policy import GatePolicy
-from deploy.verdict import prose, table
-from pipeline.candidate import Candidate
+from slipway.bundle.release_file import Bundle
+from slipway.bundle.verdict import prose, table
+from slipway.gate.judge import judge
+from slipway.gate.policy import GatePolicy
+from slipway.pipeline.candidate import Candidate
 from tests.deploy.candidates import (
     HOLDOUT,
     ORIGINS,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.bundle import bundle_digest, digest_in_name, file_digest, folder_name, verify, verify_and_read
-from pipeline.errors import BundleError, NotFoundError
+from slipway.bundle.release_file import bundle_digest, digest_in_name, file_digest, folder_name, verify, verify_and_read
+from slipway.errors import BundleError, NotFoundError
 from tests.deploy.bundles import make_bundle, seal
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from deploy.gate import judge
-from pipeline.candidate import Candidate
-from pipeline.component.frame import read_parquet, write_parquet
+from slipway.gate.judge import judge
+from slipway.pipeline.candidate import Candidate
+from slipway.tables.data_frame import read_parquet, write_parquet
 from tests.deploy.candidates import POLICY, Build, blamed, judged
 
 

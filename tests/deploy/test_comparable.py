@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from deploy.bundle import Bundle
-from deploy.gate import judge
-from pipeline.candidate import Candidate
-from pipeline.component.contract import encode_contract
-from pipeline.component.model import save_model
-from pipeline.errors import BundleError
+from slipway.bundle.release_file import Bundle
+from slipway.contract.schema import encode_contract
+from slipway.errors import BundleError
+from slipway.gate.judge import judge
+from slipway.inference.skops_file import save_model
+from slipway.pipeline.candidate import Candidate
 from tests.deploy.candidates import (
     CLASSES,
     HOLDOUT,

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deploy.bundle import Bundle
-from deploy.gate import judge
-from deploy.policy import GatePolicy
-from pipeline.candidate import Candidate
-from pipeline.component.frame import read_parquet, write_parquet
+from slipway.bundle.release_file import Bundle
+from slipway.gate.judge import judge
+from slipway.gate.policy import GatePolicy
+from slipway.pipeline.candidate import Candidate
+from slipway.tables.data_frame import read_parquet, write_parquet
 from tests.deploy.candidates import (
     HOLDOUT,
     POLICY,

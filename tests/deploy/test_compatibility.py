@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from semver import Version
 
-from deploy.compatibility import LEVELS, Level, changes, least, required_level, step
-from pipeline.component.contract import Column, Contract, outputs_of
+from slipway.contract.compatibility import LEVELS, Level, changes, least, required_level, step
+from slipway.contract.schema import Column, Contract, outputs_of
 
 TYPES = ("double", "long", "string", "boolean")
 NAMES = st.text("abcdefgh", min_size=1, max_size=3)

@@ -150,7 +150,8 @@ def test_a_tampered_bundle_fails_the_build_and_the_start(image: Image, tmp_path:
 @pytest.mark.slow
 def test_no_training_library_is_installed_in_it(image: Image) -> None:
     code = (
-        "import importlib.util as u, deploy.realtime.server, deploy.realtime.worker, deploy.realtime.app, deploy.scorer\n"
+        "import importlib.util as u, slipway.realtime.http.server, slipway.realtime.http.worker, slipway.realtime.http.app\n"
+        "import slipway.inference.scorer\n"
         f"print([name for name in {TRAINING} if u.find_spec(name)])"
     )
     assert image.run("python", "-c", code) == (0, "[]\n")
@@ -165,7 +166,7 @@ def test_its_packages_take_less_than_a_fifth_of_the_training_environment(image: 
 @pytest.mark.slow
 def test_its_code_is_compiled_so_no_start_compiles_it(image: Image) -> None:
     (packages,) = image.root.glob("opt/slipway/lib/python*/site-packages")
-    for source in (packages / "deploy").rglob("*.py"):
+    for source in (packages / "slipway").rglob("*.py"):
         assert list((source.parent / "__pycache__").glob(f"{source.stem}.cpython-*.pyc")), source
 
 

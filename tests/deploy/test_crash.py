@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from deploy.intents import settle
-from deploy.journal import history
-from deploy.rollout import roll_back, roll_out
-from deploy.target import Target
+from slipway.rollout.rollout import roll_back, roll_out
+from slipway.target.journal import history
+from slipway.target.target import Target
+from slipway.target.transaction import settle
 from tests.deploy.bundles import make_bundle
 
 DRIVER = """

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from deploy import journal
-from deploy.bundle import verify
-from deploy.intents import new_entry
-from deploy.realtime.acknowledge import acknowledgements, await_workers, live_servers
+from slipway.bundle.release_file import verify
+from slipway.target import journal
+from slipway.target.readiness import acknowledgements, await_workers, live_servers
+from slipway.target.transaction import new_entry
 from tests.deploy.bundles import make_bundle
 from tests.deploy.worlds import UNREACHABLE, World
 

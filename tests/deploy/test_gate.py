@@ -13,13 +13,13 @@ import onnx
 import pytest
 from onnx import helper
 
-from deploy.bundle import Bundle
-from deploy.gate import judge
-from deploy.verdict import prose
-from pipeline.candidate import Candidate
-from pipeline.component.contract import encode_contract
-from pipeline.component.frame import read_parquet, write_parquet
-from pipeline.errors import DataError
+from slipway.bundle.release_file import Bundle
+from slipway.bundle.verdict import prose
+from slipway.contract.schema import encode_contract
+from slipway.errors import DataError
+from slipway.gate.judge import judge
+from slipway.pipeline.candidate import Candidate
+from slipway.tables.data_frame import read_parquet, write_parquet
 from tests.deploy.candidates import (
     CLASSES,
     HOLDOUT,

@@ -11,13 +11,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy import journal
-from deploy.bundle import verify
-from deploy.history import moment, served_at, told
-from deploy.intents import new_entry
-from deploy.rollout import roll_out
-from deploy.target import Target
-from pipeline.errors import SettingsError
+from slipway.bundle.release_file import verify
+from slipway.commands.history import moment, served_at, told
+from slipway.errors import SettingsError
+from slipway.rollout.rollout import roll_out
+from slipway.target import journal
+from slipway.target.target import Target
+from slipway.target.transaction import new_entry
 from tests.deploy.bundles import make_bundle
 from tests.deploy.lives import LONG_AGO, Life
 from tests.deploy.worlds import World

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deploy.gate import judge
-from deploy.policy import check_policy
-from pipeline.candidate import Candidate
-from pipeline.component.contract import read_contract
-from pipeline.component.frame import write_parquet
-from pipeline.errors import SettingsError
+from slipway.contract.schema import read_contract
+from slipway.errors import SettingsError
+from slipway.gate.judge import judge
+from slipway.gate.policy import check_policy
+from slipway.pipeline.candidate import Candidate
+from slipway.tables.data_frame import write_parquet
 from tests.deploy.candidates import HOLDOUT, POLICY, TRAIN, blamed, rejudged
 
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from deploy.bundle import Bundle
-from deploy.explain import RULES, Explained, explanation_of
-from deploy.gate import judge
-from deploy.policy import GatePolicy, check_policy
-from deploy.ship import policy_of
-from pipeline.candidate import Candidate
-from pipeline.errors import SettingsError
-from pipeline.sections import Gate
-from pipeline.settings import load_settings
+from slipway.bundle.release_file import Bundle
+from slipway.commands.ship import policy_of
+from slipway.errors import SettingsError
+from slipway.gate.judge import judge
+from slipway.gate.policy import GatePolicy, check_policy
+from slipway.gate.rules import RULES, Explained, explanation_of
+from slipway.pipeline.candidate import Candidate
+from slipway.settings.sections import Gate
+from slipway.settings.settings import load_settings
 from tests.deploy.candidates import (
     POLICY,
     contract_for,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from deploy.explain import RULES
-from pipeline.sections import Gate
+from slipway.gate.rules import RULES
+from slipway.settings.sections import Gate
 from tests.deploy.shipping import change
 from tests.deploy.worlds import World
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy import journal
-from deploy.bundle import verify
-from deploy.history import told
-from deploy.intents import new_entry
-from deploy.realtime.acknowledge import acknowledgements, await_workers, live_servers
-from deploy.retention import prune_target
-from deploy.rollout import resume, roll_back, roll_out
-from deploy.target import Target
+from slipway.bundle.release_file import verify
+from slipway.commands.history import told
+from slipway.commands.prune import prune_target
+from slipway.rollout.rollout import resume, roll_back, roll_out
+from slipway.target import journal
+from slipway.target.readiness import acknowledgements, await_workers, live_servers
+from slipway.target.target import Target
+from slipway.target.transaction import new_entry
 from tests.deploy.bundles import make_bundle
 from tests.deploy.lives import Life
 from tests.deploy.realtime.running import running

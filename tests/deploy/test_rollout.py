@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.intents import settle
-from deploy.journal import Entry, history
-from deploy.proof import prove
-from deploy.rollout import resume, roll_back, roll_out
-from deploy.target import Target
-from pipeline.errors import BundleError, BusyError, HeldError, NotFoundError, RolloutError, SettingsError
+from slipway.errors import BundleError, BusyError, HeldError, NotFoundError, RolloutError, SettingsError
+from slipway.rollout.rollout import resume, roll_back, roll_out
+from slipway.rollout.verification import prove
+from slipway.target.journal import Entry, history
+from slipway.target.target import Target
+from slipway.target.transaction import settle
 from tests.deploy.bundles import GOLDEN, answers, flip, make_bundle
 from tests.deploy.realtime.running import running
 

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from deploy.policy import FAMILIES
+from slipway.gate.policy import FAMILIES
 from tests.deploy.shipping import WarmSlipway, change, commit, repository
 from tests.pipeline.projects import copy_of, parcels
 
 ROOT = Path(__file__).parents[2]
-CODE = ("pipeline", "components", "deploy")
+CODE = ("pipeline", "components", "src")
 REGISTRY = (
     *("registered_models", "registered_model_tags", "registered_model_aliases"),
     *("model_versions", "model_version_tags"),
@@ -37,7 +37,7 @@ class Sabotage(NamedTuple):
     alone: bool = False
 
 
-RESULTS = "components/evaluate/results.py"
+RESULTS = "src/slipway/steps/evaluate/results.py"
 KEPT = "return frame"
 SABOTAGES = {
     "a shuffled target": Sabotage(
@@ -58,7 +58,7 @@ SABOTAGES = {
         "truth.depot.north",
     ),
     "a holdout that is in training too": Sabotage(
-        "components/split/run.py",
+        "src/slipway/steps/split.py",
         "train, holdout = frame[~held], frame[held]",
         "train, holdout = frame, frame[held]",
         "holdout.shared",
@@ -100,7 +100,7 @@ SABOTAGES = {
     ),
     # It answers as before to every category that training saw, so no score moves.
     "a compiled model that takes an unknown depot for the north": Sabotage(
-        "components/package/run.py",
+        "src/slipway/steps/package/step.py",
         "    return graph, proof\n",
         '    model = __import__("onnx").load_model_from_string(graph)\n'
         "    attributes = [attribute for node in model.graph.node for attribute in node.attribute]\n"
@@ -210,7 +210,7 @@ def test_a_byte_flipped_in_the_sealed_bundle_is_refused_at_staging_and_nothing_s
     """By design there is no switch: what the gate lets pass is sealed, and only sealed bytes are ever loaded."""
     before = state(project)
     change(
-        project.parent / "deploy" / "ship.py",
+        project.parent / "src" / "slipway" / "commands" / "ship.py",
         "        return _published(settings, target, bundle, done, say)\n",
         "        damaged = bundle.path / 'model.onnx'\n"
         "        damaged.write_bytes(damaged.read_bytes().replace(b'spox', b'spoy', 1))\n"

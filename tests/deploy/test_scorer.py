@@ -13,10 +13,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from deploy.scorer import columns_of, load
-from pipeline.component.contract import NULL_STRING, Task
-from pipeline.component.model import save_model
-from pipeline.errors import BundleError, ContractError
+from slipway.contract.schema import NULL_STRING, Task
+from slipway.errors import BundleError, ContractError
+from slipway.inference.scorer import columns_of, load
+from slipway.inference.skops_file import save_model
 from tests.deploy.bundles import CLASSES, GOLDEN, Rows, answers, labels, make_bundle, make_contract, seal
 
 

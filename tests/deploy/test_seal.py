@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy.bundle import Bundle, file_digest, folder_name
-from deploy.scorer import load
-from deploy.seal import seal
-from deploy.verdict import Rule, Verdict, prose
-from deploy.version import Version
-from pipeline.candidate import Candidate
-from pipeline.component.contract import encode_contract
-from pipeline.errors import BundleError, GateRefused, NotFoundError, StorageError
+from slipway.bundle.release_file import Bundle, file_digest, folder_name
+from slipway.bundle.seal import seal
+from slipway.bundle.verdict import Rule, Verdict, prose
+from slipway.contract.schema import encode_contract
+from slipway.errors import BundleError, GateRefused, NotFoundError, StorageError
+from slipway.inference.scorer import load
+from slipway.pipeline.candidate import Candidate
+from slipway.versioning.checkout_version import Version
 from tests.deploy.bundles import GOLDEN, answers, labels, make_contract, model_bytes
 
 VERSION = Version("1.4.0", "c" * 40, dirty=False, exact=True)

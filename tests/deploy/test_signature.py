@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from deploy.bundle import RELEASE_FILE, Bundle, verify
-from deploy.rollout import roll_out
-from deploy.signature import KEY_VARIABLE, Trust, check, sign
-from deploy.target import Target
-from pipeline.errors import NotFoundError, SettingsError, SignatureError
+from slipway.bundle.release_file import RELEASE_FILE, Bundle, verify
+from slipway.bundle.signature import KEY_VARIABLE, Trust, check, sign
+from slipway.errors import NotFoundError, SettingsError, SignatureError
+from slipway.rollout.rollout import roll_out
+from slipway.target.target import Target
 from tests.deploy.bundles import make_bundle
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy import journal
-from deploy.bundle import verify
-from deploy.intents import new_entry
-from deploy.realtime.acknowledge import acknowledgements, await_workers, live_servers
-from deploy.rollout import roll_out
-from deploy.status import look
-from deploy.target import Target
-from pipeline.errors import BundleError, RolloutError
+from slipway.bundle.release_file import verify
+from slipway.commands.status import look
+from slipway.errors import BundleError, RolloutError
+from slipway.rollout.rollout import roll_out
+from slipway.target import journal
+from slipway.target.readiness import acknowledgements, await_workers, live_servers
+from slipway.target.target import Target
+from slipway.target.transaction import new_entry
 from tests.deploy.bundles import flip, make_bundle
 from tests.deploy.realtime.running import running
 from tests.deploy.worlds import UNREACHABLE, World

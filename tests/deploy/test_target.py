@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy import durable, journal
-from deploy.journal import Entry
-from deploy.target import Target
-from pipeline.errors import BundleError, BusyError, NotFoundError, RolloutError, StorageError
+from slipway.errors import BundleError, BusyError, NotFoundError, RolloutError, StorageError
+from slipway.storage import atomic
+from slipway.target import journal
+from slipway.target.journal import Entry
+from slipway.target.target import Target
 from tests.deploy.bundles import flip, make_bundle
 
 FULL = """
@@ -41,8 +42,8 @@ def out_of_space(write: str, path: Path, *rest: Path) -> str:
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    durable.write_file(tmp_path / "a", b"one")
-    durable.write_file(tmp_path / "a", b"two")
+    atomic.write_file(tmp_path / "a", b"one")
+    atomic.write_file(tmp_path / "a", b"two")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"two")]
 
 
@@ -53,7 +54,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_lines_that_were_there(tmp_path: Path) -> None:
-    durable.append_line(tmp_path / "lines", b"one")
+    atomic.append_line(tmp_path / "lines", b"one")
     assert "cannot be written" in out_of_space("append_line", tmp_path / "lines")
     assert (tmp_path / "lines").read_bytes() == b"one\n"
 
@@ -68,24 +69,24 @@ def test_a_full_disk_leaves_nothing_of_a_copied_folder(tmp_path: Path) -> None:
 def test_a_torn_last_line_is_not_read_and_makes_room_for_the_next(tmp_path: Path) -> None:
     lines = tmp_path / "lines"
     lines.write_bytes(b"one\ntor")
-    assert durable.whole_lines(lines) == [b"one"]
-    durable.append_line(lines, b"two")
+    assert atomic.whole_lines(lines) == [b"one"]
+    atomic.append_line(lines, b"two")
     assert lines.read_bytes() == b"one\ntwo\n"
 
 
 def test_a_link_moves_and_goes(tmp_path: Path) -> None:
     link = tmp_path / "current"
     for destination in ("a", "b"):
-        durable.swap_link(link, destination)
+        atomic.swap_link(link, destination)
         assert link.readlink() == Path(destination)
-    durable.remove_link(link)
+    atomic.remove_link(link)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_copied_folder_is_the_same_and_sweeps_what_killed_copies_left(tmp_path: Path) -> None:
     source, releases = make_bundle(tmp_path / "made"), tmp_path / "releases"
     (releases / ".older.tmp" / "notes").mkdir(parents=True)
-    durable.publish_folder(source, releases / "copy")
+    atomic.publish_folder(source, releases / "copy")
     assert [path.name for path in releases.iterdir()] == ["copy"]
     assert (releases / "copy" / "notes" / "MLmodel").read_bytes() == (source / "notes" / "MLmodel").read_bytes()
 
@@ -93,7 +94,7 @@ def test_a_copied_folder_is_the_same_and_sweeps_what_killed_copies_left(tmp_path
 def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="nothing half-written"):
-        durable.swap_link(tmp_path / "file" / "current", "a")
+        atomic.swap_link(tmp_path / "file" / "current", "a")
 
 
 def entry(**changes: str | None) -> Entry:
@@ -152,7 +153,7 @@ def test_the_champion_is_the_verified_bundle_that_current_leads_to(tmp_path: Pat
 
 
 def test_a_current_that_leads_nowhere_is_said(tmp_path: Path) -> None:
-    durable.swap_link(tmp_path / "current", "releases/1.0.0-000000000000")
+    atomic.swap_link(tmp_path / "current", "releases/1.0.0-000000000000")
     with pytest.raises(NotFoundError, match="no bundle at"):
         Target(tmp_path).champion()
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deploy.bundle import Bundle
-from deploy.gate import judge
-from pipeline.candidate import Candidate
+from slipway.bundle.release_file import Bundle
+from slipway.gate.judge import judge
+from slipway.pipeline.candidate import Candidate
 from tests.deploy.candidates import HOLDOUT, POLICY, TRAIN, Build, blamed, judged, rejudged, released, shuffled
 
 

@@ -10,8 +10,8 @@ import pytest
 from packaging.version import Version as Comparable
 from semver import Version as Semver
 
-from deploy.version import version_of
-from pipeline.errors import VersionError
+from slipway.errors import VersionError
+from slipway.versioning.checkout_version import version_of
 
 
 def git(root: Path, *arguments: str) -> str:

@@ -1,7 +1,7 @@
 """As a program: the `slipway` of whatever folder it is told, in a process that need not import the libraries again.
 
 Those imports cost more than a small project's whole ship. Nothing of Slipway is imported before the fork, so the child
-runs the code of its own folder: `python -c "from deploy.cli import main; main()"` there, and nothing else.
+runs the code of its own `src`: `python -c "from slipway.cli.main import main; main()"` there, and nothing else.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 IMPORTED_ONCE = (
@@ -39,8 +40,8 @@ def become(command: dict[str, Any]) -> None:
             os.dup2(os.open(command[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
         os.chdir(command["folder"])
         os.environ.update(command["variables"])
-        sys.argv, sys.path[0] = ["slipway", *command["arguments"]], command["folder"]
-        importlib.import_module("deploy.cli").main()
+        sys.argv, sys.path[0] = ["slipway", *command["arguments"]], str(Path(command["folder"], "src"))
+        importlib.import_module("slipway.cli.main").main()
     except SystemExit as end:
         code = end.code
     except BaseException:

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from deploy.bundle import verify
-from deploy.journal import history
-from deploy.realtime.acknowledge import await_workers
-from deploy.target import Target
-from pipeline.errors import SlipwayError
+from slipway.bundle.release_file import verify
+from slipway.errors import SlipwayError
+from slipway.target.journal import history
+from slipway.target.readiness import await_workers
+from slipway.target.target import Target
 from tests.deploy.injection import Commands, Ended
 from tests.deploy.realtime.running import Running, running
 from tests.deploy.test_ship import change, commit, repository

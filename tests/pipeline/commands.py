@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = "from deploy.cli import main; main()"
+PROGRAM = "from slipway.cli.main import main; main()"
 SERVER = """
 import atexit, importlib, json, os, sys
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-from deploy.cli import main
-for name in ("mlflow", "mlflow.store.tracking.sqlalchemy_store", "pipeline.steps", "pipeline.settings", "pandas",
-             "pyarrow.parquet", "sklearn.ensemble", "sklearn.compose", "sklearn.pipeline", "skops.io",
+from slipway.cli.main import main
+for name in ("mlflow", "mlflow.store.tracking.sqlalchemy_store", "slipway.pipeline.run", "slipway.settings.settings",
+             "pandas", "pyarrow.parquet", "sklearn.ensemble", "sklearn.compose", "sklearn.pipeline", "skops.io",
              "pandera.pandas", "fsspec"):
     importlib.import_module(name)
 for line in sys.stdin:
@@ -77,7 +77,7 @@ def warm(folder: Path, source: Path = ROOT) -> Iterator[Warm]:
     """A warm `slipway` of a checkout, ended with the block."""
     command = [sys.executable, "-c", SERVER]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=clean(PYTHONPATH=str(source)), cwd=source, **pipes) as server:
+    with subprocess.Popen(command, env=clean(PYTHONPATH=str(source / "src")), cwd=source, **pipes) as server:
         yield Warm(server, folder)
         assert server.stdin
         server.stdin.close()
@@ -103,13 +103,13 @@ def slipway(*arguments: str, source: Path = ROOT, **environment: str) -> subproc
         capture_output=True,
         text=True,
         cwd=source,
-        env=clean(PYTHONPATH=str(source), **environment),
+        env=clean(PYTHONPATH=str(source / "src"), **environment),
     )
 
 
 def copy_of_programs(folder: Path) -> Path:
     """A copy of this repository's programs, to be edited."""
-    for name in ("pipeline", "components", "deploy"):
+    for name in ("pipeline", "components", "src"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder

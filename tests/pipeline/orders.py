@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.component.contract import encode_contract
-from pipeline.settings import load_settings
+from slipway.contract.schema import encode_contract
+from slipway.settings.settings import load_settings
 from tests.pipeline.commands import edit
 
 ROWS = 300

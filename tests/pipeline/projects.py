@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes, load_wine
 
-from deploy.bring_back import STORED_PLACES
-from pipeline.component.contract import encode_contract
-from pipeline.settings import load_settings
+from slipway.commands.restore import STORED_PLACES
+from slipway.contract.schema import encode_contract
+from slipway.settings.settings import load_settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.component.contract import Contract, outputs_of
+from slipway.contract.schema import Contract, outputs_of
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.object_]

@@ -387,7 +387,7 @@ def test_a_file_that_may_not_be_read_is_named(place: Path) -> None:
     file.chmod(0)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "run", "--settings", str(place)],
-        env=clean(PYTHONPATH=str(ROOT)),
+        env=clean(PYTHONPATH=str(ROOT / "src")),
         preexec_fn=without_the_powers_of_root,
         capture_output=True,
         text=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline.component.blocks import blocks_of
-from pipeline.errors import DataError, SettingsError
+from slipway.errors import DataError, SettingsError
+from slipway.statistics.time_blocks import blocks_of
 
 TIMES = pd.Series(pd.to_datetime(["2013-01-01 05:10", "2013-01-06 23:59", "2013-01-07 00:00", "2014-01-01 05:20"]))
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline.component.bootstrap import bootstrap, paired_difference, resamples
-from pipeline.component.contract import Contract
-from pipeline.component.metrics import metrics_for, score
-from pipeline.component.ranking import FEW_BLOCKS
+from slipway.contract.schema import Contract
+from slipway.statistics.bootstrap import bootstrap, paired_difference, resamples
+from slipway.statistics.metrics import metrics_for, score
+from slipway.statistics.ranking import FEW_BLOCKS
 from tests.pipeline.scored_rows import (
     BINARY,
     COLOURS,

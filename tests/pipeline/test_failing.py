@@ -35,9 +35,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("line", "said", "logged"),
     [
-        ("raise RuntimeError('edited')", "failed with exit code 1: RuntimeError: edited", "train/run.py"),
+        ("raise RuntimeError('edited')", "failed with exit code 1: RuntimeError: edited", "train/step.py"),
         (MANY, "failed with exit code 1: ValueError: first line", "second line"),
-        (TOO_MUCH, "failed with exit code 1: MemoryError", "train/run.py"),
+        (TOO_MUCH, "failed with exit code 1: MemoryError", "train/step.py"),
         ("import sys; print('bye'); sys.exit(77)", "failed with exit code 77: bye", "bye"),
         ("import os; os.kill(os.getpid(), 11)", "was killed by signal 11 (SIGSEGV): it said nothing", ""),
         (
@@ -45,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "was killed by signal 9 (SIGKILL, as the system does when memory runs out): so far",
             "so far",
         ),
-        ("return (", "failed with exit code 1: SyntaxError: '(' was never closed", "train/run.py"),
+        ("return (", "failed with exit code 1: SyntaxError: '(' was never closed", "train/step.py"),
         ("raise SystemExit(0)", "ended without its scores.json: it said nothing", ""),
         ("return None", "TypeError: train must return its scores, a number by name, but returned None", "Traceback"),
         ("return {'rows': 'many'}", "a number by name, but returned {'rows': 'many'}", "Traceback"),
@@ -54,7 +54,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_component_that_breaks_is_named_with_its_log(
     slipway: Warm, project: Path, copy: Path, tmp_path: Path, line: str, said: str, logged: str
 ) -> None:
-    program = copy / "components/train/run.py"
+    program = copy / "src/slipway/steps/train/step.py"
     whole = program.read_text()
     edit(program, FIT, f"        {line}\n")
     done = slipway("run", "--settings", str(project), TMPDIR=str(tmp_path))
@@ -90,7 +90,7 @@ def statuses(project: Path) -> dict[str, str]:
 
 
 def test_what_runs_beside_a_failure_is_waited_for_and_kept(slipway: Warm, copy: Path, tmp_path: Path) -> None:
-    project, program = diabetes(tmp_path / "p"), copy / "components/split/run.py"
+    project, program = diabetes(tmp_path / "p"), copy / "components/split/main.py"
     edit(project, "[split]", "[validate]\nminimum_rows = 1_000\n[split]")
     edit(program, "    main(split)", "    import time; time.sleep(1); main(split)")
     refused = slipway("run", "--settings", str(project))

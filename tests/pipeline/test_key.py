@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +14,19 @@ from tests.pipeline.commands import clean, copy_of_programs
 KEY = """
 import sys
 from pathlib import Path
-from pipeline.cache import ROOT, environment_digest, step_key
+from slipway.pipeline.cache import ROOT, environment_digest, step_key
 print(step_key(ROOT / "components" / "evaluate", {"a": "1"}, {"b": "2"}), environment_digest())
 """
 
 
-def key(copy: Path, **environment: str) -> list[str]:
+def key(copy: Path, *more: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-c", KEY], cwd=copy, env=clean(**environment), capture_output=True, text=True, check=True
+        [sys.executable, "-c", KEY],
+        cwd=copy,
+        env=clean(PYTHONPATH=os.pathsep.join([str(copy / "src"), *more])),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.split()
 
@@ -33,11 +39,11 @@ def copy(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "file",
     [
-        "components/evaluate/run.py",
+        "src/slipway/steps/evaluate/step.py",
         "components/evaluate/page.html",
         "components/evaluate/words.json",
         "components/evaluate/deep/inside/table.csv",
-        "pipeline/component/metrics.py",
+        "src/slipway/statistics/metrics.py",
     ],
 )
 def test_the_key_moves_with_code_and_with_every_file_of_the_folder(copy: Path, file: str) -> None:
@@ -56,9 +62,9 @@ def test_the_key_moves_with_code_and_with_every_file_of_the_folder(copy: Path, f
         "components/evaluate/tests/rows.csv",
         "components/evaluate/__pycache__/run.cpython-311.pyc",
         "components/ingest/flights.py",
-        "components/train/run.py",
-        "deploy/ship.py",
-        "pipeline/flow.py",
+        "src/slipway/steps/train/step.py",
+        "src/slipway/commands/ship.py",
+        "src/slipway/pipeline/flow.py",
     ],
 )
 def test_the_key_stays_whatever_happens_to_tests_byte_code_and_other_components(copy: Path, file: str) -> None:
@@ -78,11 +84,13 @@ def installed(folder: Path, version: str, entry: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("entry", "counts"), [("[console_scripts]\nslipway = deploy.cli:main\n", False), ("", True)])
+@pytest.mark.parametrize(
+    ("entry", "counts"), [("[console_scripts]\nslipway = slipway.cli.main:main\n", False), ("", True)]
+)
 def test_the_version_of_the_project_itself_does_not_count_whatever_its_name(
     copy: Path, tmp_path: Path, entry: str, counts: bool
 ) -> None:
     """A release does not empty the cache; another package's version does."""
-    first = key(copy, PYTHONPATH=str(installed(tmp_path / "1", "1.0.0", entry)))
-    second = key(copy, PYTHONPATH=str(installed(tmp_path / "2", "1.0.1", entry)))
+    first = key(copy, str(installed(tmp_path / "1", "1.0.0", entry)))
+    second = key(copy, str(installed(tmp_path / "2", "1.0.1", entry)))
     assert (first != second) is counts

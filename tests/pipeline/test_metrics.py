@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from pipeline.component.contract import Contract
-from pipeline.component.metrics import HIGHER_IS_BETTER, higher_is_better, metrics_for, score
-from pipeline.errors import DataError
+from slipway.contract.schema import Contract
+from slipway.errors import DataError
+from slipway.statistics.metrics import HIGHER_IS_BETTER, higher_is_better, metrics_for, score
 from tests.pipeline.scored_rows import (
     BINARY,
     COLOURS,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.progress import now_and_then
+from slipway.reporting.progress import now_and_then
 from tests.pipeline.commands import slipway
 from tests.pipeline.projects import diabetes
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.component.blocks import calendar_numbers, calendar_of, first_days
-from pipeline.component.contract import Contract, outputs_of
-from pipeline.component.describe import MOST_BLOCKS, reference_of
-from pipeline.component.reference import answered, decode_reference, encode_reference
-from pipeline.errors import BundleError
+from slipway.contract.schema import Contract, outputs_of
+from slipway.errors import BundleError
+from slipway.statistics.build_reference import MOST_BLOCKS, reference_of
+from slipway.statistics.reference import answered, decode_reference, encode_reference
+from slipway.statistics.time_blocks import calendar_numbers, calendar_of, first_days
 
 NOTHING = np.zeros(0, np.int64)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SettingsError
-from pipeline.settings import check_contract, load_settings
+from slipway.errors import SettingsError
+from slipway.settings.settings import check_contract, load_settings
 
 ROOT = Path(__file__).parents[2]
 

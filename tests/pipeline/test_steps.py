@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.component.contract import encode_contract
-from pipeline.settings import load_settings
+from slipway.contract.schema import encode_contract
+from slipway.settings.settings import load_settings
 from tests.pipeline.commands import Ended, warmed
 from tests.pipeline.projects import diabetes, wine
 

@@ -25,7 +25,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which `validate` and `split`, which run side by side, never end by themselves."""
     copy = copy_of_programs(tmp_path_factory.mktemp("endless") / "copy")
     for name in ("validate", "split"):
-        edit(copy / "components" / name / "run.py", f"    main({name})", WAIT)
+        edit(copy / "components" / name / "main.py", f"    main({name})", WAIT)
     return copy
 
 
@@ -47,7 +47,7 @@ def running(
     tmp_path: Path, endless: Path, project: Path
 ) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """A run that waits for two components, and these."""
-    environment = clean(PYTHONPATH=str(endless), TMPDIR=str(tmp_path))
+    environment = clean(PYTHONPATH=str(endless / "src"), TMPDIR=str(tmp_path))
     command = [sys.executable, "-c", f"{AS_FROM_A_TERMINAL}; {PROGRAM}", "run", "--settings", str(project)]
     process = subprocess.Popen(
         command, env=environment, cwd=endless, start_new_session=True, text=True, stderr=subprocess.PIPE

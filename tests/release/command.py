@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
-from deploy.cli import main
+from slipway.cli.main import main
 
 
 class Done(NamedTuple):

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from deploy.github.api import connect
-from deploy.release.upcoming import upcoming
-from pipeline.component.contract import Contract, encode_contract
-from pipeline.errors import CompatibilityError, ReleaseError
-from pipeline.settings import load_settings
+from slipway.contract.schema import Contract, encode_contract
+from slipway.errors import CompatibilityError, ReleaseError
+from slipway.github.client import connect
+from slipway.settings.settings import load_settings
+from slipway.versioning.next_version import upcoming
 from tests.deploy.bundles import flip, make_bundle
 from tests.deploy.github.pages import bare_repository, crowned
 from tests.github.fake import GitHub

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from semantic_release.cli.config import RawConfig
 
-from deploy.initialize import CHANGELOG
-from deploy.release.commits import Commit, Linter, commits_in, highest
-from deploy.release.table import commit_types, is_release_branch
-from pipeline.errors import CommitsError, ReleaseError, SettingsError
+from slipway.commands.new_project import CHANGELOG
+from slipway.errors import CommitsError, ReleaseError, SettingsError
+from slipway.versioning.commit_lint import Commit, Linter, commits_in, highest
+from slipway.versioning.commit_types import commit_types, is_release_branch
 from tests.release.command import Done, slipway
 from tests.release.repositories import ROOT, commit, git, template
 

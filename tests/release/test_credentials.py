@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from deploy.release.cut import cut
-from pipeline.errors import ReleaseError
+from slipway.errors import ReleaseError
+from slipway.versioning.tag_release import cut
 from tests.release.repositories import git, released
 
 TOKEN = "ghs_a-secret-token"

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from deploy.release.cut import cut
-from deploy.release.harmless import code, markdown, one_line
-from pipeline.errors import CommitsError
+from slipway.errors import CommitsError
+from slipway.reporting.sanitize import code, markdown, one_line
+from slipway.versioning.tag_release import cut
 from tests.pipeline.projects import diabetes
 from tests.release.command import slipway
 from tests.release.repositories import commit, git, pushed, refs, released

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.initialize import CHANGELOG, initialize
-from deploy.release.checkout import is_release_tag
-from deploy.release.cut import cut
-from pipeline.component.contract import encode_contract, read_contract
-from pipeline.distribution import installed
-from pipeline.errors import InitError, SettingsError, StorageError
-from pipeline.settings import check_contract, load_settings
+from slipway.__about__ import installed
+from slipway.commands.new_project import CHANGELOG, initialize
+from slipway.contract.schema import encode_contract, read_contract
+from slipway.errors import InitError, SettingsError, StorageError
+from slipway.settings.settings import check_contract, load_settings
+from slipway.versioning.git.checkout import is_release_tag
+from slipway.versioning.tag_release import cut
 from tests.release.repositories import ROOT, commit, git, project
 
 SLIPWAY = Path(sys.executable).with_name("slipway")

@@ -11,9 +11,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from deploy.release.cut import cut
-from deploy.release.package import build_package
-from pipeline.errors import ReleaseError
+from slipway.errors import ReleaseError
+from slipway.versioning.build_package import build_package
+from slipway.versioning.tag_release import cut
 from tests.release.repositories import ROOT, clone, git, pushed, template
 
 SLIPWAY = Path(sys.executable).with_name("slipway")
@@ -23,9 +23,9 @@ SLIPWAY = Path(sys.executable).with_name("slipway")
 def root(tmp_path: Path) -> Path:
     """A package of a few real files, tagged without a release commit: its version stands in the tag only."""
     root = template(tmp_path)
-    for name in ("pipeline", "deploy", "components"):
-        (root / name).mkdir()
-        (root / name / "__init__.py").write_text(f'"""{name}."""\n')
+    package = root / "src" / "slipway"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('"""Slipway."""\n')
     for name in ("README.md", "LICENSE"):
         (root / name).write_bytes((ROOT / name).read_bytes())
     pushed(root, "feat: a package")
@@ -41,7 +41,7 @@ def test_two_builds_of_a_tag_are_the_same_bytes_whatever_lies_around(
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     other = clone(root, tmp_path / "elsewhere" / "clone")
-    (other / "pipeline" / "stray.py").write_text("not committed")
+    (other / "src" / "slipway" / "stray.py").write_text("not committed")
     (other / "README.md").write_text("changed")
     umask = os.umask(0o077)
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.release.check import judge
-from deploy.release.preview import preview
-from deploy.release.upcoming import Upcoming, upcoming
-from pipeline.settings import load_settings
+from slipway.commands.check_contract import judge
+from slipway.commands.preview import preview
+from slipway.settings.settings import load_settings
+from slipway.versioning.next_version import Upcoming, upcoming
 from tests.pipeline.projects import diabetes
 from tests.release.command import slipway
 from tests.release.repositories import commit, git, pushed, refs, released

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.release.cut import cut
-from pipeline.errors import MovedError, ReleaseError
+from slipway.errors import MovedError, ReleaseError
+from slipway.versioning.tag_release import cut
 from tests.release.repositories import (
     EMPTY_CHANGELOG,
     clone,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.github.api import connect
-from deploy.github.page import publish
-from deploy.github.promote import promote
+from slipway.github.client import connect
+from slipway.github.promote import promote
+from slipway.github.release_page import publish
 from tests.deploy.drift.moving import SETTINGS, bundle_of, days, written
 from tests.deploy.github.pages import packed, quiet
 from tests.github.fake import GitHub

@@ -22,12 +22,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
-from components.evaluate.run import evaluate
-from pipeline.component.contract import Column, Contract, encode_contract, outputs_of
-from pipeline.component.frame import inputs_of, read_parquet, write_parquet
-from pipeline.component.metrics import metrics_for
-from pipeline.component.model import save_model
-from pipeline.errors import ContractError, DataError, SettingsError
+from slipway.contract.schema import Column, Contract, encode_contract, outputs_of
+from slipway.errors import ContractError, DataError, SettingsError
+from slipway.inference.skops_file import save_model
+from slipway.statistics.metrics import metrics_for
+from slipway.steps.evaluate.step import evaluate
+from slipway.tables.data_frame import inputs_of, read_parquet, write_parquet
 
 ROWS = 900
 CLASSES: dict[str, tuple[str, ...]] = {

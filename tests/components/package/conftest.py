@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from package_rows import contract_for, rows
 
-from components.package.run import package
-from pipeline.component.contract import encode_contract
-from pipeline.component.frame import write_parquet
-from pipeline.component.model import save_model
+from slipway.contract.schema import encode_contract
+from slipway.inference.skops_file import save_model
+from slipway.steps.package.step import package
+from slipway.tables.data_frame import write_parquet
 
 Packaged = Callable[..., Path]
 

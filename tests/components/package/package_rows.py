@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from pipeline.component.contract import Column, Contract, Task, outputs_of
-from pipeline.component.frame import inputs_of
+from slipway.contract.schema import Column, Contract, Task, outputs_of
+from slipway.tables.data_frame import inputs_of
 
 INPUTS = (
     Column("distance", "double", nullable=True),

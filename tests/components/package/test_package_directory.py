@@ -26,13 +26,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import OrdinalEncoder
 
-from components.package import run
-from components.package.answers import Answers
-from components.package.reference import reference
-from pipeline.component import parameters_of
-from pipeline.component.frame import inputs_of
-from pipeline.component.reference import decode_reference
-from pipeline.errors import DataError
+from slipway.errors import DataError
+from slipway.pipeline.component import parameters_of
+from slipway.statistics.reference import decode_reference
+from slipway.steps.package import step
+from slipway.steps.package.holdout_reference import reference
+from slipway.steps.package.parity.predictions import Answers
+from slipway.tables.data_frame import inputs_of
 
 FILES = {
     "MLmodel",
@@ -60,7 +60,7 @@ golden = json.load(open(sys.argv[1] + "/golden.json"))
 frame = pd.DataFrame({name: pd.Series(values) for name, values in golden["inputs"].items()})
 model = mlflow.pyfunc.load_model(sys.argv[1])
 answers = model.predict(frame.drop(columns=sys.argv[2:]))
-loaded = [name for name in ("sklearn", "components", "pipeline") if name in sys.modules]
+loaded = [name for name in ("sklearn", "slipway") if name in sys.modules]
 print(json.dumps({"answers": answers.tolist(), "loaded": loaded, "code": sys.modules["slipway_model_1"].__file__}))
 """
 
@@ -182,8 +182,8 @@ def test_what_has_no_converter_is_served_by_scikit_learn_and_said_aloud(
 def test_a_graph_that_fails_its_proof_is_not_shipped(packaged: Packaged, monkeypatch: pytest.MonkeyPatch) -> None:
     from sklearn.ensemble import RandomForestClassifier
 
-    from components.package.compiler import trees
-    from components.package.compiler.matrix import numbers
+    from slipway.steps.package.compiler import trees
+    from slipway.steps.package.compiler.matrix import numbers
 
     steps = ColumnTransformer([("numbers", "passthrough", ["distance", "hour", "delay"])])
     monkeypatch.setattr(trees, "as_float32", numbers)
@@ -222,9 +222,9 @@ def test_the_proof_says_what_was_compared(packaged: Packaged) -> None:
 
 
 def test_the_project_file_declares_the_functions_parameters() -> None:
-    project = yaml.safe_load((Path(run.__file__).parent / "MLproject").read_text())
+    project = yaml.safe_load((Path(__file__).parents[3] / "components" / "package" / "MLproject").read_text())
     entry = project["entry_points"]["main"]
-    signature = parameters_of(run.package)
+    signature = parameters_of(step.package)
     assert list(entry["parameters"]) == list(signature)
     assert all(f"--{name} {{{name}}}" in entry["command"] for name in signature)
     defaults = {n: p.default for n, p in signature.items() if p.default is not inspect.Parameter.empty}

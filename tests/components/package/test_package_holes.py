@@ -17,11 +17,12 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from components.package.compiler import compile_pipeline, encoders, numeric, simple, trees
-from components.package.compiler.matrix import constant
-from components.package.compiler.steps import CONVERTERS
-from components.package.proof import prove
-from pipeline.component.frame import inputs_of
+from slipway.steps.package.compiler import encoders, linear, scalers, trees
+from slipway.steps.package.compiler.compile import compile_pipeline
+from slipway.steps.package.compiler.matrix import constant
+from slipway.steps.package.compiler.transformers import CONVERTERS
+from slipway.steps.package.parity.parity import prove
+from slipway.tables.data_frame import inputs_of
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 NUMBERS = ["distance", "hour", "delay"]
@@ -63,7 +64,7 @@ def numbers_as(change: Callable[[Any], Any]) -> Patch:
     """Numbers that reach a linear model or the trees are first made something else."""
 
     def apply(patch: pytest.MonkeyPatch) -> None:
-        for module in (simple, trees):
+        for module in (linear, trees):
             right = module.numbers
             patch.setattr(module, "numbers", lambda matrix, right=right: change(right(matrix)))
 
@@ -97,8 +98,8 @@ def times_the_reciprocal(patch: pytest.MonkeyPatch) -> None:
     """The usual shortcut, which is wrong in the last bit."""
 
     def scaler(step: Any, matrix: Any) -> Any:
-        shifted = op.sub(numeric.numbers(matrix), constant(step.mean_))
-        return numeric.number_block(op.mul(shifted, constant(1 / step.scale_)), numeric.width(matrix))
+        shifted = op.sub(scalers.numbers(matrix), constant(step.mean_))
+        return scalers.number_block(op.mul(shifted, constant(1 / step.scale_)), scalers.width(matrix))
 
     patch.setitem(CONVERTERS, StandardScaler, scaler)
 

@@ -18,9 +18,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.preprocessing import FunctionTransformer
 
-from components.package.mlflow_face import slipway_model_1
-from pipeline.component.model import TRUSTED, load_model, save_model
-from pipeline.errors import BundleError
+from slipway.errors import BundleError
+from slipway.inference.skops_file import TRUSTED, load_model, save_model
+from slipway.steps.package.mlflow_flavor import slipway_model_1
 
 NUMBERS = ColumnTransformer([("numbers", "passthrough", ["distance", "hour", "delay"])])
 SAVE = """

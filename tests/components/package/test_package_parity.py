@@ -37,8 +37,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from components.package.compiler import compile_pipeline
-from components.package.proof import prove
+from slipway.steps.package.compiler.compile import compile_pipeline
+from slipway.steps.package.parity.parity import prove
 
 NUMBERS, STRINGS = ["distance", "hour", "delay", "freight"], ["carrier", "origin"]
 ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)

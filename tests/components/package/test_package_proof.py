@@ -14,11 +14,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from components.package.answers import Answers, compare
-from components.package.compiler import compile_pipeline
-from components.package.proof import prove
-from components.package.thresholds import edges
-from pipeline.component.frame import inputs_of
+from slipway.steps.package.compiler.compile import compile_pipeline
+from slipway.steps.package.parity.boundary_rows import edges
+from slipway.steps.package.parity.parity import prove
+from slipway.steps.package.parity.predictions import Answers, compare
+from slipway.tables.data_frame import inputs_of
 
 NUMBERS = ColumnTransformer([("numbers", "passthrough", ["distance", "hour", "delay"])])
 
@@ -60,8 +60,8 @@ def test_a_threshold_that_is_wrong_where_no_row_lies_fails_the_proof() -> None:
 
 def test_a_forest_compared_in_float64_would_fail_at_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows at the edges are sharp enough to see a missing rounding to float32."""
-    from components.package.compiler import trees
-    from components.package.compiler.matrix import numbers
+    from slipway.steps.package.compiler import trees
+    from slipway.steps.package.compiler.matrix import numbers
 
     model, contract = fitted(NUMBERS, RandomForestClassifier(10, random_state=0), 2), contract_for(2)
     monkeypatch.setattr(trees, "as_float32", numbers)

@@ -33,12 +33,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from components.package.mlflow_face.slipway_model_1 import Model
-from components.package.run import package
-from pipeline.component.contract import encode_contract
-from pipeline.component.frame import inputs_of, write_parquet
-from pipeline.component.model import save_model
-from pipeline.errors import ContractError
+from slipway.contract.schema import encode_contract
+from slipway.errors import ContractError
+from slipway.inference.skops_file import save_model
+from slipway.steps.package.mlflow_flavor.slipway_model_1 import Model
+from slipway.steps.package.step import package
+from slipway.tables.data_frame import inputs_of, write_parquet
 
 STRINGS, NUMBERS = ["carrier", "origin"], ["distance", "hour", "delay", "freight", "seats"]
 seen: dict[str, int] = {"onnx": 0, "skops": 0}
@@ -187,7 +187,9 @@ def test_a_pipeline_is_compiled_and_exact_or_falls_back_aloud(
     model = fit(steps, estimator, classes)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         said: list[str] = []
-        patch.setattr(logging.getLogger("components.package.run"), "warning", lambda text, *a: said.append(text % a))
+        patch.setattr(
+            logging.getLogger("slipway.steps.package.step"), "warning", lambda text, *a: said.append(text % a)
+        )
         try:
             made = packaged(Path(folder), model, classes)
         except ContractError as error:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from components.package.compiler import CLASSIFIERS, REGRESSORS
-from components.package.compiler.steps import CONVERTERS
+from slipway.steps.package.compiler.compile import CLASSIFIERS, REGRESSORS
+from slipway.steps.package.compiler.transformers import CONVERTERS
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference.md"
 

@@ -15,11 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, QuantileTransformer
 
-from components.package.compiler import CannotCompile, compile_pipeline
-from components.package.proof import prove
-from pipeline.component.contract import Contract, outputs_of
-from pipeline.component.frame import inputs_of
-from pipeline.errors import ContractError
+from slipway.contract.schema import Contract, outputs_of
+from slipway.errors import ContractError
+from slipway.steps.package.compiler.compile import compile_pipeline
+from slipway.steps.package.compiler.errors import CannotCompile
+from slipway.steps.package.parity.parity import prove
+from slipway.tables.data_frame import inputs_of
 
 NUMBERS = ["hour"]
 IMPUTED = ColumnTransformer([("numbers", SimpleImputer(), ["hour", "delay"])])

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.split.run import split
-from deploy.candidate import seen_in_training
-from pipeline.component.frame import read_parquet, write_parquet
-from pipeline.errors import DataError, SettingsError
+from slipway.errors import DataError, SettingsError
+from slipway.gate.candidate import seen_in_training
+from slipway.steps.split import split
+from slipway.tables.data_frame import read_parquet, write_parquet
 
 
 def rows(count: int = 400) -> pd.DataFrame:

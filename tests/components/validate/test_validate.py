@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.validate.run import validate
-from pipeline.component.contract import Column, Contract, encode_contract, outputs_of
-from pipeline.component.frame import write_parquet
-from pipeline.errors import SettingsError, ValidationError
+from slipway.contract.schema import Column, Contract, encode_contract, outputs_of
+from slipway.errors import SettingsError, ValidationError
+from slipway.steps.validate.step import validate
+from slipway.tables.data_frame import write_parquet
 
-RUN = Path(__file__).parents[3] / "components" / "validate" / "run.py"
+RUN = Path(__file__).parents[3] / "components" / "validate" / "main.py"
 ROWS = 1_000
 CLASSES = ("on time", "late")
 FLIGHTS = Contract(
@@ -299,7 +299,7 @@ def test_as_a_program_it_ends_with_the_errors_exit_code_and_leaves_the_report(tm
     options = {"data": "data.parquet", "contract": "contract.json", "target": "status", "time": "", "out": "out"}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     command = [sys.executable, str(RUN), *words, "--expectations", "{}"]
-    root = {"PYTHONPATH": str(RUN.parents[2])}
+    root = {"PYTHONPATH": str(RUN.parents[2] / "src")}
     done = subprocess.run(command, check=False, cwd=tmp_path, env=os.environ | root, capture_output=True, text=True)
     assert done.returncode == ValidationError.exit_code
     assert done.stderr.startswith("validate: data.parquet broke 1 of ")

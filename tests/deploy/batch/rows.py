@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv, feather
 
-from deploy.batch import Done, Options, Policy, Request, score_dataset
-from deploy.bundle import verify
+from slipway.batch.job import Done, Request, score_dataset
+from slipway.batch.plan import Options
+from slipway.batch.policy import Policy
+from slipway.bundle.release_file import verify
 from tests.deploy.bundles import answers
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from deploy.batch.manifest import read_manifest
-from pipeline.errors import BusyError, DataError, StorageError
+from slipway.batch.output.manifest import read_manifest
+from slipway.errors import BusyError, DataError, StorageError
 from tests.deploy.batch.rows import run, some_rows, write_rows
 from tests.deploy.bundles import make_bundle
 

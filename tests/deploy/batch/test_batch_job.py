@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
 
-from deploy.batch import score
-from deploy.bundle import verify
-from pipeline.component.contract import Task
+from slipway.batch.file_job import score
+from slipway.bundle.release_file import verify
+from slipway.contract.schema import Task
 from tests.deploy.bundles import CLASSES, GOLDEN, answers, flip, labels, make_bundle
 
 PROBABILITIES = [f"probability_{name}" for name in CLASSES]
@@ -171,7 +171,7 @@ def test_no_training_library_is_imported(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(GOLDEN_CSV)
     bundle = make_bundle(tmp_path)
     program = (
-        "import sys; from pathlib import Path; from deploy.batch import score\n"
+        "import sys; from pathlib import Path; from slipway.batch.file_job import score\n"
         f"score(Path({str(tmp_path / 'in.csv')!r}), Path({str(tmp_path / 'out.csv')!r}), Path({str(bundle)!r}))\n"
         "print(sorted({'pandas', 'sklearn', 'mlflow', 'pydantic', 'scipy', 'onnx'} & set(sys.modules)))"
     )

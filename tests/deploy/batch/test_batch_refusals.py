@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deploy.batch import score
-from pipeline.errors import BundleError, ContractError, DataError, SettingsError, SlipwayError, StorageError
+from slipway.batch.file_job import score
+from slipway.errors import BundleError, ContractError, DataError, SettingsError, SlipwayError, StorageError
 from tests.deploy.bundles import make_bundle
 
 HEADER = "distance,seats,carrier\n"
@@ -172,8 +172,8 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, out: str) -> No
     before = sorted(tmp_path.iterdir())
     # A limit on the size of files is the one full disk that a test can make without being root.
     program = (
-        "import resource, signal; from pathlib import Path; from deploy.batch import score\n"
-        "from pipeline.errors import StorageError\n"
+        "import resource, signal; from pathlib import Path; from slipway.batch.file_job import score\n"
+        "from slipway.errors import StorageError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
         f"try: score(Path({str(tmp_path / 'in.parquet')!r}), Path({str(tmp_path / out)!r}), Path({str(bundle)!r}))\n"
         "except StorageError as error: print(error)"

@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import dataset
 
-from deploy.batch import Options, Request, score_dataset
-from deploy.batch.inputs import find_inputs
-from deploy.batch.readers import chunks_of
-from deploy.bundle import verify
-from pipeline.errors import DataError, SettingsError, StorageError
+from slipway.batch.job import Request, score_dataset
+from slipway.batch.plan import Options
+from slipway.bundle.release_file import verify
+from slipway.errors import DataError, SettingsError, StorageError
+from slipway.tables.input_files import find_inputs
+from slipway.tables.readers import chunks_of
 from tests.deploy.batch.rows import agree, joined, run, some_rows, write_rows
 from tests.deploy.bundles import flip, make_bundle
 
@@ -149,8 +150,8 @@ def test_a_place_that_cannot_hold_a_dataset_is_refused_at_once(tmp_path: Path) -
 def test_no_training_library_is_imported(tmp_path: Path, kind: str) -> None:
     source = write_rows(tmp_path / f"in.{kind}", some_rows(100))
     program = (
-        "import sys; from pathlib import Path; from deploy.batch import Request, score_dataset\n"
-        "from deploy.bundle import verify\n"
+        "import sys; from pathlib import Path; from slipway.batch.job import Request, score_dataset\n"
+        "from slipway.bundle.release_file import verify\n"
         "score_dataset(Request(sys.argv[1], Path(sys.argv[2])), verify(Path(sys.argv[3])))\n"
         "print(sorted({'pandas', 'sklearn', 'mlflow', 'pydantic', 'scipy', 'onnx'} & set(sys.modules)))"
     )

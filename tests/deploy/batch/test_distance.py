@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.batch import Done, Options, Policy, Request, score_dataset
-from deploy.batch.acceptance import OnOdd
-from deploy.bundle import verify
-from pipeline.errors import BundleError, OddError
+from slipway.batch.job import Done, Request, score_dataset
+from slipway.batch.plan import Options
+from slipway.batch.policy import OnOdd, Policy
+from slipway.bundle.release_file import verify
+from slipway.errors import BundleError, OddError
 from tests.deploy.batch.rows import run
 from tests.deploy.bundles import make_bundle
 from tests.deploy.drift.moving import Columns, bundle_of, days, reference_bytes, written

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.batch.progress import Sign, signs
+from slipway.batch.progress import Sign, signs
 from tests.deploy.batch.rows import run, some_rows, write_rows
 from tests.deploy.bundles import make_bundle
 

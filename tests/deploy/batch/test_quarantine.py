@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from deploy.batch.read_csv import BLOCK
-from pipeline.errors import ContractError, DataError, OddError
+from slipway.errors import ContractError, DataError, OddError
+from slipway.tables.csv_reader import BLOCK
 from tests.deploy.batch.rows import agree, run, some_rows, write_rows
 from tests.deploy.bundles import make_bundle
 
@@ -196,7 +196,7 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_it_was(tmp_path: Path) ->
     bundle, rows = make_bundle(tmp_path / "r"), some_rows(30_000)
     source = write_rows(tmp_path / "in.parquet", rows)
     program = (
-        "import resource, sys; from pathlib import Path; from pipeline.errors import StorageError\n"
+        "import resource, sys; from pathlib import Path; from slipway.errors import StorageError\n"
         "from tests.deploy.batch.rows import run\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
         "try: run(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), part=20_000)\n"
@@ -212,8 +212,9 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_it_was(tmp_path: Path) ->
 
 
 def test_one_and_the_same_prediction_for_all_rows_warns_or_fails_as_asked(tmp_path: Path) -> None:
-    from deploy.batch import Policy, Request, score_dataset
-    from deploy.bundle import verify
+    from slipway.batch.job import Request, score_dataset
+    from slipway.batch.policy import Policy
+    from slipway.bundle.release_file import verify
 
     source = write_rows(tmp_path / "in.csv", {"distance": [1.0] * 30, "carrier": ["AA"] * 30})
     bundle, said = verify(make_bundle(tmp_path / "r")), list[str]()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from deploy.batch.summary import failure, summary
-from pipeline.errors import ContractError
+from slipway.batch.summary import failure, summary
+from slipway.errors import ContractError
 from tests.deploy.batch.rows import run, some_rows, write_rows
 from tests.deploy.bundles import make_bundle
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from pipeline.errors import ContractError
+from slipway.errors import ContractError
 from tests.deploy.batch.rows import agree, run
 from tests.deploy.bundles import make_bundle
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import ContractError, SettingsError, StorageError
+from slipway.errors import ContractError, SettingsError, StorageError
 from tests.deploy.batch.rows import some_rows, write_rows
 from tests.deploy.bundles import make_bundle
 from tests.flights import BIN

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.bundle import verify
-from deploy.drift.against import Against, of_bundle
+from slipway.bundle.release_file import verify
+from slipway.drift.reference import Against, of_bundle
 from tests.deploy.drift.moving import SEPTEMBER, bundle_of
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deploy.drift.against import Against
-from deploy.drift.detect import Asked, detect
-from deploy.drift.result import Drift
-from deploy.drift.windows import Bar
-from deploy.realtime.logged_predictions import LoggedPrediction
-from pipeline.component.blocks import calendar_numbers
-from pipeline.component.describe import reference_of
-from pipeline.component.reference import answered, encode_reference
+from slipway.drift.detect import Asked, detect
+from slipway.drift.reference import Against
+from slipway.drift.result import Drift
+from slipway.drift.windows import Bar
+from slipway.statistics.build_reference import reference_of
+from slipway.statistics.reference import answered, encode_reference
+from slipway.statistics.time_blocks import calendar_numbers
+from slipway.tables.prediction_log import LoggedPrediction
 from tests.deploy.bundles import answers, flip, labels, make_bundle, make_contract
 
 Columns = dict[str, Any]

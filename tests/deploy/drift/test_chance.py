@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deploy.drift.chance import chances, fewest_blocks, rounds_for
-from deploy.drift.effects import stability_index, total_variation, transport
-from pipeline.component.describe import reference_of
+from slipway.drift.permutation_test import chances, fewest_blocks, rounds_for
+from slipway.statistics.build_reference import reference_of
+from slipway.statistics.divergence import stability_index, total_variation, transport
 
 ROUNDS = 199
 

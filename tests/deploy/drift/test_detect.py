@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
 
-from deploy.bundle import verify
-from deploy.drift.against import Against, of_bundle, of_rows
-from deploy.drift.detect import Asked, detect
-from deploy.drift.rows import Wanted, rows_of
-from deploy.drift.windows import Bar, Rule
-from pipeline.errors import BundleError, ContractError, DataError, NotFoundError, SettingsError
+from slipway.bundle.release_file import verify
+from slipway.drift.detect import Asked, detect
+from slipway.drift.reference import Against, of_bundle, of_rows
+from slipway.drift.rows import Wanted, rows_of
+from slipway.drift.windows import Bar, Rule
+from slipway.errors import BundleError, ContractError, DataError, NotFoundError, SettingsError
 from tests.deploy.batch.rows import run
 from tests.deploy.bundles import make_bundle
 from tests.deploy.drift.moving import (

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
 
-from deploy.drift.against import Against
-from deploy.drift.outcomes import read_outcomes
-from deploy.realtime.logged_predictions import kept
-from pipeline.errors import DataError
+from slipway.drift.labels import read_outcomes
+from slipway.drift.reference import Against
+from slipway.errors import DataError
+from slipway.tables.prediction_log import kept
 from tests.deploy.drift.moving import CALM, found, log, predicted, written
 
 BARS = {"floors": {"accuracy": 0.9}}

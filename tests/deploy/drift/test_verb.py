@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.drift.pages import read_report
-from pipeline.errors import DataError, DriftError, NotFoundError, SettingsError
+from slipway.drift.report import read_report
+from slipway.errors import DataError, DriftError, NotFoundError, SettingsError
 from tests.deploy.drift.moving import SETTINGS, days, joined, predicted, project, written
 from tests.deploy.shipping import WarmSlipway, change
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.github.api import connect
+from slipway.github.client import connect
 from tests.deploy.github.pages import Client, bare_repository
 from tests.github.fake import GitHub
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deploy.assets import NOTES, pack, write_sums
-from deploy.bundle import verify
-from deploy.github.page import publish
-from deploy.github.promote import promote
+from slipway.bundle.archive import NOTES, pack, write_sums
+from slipway.bundle.release_file import verify
+from slipway.github.promote import promote
+from slipway.github.release_page import publish
 from tests.deploy.bundles import make_bundle
 from tests.github.fake import GitHub
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.github.champion import fetch_champion
-from deploy.github.promote import promote
-from deploy.signature import Trust
-from pipeline.errors import NotFoundError, SignatureError
+from slipway.bundle.signature import Trust
+from slipway.errors import NotFoundError, SignatureError
+from slipway.github.champion import fetch_champion
+from slipway.github.promote import promote
 from tests.deploy.github.pages import Client, crowned, quiet
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy.bundle import verify
-from deploy.drift.against import of_bundle
-from deploy.drift.detect import Asked, detect
-from deploy.drift.result import Drift
-from deploy.drift.windows import Bar
-from deploy.github.drift import report
-from pipeline.errors import GitHubError
+from slipway.bundle.release_file import verify
+from slipway.commands.report_drift import report
+from slipway.drift.detect import Asked, detect
+from slipway.drift.reference import of_bundle
+from slipway.drift.result import Drift
+from slipway.drift.windows import Bar
+from slipway.errors import GitHubError
 from tests.deploy.drift.moving import bundle_of, days, written
 from tests.deploy.github.pages import Client, quiet
 from tests.github.fake import GitHub

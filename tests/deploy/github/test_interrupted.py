@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from deploy.github.api import connect, patiently
-from deploy.github.page import publish
-from deploy.github.promote import promote
-from deploy.github.pull import follow
-from deploy.github.records import records
-from deploy.signature import Trust
-from deploy.target import Target
+from slipway.bundle.signature import Trust
+from slipway.commands.pull import follow
+from slipway.github.client import connect, patiently
+from slipway.github.deployments import records
+from slipway.github.promote import promote
+from slipway.github.release_page import publish
+from slipway.target.target import Target
 from tests.deploy.github.conftest import ALL
 from tests.deploy.github.pages import bare_repository, crowned, quiet, release_files, truth
 from tests.github.fake import GitHub
@@ -205,7 +205,7 @@ def started_and_killed(world: World, command: str, k: int, after: bool) -> int:
     """Run the real command, and kill it at its k-th request, before or after GitHub did what it asks."""
     process: list[subprocess.Popen[bytes]] = []
     world.github.plan(Fault("call", at=k, after=after, action=lambda: os.kill(process[0].pid, signal.SIGKILL)))
-    line = [sys.executable, "-c", "from deploy.cli import main; main()", *arguments(world, command)]
+    line = [sys.executable, "-c", "from slipway.cli.main import main; main()", *arguments(world, command)]
     process.append(subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     code = process[0].wait(timeout=60)
     world.github.faults.clear()

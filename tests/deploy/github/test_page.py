@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.assets import SIGNATURE, SUMS
-from deploy.github.page import MARK, publish
-from deploy.github.refusal import report
-from pipeline.errors import BundleError, GitHubError
+from slipway.bundle.archive import SIGNATURE, SUMS
+from slipway.errors import BundleError, GitHubError
+from slipway.github.refusal import report
+from slipway.github.release_page import MARK, publish
 from tests.deploy.github.pages import Client, quiet, release_files, truth
 from tests.github.fake import GitHub
 
@@ -89,7 +89,7 @@ def test_doubled_and_half_filled_drafts_become_one_page_and_a_persons_draft_stay
 def test_a_token_without_the_power_is_told_so(
     github: GitHub, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deploy.github.api import connect
+    from slipway.github.client import connect
 
     files, digest = release_files(tmp_path, "1.0.0")
     monkeypatch.setenv("GH_TOKEN", github.token(contents="read"))

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from deploy.github.page import publish
-from deploy.github.plan import state_of
-from deploy.github.promote import promote, resume
-from deploy.github.records import records
-from deploy.github.releases import latest, tag_of
-from pipeline.errors import HeldError, NotFoundError, RolloutError, SettingsError
+from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError
+from slipway.github.deployments import records
+from slipway.github.promote import promote, resume
+from slipway.github.release_page import publish
+from slipway.github.release_state import state_of
+from slipway.github.releases import latest, tag_of
 from tests.deploy.github.pages import Client, crowned, quiet, release_files
 from tests.github.fake import GitHub
 from tests.github.faults import Fault
@@ -116,7 +116,7 @@ def test_a_rollback_that_begins_while_a_release_is_crowned_counts(
     crowned(client, tmp_path, "1.0.0", "1.0.1")
     files, digest = release_files(tmp_path, "1.0.2")
     publish(client, "v1.0.2", files, digest=digest, say=quiet)
-    from deploy.github.api import connect
+    from slipway.github.client import connect
 
     other = connect()
     race = Fault("call", at=1 if at == "PATCH" else 2, matching=at, action=lambda: back(github, other))

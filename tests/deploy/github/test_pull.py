@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from deploy.github.page import publish
-from deploy.github.promote import promote, resume
-from deploy.github.pull import bring_tag, follow
-from deploy.journal import history
-from deploy.rollout import resume as resume_here
-from deploy.rollout import roll_back
-from deploy.signature import Trust
-from deploy.target import Target
-from pipeline.errors import BundleError, BusyError, GitHubError, HeldError, NotFoundError, RolloutError, SignatureError
+from slipway.bundle.signature import Trust
+from slipway.commands.pull import bring_tag, follow
+from slipway.errors import BundleError, BusyError, GitHubError, HeldError, NotFoundError, RolloutError, SignatureError
+from slipway.github.promote import promote, resume
+from slipway.github.release_page import publish
+from slipway.rollout.rollout import resume as resume_here
+from slipway.rollout.rollout import roll_back
+from slipway.target.journal import history
+from slipway.target.target import Target
 from tests.deploy.github.pages import Client, crowned, quiet, release_files
 from tests.github.fake import GitHub
 
@@ -186,7 +186,7 @@ def test_a_pull_during_another_rollout_is_refused_and_works_the_next_time(
 def test_a_private_repository_needs_a_token(
     github: GitHub, client: Client, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deploy.github.api import connect
+    from slipway.github.client import connect
 
     crowned(client, tmp_path, "1.0.0")
     monkeypatch.delenv("GH_TOKEN")

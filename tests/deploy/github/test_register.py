@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from deploy.bundle import verify
-from deploy.github.promote import promote
+from slipway.bundle.release_file import verify
+from slipway.github.promote import promote
 from tests.deploy.github.pages import Client, crowned, quiet
 from tests.deploy.github.test_interrupted import SETTINGS
 
@@ -54,7 +54,7 @@ def answers(address: str) -> None:
 
 def register(folder: Path, tracking: str) -> None:
     (folder / "slipway.toml").write_text(SETTINGS)
-    line = [sys.executable, "-c", "from deploy.cli import main; main()", "register", "--settings", "slipway.toml"]
+    line = [sys.executable, "-c", "from slipway.cli.main import main; main()", "register", "--settings", "slipway.toml"]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 PROGRAM = (
     "import sys, msgspec; from pathlib import Path\n"
-    "from deploy.realtime.options import Options; from deploy.realtime.server import serve\n"
+    "from slipway.realtime.http.options import Options; from slipway.realtime.http.server import serve\n"
     "target, bundle, options = (a or None for a in sys.argv[1:])\n"
     "options = msgspec.json.decode(options, type=Options, dec_hook=lambda kind, value: kind(value))\n"
     "serve(options, target=target and Path(target), bundle=bundle and Path(bundle))"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from pipeline.component.contract import Column, Contract, outputs_of
+from slipway.contract.schema import Column, Contract, outputs_of
 
 CLASSES = ("late", "on time")
 CONTRACT = Contract(

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from deploy.realtime.access_log import Access, AccessLog, check_writable
-from pipeline.errors import StorageError
+from slipway.errors import StorageError
+from slipway.realtime.telemetry.access_log import Access, AccessLog, check_writable
 from tests.deploy.realtime.disks import largest_file
 
 WRITE_TO_STDERR = """
 import os
-from deploy.realtime.access_log import Access, AccessLog
+from slipway.realtime.telemetry.access_log import Access, AccessLog
 from tests.deploy.realtime.test_access_log import access
 for worker in "ab":
     if os.fork() == 0:
@@ -184,7 +184,7 @@ def test_a_log_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
 def test_a_reader_of_stderr_that_is_stuck_holds_up_neither_requests_nor_the_stop() -> None:
     program = (
         "import os, threading, time\n"
-        "from deploy.realtime.access_log import AccessLog\n"
+        "from slipway.realtime.telemetry.access_log import AccessLog\n"
         "from tests.deploy.realtime.test_access_log import access\n"
         "log = AccessLog(None, most_waiting=1000)\n"
         "def fill():\n"

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from deploy.bundle import Golden
-from deploy.realtime.decode import decode_json
-from deploy.realtime.docs_page import docs_page
-from pipeline.component.contract import Column, Contract, outputs_of
+from slipway.bundle.release_file import Golden
+from slipway.contract.schema import Column, Contract, outputs_of
+from slipway.realtime.docs.docs_page import docs_page
+from slipway.realtime.protocols.mlflow.decode_json import decode_json
 from tests.deploy.bundles import GOLDEN, answers, make_contract
 
 PROBE = Golden(GOLDEN, answers(GOLDEN).tolist())
@@ -127,4 +127,6 @@ def test_commands_carry_a_token_only_where_the_server_asks_for_one() -> None:
 
 def test_the_wheel_brings_the_pages_template() -> None:
     builder = WheelBuilder(str(Path(__file__).parents[3]))
-    assert "deploy/realtime/docs.html" in {file.distribution_path for file in builder.recurse_included_files()}
+    assert "src/slipway/realtime/docs/docs.html" in {
+        file.distribution_path for file in builder.recurse_included_files()
+    }

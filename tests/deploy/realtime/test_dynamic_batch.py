@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.engines import OnnxEngine
-from deploy.realtime.dynamic_batch import DynamicBatch, Predicted
-from deploy.scorer import Scorer, load
-from pipeline.component.contract import NULL_STRING
+from slipway.contract.schema import NULL_STRING
+from slipway.inference.engines import OnnxEngine
+from slipway.inference.scorer import Scorer, load
+from slipway.realtime.protocols.mlflow.dynamic_batch import DynamicBatch, Predicted
 from tests.deploy.bundles import GOLDEN, make_bundle
 
 ROWS = list(zip(*GOLDEN.values(), strict=True))

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.bundle import Golden, decode_golden, verify
-from deploy.realtime.acknowledge import acknowledgements, ask_golden, await_workers, forget_dead_servers, live_servers
+from slipway.bundle.release_file import Golden, decode_golden, verify
+from slipway.target.readiness import acknowledgements, ask_golden, await_workers, forget_dead_servers, live_servers
 from tests.deploy.bundles import GOLDEN, answers, flip, make_bundle, seal
 from tests.deploy.realtime.running import JSON, Running, eventually, exchange, running
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.realtime.cells import Cells
-from deploy.realtime.cells_folder import cells_folder
-from deploy.realtime.metrics import BUCKETS, CONTENT_TYPE, Metrics
+from slipway.realtime.telemetry.counters_folder import cells_folder
+from slipway.realtime.telemetry.metrics import BUCKETS, CONTENT_TYPE, Metrics
+from slipway.realtime.telemetry.shared_counters import Cells
 from tests.deploy.realtime.running import eventually
 
 ROUTES = ("/invocations", "/ping")
@@ -243,6 +243,8 @@ def test_the_content_type_is_the_one_that_prometheus_client_gives_this_format() 
 
 
 def test_a_start_does_not_wait_for_prometheus_client() -> None:
-    code = "import sys, deploy.realtime.metrics; print([m for m in sys.modules if m.startswith('prometheus')])"
+    code = (
+        "import sys, slipway.realtime.telemetry.metrics; print([m for m in sys.modules if m.startswith('prometheus')])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

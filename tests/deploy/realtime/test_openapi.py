@@ -12,16 +12,16 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from deploy.bundle import Golden
-from deploy.checks import problems_in
-from deploy.engines import Predictions
-from deploy.realtime.decode import decode_json
-from deploy.realtime.decode_csv import decode_csv
-from deploy.realtime.openapi import OPEN_PATHS, openapi
-from deploy.realtime.v2 import decode_infer, encode_infer
-from deploy.realtime.v2_metadata import model_metadata, server_metadata
-from pipeline.component.contract import Column, Contract, outputs_of
-from pipeline.errors import ContractError
+from slipway.bundle.release_file import Golden
+from slipway.contract.schema import Column, Contract, outputs_of
+from slipway.contract.validation import problems_in
+from slipway.errors import ContractError
+from slipway.inference.engines import Predictions
+from slipway.realtime.docs.openapi import OPEN_PATHS, openapi
+from slipway.realtime.protocols.mlflow.decode_csv import decode_csv
+from slipway.realtime.protocols.mlflow.decode_json import decode_json
+from slipway.realtime.protocols.v2.codec import decode_infer, encode_infer
+from slipway.realtime.protocols.v2.metadata import model_metadata, server_metadata
 from tests.deploy.bundles import GOLDEN, answers, labels, make_contract
 from tests.deploy.realtime.tensors import CONTRACT, tensors
 

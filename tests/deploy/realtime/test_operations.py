@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.bundle import verify
-from deploy.realtime.acknowledge import acknowledgements, await_workers, live_servers
-from deploy.realtime.logged_predictions import read_predictions
-from deploy.realtime.options import Options
-from deploy.realtime.server import serve
-from pipeline.errors import StorageError
+from slipway.bundle.release_file import verify
+from slipway.errors import StorageError
+from slipway.realtime.http.options import Options
+from slipway.realtime.http.server import serve
+from slipway.tables.prediction_log import read_predictions
+from slipway.target.readiness import acknowledgements, await_workers, live_servers
 from tests.deploy.bundles import GOLDEN, answers, flip, make_bundle
 from tests.deploy.realtime.running import JSON, Running, eventually, running
 

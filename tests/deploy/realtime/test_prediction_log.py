@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.engines import Columns, Predictions
-from deploy.realtime import prediction_log
-from deploy.realtime.logged_predictions import MOST_ROWS, LoggedPrediction, read_predictions
-from deploy.realtime.prediction_log import Asked, PredictionLog, check_writable
-from deploy.scorer import Scorer, columns_of, load
-from pipeline.errors import StorageError
+from slipway.errors import StorageError
+from slipway.inference.engines import Columns, Predictions
+from slipway.inference.scorer import Scorer, columns_of, load
+from slipway.realtime.telemetry import prediction_logger
+from slipway.realtime.telemetry.prediction_logger import Asked, PredictionLog, check_writable
+from slipway.tables.prediction_log import MOST_ROWS, LoggedPrediction, read_predictions
 from tests.deploy.bundles import GOLDEN, answers, labels, make_bundle
 from tests.deploy.realtime.disks import largest_file
 from tests.deploy.realtime.running import eventually
@@ -249,7 +249,7 @@ def test_more_than_fits_into_memory_is_dropped_and_counted(tmp_path: Path, score
     columns = columns_of({"distance": [1.0], "carrier": ["AA"]}, scorer.contract)
     made = scorer.predict(columns)
     # One string of a caller may be as long as a whole body.
-    log.offer(scorer, Asked(lambda: columns, made, prediction_log.MOST_WAITING_BYTES + 1), "large")
+    log.offer(scorer, Asked(lambda: columns, made, prediction_logger.MOST_WAITING_BYTES + 1), "large")
     assert log.drops() == 1
     log.close()
     assert logged(tmp_path) == []

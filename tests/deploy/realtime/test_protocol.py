@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.bundle import verify
+from slipway.bundle.release_file import verify
 from tests.deploy.bundles import GOLDEN, Rows, answers, make_bundle
 from tests.deploy.realtime.running import JSON, Running, running
 
@@ -240,9 +240,9 @@ def test_the_example_on_stderr_works(server: Running) -> None:
 
 def test_neither_parent_nor_worker_imports_a_training_library(bundle: Path) -> None:
     program = (
-        "import sys, asyncio; from pathlib import Path; import deploy.realtime.server, deploy.realtime.acknowledge\n"
+        "import sys, asyncio; from pathlib import Path; import slipway.realtime.http.server, slipway.target.readiness\n"
         "parent = {'numpy', 'onnxruntime'} & set(sys.modules)\n"
-        "from deploy.realtime.worker import Job, make_app; from deploy.realtime.options import Options\n"
+        "from slipway.realtime.http.worker import Job, make_app; from slipway.realtime.http.options import Options\n"
         f"app = make_app(Job(options=Options(), parent=1, bundle=Path({str(bundle)!r}))); app.worker.start()\n"
         "assert app.worker.serving is not None\n"
         "worker = {'pandas', 'sklearn', 'mlflow', 'pyarrow', 'pydantic', 'scipy', 'click'} & set(sys.modules)\n"

@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from deploy.realtime.answers import Answer, Request
-from deploy.realtime.options import Options
-from deploy.realtime.worker import Job, Worker, load
+from slipway.realtime.http.options import Options
+from slipway.realtime.http.worker import Job, Worker, load
+from slipway.realtime.protocols.messages import Answer, Request
 from tests.deploy.bundles import make_bundle
 
 PATH = "/v2/models/flights/versions/1.0.0/infer"

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
-from deploy.bundle import verify
-from deploy.realtime.acknowledge import acknowledgements, await_workers, live_servers
+from slipway.bundle.release_file import verify
+from slipway.target.readiness import acknowledgements, await_workers, live_servers
 from tests.deploy.bundles import GOLDEN, answers, flip, make_bundle
 from tests.deploy.realtime.running import eventually, running
 from tests.load.apart import begun

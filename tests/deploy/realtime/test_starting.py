@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.realtime.options import Options
-from deploy.realtime.server import serve
-from pipeline.errors import BundleError, BusyError, NotFoundError, SettingsError
+from slipway.errors import BundleError, BusyError, NotFoundError, SettingsError
+from slipway.realtime.http.options import Options
+from slipway.realtime.http.server import serve
 from tests.deploy.bundles import GOLDEN, flip, make_bundle
 from tests.deploy.realtime.running import Answer, running
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.bundle import decode_golden, verify
-from deploy.realtime.acknowledge import ask_golden, await_workers, live_servers
-from deploy.realtime.options import Options, Tls
-from deploy.realtime.server import serve
-from deploy.realtime.tokens import read_tokens
-from pipeline.errors import SettingsError
+from slipway.bundle.release_file import decode_golden, verify
+from slipway.errors import SettingsError
+from slipway.realtime.http.auth import read_tokens
+from slipway.realtime.http.options import Options, Tls
+from slipway.realtime.http.server import serve
+from slipway.target.readiness import ask_golden, await_workers, live_servers
 from tests.deploy.bundles import GOLDEN, flip, make_bundle
 from tests.deploy.realtime.running import JSON, Running, eventually, running
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from deploy.realtime.turns import BURST_SECONDS, OverloadedError, Turns
+from slipway.realtime.http.admission import BURST_SECONDS, OverloadedError, Turns
 
 LONG = 10 * BURST_SECONDS
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.realtime.answers import Answer, Pending, Request
-from deploy.realtime.decode import decode_json
-from deploy.realtime.invocations import Invocations
-from deploy.realtime.typed import TypedDecoder
-from deploy.scorer import Scorer, load
-from pipeline.errors import ContractError
+from slipway.errors import ContractError
+from slipway.inference.scorer import Scorer, load
+from slipway.realtime.protocols.messages import Answer, Pending, Request
+from slipway.realtime.protocols.mlflow.decode_json import decode_json
+from slipway.realtime.protocols.mlflow.fast_decode import TypedDecoder
+from slipway.realtime.protocols.mlflow.invocations import Invocations
 from tests.deploy.bundles import GOLDEN, make_bundle, make_contract
 
 CONTRACT = make_contract()

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.engines import Predictions
-from deploy.realtime.v2 import Inference, Requested, decode_infer, encode_infer
-from deploy.realtime.v2_metadata import (
+from slipway.__about__ import installed
+from slipway.contract.schema import Contract, outputs_of
+from slipway.errors import ContractError
+from slipway.inference.engines import Predictions
+from slipway.inference.scorer import load
+from slipway.realtime.protocols.v2.codec import Inference, Requested, decode_infer, encode_infer
+from slipway.realtime.protocols.v2.metadata import (
     model_metadata,
     model_ready,
     server_live,
     server_metadata,
     server_ready,
 )
-from deploy.scorer import load
-from pipeline.component.contract import Contract, outputs_of
-from pipeline.distribution import installed
-from pipeline.errors import ContractError
 from tests.deploy.bundles import GOLDEN, answers, labels, make_bundle
 from tests.deploy.realtime.tensors import CONTRACT, ROWS, assert_same, body, tensor, tensors, without
 

@@ -13,9 +13,9 @@ import tritonclient.utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.engines import Predictions
-from deploy.realtime.v2 import LENGTH_HEADER, Inference, decode_infer, encode_infer
-from pipeline.errors import ContractError
+from slipway.errors import ContractError
+from slipway.inference.engines import Predictions
+from slipway.realtime.protocols.v2.codec import LENGTH_HEADER, Inference, decode_infer, encode_infer
 from tests.deploy.realtime.tensors import CLASSES, CONTRACT, FULL_ROWS, Columns, assert_same, tensor, tensors
 
 DTYPES: dict[str, Any] = {"FP64": "<f8", "INT64": "<i8", "BOOL": bool, "BYTES": object}

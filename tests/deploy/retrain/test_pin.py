@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from deploy.retrain.pin import Pin, moved, pin_of
-from pipeline.errors import SettingsError
-from pipeline.sections import Source
-from pipeline.settings import load_settings
+from slipway.commands.retrain.pin import Pin, moved, pin_of
+from slipway.errors import SettingsError
+from slipway.settings.sections import Source
+from slipway.settings.settings import load_settings
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "tests/examples/parcels/slipway.toml").read_text()

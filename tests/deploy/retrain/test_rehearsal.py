@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.retrain.rehearsal import agreement
-from pipeline import steps
-from pipeline.settings import load_settings
+from slipway.commands.retrain.rehearsal import agreement
+from slipway.pipeline import run as pipeline
+from slipway.settings.settings import load_settings
 from tests.deploy.retrain.test_retrain import MARCH, SUBJECT, refused, retrain, settings
 from tests.github.fake import GitHub
 from tests.release.command import slipway
@@ -47,9 +47,9 @@ def test_a_rehearsal_counts_until_something_moves_and_is_found_at_the_tag(root: 
     assert refs(root)["main"] == git(root, "rev-parse", "HEAD")
     assert slipway(root, "release").returncode == 0
     assert model not in (root / "CHANGELOG.md").read_text()
-    same = steps.run(load_settings(root / "slipway.toml"))
+    same = pipeline.run(load_settings(root / "slipway.toml"))
     assert agreement(root, same) == f"the model is the rehearsed one, byte for byte: sha256 {model}"
-    another = steps.run(load_settings(root / "slipway.toml", ["train.max_iter=5"]))
+    another = pipeline.run(load_settings(root / "slipway.toml", ["train.max_iter=5"]))
     assert agreement(root, another).startswith("the model is another than the rehearsed one")
     commit(root, "docs: after it")
     git(root, "tag", "v1.0.2")

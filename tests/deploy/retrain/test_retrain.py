@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from deploy.lock import locked
-from deploy.release.commits import Commit, Linter
-from deploy.retrain.message import message
-from deploy.retrain.wish import Wish
+from slipway.commands.retrain.message import message
+from slipway.commands.retrain.request import Wish
+from slipway.storage.locks import locked
+from slipway.versioning.commit_lint import Commit, Linter
 from tests.deploy.retrain.conftest import THROUGH
 from tests.release.command import Done, slipway
 from tests.release.repositories import clone, commit, git, hook, pushed, refs, tagged

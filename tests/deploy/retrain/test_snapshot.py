@@ -10,8 +10,8 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from deploy.retrain.snapshot import snapshot
-from pipeline.errors import DataChangedError, DataError
+from slipway.commands.retrain.snapshot import snapshot
+from slipway.errors import DataChangedError, DataError
 
 BYTES = b"weight,distance\n1,2\n"
 DIGEST = hashlib.sha256(BYTES).hexdigest()

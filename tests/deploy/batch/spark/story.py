@@ -11,10 +11,12 @@ from typing import Any
 import fsspec
 from pyspark.sql import SparkSession
 
-from deploy.batch import Options, Policy, Request, score_dataset
-from deploy.batch.spark import SparkEngine
-from deploy.bundle import verify
-from pipeline.errors import SlipwayError
+from slipway.batch.job import Request, score_dataset
+from slipway.batch.plan import Options
+from slipway.batch.policy import Policy
+from slipway.batch.spark.engine import SparkEngine
+from slipway.bundle.release_file import verify
+from slipway.errors import SlipwayError
 
 WORLD, MASTER = Path(sys.argv[1]), sys.argv[2]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.batch import Options
-from deploy.batch.chunks import UNIT
-from deploy.batch.spark.failures import plainly
-from deploy.batch.spark.task import place_of
-from pipeline.errors import SettingsError, SparkError
+from slipway.batch.plan import Options
+from slipway.batch.spark.failures import plainly
+from slipway.batch.spark.task import place_of
+from slipway.errors import SettingsError, SparkError
+from slipway.tables.chunks import UNIT
 from tests.deploy.batch.rows import some_rows, write_rows
 from tests.deploy.batch.spark.clusters import spark_python
 from tests.deploy.bundles import make_bundle
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def batch(folder: Path, python: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [str(python), "-m", "deploy.cli", "batch", "in.csv", "out", "--bundle", "bundle", *arguments]
+    command = [str(python), "-m", "slipway.cli", "batch", "in.csv", "out", "--bundle", "bundle", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert {path.name for path in folder.iterdir()} <= {"in.csv", "releases", "bundle", ".out.lock"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 import pytest
 
-from deploy.batch.manifest import read_manifest
+from slipway.batch.output.manifest import read_manifest
 from tests.deploy.batch.spark.conftest import BARE, KINDS, ROWS, Told
 from tests.deploy.batch.test_again import content
 

@@ -1,5 +1,0 @@
-"""Batch scoring on many machines: Spark spreads the parts of a dataset, and each is made as on one machine."""
-
-from deploy.batch.spark.engine import SparkEngine
-
-__all__ = ["SparkEngine"]

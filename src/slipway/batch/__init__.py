@@ -1,0 +1,2 @@
+"""One dataset in, one scored dataset out, resumable, on one machine or on Spark. May import inference, bundle, tables,
+statistics, storage, contract and reporting."""

@@ -1,0 +1,181 @@
+"""A dataset scored into a folder, top to bottom: plan, go on from the finished parts, judge, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow.parquet as pq
+
+from slipway.batch.engine import Engine, Progress, Running
+from slipway.batch.local_engine import local_engine
+from slipway.batch.output.checkpoint import Record, Work
+from slipway.batch.output.location import alone, check_place, check_replaceable, is_whole
+from slipway.batch.output.manifest import MANIFEST_FILE, manifest_of, read_manifest, sealed
+from slipway.batch.output.part_writer import QUARANTINE_FOLDER
+from slipway.batch.output.publish import copy_beside, move_into_place, remove_beside
+from slipway.batch.plan import Options, Plan, plan_of
+from slipway.batch.policy import Policy, oddities
+from slipway.batch.scoring.anomalies import distant
+from slipway.bundle.release_file import Bundle
+from slipway.errors import ContractError, DataError, OddError
+from slipway.inference.bundle_reference import reference_in
+from slipway.inference.scorer import Scorer, load
+from slipway.storage import atomic
+
+_EXAMPLES = 3
+
+
+class Done(NamedTuple):
+    """What a job came to: ``scored``, or ``unchanged`` where the dataset was there already; and its manifest."""
+
+    state: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for, and whom to tell how it goes on."""
+
+    source: str
+    out: Path
+    options: Options = field(default_factory=Options)
+    policy: Policy = field(default_factory=Policy)
+    overwrite: bool = False
+    say: Callable[[str], None] = lambda line: None
+    progress: Callable[[Plan], Progress] = lambda plan: lambda rows, place: None
+    engine: Engine = local_engine
+
+
+def score_dataset(request: Request, bundle: Bundle) -> Done:
+    """Score every row of IN into the folder OUT, once, however often the job is killed and run again.
+
+    Args:
+        bundle: the verified bundle that answers every row, whatever becomes champion meanwhile.
+
+    Raises:
+        BusyError: another job is at work on OUT.
+        DataError: an input is missing, truncated or lacks a column, or changed while it was read.
+        ContractError: more rows break the contract than the policy allows; they stand in ``OUT.quarantine``.
+        OddError: predictions are null, all the same or far from the reference, and the policy says to fail then.
+        StorageError: OUT holds something else, or the disk is full.
+    """
+    request.policy.check()
+    out = request.out.absolute()
+    check_place(request.source, out)
+    scorer = load(bundle.path, threads=1, expected_digest=bundle.digest)
+    scorer.check_golden()
+    with alone(out):
+        plan = plan_of(request.source, scorer.bundle, scorer.contract, request.options)
+        published = read_manifest(out)
+        if published is not None and published["job"] == plan.job and is_whole(out, published):
+            _check_published(published, request)
+            Work(out).remove()
+            return Done("unchanged", published)
+        check_replaceable(out, published, plan, request.overwrite)
+        # Before anything is written: an engine that cannot be started leaves nothing behind.
+        with request.engine(plan, scorer) as engine:
+            return Done("scored", _scored(request, plan, scorer, engine, out))
+
+
+def _scored(request: Request, plan: Plan, scorer: Scorer, engine: Running, out: Path) -> dict[str, Any]:
+    began, work = time.perf_counter(), Work(out)
+    finished = _begun(request, plan, work)
+    made = list(engine.remaining_parts(work, finished, request.progress(plan)))
+    records = [*finished, *made]
+    manifest = manifest_of(plan, scorer.contract, records, work.dataset)
+    _check_inputs(plan, manifest, work)
+    _check_quarantine(manifest, request, work, out)
+    manifest["odd"] = _odd(manifest, _far(scorer, records), request, out)
+    timings = _timings(made, time.perf_counter() - began, engine.told())
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    text = sealed(manifest, when=when, timings=timings, source=plan.source)
+    atomic.write_file(work.dataset / MANIFEST_FILE, text)
+    move_into_place(work.dataset, out)
+    work.remove()
+    remove_beside(_failed(out))
+    return read_manifest(out) or {}
+
+
+def _begun(request: Request, plan: Plan, work: Work) -> list[Record]:
+    if anew := work.begin(plan.job, plan.identity):
+        request.say(anew)
+    finished = work.finished()
+    if finished:
+        rows = sum(record.rows_in for record in finished)
+        parts = "part" if len(finished) == 1 else "parts"
+        request.say(f"going on after {len(finished)} finished {parts} of {rows:,} rows")
+    return finished
+
+
+def _check_inputs(plan: Plan, manifest: Mapping[str, Any], work: Work) -> None:
+    moved = [file.path for file in plan.inputs if file.moved()]
+    if moved or manifest["rows"]["in"] == 0:
+        work.remove()
+    if moved:
+        raise DataError(f"{moved[0]} changed while it was read; no dataset was published; run the job again")
+    if manifest["rows"]["in"] == 0:
+        raise DataError(f"{plan.source} has no rows; nothing was written")
+
+
+def _check_quarantine(manifest: Mapping[str, Any], request: Request, work: Work, out: Path) -> None:
+    rows = manifest["rows"]
+    if request.policy.allows(rows["quarantined"], rows["in"]):
+        return
+    kept = _failed(out)
+    copy_beside(work.dataset / QUARANTINE_FOLDER, kept)
+    raise ContractError(
+        f"{rows['quarantined']} of the {rows['in']} rows of {request.source} break the contract, and "
+        f"--max-bad {request.policy.max_bad} allows no more; no dataset was published at {out}; they are in {kept}: "
+        + "; ".join(_examples(kept))
+    )
+
+
+def _failed(out: Path) -> Path:
+    """Where the bad rows of a job stand that published nothing."""
+    return out.with_name(f"{out.name}.quarantine")
+
+
+def _check_published(published: Mapping[str, Any], request: Request) -> None:
+    rows = published["rows"]
+    if not request.policy.allows(rows["quarantined"], rows["in"]):
+        raise ContractError(
+            f"{request.out} was scored already by {published['release']}, and {rows['quarantined']} of its {rows['in']} "
+            f"rows broke the contract; --max-bad {request.policy.max_bad} allows no more; the dataset is as it was"
+        )
+
+
+def _examples(quarantine: Path) -> list[str]:
+    with pq.ParquetFile(sorted(quarantine.iterdir())[0]) as file:
+        first = next(file.iter_batches(_EXAMPLES)).to_pylist()
+    return [f"{row['file']} row {row['row']}, {row['reasons']}" for row in first]
+
+
+def _far(scorer: Scorer, records: Sequence[Record]) -> list[str]:
+    bundle = scorer.bundle
+    return distant(reference_in(bundle), bundle.release.version, [record.measures for record in records if record.rows])
+
+
+def _odd(manifest: Mapping[str, Any], far: Sequence[str], request: Request, out: Path) -> list[str]:
+    found = [*oddities(manifest["predictions_distribution"]), *far]
+    if found and request.policy.on_odd == "fail":
+        raise OddError(f"{'; '.join(found)}; no dataset was published at {out}")
+    for sentence in found:
+        request.say(f"odd predictions: {sentence}")
+    return found
+
+
+def _timings(made: Sequence[Record], seconds: float, engine: Mapping[str, Any]) -> dict[str, Any]:
+    """Of this run alone; ``model_share`` is the model's part of the time that all cores had."""
+    rows, model = sum(record.rows_in for record in made), sum(record.seconds for record in made)
+    return {
+        **engine,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(rows / seconds),
+        "model_seconds": round(model, 3),
+        "model_share": round(model / (seconds * engine["cores"]), 3),
+    }

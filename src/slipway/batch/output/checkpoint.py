@@ -1,0 +1,137 @@
+"""The folder beside OUT in which a dataset grows part by part, so that a killed job goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from slipway.bundle.release_file import file_digest
+from slipway.errors import StorageError
+from slipway.storage import atomic
+from slipway.tables.chunks import Place
+
+JOB_FILE = "job.json"
+
+
+class Record(NamedTuple):
+    """What is known of a finished part. ``files`` counts the input rows by number of the file."""
+
+    name: str
+    sha256: str
+    rows: int
+    quarantined: int
+    quarantine: Mapping[str, str]
+    files: Mapping[str, int]
+    next: Sequence[int]
+    measures: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def rows_in(self) -> int:
+        """The input rows that it accounts for."""
+        return sum(self.files.values())
+
+    @property
+    def place(self) -> Place:
+        """Where the next part begins."""
+        return Place(*self.next)
+
+
+class Work:
+    """A folder ``OUT.slipway-work`` with the dataset as far as it is made and a record for each finished part."""
+
+    def __init__(self, out: Path) -> None:
+        self.path = out.with_name(f"{out.name}.slipway-work")
+        self.dataset = self.path / "dataset"
+        self._records = self.path / "records"
+
+    def begin(self, job: str, identity: Mapping[str, Any]) -> str:
+        """Make the folder, or keep it where it is of the same job; returns what to say of one that is of another."""
+        found = self._job()
+        said = ""
+        if found is not None and found.get("job") != job:
+            said = f"starting anew: the parts in {self.path} are of {_difference(found, identity)}"
+        if found is None or said:
+            self.remove()
+            self.dataset.mkdir(parents=True)
+            self._records.mkdir()
+            atomic.write_file(self.path / JOB_FILE, json.dumps({"job": job, **identity}).encode())
+        return said
+
+    def finished(self) -> list[Record]:
+        """The records of the parts that are whole on the disk, from the first on; what follows them is removed."""
+        found: list[Record] = []
+        for path in sorted(self._records.glob("part-*.json")):
+            record = Record(**json.loads(path.read_bytes()))
+            if path.stem != part_name(len(found)) or not self._is_whole(record):
+                break
+            found.append(record)
+        self._drop_beyond(found)
+        return found
+
+    def keep(self, record: Record) -> None:
+        """Write the record of a part whose files are on the disk."""
+        name = record.name.partition(".")[0]
+        atomic.write_file(self._records / f"{name}.json", json.dumps(record._asdict()).encode())
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.path)
+
+    def _job(self) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = json.loads((self.path / JOB_FILE).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found if self._records.is_dir() and self.dataset.is_dir() else None
+
+    def _is_whole(self, record: Record) -> bool:
+        files = {record.name: record.sha256, **record.quarantine}
+        return all(_has(self.dataset / name, sha256) for name, sha256 in files.items())
+
+    def _drop_beyond(self, finished: Sequence[Record]) -> None:
+        known = {name for record in finished for name in (record.name, *record.quarantine)}
+        for path in [path for path in self.dataset.rglob("*") if path.is_file()]:
+            if path.relative_to(self.dataset).as_posix() not in known:
+                path.unlink()
+        records = {f"{part_name(number)}.json" for number in range(len(finished))}
+        for path in self._records.iterdir():
+            if path.name not in records:
+                path.unlink()
+
+
+def part_name(number: int) -> str:
+    """The name of a part without its suffix."""
+    return f"part-{number:05}"
+
+
+def sync(path: Path) -> None:
+    """Have a file or folder on the disk when the function returns.
+
+    Raises:
+        StorageError: the disk is full or the like.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}; nothing half-written was left") from None
+    finally:
+        os.close(descriptor)
+
+
+def _has(path: Path, sha256: str) -> bool:
+    return path.is_file() and file_digest(path) == sha256
+
+
+def _difference(found: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    if found.get("release") != identity["release"]:
+        return f"release {found.get('release')}, and this job is of {identity['release']}"
+    changed = [key for key in identity if found.get(key) != identity[key]]
+    return f"another job: its {' and '.join(changed)} differ"

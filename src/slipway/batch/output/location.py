@@ -1,0 +1,81 @@
+"""Where a dataset goes: may it stand there, is it there already, and is another job at work on it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from slipway.batch.plan import Plan
+from slipway.errors import BusyError, SettingsError, StorageError
+from slipway.storage.locks import Held, locked
+from slipway.tables.input_files import local_folder
+
+
+def check_place(source: str, out: Path) -> None:
+    """Refuse what could only fail at the end of the job, or would make the output an input of the next.
+
+    Raises:
+        SettingsError: OUT is inside IN.
+        StorageError: OUT's own folder does not exist, or a file has its name.
+    """
+    folder = local_folder(source)
+    if folder is not None and out.resolve().is_relative_to(folder):
+        raise SettingsError(f"{out} is inside the input {folder}, so the next job would read it; choose another place")
+    if not out.parent.is_dir():
+        raise StorageError(f"{out} cannot be written: there is no folder {out.parent}")
+    if out.exists() and not out.is_dir():
+        raise StorageError(f"{out} cannot be written: it is a file; a dataset is a folder")
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Keep every other job on OUT out; the lock dies with its process. Its file ``.OUT.lock`` stays.
+
+    Raises:
+        BusyError: another job is at work.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(out.with_name(f".{out.name}.lock"), "slipway batch"))
+        except Held as by:
+            raise BusyError(f"{by} is at work on {out}; nothing was changed; try again when it has ended") from None
+        except OSError as error:
+            raise StorageError(f"{out} cannot be written: {error.strerror}; nothing was changed") from None
+        yield
+
+
+def is_whole(out: Path, manifest: Mapping[str, Any]) -> bool:
+    """Whether every part that a manifest names is there with its size."""
+    return all(
+        (out / part["name"]).is_file() and (out / part["name"]).stat().st_size == part["bytes"]
+        for part in manifest["parts"]
+    )
+
+
+def check_replaceable(out: Path, published: Mapping[str, Any] | None, plan: Plan, overwrite: bool) -> None:
+    """Refuse to replace what is not ours, and what is unless ``overwrite`` says so.
+
+    Raises:
+        StorageError: OUT holds something else.
+    """
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if published is None:
+        raise StorageError(f"{out} is not empty and no dataset of Slipway; it is as it was; choose another OUT")
+    if not overwrite:
+        raise StorageError(
+            f"{out} holds {_told(published)}, and this job is {_told(plan.identity)}; it is as it was; "
+            "--overwrite replaces it in one step"
+        )
+
+
+def _told(job: Mapping[str, Any]) -> str:
+    files = ", ".join(f"{file['name']} ({_digest(file)})" for file in job["inputs"][:2])
+    more = f" and {len(job['inputs']) - 2} more" if len(job["inputs"]) > 2 else ""
+    return f"{files}{more} scored by {job['release']}"
+
+
+def _digest(file: Mapping[str, Any]) -> str:
+    return str(file.get("sha256") or file.get("etag"))[:12]

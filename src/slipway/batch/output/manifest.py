@@ -1,0 +1,75 @@
+"""``_slipway.json``: what a dataset is and what it was made of, written last, with a digest that leaves out the times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from slipway.batch.output.checkpoint import Record
+from slipway.batch.plan import Plan, digest_of
+from slipway.batch.scoring.column_statistics import tell
+from slipway.contract.schema import Contract
+from slipway.errors import DataError
+
+MANIFEST_FILE = "_slipway.json"
+UNSEALED = ("digest", "when", "timings", "source")
+"""What the digest leaves out: it differs between two runs that made the same bytes."""
+
+
+def manifest_of(plan: Plan, contract: Contract, records: Sequence[Record], folder: Path) -> dict[str, Any]:
+    """Everything that is the same in every run of a job, of which the parts are in ``folder``.
+
+    Raises:
+        DataError: a row is neither scored nor in the quarantine.
+    """
+    rows = [sum(record.files.get(str(number), 0) for record in records) for number in range(len(plan.inputs))]
+    measures = tell([record.measures for record in records if record.rows])
+    outputs = {column.name for column in contract.outputs}
+    return {
+        **plan.identity,
+        "job": plan.job,
+        "inputs": [{**file.record(), "rows": count} for file, count in zip(plan.inputs, rows, strict=True)],
+        "rows": _accounted(plan, sum(rows), records),
+        "columns": {field.name: str(field.type) for field in plan.schema},
+        "parts": [_part(record, folder) for record in records],
+        "quarantine": {name: sha256 for record in records for name, sha256 in record.quarantine.items()},
+        "inputs_distribution": {name: value for name, value in measures.items() if name not in outputs},
+        "predictions_distribution": {name: value for name, value in measures.items() if name in outputs},
+    }
+
+
+def _accounted(plan: Plan, rows: int, records: Sequence[Record]) -> dict[str, int]:
+    scored, quarantined = (sum(getattr(record, key) for record in records) for key in ("rows", "quarantined"))
+    if rows != scored + quarantined:
+        raise DataError(
+            f"{rows} rows of {plan.source} were read but {scored} scored and {quarantined} set aside; "
+            "no dataset was published"
+        )
+    return {"in": rows, "scored": scored, "quarantined": quarantined}
+
+
+def _part(record: Record, folder: Path) -> dict[str, Any]:
+    size = (folder / record.name).stat().st_size
+    return {"name": record.name, "sha256": record.sha256, "bytes": size, "rows": record.rows}
+
+
+def sealed(manifest: Mapping[str, Any], **unsealed: Any) -> bytes:
+    """The manifest as a file, with its digest and what the digest leaves out."""
+    whole = {"digest": manifest_digest(manifest), **manifest, **unsealed}
+    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """The digest that names a dataset: equal for every run of the same job."""
+    return digest_of({name: value for name, value in manifest.items() if name not in UNSEALED})
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a published dataset, if its folder is one."""
+    try:
+        found: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("digest") == manifest_digest(found) else None

@@ -1,0 +1,135 @@
+"""Writes one part of a dataset with the rows that were set aside beside it: each file whole on the disk, or absent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+from slipway.batch.output.checkpoint import Record, Work, part_name, sync
+from slipway.batch.plan import Format, Plan
+from slipway.batch.scoring.column_statistics import fold
+from slipway.batch.scoring.score_chunk import QUARANTINE, Scored
+from slipway.bundle.release_file import file_digest
+from slipway.errors import DataError, StorageError
+from slipway.tables.chunks import Place, Unit, after, rows_in
+
+QUARANTINE_FOLDER = "_quarantine"
+"""Whatever reads a dataset leaves out names that begin with ``_``, so no bad row is taken for an answer."""
+
+
+class Part:
+    """A part that is being written; its files have no name in the dataset before ``finish``."""
+
+    def __init__(self, work: Work, plan: Plan, number: int) -> None:
+        self._work, self._stem = work, part_name(number)
+        self._name = f"{self._stem}.{plan.options.format}"
+        self._answers = _File(work.dataset / self._name, plan.schema, plan.options.format)
+        self._bad: _File | None = None
+        self._measures: list[dict[str, Any]] = []
+        self._files: Counter[str] = Counter()
+        self._rows = self._quarantined = 0
+        self._seconds = 0.0
+        self._next = Place()
+
+    def add(self, unit: Unit, scored: Scored) -> None:
+        """Append what became of a unit.
+
+        Raises:
+            StorageError: the disk is full or the like.
+        """
+        self._answers.write(scored.batch)
+        if scored.bad:
+            self._set_aside(scored)
+        self._files.update({str(number): 0 for number in {chunk.file for chunk in unit}})
+        for chunk in unit:
+            self._files[str(chunk.file)] += chunk.count
+        self._measures.append(scored.measures)
+        self._rows += len(scored.batch)
+        self._quarantined += len(scored.bad)
+        self._seconds += scored.seconds
+        self._next = after(unit)
+        if len(scored.batch) + len(scored.bad) != rows_in(unit):
+            raise DataError(f"{rows_in(unit)} rows came but {len(scored.batch) + len(scored.bad)} were answered for")
+
+    def finish(self) -> Record:
+        """Give the files their names and write the record."""
+        answers = self._answers.finish()
+        quarantine = {f"{QUARANTINE_FOLDER}/{self._stem}.parquet": self._bad.finish()} if self._bad else {}
+        record = Record(
+            self._name, answers, self._rows, self._quarantined, quarantine, dict(self._files), list(self._next),
+            fold(self._measures), self._seconds,
+        )  # fmt: skip
+        self._work.keep(record)
+        return record
+
+    def discard(self) -> None:
+        """Throw the files away."""
+        for file in (self._answers, self._bad):
+            if file is not None:
+                file.discard()
+
+    def _set_aside(self, scored: Scored) -> None:
+        if self._bad is None:
+            folder = self._work.dataset / QUARANTINE_FOLDER
+            folder.mkdir(exist_ok=True)
+            self._bad = _File(folder / f"{self._stem}.parquet", QUARANTINE, "parquet")
+        columns = [
+            pa.array(values, field.type)
+            for values, field in zip(zip(*scored.bad, strict=True), QUARANTINE, strict=True)
+        ]
+        self._bad.write(pa.RecordBatch.from_arrays(columns, schema=QUARANTINE))
+
+
+class _File:
+    def __init__(self, path: Path, schema: pa.Schema, kind: Format) -> None:
+        self._path, self._temporary = path, path.with_name(f".{path.name}.tmp")
+        with _said_plainly(path):
+            self._stream = self._temporary.open("wb")
+            self._writer = _writer(self._stream, schema, kind)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        with _said_plainly(self._path):
+            self._writer.write_batch(batch)
+
+    def finish(self) -> str:
+        with _said_plainly(self._path):
+            self._writer.close()
+            self._stream.close()
+            sync(self._temporary)
+            digest = file_digest(self._temporary)
+            self._temporary.replace(self._path)
+            sync(self._path.parent)
+        return digest
+
+    def discard(self) -> None:
+        for closable in (self._writer, self._stream):
+            # What was thrown away because the disk is full cannot be closed properly either.
+            try:
+                closable.close()
+            except (OSError, pa.ArrowException):
+                continue
+        self._temporary.unlink(missing_ok=True)
+
+
+def _writer(stream: Any, schema: pa.Schema, kind: Format) -> Any:
+    if kind == "csv":
+        return csv.CSVWriter(stream, schema, write_options=csv.WriteOptions(quoting_style="needed"))
+    return pq.ParquetWriter(stream, schema, compression="zstd")
+
+
+@contextmanager
+def _said_plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(f"{path} cannot be written: {reason}; nothing half-written was left") from None
+    except pa.ArrowException as error:
+        raise DataError(f"{path} cannot hold these columns: {error}; choose other columns with --keep") from None

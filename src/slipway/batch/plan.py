@@ -1,0 +1,154 @@
+"""What a job is, decided before the first row is read: its files, its columns, and the digest that names it."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from math import ceil
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+from pyarrow import types
+
+from slipway.bundle.release_file import Bundle
+from slipway.contract.schema import Contract
+from slipway.errors import ContractError, DataError
+from slipway.tables.arrow_columns import readable
+from slipway.tables.chunks import UNIT
+from slipway.tables.input_files import Input, find_inputs
+from slipway.tables.readers import schema_of
+
+RELEASE_COLUMN = "release"
+FORMAT = 1
+Format = Literal["parquet", "csv"]
+
+
+class Options(NamedTuple):
+    """What changes the bytes of a dataset. No ``keep`` keeps every column; a part ends with the unit that fills it."""
+
+    keep: tuple[str, ...] = ()
+    format: Format = "parquet"
+    rows_per_part: int = 16 * UNIT
+
+    @property
+    def unit(self) -> int:
+        """Rows that are scored together."""
+        return min(UNIT, self.rows_per_part)
+
+    @property
+    def rows_of_full_part(self) -> int:
+        """Input rows of every part but the last: whole units."""
+        return ceil(self.rows_per_part / self.unit) * self.unit
+
+
+class Plan(NamedTuple):
+    """The files in order with what is read of each, the columns that are kept, and the output's schema."""
+
+    source: str
+    inputs: Sequence[Input]
+    wanted: Sequence[pa.Schema]
+    kept: Sequence[str]
+    schema: pa.Schema
+    options: Options
+    identity: dict[str, Any]
+
+    @property
+    def job(self) -> str:
+        """The digest of everything that decides the dataset's bytes."""
+        return digest_of(self.identity)
+
+
+def plan_of(source: str, bundle: Bundle, contract: Contract, options: Options) -> Plan:
+    """Look at every file of IN.
+
+    Raises:
+        DataError: there is none, some cannot be read (all are named), or they lack a column or disagree about one.
+        ContractError: a column has a type that the contract's cannot be read from.
+    """
+    inputs = find_inputs(source)
+    schemas = _schemas(inputs, contract)
+    kept = list(dict.fromkeys(options.keep)) or schemas[0].names
+    wanted = [_wanted(file, schema, contract, kept) for file, schema in zip(inputs, schemas, strict=True)]
+    fields = [_kept_fields(file, schema, contract, kept) for file, schema in zip(inputs, wanted, strict=True)]
+    _check_alike(inputs, fields)
+    schema = _output(source, fields[0], contract)
+    return Plan(source, inputs, wanted, kept, schema, options, _identity(inputs, bundle, options))
+
+
+def digest_of(value: Any) -> str:
+    """The sha256 of a JSON value, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _schemas(inputs: Sequence[Input], contract: Contract) -> list[pa.Schema]:
+    found, failed = [], []
+    for file in inputs:
+        try:
+            found.append(schema_of(file, contract))
+        except DataError as error:
+            failed.append(str(error))
+    if failed:
+        raise DataError("; ".join(failed) + "; nothing was written")
+    return found
+
+
+def _wanted(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[str]) -> pa.Schema:
+    required = [column.name for column in contract.inputs if not column.nullable]
+    for name in (*required, *kept):
+        if name not in schema.names:
+            near = difflib.get_close_matches(name, schema.names, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else f"; it has {', '.join(map(repr, schema.names))}"
+            raise DataError(f"{file.path} has no column '{name}'{hint}; nothing was written")
+    for column in contract.inputs:
+        if column.name in schema.names and not readable(schema.field(column.name).type, column):
+            raise ContractError(
+                f"column '{column.name}' of {file.path} holds {schema.field(column.name).type} but the contract of "
+                f"'{contract.name}' says {column.type}; nothing was written"
+            )
+    inputs = {column.name for column in contract.inputs}
+    return pa.schema([field for field in schema if field.name in kept or field.name in inputs])
+
+
+def _kept_fields(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[str]) -> list[pa.Field]:
+    whole = {column.name for column in contract.inputs if column.type == "long"}
+    text = file.format in ("csv", "json")
+    return [_written(schema.field(name), whole=text and name in whole) for name in kept]
+
+
+def _written(field: pa.Field, *, whole: bool) -> pa.Field:
+    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+    return pa.field(field.name, pa.int64() if whole else kind)
+
+
+def _check_alike(inputs: Sequence[Input], fields: Sequence[list[pa.Field]]) -> None:
+    for file, own in zip(inputs[1:], fields[1:], strict=True):
+        for first, other in zip(fields[0], own, strict=True):
+            if first.type != other.type:
+                raise DataError(
+                    f"column '{first.name}' holds {first.type} in {inputs[0].path} but {other.type} in {file.path}; "
+                    "write both alike or leave it out with --keep; nothing was written"
+                )
+
+
+def _output(source: str, kept: Sequence[pa.Field], contract: Contract) -> pa.Schema:
+    kinds = {"string": pa.string(), "double": pa.float64()}
+    added = [*(pa.field(c.name, kinds[c.type]) for c in contract.outputs), pa.field(RELEASE_COLUMN, pa.string())]
+    names = {field.name for field in kept}
+    if clash := [field.name for field in added if field.name in names]:
+        raise DataError(f"{source} already has a column '{clash[0]}', which the job adds; choose columns with --keep")
+    return pa.schema([*kept, *added])
+
+
+def _identity(inputs: Sequence[Input], bundle: Bundle, options: Options) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "release": bundle.release.version,
+        "bundle_digest": bundle.digest,
+        "inputs": [file.record() for file in inputs],
+        "options": {**options._asdict(), "keep": list(options.keep)},
+        # Another version of these may write other bytes, so a job never goes on from parts of theirs.
+        "libraries": {name: version(name) for name in ("numpy", "onnxruntime", "pyarrow")},
+    }

@@ -1,0 +1,1 @@
+"""Scores one chunk of rows and measures what went in and came out."""

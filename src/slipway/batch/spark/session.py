@@ -1,0 +1,102 @@
+"""A Spark session for one job: what it needs is looked for first, and it ends with the job unless it was there before."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from slipway.batch.spark.failures import said_plainly
+from slipway.errors import SettingsError, SparkError
+
+_MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+|yarn|k8s://.+")
+_STANDALONE = re.compile(r"spark://(?P<places>.+)")
+_PATIENCE = 5.0
+_NOTHING = "nothing was written"
+
+
+@contextmanager
+def session(master: str | None) -> Iterator[Any]:
+    """The session that is active, as in a notebook or under spark-submit, or a new one at ``master``.
+
+    Raises:
+        SettingsError: ``master`` is no address of a master.
+        SparkError: pyspark or Java is missing, or the master cannot be reached.
+    """
+    check(master)
+    from pyspark.sql import SparkSession
+
+    found = SparkSession.getActiveSession()
+    if found is not None:
+        yield found
+        return
+    with said_plainly(master):
+        started = _started(SparkSession.builder, master)
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def check(master: str | None) -> None:
+    """Look for what can be known to be missing before Java is started.
+
+    Raises:
+        SettingsError: ``master`` is no address of a master.
+        SparkError: pyspark or Java is missing, or nothing listens at the master's address.
+    """
+    if master is not None and not _MASTER.fullmatch(master):
+        raise SettingsError(
+            f"--master must be such as local[4], spark://host:7077, yarn or k8s://..., not '{master}'; {_NOTHING}"
+        )
+    if find_spec("pyspark") is None:
+        raise SparkError(
+            f"--engine spark needs pyspark, which {sys.executable} does not have; install requirements-spark.lock; "
+            f"{_NOTHING}"
+        )
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        _check_java()
+    if master is not None and (found := _STANDALONE.fullmatch(master)):
+        _check_listening(master, found["places"].split(","))
+
+
+def _started(builder: Any, master: str | None) -> Any:
+    if master is None or master.startswith("local"):
+        # Executors of this machine run the Python that runs the driver; those of a cluster have their own.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if master is not None:
+        builder = builder.master(master)
+    # pyspark looks for pandas and warns of its version, even where no pandas is used.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    started = builder.appName("slipway batch").config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    started.sparkContext.setLogLevel("ERROR")
+    return started
+
+
+def _check_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which(str(Path(home) / "bin/java") if home else "java") is None:
+        where = f"JAVA_HOME ({home})" if home else "PATH"
+        raise SparkError(f"--engine spark needs Java 17 or newer, and there is no java in {where}; {_NOTHING}")
+
+
+def _check_listening(master: str, places: list[str]) -> None:
+    """Spark itself would try for a minute and then speak of a stopped context."""
+    failed = []
+    for place in places:
+        host, _, port = place.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), _PATIENCE).close()
+        except OSError as error:
+            failed.append(f"{place}: {error.strerror or error}")
+        else:
+            return
+    raise SparkError(f"the master {master} cannot be reached ({'; '.join(failed)}); {_NOTHING}")

@@ -1,0 +1,156 @@
+"""What a Python worker of Spark does: it makes whole parts with the local engine's code, and sends their bytes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from slipway.batch.local_engine import chunks_from, grouped, write_part
+from slipway.batch.output.checkpoint import Record, Work
+from slipway.batch.plan import Plan
+from slipway.batch.scoring.score_chunk import UnitScorer
+from slipway.errors import DataError, SlipwayError, SparkError
+from slipway.inference.scorer import Scorer, load
+from slipway.tables.chunks import Place, units
+from slipway.tables.input_files import Input
+from slipway.tables.readers import chunks_of
+
+ANSWER = pa.schema(
+    [("number", pa.int64()), ("file", pa.string()), ("content", pa.binary()), ("told", pa.string()),
+     ("error", pa.string())]
+)  # fmt: skip
+"""The one output of a task: its answers and its quarantine as slices of files, then what is told of them, or an error."""
+DDL = "number long, file string, content binary, told string, error string"
+"""The same for Spark."""
+_SLICE = 1 << 23
+
+
+class Shipped(NamedTuple):
+    """What every task of a job needs: the plan, and by which name Spark unpacked the bundle."""
+
+    plan: Plan
+    archive: str
+
+
+def count_rows(job: Shipped, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """For each number of a file the rows that are in it."""
+    for number in _numbers(batches):
+        yield from _or_error(number, _counted(job, number))
+
+
+def make_parts(job: Shipped, counts: Sequence[int], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """For each number of a part its files, in slices, and its record. ``counts`` are the rows of each file."""
+    for number in _numbers(batches):
+        yield from _or_error(number, _made(job, counts, number))
+
+
+def place_of(row: int, counts: Sequence[int]) -> Place:
+    """Where the row of that number among all the rows of all files is."""
+    ends = list(accumulate(counts))
+    file = next(number for number, end in enumerate(ends) if row < end)
+    return Place(file, row - (ends[file] - counts[file]))
+
+
+def _numbers(batches: Iterator[pa.RecordBatch]) -> Iterator[int]:
+    for batch in batches:
+        yield from batch.column(0).to_pylist()
+
+
+def _or_error(number: int, answers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """An error of ours is an answer: raised, Spark would try it four times and bury it in a trace."""
+    try:
+        yield from answers
+    except SlipwayError as error:
+        yield _row(number=number, error=json.dumps({"exit_code": error.exit_code, "message": str(error)}))
+
+
+def _counted(job: Shipped, number: int) -> Iterator[pa.RecordBatch]:
+    file = job.plan.inputs[number]
+    _check_seen(file)
+    rows = sum(chunk.count for chunk in chunks_of(file, number, 0, job.plan.wanted[number]))
+    yield _row(number=number, told=json.dumps({"rows": rows}))
+
+
+def _made(job: Shipped, counts: Sequence[int], number: int) -> Iterator[pa.RecordBatch]:
+    before = _loaded.cache_info().misses
+    scorer = _scorer(job)
+    with tempfile.TemporaryDirectory(prefix="slipway-part-") as folder:
+        work = Work(Path(folder) / "part")
+        work.begin(job.plan.job, job.plan.identity)
+        record = _record(job.plan, scorer, work, number, counts)
+        for name in (record.name, *record.quarantine):
+            yield from _slices(number, name, work.dataset / name)
+    worker = {"worker": f"{socket.gethostname()}:{os.getpid()}", "loads": _loaded.cache_info().misses - before}
+    yield _row(number=number, told=json.dumps({"record": record._asdict(), **worker}))
+
+
+def _record(plan: Plan, scorer: Scorer, work: Work, number: int, counts: Sequence[int]) -> Record:
+    place = place_of(number * plan.options.rows_of_full_part, counts)
+    _check_seen(plan.inputs[place.file])
+    score = UnitScorer(plan, scorer)
+    with closing(chunks_from(plan, place)) as chunks:
+        answered = ((unit, score(unit)) for unit in units(chunks, plan.options.unit))
+        return write_part(work, plan, number, next(grouped(answered, plan.options.rows_per_part)))
+
+
+def _scorer(job: Shipped) -> Scorer:
+    from pyspark import SparkFiles
+
+    _check_libraries(job.plan.identity["libraries"])
+    return _loaded(SparkFiles.get(job.archive), job.plan.identity["bundle_digest"])
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: str, digest: str) -> Scorer:
+    """The bundle, verified and loaded once for all tasks of this process."""
+    scorer = load(Path(folder), threads=1, expected_digest=digest)
+    scorer.check_golden()
+    return scorer
+
+
+def _check_libraries(wanted: dict[str, str]) -> None:
+    for name, there in wanted.items():
+        try:
+            here = version(name)
+        except PackageNotFoundError:
+            here = "none"
+        if here != there:
+            raise SparkError(
+                f"the executor on {socket.gethostname()} has {name} {here} but the driver has {there}, which could "
+                "give other bytes; install requirements-spark.lock on both; no dataset was published"
+            )
+
+
+def _check_seen(file: Input) -> None:
+    """Refuse a path that leads elsewhere on this machine than on the driver's."""
+    try:
+        here = file.files.info(file.path)["size"]
+    except OSError:
+        here = None
+    if here != file.bytes:
+        what = "does not see" if here is None else f"sees {here} bytes in"
+        raise DataError(
+            f"the executor on {socket.gethostname()} {what} {file.path}, of which the driver sees {file.bytes}; "
+            "IN must be a place that all machines share; no dataset was published"
+        )
+
+
+def _slices(number: int, name: str, path: Path) -> Iterator[pa.RecordBatch]:
+    with path.open("rb") as file:
+        while content := file.read(_SLICE):
+            yield _row(number=number, file=name, content=content)
+
+
+def _row(**values: Any) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([values], ANSWER)

@@ -1,0 +1,1 @@
+"""The sealed artifact: `release.json`, digests, signature, archive, verdict. May import storage and reporting."""

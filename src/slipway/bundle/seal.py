@@ -1,0 +1,92 @@
+"""Sealing: a candidate that the gate let pass becomes a bundle, whole and on disk, or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from slipway.bundle.release_file import FORMAT, RELEASE_FILE, Bundle, Release, file_digest, folder_name, verify
+from slipway.bundle.verdict import Verdict, encode_verdict
+from slipway.errors import GateRefused, NotFoundError, StorageError
+from slipway.gate.candidate import engine_name
+from slipway.pipeline.candidate import Candidate
+from slipway.storage import atomic
+from slipway.versioning.checkout_version import Version
+
+
+def seal(
+    candidate: Candidate, version: Version, verdict: Verdict, *, name: str, lock_digest: str, into: Path
+) -> Bundle:
+    """Seal the candidate as ``into/<version>-<digest12>`` and verify it; a bundle that is already there is kept.
+
+    The same candidate, version and verdict give the same digest: no clock and no run is in it. Only one process may
+    seal into the same folder at a time.
+
+    Raises:
+        GateRefused: the verdict is not to publish.
+        NotFoundError: a file of the candidate is missing.
+        StorageError: it could not be written; nothing half-written is left.
+        BundleError: the bundle's folder is there already, but damaged.
+    """
+    if verdict.verdict != "publish":
+        reasons = "; ".join(rule.why for rule in verdict.broken)
+        raise GateRefused(f"{version.text} was not sealed, since the gate refused it: {reasons}")
+    files: dict[str, Path | bytes] = {**_sources(candidate), "verdict.json": encode_verdict(verdict)}
+    release = _release(candidate, version, verdict, files, name, lock_digest)
+    text = msgspec.json.format(msgspec.json.encode(release), indent=2) + b"\n"
+    digest = hashlib.sha256(text).hexdigest()
+    final = into / folder_name(version.text, digest)
+    if not final.exists():
+        _publish({**files, RELEASE_FILE: text}, final, digest, version)
+    return verify(final, expected_digest=digest)
+
+
+def _publish(files: dict[str, Path | bytes], final: Path, digest: str, version: Version) -> None:
+    try:
+        atomic.publish_files(files, final, check=partial(verify, expected_digest=digest))
+    except StorageError as error:
+        raise StorageError(f"{version.text} could not be sealed: {error}") from None
+
+
+def _sources(candidate: Candidate) -> dict[str, Path]:
+    """Where each file of the bundle comes from."""
+    files = {p.relative_to(candidate.model).as_posix(): p for p in candidate.model.rglob("*") if p.is_file()}
+    files["metrics.json"] = candidate.metrics
+    missing = [name for name in ("MLmodel", "contract.json", "golden.json") if name not in files]
+    if missing or not candidate.metrics.is_file():
+        lacking = candidate.model / missing[0] if missing else candidate.metrics
+        raise NotFoundError(f"the candidate lacks {lacking}, so it cannot be sealed; run the pipeline again")
+    return {name: files[name] for name in sorted(files) if name != RELEASE_FILE}
+
+
+def _release(
+    candidate: Candidate,
+    version: Version,
+    verdict: Verdict,
+    files: Mapping[str, Path | bytes],
+    name: str,
+    lock_digest: str,
+) -> Release:
+    return Release(
+        format=FORMAT,
+        name=name,
+        version=version.text,
+        commit=version.commit,
+        engine=engine_name(candidate.model),
+        data=dict(sorted(candidate.data.items())),
+        lock_digest=lock_digest,
+        split=dict(sorted(candidate.split.items())),
+        scores={key: value for key, value in sorted(candidate.scores.items()) if math.isfinite(value)},
+        verdict=msgspec.to_builtins(verdict),
+        files={place: _digest(files[place]) for place in sorted(files)},
+        overrides=candidate.overrides,
+    )
+
+
+def _digest(content: Path | bytes) -> str:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_digest(content)

@@ -1,0 +1,189 @@
+"""Verbs about GitHub: a release's page, who is Latest there, and what a serving host brings from it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from slipway.cli.options import say, settings_option
+
+tag_argument = click.argument("tag", metavar="vX.Y.Z")
+repository_option = click.option(
+    "--repository", metavar="OWNER/NAME", help="The GitHub repository; by default the workflow's, or that of origin."
+)
+files_option = click.option(
+    "--files", type=click.Path(path_type=Path), default=Path("dist"), show_default=True, help="The release's files."
+)
+rollback_option = click.option("--rollback", is_flag=True, help="Go back to this earlier release.")
+
+
+@click.command("release-plan", epilog="Example: slipway release-plan v1.4.0")
+@tag_argument
+@settings_option
+@repository_option
+def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
+    """Say what is still to do for a tag, before anything is trained; deploy.yml begins with it."""
+    from slipway.github.client import connect
+    from slipway.github.job_output import write_outputs, write_summary
+    from slipway.github.release_state import WORDS, state_of
+    from slipway.github.releases import tag_of
+    from slipway.versioning.checkout_version import check_checkout
+
+    tag = tag_of(tag)
+    check_checkout(settings_file.absolute().parent, tag)
+    state = state_of(connect(repository), tag)
+    write_outputs(tag=tag, state=state)
+    write_summary(f"**{tag}**: {WORDS[state]}.")
+    click.echo(f"{tag}: {WORDS[state]}")
+
+
+@click.command("make-release", epilog="Example: slipway make-release dist/")
+@click.argument("out", metavar="DIR", type=click.Path(path_type=Path))
+@settings_option
+@repository_option
+def make_release(out: Path, settings_file: Path, repository: str | None) -> None:
+    """Train, gate and seal the release whose tag is checked out, and leave its page's files in DIR."""
+    from slipway.bundle.verdict import table
+    from slipway.commands.make_release import make_release as made_release
+    from slipway.github.baselines import opponents
+    from slipway.github.client import connect
+    from slipway.github.job_output import write_outputs, write_summary
+    from slipway.settings.settings import load_settings
+
+    settings = load_settings(settings_file)
+    with tempfile.TemporaryDirectory(prefix="slipway-opponents-") as folder:
+        champion, recent = opponents(connect(repository), Path(folder))
+        made = made_release(settings, champion=champion, recent=recent, into=out, say=say)
+    write_outputs(verdict=made.verdict.verdict, digest=made.sums_digest)
+    parts = [f"## {made.release}: {made.verdict.verdict}", table(made.verdict), made.rehearsal]
+    write_summary("\n\n".join(filter(None, parts)))
+    click.echo(
+        f"{made.verdict.verdict} {made.release}: its files are in {out}, SHA256SUMS has the sha256 {made.sums_digest}"
+    )
+
+
+@click.command(epilog="Example: slipway sign dist/")
+@click.argument("files", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--digest", help="What the sha256 of SHA256SUMS must be.")
+@click.option("--private", is_flag=True, envvar="PRIVATE", help="Sign with a key or not at all: never in a public log.")
+def sign(files: Path, digest: str | None, private: bool) -> None:
+    """Sign the bundle among a release's files: with $SLIPWAY_SIGNING_KEY, or as the workflow that runs this."""
+    from slipway.bundle.archive import check_sums, signed
+    from slipway.bundle.signature import KEY_VARIABLE
+
+    check_sums(files, digest)
+    if private and not os.environ.get(KEY_VARIABLE):
+        click.echo(
+            f"not signed: a keyless signature would name this private repository in a public log; set {KEY_VARIABLE}"
+        )
+        return
+    click.echo(f"signed: {signed(files)}")
+
+
+@click.command("release-page", epilog="Example: slipway release-page v1.4.0 --files dist/")
+@tag_argument
+@files_option
+@click.option("--digest", help="What the sha256 of SHA256SUMS must be, as make-release said it.")
+@repository_option
+def release_page(tag: str, files: Path, digest: str | None, repository: str | None) -> None:
+    """Make the GitHub release of a tag true: draft, assets, check, publish; repairs a half-made one."""
+    from slipway.github.client import connect, patiently
+    from slipway.github.release_page import publish
+    from slipway.github.releases import tag_of
+
+    wanted, on = tag_of(tag), connect(repository)
+    click.echo(patiently(lambda: publish(on, wanted, files, digest=digest, say=say), say))
+
+
+@click.command("report-refusal", epilog="Example: slipway report-refusal v1.4.0 --files dist/")
+@tag_argument
+@files_option
+@repository_option
+def report_refusal(tag: str, files: Path, repository: str | None) -> None:
+    """Open one issue for a release that the gate refused."""
+    from slipway.github.client import connect, patiently
+    from slipway.github.refusal import report
+    from slipway.github.releases import tag_of
+
+    wanted, on = tag_of(tag), connect(repository)
+    click.echo(patiently(lambda: report(on, wanted, files), say))
+
+
+@click.command(epilog='Example: slipway promote v1.4.0; slipway promote v1.3.2 --rollback --reason "scores drifted"')
+@tag_argument
+@rollback_option
+@click.option("--reason", default="", help="Why, for the record.")
+@repository_option
+def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> None:
+    """Crown a published release as Latest, and write down who did it, from what and why."""
+    from slipway.github.client import connect, patiently
+    from slipway.github.promote import promote as promoted
+    from slipway.github.releases import tag_of
+    from slipway.target.journal import whoami
+
+    wanted, on, why = tag_of(tag), connect(repository), reason if rollback else reason or "released"
+    patiently(lambda: promoted(on, wanted, who=whoami(), reason=why, rollback=rollback, say=say), say)
+
+
+@click.command(epilog="Example: slipway pull; slipway pull v1.4.0")
+@click.argument("tag", metavar="[vX.Y.Z]", required=False)
+@rollback_option
+@click.option("--reason", default="", help="Why, for the journal.")
+@settings_option
+@repository_option
+def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repository: str | None) -> None:
+    """Bring a published release onto this host's target: the named one, or the one that is Latest."""
+    from slipway.commands.pull import REMOTE, bring_tag, follow
+    from slipway.commands.ship import trust_of
+    from slipway.github.client import connect, patiently
+    from slipway.github.releases import tag_of
+    from slipway.settings.settings import load_settings
+    from slipway.target.journal import whoami
+    from slipway.target.target import target_of
+
+    settings = load_settings(settings_file)
+    target, trust, on = target_of(settings), trust_of(settings), connect(repository)
+    if tag is None:
+        patiently(lambda: follow(target, on, trust=trust, say=say), say)
+        return
+    wanted, why = tag_of(tag), reason if rollback else reason or "released"
+    who = REMOTE + whoami() if os.environ.get("GITHUB_ACTIONS") == "true" else whoami()
+    patiently(lambda: bring_tag(target, on, wanted, reason=why, who=who, rollback=rollback, trust=trust, say=say), say)
+
+
+@click.command(epilog="Example: slipway dispatch deploy.yml --ref v1.4.0 --input dry-run=false")
+@click.argument("workflow")
+@click.option("--ref", required=True, help="The branch or tag whose workflow file runs.")
+@click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the workflow.")
+@repository_option
+def dispatch(workflow: str, ref: str, inputs: tuple[str, ...], repository: str | None) -> None:
+    """Start a workflow at a ref."""
+    from slipway.github.client import connect
+    from slipway.github.dispatch import dispatch as dispatched
+
+    given = dict(text.partition("=")[::2] for text in inputs)
+    dispatched(connect(repository), workflow, ref, given, say)
+
+
+@click.command(epilog="Example: slipway register")
+@settings_option
+@repository_option
+def register(settings_file: Path, repository: str | None) -> None:
+    """Mirror GitHub's champion in the MLflow registry of $MLFLOW_TRACKING_URI."""
+    from slipway.errors import NotFoundError
+    from slipway.github.client import connect
+    from slipway.github.download import fetch
+    from slipway.github.releases import latest
+    from slipway.rollout.registry_mirror import name_champion
+    from slipway.settings.settings import load_settings
+
+    settings, release = load_settings(settings_file), latest(connect(repository))
+    if release is None:
+        raise NotFoundError("GitHub has no champion yet, so there is nothing to register")
+    with tempfile.TemporaryDirectory(prefix="slipway-register-") as folder:
+        bundle, _ = fetch(release, Path(folder))
+        name_champion(settings, bundle)
+    click.echo(f"{bundle.release.version} is the registry's champion")

@@ -1,0 +1,80 @@
+"""Verbs that keep house: remove what nobody needs any more, back up, and bring back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from slipway.cli.options import answer, json_option, settings_option
+from slipway.cli.terminal import show
+
+_MEGABYTE = 1e6
+file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+
+
+@click.command(epilog="Example: slipway prune --dry-run")
+@settings_option
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@json_option
+def prune(settings_file: Path, dry_run: bool, as_json: bool) -> None:
+    """Remove old releases, sealed bundles and pipeline runs beyond what [retention] says.
+
+    Never the champion, the release before it, nor one of the earlier good ones that the setting counts.
+    """
+    from slipway.commands.prune import prune as pruned
+    from slipway.commands.prune import total
+    from slipway.settings.settings import load_settings
+    from slipway.target.target import target_of
+
+    settings = load_settings(settings_file)
+    removed = pruned(settings, target_of(settings), dry_run=dry_run)
+    if as_json:
+        answer({"dry_run": dry_run, "bytes": total(removed), "removed": msgspec.to_builtins(removed)})
+        return
+    show([(each.kind, each.name, f"{each.bytes / _MEGABYTE:,.1f} MB", each.kept) for each in removed])
+    free = f"{total(removed) / _MEGABYTE:,.1f} MB"
+    click.echo(f"{free} would be free; nothing was removed" if dry_run else f"{free} are free")
+
+
+@click.command(epilog="Example: slipway backup /mnt/backups/2026-11-22.tar.gz")
+@file_argument
+@settings_option
+@json_option
+def backup(file: Path, settings_file: Path, as_json: bool) -> None:
+    """Write MLflow's store, its artifacts, the sealed bundles and the target into one file.
+
+    Ships and rollouts wait meanwhile; servers and batch jobs do not. A team's MLflow server is not in it.
+    """
+    from slipway.commands.backup import backup as backed_up
+    from slipway.settings.settings import load_settings
+    from slipway.target.target import target_of
+
+    settings = load_settings(settings_file)
+    manifest = backed_up(settings, target_of(settings), file.absolute())
+    if as_json:
+        answer({"file": str(file), "at": manifest.at, "champion": manifest.champion, "files": len(manifest.files)})
+        return
+    click.echo(f"{file} holds {len(manifest.files):,} files; the champion is {manifest.champion or 'none'}")
+
+
+@click.command(epilog="Example: slipway restore /mnt/backups/2026-11-22.tar.gz")
+@file_argument
+@settings_option
+@json_option
+def restore(file: Path, settings_file: Path, as_json: bool) -> None:
+    """Bring store and target back from a backup, where there is neither; every byte is checked first."""
+    from slipway.commands.restore import bring_back
+    from slipway.settings.settings import load_settings
+    from slipway.target.target import target_of
+
+    settings = load_settings(settings_file)
+    target = target_of(settings)
+    manifest = bring_back(settings, target, file)
+    champion = target.champion()
+    name = champion.release.version if champion else None
+    if as_json:
+        answer({"at": manifest.at, "champion": name, "files": len(manifest.files)})
+        return
+    click.echo(f"all is as it was at {manifest.at}: {name or 'nothing'} serves; `slipway doctor` examines it")

@@ -1,0 +1,78 @@
+"""Verbs about one model: make a candidate, check a bundle, ask it, score with it, serve it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from slipway.cli.options import answer, bundle_of, bundle_option, json_option, say, settings_option
+
+
+@click.command(epilog="Example: slipway run --set train.max_iter=300")
+@settings_option
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run.")
+@click.option("--no-cache", is_flag=True, help="Run every component, whatever the cache holds.")
+@click.option("--env-manager", type=click.Choice(["local", "uv", "virtualenv"]), default="local", show_default=True)
+@json_option
+def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_manager: str, as_json: bool) -> None:
+    """Run the pipeline: make a candidate, and change nothing else."""
+    from slipway.cli import results
+    from slipway.pipeline import run as pipeline
+    from slipway.settings.settings import load_settings
+
+    settings = load_settings(settings_file, overrides)
+    candidate = pipeline.run(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, say=say)
+    if as_json:
+        answer(results.of_machines(candidate))
+        return
+    click.echo("\n".join([f"candidate {candidate.model_uri}", *results.scores(candidate)]))
+
+
+@click.command(epilog="Example: slipway contract write && git diff contract.json")
+@settings_option
+def write(settings_file: Path) -> None:
+    """Write contract.json from the settings; review the difference like an API."""
+    from slipway.contract.schema import encode_contract
+    from slipway.settings.settings import CONTRACT_FILE, load_settings
+
+    settings = load_settings(settings_file)
+    path = settings.root / CONTRACT_FILE
+    path.write_bytes(encode_contract(settings.contract))
+    click.echo(f"{path.name}: {len(settings.contract.inputs)} inputs, {len(settings.contract.outputs)} outputs")
+
+
+@click.command(epilog="Example: slipway verify .slipway/target/current")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@json_option
+def verify(bundle: Path, as_json: bool) -> None:
+    """Check every byte of a bundle against its release.json, and its golden rows."""
+    from slipway.inference.scorer import load
+
+    scorer = load(bundle.resolve())
+    scorer.check_golden()
+    found = scorer.bundle
+    if as_json:
+        answer({"release": found.release.version, "digest": found.digest, "files": len(found.release.files)})
+        return
+    click.echo(f"{found.release.version} is whole: {len(found.release.files)} files, digest {found.digest}")
+
+
+@click.command(epilog="Example: slipway predict")
+@settings_option
+@bundle_option
+@json_option
+def predict(settings_file: Path, bundle: Path | None, as_json: bool) -> None:
+    """Answer one golden row at once, for a try."""
+    from slipway.inference.scorer import columns_of, load
+
+    scorer = load(bundle_of(settings_file, bundle))
+    row: dict[str, Any] = {name: values[0] for name, values in scorer.golden.inputs.items()}
+    made = scorer.predict_checked(columns_of({name: [value] for name, value in row.items()}, scorer.contract))
+    release = scorer.bundle.release.version
+    result = {"release": release, "inputs": row, "prediction": made.values.tolist()[0]}
+    if as_json:
+        answer(result)
+        return
+    click.echo(f"{release} answers {result['prediction']} to {row}")

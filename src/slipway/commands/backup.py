@@ -1,0 +1,142 @@
+"""One file that holds the store and the target as they are at one moment."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import msgspec
+
+from slipway.errors import NotFoundError, StorageError
+from slipway.settings.settings import Settings
+from slipway.settings.state_folder import bundles, only_ship
+from slipway.target.journal import JOURNAL_FILE, whoami
+from slipway.target.registration import now
+from slipway.target.target import Target
+
+MANIFEST = "manifest.json"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup holds: the sha256 of every file by its name, and where it was taken."""
+
+    format: int
+    at: str
+    root: str
+    champion: str | None
+    files: dict[str, str]
+
+
+class Place(NamedTuple):
+    """A file or folder of the project, and its name in a backup."""
+
+    name: str
+    path: Path
+
+
+def backup(settings: Settings, target: Target, into: Path) -> Manifest:
+    """Write store, artifacts, sealed bundles and target into one tar file, which appears whole.
+
+    Ships and rollouts wait while it is written; servers and batch jobs do not. The store is copied as SQLite itself
+    copies it under writers, and before the artifacts, so that every run which it says is finished has its files.
+
+    Raises:
+        BusyError: a ship or another command is at work.
+        NotFoundError: there is nothing to back up.
+        StorageError: the file cannot be written, or is there already.
+    """
+    if into.exists():
+        raise StorageError(f"{into} is there already; name another file")
+    with ExitStack() as stack:
+        stack.enter_context(only_ship(settings))
+        if target.path.exists():
+            stack.enter_context(target.lock(whoami()))
+        work = stack.enter_context(TemporaryDirectory(prefix="slipway-backup-"))
+        return _written(settings, target, into, Path(work))
+
+
+def places_of(settings: Settings, target: Target) -> list[Place]:
+    """All that a backup holds, in the order in which it is brought back."""
+    return [
+        Place("store/mlflow.db", settings.root / "mlflow.db"),
+        Place("artifacts", settings.root / "mlartifacts"),
+        Place("bundles", bundles(settings)),
+        Place("target/records", target.path / "records"),
+        Place(f"target/{JOURNAL_FILE}", target.journal),
+        Place("target/releases", target.path / "releases"),
+    ]
+
+
+def _written(settings: Settings, target: Target, into: Path, work: Path) -> Manifest:
+    database, files = settings.root / "mlflow.db", dict[str, str]()
+    partial = into.with_name(f".{into.name}.tmp")
+    try:
+        with tarfile.open(partial, "w:gz" if into.name.endswith("gz") else "w") as tar:
+            for place in places_of(settings, target):
+                path = _copied(database, work) if place.path == database and database.exists() else place.path
+                for name, file in files_in(place.name, path):
+                    files[name] = _added(tar, name, file)
+            if not files:
+                raise NotFoundError(f"there is neither a store in {settings.root} nor a target {target} to back up")
+            manifest = Manifest(
+                format=1, at=now(), root=str(settings.root), champion=target.champion_folder(), files=files
+            )
+            _add(tar, MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+        partial.replace(into)
+    except OSError as error:
+        raise StorageError(f"{into} cannot be written: {error.strerror or error}; nothing is left of it") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return manifest
+
+
+def _copied(database: Path, work: Path) -> Path:
+    copy = work / database.name
+    with closing(sqlite3.connect(database)) as store, closing(sqlite3.connect(copy)) as other:
+        store.backup(other)
+    return copy
+
+
+def files_in(name: str, path: Path) -> Iterator[tuple[str, Path]]:
+    """Every file of a place, but for what a killed command left half-made."""
+    if path.is_file():
+        yield name, path
+    for file in sorted(path.rglob("*")) if path.is_dir() else ():
+        inside = file.relative_to(path)
+        if file.is_file() and not (inside.parts[0].startswith(".") and inside.parts[0].endswith(".tmp")):
+            yield f"{name}/{inside.as_posix()}", file
+
+
+class _Hashed(io.FileIO):
+    """A file that hashes what is read of it, in order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As of any file."""
+        content = super().read(size)
+        self.digest.update(content)
+        return content
+
+
+def _added(tar: tarfile.TarFile, name: str, file: Path) -> str:
+    """Add a file and say the digest of the very bytes that went in."""
+    info = tar.gettarinfo(str(file), arcname=name)
+    with _Hashed(file) as source:
+        tar.addfile(info, source)
+    return source.digest.hexdigest()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))

@@ -1,0 +1,97 @@
+"""At a release's tag: train, gate and seal, and leave all that its page needs in one folder. Nothing else is changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.bundle.archive import NOTES, pack, write_sums
+from slipway.bundle.release_file import Bundle, file_digest
+from slipway.bundle.sbom import write_sbom
+from slipway.bundle.seal import seal
+from slipway.bundle.verdict import Verdict, encode_verdict, prose, table
+from slipway.commands.retrain.rehearsal import agreement
+from slipway.commands.ship import LOCK_FILE, policy_of
+from slipway.errors import BundleError, StorageError, VersionError
+from slipway.gate.judge import judge
+from slipway.pipeline import run as pipeline
+from slipway.pipeline.candidate import Candidate
+from slipway.reporting.progress import Say
+from slipway.rollout.verification import find
+from slipway.settings.settings import Settings
+from slipway.versioning.build_package import build_package
+from slipway.versioning.changelog import changes_of
+from slipway.versioning.checkout_version import Version, version_of
+
+
+@dataclass(frozen=True)
+class Made:
+    """The verdict, and the digest of the list of the files' digests, which stands for them all."""
+
+    release: str
+    verdict: Verdict
+    sums_digest: str
+    rehearsal: str = ""
+    """Whether the model is the one that a retrain rehearsed; empty where none was."""
+
+
+def make_release(
+    settings: Settings, *, champion: Bundle | None, recent: Sequence[Bundle], into: Path, say: Say
+) -> Made:
+    """Make the files of the release whose tag is checked out; a refused one gets a report, and no bundle.
+
+    Args:
+        champion: the bundle to beat, and ``recent``: earlier champions; verified by the caller.
+        into: an empty or absent folder.
+
+    Raises:
+        VersionError: this is not an unchanged checkout of a release's tag.
+        StorageError: the folder is not empty, or cannot be written.
+        SlipwayError: whatever stopped the pipeline.
+    """
+    version = version_of(settings.root)
+    if not version.exact:
+        raise VersionError(f"{settings.root} is at {version.text}, not at a release's tag, so no release can be made")
+    if into.exists() and any(into.iterdir()):
+        raise StorageError(f"{into} is not empty; name a folder that is, for everything in it becomes the release")
+    into.mkdir(parents=True, exist_ok=True)
+    policy = policy_of(settings)
+    candidate = pipeline.run(settings, cache=False, say=say)
+    with say.timed("gate"):
+        verdict = judge(candidate, champion, recent, policy)
+    said = prose(verdict, version.text, champion.release.version if champion else None)
+    rehearsal = agreement(settings.root, candidate)
+    for sentence in filter(None, (said, rehearsal)):
+        say(sentence)
+    if verdict.verdict == "publish":
+        _pack(settings, candidate, version, verdict, into)
+    _write_papers(settings, candidate, version, verdict, "\n\n".join(filter(None, (said, rehearsal))), into)
+    return Made(version.text, verdict, write_sums(into), rehearsal)
+
+
+def _pack(settings: Settings, candidate: Candidate, version: Version, verdict: Verdict, into: Path) -> None:
+    lock = settings.root / LOCK_FILE
+    lock_digest = file_digest(lock) if lock.is_file() else ""
+    place = into.with_name(f".{into.name}-bundle")
+    shutil.rmtree(place, ignore_errors=True)
+    bundle = seal(candidate, version, verdict, name=settings.name, lock_digest=lock_digest, into=place)
+    if problems := find(bundle.path).problems:
+        raise BundleError(f"{version.text} was sealed but does not prove itself: {'; '.join(problems)}")
+    pack(bundle, into)
+    shutil.rmtree(place)
+
+
+def _write_papers(
+    settings: Settings, candidate: Candidate, version: Version, verdict: Verdict, said: str, into: Path
+) -> None:
+    """The report, the verdict, the notes, the package and the bill of materials, whatever the gate said."""
+    evaluation = candidate.metrics.parent
+    shutil.copyfile(evaluation / "report.html", into / "report.html")
+    (into / "verdict.json").write_bytes(encode_verdict(verdict))
+    summary = (evaluation / "summary.md").read_text(encoding="utf-8")
+    parts = [changes_of(settings.root, version.text), said, table(verdict), summary]
+    (into / NOTES).write_text("\n\n".join(part for part in parts if part), encoding="utf-8")
+    build_package(settings.root, into)
+    write_sbom(settings.root / LOCK_FILE, into / "sbom.cdx.json")

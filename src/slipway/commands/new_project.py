@@ -1,0 +1,142 @@
+"""`slipway init`: a fresh copy of the template becomes a project of its own, in one step or not at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomlkit
+
+from slipway.contract.schema import encode_contract
+from slipway.errors import InitError, SettingsError, SlipwayError
+from slipway.settings.settings import CONTRACT_FILE, Settings, load_settings
+from slipway.storage import atomic
+from slipway.versioning.commit_types import PROJECT_FILE
+from slipway.versioning.git.checkout import newest
+from slipway.versioning.git.command import git
+
+CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
+"""What python-semantic-release writes into: it inserts each release after the mark, and without it nothing at all."""
+_FIRST = "0.0.0"
+_TEMPLATE_TITLE = "# Slipway\n"
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}[a-z0-9]")
+_README = """# {name}
+
+{description}
+
+[Slipway](docs/why.md) takes this model from a commit to a served, traceable, reversible release:
+
+```console
+$ make ship     # train, gate, seal, roll out and prove
+$ make test     # every test
+$ slipway predict
+$ slipway rollback --reason "why"
+```
+
+How it releases itself: [docs/releases.md](docs/releases.md). How to change it: [CONTRIBUTING.md](CONTRIBUTING.md).
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file's new content, and in words what is different about it."""
+
+    path: Path
+    content: bytes
+    what: str
+
+
+def initialize(settings_file: Path, name: str, *, description: str = "", force: bool = False) -> list[str]:
+    """Make the copy at ``settings_file`` the project ``name``; returns what changed, nothing where all is right already.
+
+    The example's data, features and estimator stay until you swap them, so everything keeps running.
+
+    Raises:
+        SettingsError: the name cannot be used, or a settings file cannot be read.
+        InitError: there are uncommitted changes or releases, and no ``force``.
+        StorageError: a file could not be written; all are as they were.
+    """
+    if not _NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name[:80]!r} cannot be a project's name: 2 to 64 small letters, digits, - and _ can, with a "
+            "letter first and no sign last"
+        )
+    settings = load_settings(settings_file)
+    plan = [change for change in _plan(settings, settings_file, name, description) if not _is_so(change)]
+    if plan and not force:
+        _check(settings.root)
+    _write(plan)
+    return [f"{change.path.name}: {change.what}" for change in plan]
+
+
+def _plan(settings: Settings, settings_file: Path, name: str, description: str) -> Iterator[Change]:
+    root = settings.root
+    project = root / PROJECT_FILE
+    text, told = _project(_text(project), name, description)
+    yield Change(project, text.encode(), f"the name {name}, its description and version {_FIRST}: the first is 1.0.0")
+    document = tomlkit.parse(_text(settings_file))
+    document["name"] = name
+    yield Change(settings_file, tomlkit.dumps(document).encode(), f"the model's name {name}; data and estimator stay")
+    contract = msgspec.structs.replace(settings.contract, name=name)
+    yield Change(root / CONTRACT_FILE, encode_contract(contract), "written from the settings")
+    yield Change(root / "CHANGELOG.md", CHANGELOG.encode(), "empty, for the first release")
+    readme = root / "README.md"
+    if not readme.exists() or _text(readme).startswith(_TEMPLATE_TITLE):
+        yield Change(readme, _README.format(name=name, description=told).encode(), "a first page of your own")
+
+
+def _project(text: str, name: str, description: str) -> tuple[str, str]:
+    """The project file under its new name, and the description that it ends up with."""
+    document = tomlkit.parse(text)
+    project: Any = document["project"]
+    if description or project["name"] != name:
+        project["description"] = description or f"The model {name}: from a commit to a served, reversible release"
+    project["name"], project["version"] = name, _FIRST
+    return tomlkit.dumps(document), str(project.get("description", ""))
+
+
+def _check(root: Path) -> None:
+    if changed := git(root, "status", "--porcelain"):
+        names = ", ".join(line[3:] for line in changed.splitlines()[:5])
+        raise InitError(f"{root} has uncommitted changes ({names}); commit them or use --force; nothing was changed")
+    if tag := newest(git(root, "tag").split()):
+        raise InitError(
+            f"{root} has releases, the last one {tag}, so it is no fresh copy; --force does it all the same, though "
+            "the next version still follows that tag; nothing was changed"
+        )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}; nothing was changed") from None
+
+
+def _is_so(change: Change) -> bool:
+    return change.path.is_file() and change.path.read_bytes() == change.content
+
+
+def _write(plan: list[Change]) -> None:
+    """Write every file; when one fails, those before it become what they were."""
+    before = {change.path: change.path.read_bytes() if change.path.exists() else None for change in plan}
+    written: list[Path] = []
+    try:
+        for change in plan:
+            atomic.write_file(change.path, change.content)
+            written.append(change.path)
+    except SlipwayError:
+        _restore({path: before[path] for path in written})
+        raise
+
+
+def _restore(before: Mapping[Path, bytes | None]) -> None:
+    for path, content in before.items():
+        if content is None:
+            path.unlink(missing_ok=True)
+        else:
+            atomic.write_file(path, content)

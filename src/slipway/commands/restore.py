@@ -1,0 +1,94 @@
+"""Store and target brought back from a backup, where there is neither."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tarfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from slipway.bundle.release_file import file_digest
+from slipway.commands.backup import MANIFEST, Manifest, places_of
+from slipway.errors import BundleError, NotFoundError, StorageError
+from slipway.settings.settings import Settings
+from slipway.settings.state_folder import only_ship
+from slipway.storage import atomic
+from slipway.target.journal import whoami
+from slipway.target.target import Target
+
+STORED_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Where MLflow keeps absolute paths."""
+
+
+def bring_back(settings: Settings, target: Target, backup: Path) -> Manifest:
+    """Unpack a backup where there is neither store nor target, check every byte, and put all of it in place.
+
+    MLflow's absolute paths become those of here. The target comes last, so nothing serves before all is there.
+
+    Raises:
+        NotFoundError: there is no such file.
+        StorageError: something is here already, or cannot be written.
+        BundleError: a byte is not the one that was backed up.
+    """
+    places = places_of(settings, target)
+    with only_ship(settings), target.lock(whoami(), create=True):
+        if here := [str(path) for path in (*(p.path for p in places), target.current) if os.path.lexists(path)]:
+            raise StorageError(f"{', '.join(here)} would be overwritten; move it away first; nothing was changed")
+        with TemporaryDirectory(prefix=".slipway-backup-", dir=settings.root) as work:
+            manifest = _unpacked(backup, Path(work))
+            _move_paths(Path(work) / "store" / "mlflow.db", manifest.root, settings.root)
+            for place in places:
+                _put(Path(work) / place.name, place.path)
+        if manifest.champion:
+            target.flip(manifest.champion)
+    return manifest
+
+
+def _unpacked(backup: Path, work: Path) -> Manifest:
+    try:
+        with tarfile.open(backup) as tar:
+            tar.extractall(work, filter="data")
+        manifest = msgspec.json.decode((work / MANIFEST).read_bytes(), type=Manifest)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{backup} is no backup: there is no {error.filename}; nothing was changed") from None
+    except (tarfile.TarError, EOFError, msgspec.DecodeError) as error:
+        raise BundleError(f"{backup} is no whole backup: {error}; nothing was changed") from None
+    _check(backup, work, manifest.files)
+    return manifest
+
+
+def _check(backup: Path, work: Path, files: Mapping[str, str]) -> None:
+    came = {path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file()} - {MANIFEST}
+    for name in sorted({*files, *came}):
+        path = work / name
+        found = file_digest(path) if path.is_file() else "nothing"
+        if found != files.get(name):
+            raise BundleError(f"'{name}' in {backup} is not what was backed up: {found}; nothing was changed")
+
+
+def _move_paths(database: Path, before: str, now_at: Path) -> None:
+    if not database.exists() or before == str(now_at):
+        return
+    with closing(sqlite3.connect(database)) as store, store:
+        for table, column in STORED_PLACES:
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
+            store.execute(moved, (before, str(now_at)))
+
+
+def _put(came: Path, path: Path) -> None:
+    """Put a file or folder in place whole, also on another disk."""
+    if came.is_dir():
+        atomic.publish_folder(came, path)
+    elif came.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_file(path, came.read_bytes())

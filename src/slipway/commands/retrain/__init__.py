@@ -1,0 +1,1 @@
+"""`slipway retrain`: new data looked at, rehearsed, pinned by one commit."""

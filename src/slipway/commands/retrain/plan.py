@@ -1,0 +1,124 @@
+"""A retrain before anything is done: where it starts from, which settings it comes to, and the commit that says so."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from slipway.commands.retrain.message import level_for, message, subject
+from slipway.commands.retrain.pin import Pin, moved, pin_of
+from slipway.commands.retrain.request import Wish, pin_for
+from slipway.errors import RetrainError
+from slipway.settings.settings import Settings, parse_settings
+from slipway.tables.source_uri import local_path
+from slipway.versioning.commit_lint import Linter
+from slipway.versioning.commit_types import is_release_branch
+from slipway.versioning.git.checkout import Checkout, checkout_at
+from slipway.versioning.git.command import git, run
+
+State = Literal["moved", "unchanged", "unreleased"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the pin moves from and to; ``committed`` is the settings file as it is, ``text`` as it will be."""
+
+    checkout: Checkout
+    place: str
+    before: Settings
+    after: Settings
+    committed: str
+    text: str
+    state: State
+    wish: Wish
+
+    @property
+    def pin(self) -> Pin:
+        """The pin that it comes to."""
+        return pin_of(self.after)
+
+    @cached_property
+    def subject(self) -> str:
+        """The first line of the commit."""
+        return subject(self.wish, self.before, self.pin, level_for(self.checkout, self.after))
+
+    def message(self, model: str) -> str:
+        """The commit's message, with the digest of the model that the rehearsal made, if there was one."""
+        return message(self.subject, self.wish, model, Linter(self.checkout.root))
+
+    def pinned_files(self) -> Mapping[str, Path]:
+        """New data that lies inside the repository and is not ignored there, by its place: it belongs to the commit."""
+        found: dict[str, Path] = {}
+        for name, source in self.pin.sources.items():
+            path = None if "://" in source.uri else local_path(str(self.after.root / source.uri))
+            if (
+                source == pin_of(self.before).sources[name]
+                or path is None
+                or not path.is_relative_to(self.checkout.root)
+            ):
+                continue
+            place = path.relative_to(self.checkout.root).as_posix()
+            if run(self.checkout.root, "check-ignore", "-q", "--", place).returncode:
+                found[place] = path
+        return found
+
+
+def plan(settings_file: Path, wish: Wish, today: datetime.date) -> Plan:
+    """What the wish comes to here. Nothing is changed, but new sources are kept where the settings say so.
+
+    Raises:
+        RetrainError: the checkout is on no release branch or its settings are changed, or the day is a wrong one.
+        SlipwayError: what else `pin_for` and `moved` refuse.
+    """
+    path = settings_file.parent.resolve() / settings_file.name
+    checkout = _ready(checkout_at(path.parent))
+    place = path.relative_to(checkout.root.resolve()).as_posix()
+    text, changed = _committed(checkout, path, place)
+    before = parse_settings(text, path)
+    pin = pin_for(wish, before, today)
+    new = moved(text, pin, wish.parameters)
+    if changed is not None and changed != new:
+        raise RetrainError(f"{place} has uncommitted changes; commit or discard them first; nothing was changed")
+    state: State = "moved" if new != text else _released(checkout, place, before)
+    return Plan(checkout, place, before, parse_settings(new, path), text, new, state, wish)
+
+
+def _ready(checkout: Checkout) -> Checkout:
+    if not checkout.branch:
+        raise RetrainError(
+            f"{checkout.root} is at {checkout.commit[:7]} on no branch (a detached HEAD); check out the branch to "
+            "retrain on; nothing was changed"
+        )
+    if not is_release_branch(checkout.root, checkout.branch):
+        raise RetrainError(
+            f"no release is made from the branch {checkout.branch}, so a pin there trains nothing; check out main or "
+            "1.x, and say --propose for a pull request; nothing was changed"
+        )
+    return checkout
+
+
+def _committed(checkout: Checkout, path: Path, place: str) -> tuple[str, str | None]:
+    """The settings as they are committed, and as they are on the disk where that is something else.
+
+    A retrain without a commit, or one that was killed before it, left exactly what the same retrain makes again.
+    """
+    if not git(checkout.root, "status", "--porcelain", "--", place):
+        return path.read_bytes().decode(), None
+    found = run(checkout.root, "cat-file", "blob", f"HEAD:{place}")
+    if found.returncode:
+        raise RetrainError(f"{place} was never committed; commit it first; nothing was changed")
+    return found.stdout, path.read_bytes().decode() if path.is_file() else ""
+
+
+def _released(checkout: Checkout, place: str, settings: Settings) -> State:
+    """Whether the pin, which stays, has a release already."""
+    found = run(checkout.root, "cat-file", "blob", f"refs/tags/{checkout.last_tag}:{place}")
+    if not checkout.last_tag or found.returncode:
+        return "unchanged"
+    released = parse_settings(found.stdout, settings.root / Path(place).name)
+    same = pin_of(released) == pin_of(settings) and released.train == settings.train
+    return "unchanged" if same else "unreleased"

@@ -1,0 +1,116 @@
+"""The rehearsal: train and judge with the new pin before anything is committed, and prove later that it still counts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from slipway.bundle.release_file import file_digest
+from slipway.bundle.verdict import Verdict
+from slipway.commands import rehearse as any_rehearsal
+from slipway.commands.baselines import Opponents
+from slipway.commands.retrain.message import REHEARSED
+from slipway.commands.retrain.plan import Plan
+from slipway.commands.ship import LOCK_FILE
+from slipway.errors import GateRefused, MovedError, SettingsError
+from slipway.gate.candidate import engine_name
+from slipway.pipeline.candidate import Candidate
+from slipway.reporting.progress import Say
+from slipway.settings.settings import CONTRACT_FILE
+from slipway.versioning.git.checkout import checkout_at, newest
+from slipway.versioning.git.command import git, run
+
+_READ = (CONTRACT_FILE, "components", "pipeline", "src", LOCK_FILE)
+"""What a training depends on beside the settings and the data that they pin."""
+
+
+class Rehearsed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was rehearsed, by name and digest, and the sha256 of the model that it made: one line for a later job."""
+
+    files: dict[str, str]
+    model: str
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How it went: the verdict, in rules and in words, on a candidate that no release has yet."""
+
+    candidate: Candidate
+    verdict: Verdict
+    said: str
+    rehearsed: Rehearsed
+
+
+def rehearse(plan: Plan, opponents: Opponents, say: Say) -> Rehearsal:
+    """Train with the new pin, and judge as the tag's run will.
+
+    Raises:
+        SlipwayError: whatever stopped the pipeline.
+    """
+    judged = any_rehearsal.rehearse(plan.after, f"the retrain through {plan.pin.through}", opponents, say=say)
+    record = Rehearsed(_files(plan), model_digest(judged.candidate))
+    return Rehearsal(judged.candidate, judged.verdict, judged.said, record)
+
+
+def check_passed(done: Rehearsal) -> None:
+    """Stop a retrain whose rehearsal the gate refused.
+
+    Raises:
+        GateRefused: it did.
+    """
+    if done.verdict.verdict == "refuse":
+        raise GateRefused(f"{done.said}; nothing was committed, and the pin stays where it was")
+
+
+def check_still_counts(plan: Plan, text: str) -> Rehearsed:
+    """The record of a rehearsal, if it was one of exactly what would be committed now.
+
+    Raises:
+        MovedError: settings, data, components or lock are others than those that were rehearsed.
+        SettingsError: it is no such record.
+    """
+    try:
+        rehearsed = msgspec.json.decode(text, type=Rehearsed)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"--rehearsed is not what a rehearsal said: {error}") from None
+    now = _files(plan)
+    if moved := [name for name in sorted({*now, *rehearsed.files}) if now.get(name) != rehearsed.files.get(name)]:
+        raise MovedError(
+            f"{', '.join(moved)} changed since the rehearsal, so its verdict does not count any more; nothing was "
+            "changed; run the retrain again"
+        )
+    return rehearsed
+
+
+def model_digest(candidate: Candidate) -> str:
+    """The sha256 of the model file that serves."""
+    return file_digest(candidate.model / f"model.{engine_name(candidate.model)}")
+
+
+def agreement(root: Path, candidate: Candidate) -> str:
+    """Whether a release's model is the one that its retrain rehearsed, in words; empty where nothing was rehearsed."""
+    checkout = checkout_at(root)
+    before = newest(git(checkout.root, "tag", "--merged", "HEAD", "--no-contains", "HEAD").split())
+    since = f"refs/tags/{before}..HEAD" if before else "HEAD"
+    said = git(checkout.root, "log", f"--format=%(trailers:key={REHEARSED},valueonly,separator=%x20)", since).split()
+    if not said:
+        return ""
+    made = model_digest(candidate)
+    if made == said[0]:
+        return f"the model is the rehearsed one, byte for byte: sha256 {made}"
+    return (
+        f"the model is another than the rehearsed one: sha256 {made} here and {said[0][:64]} there; settings, code, lock "
+        "or machine differ, and this release was judged by itself"
+    )
+
+
+def _files(plan: Plan) -> dict[str, str]:
+    root, function = plan.after.root, plan.after.data.function.rpartition(":")[0]
+    # From which pin to which: another retrain in between counts as a change, even where this one would end the same.
+    found = {plan.place: hashlib.sha256(f"{plan.committed}\0{plan.text}".encode()).hexdigest()}
+    for name in (*_READ, function):
+        found[name] = run(root, "rev-parse", "--verify", "-q", f"HEAD:./{name}").stdout.strip()
+    return found

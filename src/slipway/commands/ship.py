@@ -1,0 +1,160 @@
+"""The main job: run, gate, seal, roll out and prove, register."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from slipway.bundle.release_file import Bundle, file_digest
+from slipway.bundle.seal import seal
+from slipway.bundle.signature import Trust, check_can_sign, signed_here
+from slipway.bundle.verdict import Verdict, prose
+from slipway.commands.baselines import recent_champions
+from slipway.errors import SlipwayError, VersionError
+from slipway.gate.judge import judge
+from slipway.gate.policy import GatePolicy, check_policy
+from slipway.pipeline import run as pipeline
+from slipway.pipeline.candidate import Candidate
+from slipway.reporting.progress import Say
+from slipway.rollout import rollout
+from slipway.rollout.registry_mirror import mirror
+from slipway.settings.settings import Settings
+from slipway.settings.state_folder import bundles, only_ship
+from slipway.storage import atomic
+from slipway.target.journal import whoami
+from slipway.target.target import Target, target_of
+from slipway.target.transaction import settle
+from slipway.target.version_order import check_may_follow
+from slipway.versioning.checkout_version import Version, version_of
+
+LOCK_FILE = "requirements.lock"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """How a ship ended: ``champion`` (and its ``digest``) is what serves now, whatever the verdict."""
+
+    release: str
+    verdict: Verdict | None
+    champion: str | None
+    digest: str | None = None
+    problem: SlipwayError | None = None
+    candidate: Candidate | None = None
+    said: str = ""
+    """The verdict in words, as things stood when it was given."""
+
+
+def ship(
+    settings: Settings, *, overrides: Sequence[str] = (), cache: bool = True, env_manager: str = "local", say: Say
+) -> Shipped:
+    """Take the checkout's model to the target, or say why not.
+
+    Raises:
+        BusyError: another ship runs here.
+        SlipwayError: whatever stopped it; the champion is the one it was.
+    """
+    policy = policy_of(settings)
+    with only_ship(settings):
+        atomic.sweep(bundles(settings))
+        version, target = version_of(settings.root, overridden=bool(overrides)), target_of(settings)
+        _ready(target, version, settings)
+        candidate = pipeline.run(settings, overrides=overrides, cache=cache, env_manager=env_manager, say=say)
+        _unmoved(settings, version, overridden=bool(overrides))
+        champion = target.champion()
+        done = Shipped(version.text, None, *_named(champion), candidate=candidate)
+        if champion and _is(champion, candidate, version):
+            say(f"{version.text} is the champion already; proving it again")
+            return _published(settings, target, champion, done, say)
+        with say.timed("gate"):
+            verdict = judge(candidate, champion, recent_champions(target), policy)
+        done = replace(done, verdict=verdict, said=prose(verdict, version.text, done.champion))
+        if verdict.verdict == "refuse":
+            return done
+        with say.timed("seal"):
+            bundle = _sealed(settings, candidate, version, verdict)
+        return _published(settings, target, bundle, done, say)
+
+
+def trust_of(settings: Settings) -> Trust:
+    """Whose signature a bundle must carry, with the key's path from where the settings stand."""
+    trust = settings.trust
+    return Trust(trust.public_key and settings.root / trust.public_key, trust.identity, trust.issuer)
+
+
+def policy_of(settings: Settings) -> GatePolicy:
+    """The settings' gate with the data columns that it judges by.
+
+    Raises:
+        SettingsError: it names an unknown metric or rule, or sets a bound that refuses nothing.
+    """
+    data, gate = settings.data, settings.gate
+    policy = GatePolicy(
+        target=data.target,
+        time=data.time,
+        seed=settings.train.seed,
+        **{**gate.model_dump(), "block": gate.block or "row"},
+    )
+    check_policy(policy, settings.contract)
+    return policy
+
+
+def _ready(target: Target, version: Version, settings: Settings) -> None:
+    """Settle what was interrupted, and refuse now what no training could make fit."""
+    check_can_sign(trust_of(settings))
+    if target.path.exists():
+        settle(target, who=whoami())
+    target.champion()
+    check_may_follow(target, version.text, allow_prerelease=settings.target.allow_prerelease)
+
+
+def _unmoved(settings: Settings, version: Version, *, overridden: bool) -> None:
+    if (now := version_of(settings.root, overridden=overridden)) != version:
+        raise VersionError(
+            f"{settings.root} was {version.text} when its training began and is {now.text} now, so the model has no "
+            "one version; nothing was sealed; ship again"
+        )
+
+
+def _sealed(settings: Settings, candidate: Candidate, version: Version, verdict: Verdict) -> Bundle:
+    lock = settings.root / LOCK_FILE
+    return seal(
+        candidate,
+        version,
+        verdict,
+        name=settings.name,
+        lock_digest=file_digest(lock) if lock.is_file() else "",
+        into=bundles(settings),
+    )
+
+
+def _published(settings: Settings, target: Target, bundle: Bundle, done: Shipped, say: Say) -> Shipped:
+    with say.timed("roll out"):
+        rollout.roll_out(
+            target,
+            bundle.path,
+            who=whoami(),
+            reason="ship",
+            allow_prerelease=settings.target.allow_prerelease,
+            vouch=partial(signed_here, trust=trust_of(settings)),
+        )
+    problem: SlipwayError | None = None
+    try:
+        with say.timed("register"):
+            mirror(settings, target)
+    except SlipwayError as error:
+        problem = error
+    return replace(done, champion=bundle.release.version, digest=bundle.digest, problem=problem)
+
+
+def _named(champion: Bundle | None) -> tuple[str | None, str | None]:
+    return (champion.release.version, champion.digest) if champion else (None, None)
+
+
+def _is(champion: Bundle, candidate: Candidate, version: Version) -> bool:
+    """Whether the champion is this version of these very model files."""
+    files = {p.relative_to(candidate.model).as_posix(): p for p in candidate.model.rglob("*") if p.is_file()}
+    sealed = champion.release.files
+    return champion.release.version == version.text and all(
+        sealed.get(name) == file_digest(path) for name, path in files.items()
+    )

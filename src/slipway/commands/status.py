@@ -1,0 +1,147 @@
+"""What serves where, as the target, its live servers and the registry say themselves. Looking changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from slipway.bundle.release_file import Bundle
+from slipway.errors import SlipwayError
+from slipway.target import journal
+from slipway.target.journal import Entry
+from slipway.target.readiness import acknowledgements, laggards, live_servers
+from slipway.target.registration import Server
+from slipway.target.target import Target
+
+
+class Answering(msgspec.Struct, frozen=True):
+    """What answers: a release and its bundle's digest, or nothing."""
+
+    release: str | None
+    digest: str | None
+
+
+class ServerState(msgspec.Struct, frozen=True):
+    """A live server: how many of its workers are ready, what they acknowledged, and how they lag."""
+
+    address: str
+    pid: int
+    started: str
+    workers: int
+    ready: int
+    release: str | None
+    digest: str | None
+    problems: list[str]
+
+
+class RealTime(msgspec.Struct, frozen=True):
+    """What every ready worker acknowledged (nothing, when they differ); with no server, what one would serve."""
+
+    release: str | None
+    digest: str | None
+    servers: list[ServerState]
+
+
+class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+    """An intent that has no outcome yet, and who is at work on it; nobody, when it was killed."""
+
+    action: str
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    who: str
+    at: str
+    by: str | None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One target."""
+
+    name: str
+    kind: str
+    path: str
+    batch: Answering
+    realtime: RealTime
+    unfinished: list[Unfinished]
+    held: str | None
+    problems: list[str]
+
+
+NOTHING = Answering(None, None)
+
+
+def look(target: Target) -> tuple[Place, list[SlipwayError]]:
+    """What a target says now, also while a command is at work on it, and what keeps it from saying more."""
+    errors: list[SlipwayError] = []
+    champion = _champion(target, errors)
+    entries = _entries(target, errors)
+    batch = Answering(champion.release.version, champion.digest) if champion else NOTHING
+    held = journal.holding(entries)
+    place = Place(
+        name="local",
+        kind="directory",
+        path=str(target),
+        batch=batch,
+        realtime=_real_time(target, batch),
+        unfinished=_unfinished(target, entries),
+        held=held.reason if held else None,
+        problems=[str(error) for error in errors],
+    )
+    return place, errors
+
+
+def _champion(target: Target, errors: list[SlipwayError]) -> Bundle | None:
+    try:
+        return target.champion()
+    except SlipwayError as error:
+        errors.append(error)
+        return None
+
+
+def _entries(target: Target, errors: list[SlipwayError]) -> list[Entry]:
+    try:
+        return target.entries()
+    except SlipwayError as error:
+        errors.append(error)
+        return []
+
+
+def _unfinished(target: Target, entries: list[Entry]) -> list[Unfinished]:
+    intents = journal.unfinished(entries)
+    by = target.holder() if intents else None
+    if intents and by is None:
+        # One that ended while we looked was not killed.
+        still = {entry.id for entry in journal.unfinished(_entries(target, []))}
+        intents = [intent for intent in intents if intent.id in still]
+    return [Unfinished(action=i.action, from_=i.from_, to=i.to, who=i.who, at=i.at, by=by) for i in intents]
+
+
+def _real_time(target: Target, batch: Answering) -> RealTime:
+    servers = [_server(target, server, batch) for server in live_servers(target.path)]
+    if not servers:
+        return RealTime(batch.release, batch.digest, [])
+    served = _common(Answering(server.release, server.digest) for server in servers if server.ready)
+    return RealTime(served.release, served.digest, servers)
+
+
+def _server(target: Target, server: Server, batch: Answering) -> ServerState:
+    said = acknowledgements(target.path, server)
+    served = _common(Answering(worker.release, worker.digest) for worker in said)
+    lagging = list(laggards(target.path, server, batch.digest)) if batch.digest else []
+    refused = [f"worker {w.pid} of {server} could not load {w.wanted}: {w.error}" for w in said if w.error]
+    orphaned = [f"{server} serves {served.release}, which the target does not"] if not batch.digest and said else []
+    return ServerState(
+        address=f"{server.host}:{server.port}",
+        pid=server.pid,
+        started=server.started,
+        workers=server.workers,
+        ready=len(said),
+        release=served.release,
+        digest=served.digest,
+        problems=[*lagging, *refused, *orphaned],
+    )
+
+
+def _common(answering: Iterator[Answering]) -> Answering:
+    distinct = set(answering)
+    return distinct.pop() if len(distinct) == 1 else NOTHING

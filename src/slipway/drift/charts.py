@@ -1,0 +1,87 @@
+"""Pictures of the report as SVG in the page's own colours: drawn by hand, for the serving host has no library for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from slipway.drift.result import Bin, Finding, Window
+
+_WIDTH, _HEIGHT, _BELOW, _LEFT = 520, 180, 56, 40
+_LONGEST = 14
+
+
+def bins(finding: Finding) -> str:
+    """The share of rows in each bin: the reference's beside those of now; bins that are empty on both sides left out."""
+    shown = [one for one in finding.bins if max(one.before, one.now) > 0]
+    tallest = max((max(one.before, one.now) for one in shown), default=1.0)
+    step = (_WIDTH - _LEFT) / max(1, len(shown))
+    parts = [_grid(tallest)]
+    for place, one in enumerate(shown):
+        start = _LEFT + place * step
+        for colour, share, offset in ((1, one.before, 0.1), (2, one.now, 0.5)):
+            height = _HEIGHT * share / tallest
+            parts.append(_bar(start + offset * step, _HEIGHT - height, 0.38 * step, height, colour, one, share))
+        parts.append(_label(start + step / 2, one.name))
+    return _svg(f"Shares of {finding.column} by bin", parts)
+
+
+def over_time(windows: Sequence[Window], columns: Sequence[str], least: float) -> str:
+    """The stability index of some columns in each window, the oldest first; a dashed line is the minimum effect."""
+    dated = [window for window in reversed(windows) if window.findings]
+    found = {c: [next(f.stability_index for f in w.findings if f.column == c) for w in dated] for c in columns}
+    top = max([least, *(value for values in found.values() for value in values)]) * 1.05
+    step = (_WIDTH - _LEFT) / max(1, len(dated))
+    parts = [_grid(top, percent=False), _line(least / top)]
+    for place, window in enumerate(dated):
+        parts.append(_label(_LEFT + (place + 0.5) * step, window.until))
+    for number, values in enumerate(found.values(), 1):
+        points = " ".join(
+            f"{_LEFT + (place + 0.5) * step:.1f},{_HEIGHT * (1 - value / top):.1f}"
+            for place, value in enumerate(values)
+        )
+        parts.append(f'<polyline points="{points}" fill="none" stroke="var(--series-{number})" stroke-width="2"/>')
+    return _svg("The stability index by window", parts)
+
+
+def _curve(points: Sequence[tuple[float, float]], colour: int, name: str) -> str:
+    """A line with its name at the end of it."""
+    through = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = points[-1]
+    told = f'<text x="{x + 5:.1f}" y="{y + 3:.1f}" font-size="9" fill="var(--series-{colour})">{escape(name)}</text>'
+    return f'<polyline points="{through}" fill="none" stroke="var(--series-{colour})" stroke-width="2"/>{told}'
+
+
+def _bar(x: float, y: float, width: float, height: float, colour: int, one: Bin, share: float) -> str:
+    told = f"<title>{escape(one.name)}: {share:.1%} {'in the reference' if colour == 1 else 'now'}</title>"
+    shape = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect {shape} fill="var(--series-{colour})">{told}</rect>'
+
+
+def _label(x: float, text: str) -> str:
+    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    place = f"translate({x:.1f} {_HEIGHT + 10}) rotate(35)"
+    return f'<text transform="{place}" font-size="9" fill="var(--muted)">{escape(short)}</text>'
+
+
+def _grid(top: float, *, percent: bool = True) -> str:
+    parts = []
+    for share in (0.0, 0.5, 1.0):
+        y = _HEIGHT * (1 - share)
+        told = f"{top * share:.0%}" if percent else f"{top * share:.2g}"
+        parts.append(f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--line)"/>')
+        parts.append(
+            f'<text x="{_LEFT - 6}" y="{y + 3:.1f}" font-size="9" text-anchor="end" fill="var(--muted)">{told}</text>'
+        )
+    return "".join(parts)
+
+
+def _line(share: float) -> str:
+    y = _HEIGHT * (1 - share)
+    return f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--muted)" stroke-dasharray="4 3"/>'
+
+
+def _svg(description: str, parts: Sequence[str]) -> str:
+    box = f"0 -8 {_WIDTH + 30} {_HEIGHT + _BELOW + 8}"
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img" aria-label="{escape(description)}">'
+    return opening + "".join(parts) + "</svg>"

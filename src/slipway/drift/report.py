@@ -1,0 +1,145 @@
+"""The answer for people: a page that works offline, and the Markdown of the job's summary and of the issue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from slipway.drift import charts
+from slipway.drift.result import Drift, Finding, Live, decode_drift, encode_drift
+from slipway.errors import DataError, NotFoundError
+from slipway.reporting.html_page import card, figure, page, table
+from slipway.storage import atomic
+
+DRIFT_FILE, PAGE_FILE = "drift.json", "drift.html"
+HEAD = ("column", "drifted", "stability index", "variation", "transport", "chance", "nulls before", "nulls now",
+        "strangers")  # fmt: skip
+BAR_HEAD = ("bar of the gate", "required", "found", "95 % interval", "")
+_PICTURES = 24
+_LINES = 6
+
+
+def write_report(drift: Drift, *, html: Path | None, folder: Path | None) -> None:
+    """Write the page, and the folder that `slipway report-drift` takes.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.write_file(folder / DRIFT_FILE, encode_drift(drift))
+    for place in filter(None, (html, folder / PAGE_FILE if folder else None)):
+        atomic.write_file(place, report(drift).encode())
+
+
+def read_report(folder: Path) -> Drift:
+    """The answer that ``write_report`` left in a folder.
+
+    Raises:
+        NotFoundError: there is none.
+        DataError: it is malformed.
+    """
+    path = folder / DRIFT_FILE
+    try:
+        return decode_drift(path.read_bytes())
+    except OSError as error:
+        raise NotFoundError(f"{path} cannot be read: {error.strerror}; `slipway drift --report` leaves it") from None
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path} is malformed: {error}") from None
+
+
+def report(drift: Drift) -> str:
+    """The page: the verdict, every column, and pictures of those that moved furthest."""
+    findings = furthest_first(drift.newest.findings)
+    pictures = "".join(_picture(finding) for finding in findings[:_PICTURES])
+    body = (
+        f'<section class="cards">{"".join(_cards(drift))}</section>\n'
+        f'<section><h2>Columns</h2><div class="panel">{table(HEAD, map(row, findings))}</div></section>\n'
+        f"{_windows(drift)}{_live(drift)}"
+        f'<section><h2>Where they moved</h2><div class="charts">{pictures}</div></section>'
+    )
+    return page("Drift", drift.model, about(drift), body)
+
+
+def about(drift: Drift) -> str:
+    """What was compared, and how sure an alarm is."""
+    newest = drift.newest
+    when = f" from {newest.since} to {newest.until}" if newest.since else ""
+    return (
+        f"{newest.rows:,} rows{when} against the {drift.reference_rows:,} of {drift.reference}. Drift is judged by "
+        f"{drift.rule}. A column drifted where chance alone would move any of the columns as far in at most "
+        f"{drift.false_alarm_rate:.1%} of such comparisons, and its stability index is at least {drift.minimum_effect:g}."
+    )
+
+
+def markdown(drift: Drift) -> str:
+    """The verdict, the columns that moved furthest, and the live metric."""
+    findings = furthest_first(drift.newest.findings)
+    lines = [f"| {' | '.join(HEAD)} |", f"|---|---|{'---:|' * (len(HEAD) - 2)}"]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row(f))} |" for f in findings[:20]]
+    parts = [f"**{'Drift' if drift.drifted else 'No drift'}** of {drift.model}. {about(drift)}", "\n".join(lines)]
+    if drift.live:
+        parts.append("\n".join(f"- {' '.join(told)}" for told in bars(drift.live)))
+    return "\n\n".join(parts) + "\n"
+
+
+def furthest_first(findings: Sequence[Finding]) -> list[Finding]:
+    """The columns that drifted first, then those that are furthest from the reference."""
+    return sorted(findings, key=lambda finding: (not finding.drifted, -finding.stability_index))
+
+
+def row(finding: Finding) -> tuple[str, ...]:
+    """A column's numbers as a person reads them."""
+    transport = "" if finding.transport is None else f"{finding.transport:.3f}"
+    effects = (f"{finding.stability_index:.3f}", f"{finding.total_variation:.3f}", transport, f"{finding.chance:.4f}")
+    shares = (f"{finding.nulls_before:.1%}", f"{finding.nulls:.1%}", f"{finding.strangers:.1%}")
+    return (finding.column, "yes" if finding.drifted else "", *effects, *shares)
+
+
+def _cards(drift: Drift) -> Iterator[str]:
+    moved, judged = drift.newest.moved, len(drift.newest.findings)
+    yield card("Verdict", "Drift" if drift.drifted else "No drift", drift.rule)
+    yield card("Columns that drifted", f"{len(moved)} of {judged}", ", ".join(moved[:3]))
+    yield card("Rows", f"{drift.rows:,}", f"{drift.newest.blocks:,} blocks by {drift.block} in the newest window")
+    yield card("Break the contract", f"{drift.broken_rows:,}", "rows that the model could not answer")
+
+
+def _picture(finding: Finding) -> str:
+    note = f"Blue: the reference. Orange: now. Stability index {finding.stability_index:.3f}."
+    return figure(finding.column, charts.bins(finding), note)
+
+
+def _windows(drift: Drift) -> str:
+    if len(drift.windows) < 2:
+        return ""
+    rows = [(w.since, w.until, f"{w.rows:,}", w.unjudged or ", ".join(w.moved) or "none") for w in drift.windows]
+    shown = [finding.column for finding in furthest_first(drift.newest.findings)[:_LINES]]
+    picture = charts.over_time(drift.windows, shown, drift.minimum_effect)
+    chart = figure("Stability index by window", picture, "Dashed: the minimum effect. The columns that moved furthest.")
+    told = table(("from", "to", "rows", "drifted"), rows)
+    return f'<section><h2>Windows</h2><div class="charts">{chart}<div class="panel">{told}</div></div></section>\n'
+
+
+def _live(drift: Drift) -> str:
+    if drift.live is None:
+        return ""
+    told = f"{drift.live.rows:,} rows whose truth is known"
+    return (
+        f'<section><h2>Live metric of {told}</h2><div class="panel">{table(BAR_HEAD, bars(drift.live))}</div></section>'
+    )
+
+
+def bars(live: Live) -> list[tuple[str, ...]]:
+    """The gate's bars that the live metric is held against, as a person reads them."""
+    return [
+        (
+            bound.rule,
+            f"{bound.required:g}",
+            f"{bound.value:.3f}",
+            f"{bound.low:.3f} to {bound.high:.3f}",
+            "missed" if bound.broken else "within",
+        )
+        for bound in live.bounds
+    ]

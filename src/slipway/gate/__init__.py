@@ -1,0 +1,2 @@
+"""Whether a candidate may be published: rules, comparison, verdict. May import inference, pipeline, bundle, statistics,
+tables, settings, contract and reporting."""

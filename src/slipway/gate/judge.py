@@ -1,0 +1,117 @@
+"""The gate: may this candidate be published? It scores candidate and champion itself, on the same rows, uncached."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from slipway.bundle.release_file import Bundle
+from slipway.bundle.verdict import Rule, Verdict
+from slipway.contract.schema import read_contract
+from slipway.gate.calibration import calibration
+from slipway.gate.candidate import engine_name, proof_of, reported_scores
+from slipway.gate.comparison import compare
+from slipway.gate.evaluation import Case, case_of, slice_rules
+from slipway.gate.holdout import holdout_rules
+from slipway.gate.policy import GatePolicy, check_policy, covers, part
+from slipway.gate.thresholds import bounds
+from slipway.pipeline.candidate import Candidate
+from slipway.statistics.metrics import metrics_for
+
+TOLERANCE = 1e-9
+"""How far, relative to it, a reported number may be from the gate's own: scikit-learn's exponential differs by a bit."""
+_MEGABYTE = 1e6
+
+
+def judge(candidate: Candidate, champion: Bundle | None, recent: Sequence[Bundle], policy: GatePolicy) -> Verdict:
+    """Judge the candidate alone, and if that went well, against the champion and the best of the recent releases.
+
+    Raises:
+        SettingsError: the policy names an unknown metric, rule or column, or a bound that refuses nothing.
+        DataError: the holdout or the metrics cannot be read, or the target is not in the holdout.
+        BundleError: the champion's bytes are not the sealed ones, or a model cannot be loaded.
+    """
+    contract = read_contract(candidate.model / "contract.json")
+    check_policy(policy, contract)
+    case = case_of(candidate, contract, policy)
+    rules = [_unless_off(rule, policy) for rule in _alone(candidate, case)]
+    if champion is not None and all(rule.ok for rule in rules):
+        rules += [_unless_off(rule, policy) for rule in compare(candidate, champion, recent, case)]
+    passed = all(rule.ok for rule in rules)
+    return Verdict("publish" if passed else "refuse", tuple(rules), champion is None)
+
+
+def _alone(candidate: Candidate, case: Case) -> Iterator[Rule]:
+    yield from holdout_rules(candidate, case)
+    yield from bounds(case)
+    yield from calibration(case)
+    yield _reported(candidate, case)
+    yield _size(candidate, case.policy)
+    yield _proof(candidate)
+    yield from _off_in_vain(case)
+
+
+def _reported(candidate: Candidate, case: Case) -> Rule:
+    """The first metric that the evaluation does not report, or reports otherwise than the gate finds it."""
+    names = metrics_for(case.contract)
+    found = case.scores(names)
+    for place, told in (("metrics.json", reported_scores(candidate)), ("the run", candidate.scores)):
+        for name in names:
+            own, other = found[name], told.get(name, math.nan)
+            if not math.isfinite(other) or not math.isclose(own, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+                return Rule("scores", _number(own), _number(other), False, _untrue(place, name, own, other))
+    return Rule("scores", None, None, True, f"metrics.json reports {', '.join(names)} as the gate finds them")
+
+
+def _untrue(place: str, name: str, own: float, other: float) -> str:
+    if not math.isfinite(other):
+        return f"{place} has no {name}"
+    return f"{place} says {name} is {other:.12g} but the model in the candidate makes it {own:.12g}"
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _size(candidate: Candidate, policy: GatePolicy) -> Rule:
+    files = [*(path for path in candidate.model.rglob("*") if path.is_file()), candidate.metrics]
+    found = sum(path.stat().st_size for path in files) / _MEGABYTE
+    ok = found <= policy.maximum_bundle_mb
+    why = f"the bundle has {found:.3g} MB and {policy.maximum_bundle_mb:g} MB are allowed"
+    return Rule("bundle.size", policy.maximum_bundle_mb, found, ok, why)
+
+
+def _proof(candidate: Candidate) -> Rule:
+    """A compiled model needs a proof of its very bytes; scikit-learn itself needs none, and its proof says so."""
+    proof, engine = proof_of(candidate), engine_name(candidate.model)
+    if proof.get("ok") is not True or proof.get("engine") != engine:
+        return Rule("proof", None, None, False, f"proof.json does not say that model.{engine} agrees with scikit-learn")
+    if engine == "skops":
+        return Rule("proof", None, None, True, "scikit-learn itself serves the model")
+    came = hashlib.sha256((candidate.model / "model.onnx").read_bytes()).hexdigest()
+    proven = str(proof.get("onnx_sha256"))
+    if came != proven:
+        why = f"proof.json is of another model: model.onnx has the sha256 {came} but {proven} was proved"
+        return Rule("proof", proven, came, False, why)
+    return Rule("proof", proven, came, True, "model.onnx agrees with scikit-learn")
+
+
+def _unless_off(rule: Rule, policy: GatePolicy) -> Rule:
+    """The rule, or, where ``gate.off`` names it, what it would have said: nothing is switched off in silence."""
+    if not any(covers(off, rule.rule) for off in policy.off):
+        return rule
+    return msgspec.structs.replace(rule, ok=True, judged=False, why=f"switched off in gate.off, else: {rule.why}")
+
+
+def _off_in_vain(case: Case) -> Iterator[Rule]:
+    """What ``gate.off`` names among slices of which the holdout has none: a slip, or a value that has gone."""
+    for family, columns in case.policy.slice_columns.items():
+        for column in columns:
+            known = slice_rules(case, family, column)
+            for off in case.policy.off:
+                if covers(f"{family}.{part(column)}", off) and not any(covers(off, rule) for rule in known):
+                    why = f"gate.off names '{off}', of which the holdout has no row"
+                    yield Rule("off", None, None, True, why, judged=False)

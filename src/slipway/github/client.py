@@ -1,0 +1,124 @@
+"""GitHub's REST API by PyGithub: patient with passing faults, plain about the others, the token from the environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from slipway.errors import GitHubError, SettingsError
+
+if TYPE_CHECKING:
+    from github.Repository import Repository
+
+PAUSES = (0.5, 2.0)
+"""Seconds before the second and the third attempt at something that may simply be done again."""
+_TIMEOUT = 30
+_API = "https://api.github.com"
+_Made = TypeVar("_Made")
+
+
+def connect(name: str | None = None) -> Repository:
+    """The repository ``owner/name``, by default that of the workflow or of the remote ``origin``.
+
+    ``GH_TOKEN`` or ``GITHUB_TOKEN`` is used where it is set; published releases of a public repository need none.
+
+    Raises:
+        SettingsError: no repository is named, or ``GITHUB_API_URL`` would send the token in the clear.
+    """
+    from github import Auth, Github
+    from github.GithubRetry import GithubRetry
+
+    token = os.environ.get("GH_TOKEN") or os.environ.get("GITHUB_TOKEN")
+    client = Github(
+        auth=Auth.Token(token) if token else None,
+        base_url=_api_url(),
+        timeout=int(os.environ.get("SLIPWAY_GITHUB_TIMEOUT", _TIMEOUT)),
+        retry=GithubRetry(total=3, backoff_factor=0.2, allowed_methods={"GET"}, secondary_rate_wait=60),
+        seconds_between_requests=None,
+        seconds_between_writes=None,
+        per_page=100,
+        lazy=True,
+    )
+    return client.get_repo(name or os.environ.get("GITHUB_REPOSITORY") or _origin())
+
+
+def patch(thing: Any, **changes: Any) -> None:
+    """Change just these keys. PyGithub's own ``update_release`` also sends ``draft=False`` and ``prerelease=False``."""
+    thing.requester.requestJsonAndCheck("PATCH", thing.url, input=changes)
+
+
+@contextmanager
+def told_plainly(what: str) -> Iterator[None]:
+    """Turn what PyGithub and requests raise into one sentence.
+
+    Raises:
+        GitHubError: whatever it was; ``passing`` where it may be gone the next time.
+    """
+    from github import GithubException
+    from requests import RequestException
+
+    try:
+        yield
+    except GithubException as error:
+        passing = error.status >= 500 or error.status == 429
+        raise GitHubError(f"{what}: GitHub answered {error.status}, {_message(error.data)}", passing) from error
+    except (RequestException, ConnectionError, TimeoutError) as error:
+        raise GitHubError(f"{what}: GitHub did not answer: {error}", passing=True) from error
+
+
+def patiently(work: Callable[[], _Made], say: Callable[[str], None]) -> _Made:
+    """Do something that is safe to do again, again, while its faults are passing ones.
+
+    Raises:
+        GitHubError: the last fault.
+    """
+    for pause in PAUSES:
+        try:
+            return work()
+        except GitHubError as error:
+            if not error.passing:
+                raise
+            say(f"{error}; trying again in {pause:g} s")
+            time.sleep(pause)
+    return work()
+
+
+def _api_url() -> str:
+    url = os.environ.get("GITHUB_API_URL") or _API
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not _loopback(parts.hostname or ""):
+        raise SettingsError(
+            f"GITHUB_API_URL is {url}, which would send the token in the clear; it must begin with https"
+        )
+    return url
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _origin() -> str:
+    command = ["git", "remote", "get-url", "origin"]
+    url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    path = url.removesuffix("/").removesuffix(".git").replace(":", "/").split("/")
+    if len(path) < 2 or not all(path[-2:]):
+        raise SettingsError("no GitHub repository is named; set GITHUB_REPOSITORY to owner/name")
+    return "/".join(path[-2:])
+
+
+def _message(data: Any) -> str:
+    if not isinstance(data, dict):
+        return str(data)[:200]
+    causes = [
+        str(e.get("message") or e.get("code")) if isinstance(e, dict) else str(e) for e in data.get("errors") or []
+    ]
+    return ": ".join([str(data.get("message", "without a reason")), *causes])

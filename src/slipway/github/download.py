@@ -1,0 +1,76 @@
+"""A published release's bundle on this machine: downloaded, compared digest by digest, unpacked and verified."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slipway.bundle.archive import BUNDLE_SUFFIX, SIGNATURE, SUMS, check_files, parse_sums, unpack
+from slipway.bundle.release_file import Bundle, file_digest, verify
+from slipway.errors import BundleError, BusyError, NotFoundError
+from slipway.github.client import told_plainly
+from slipway.github.releases import assets_of
+
+if TYPE_CHECKING:
+    from github.GitRelease import GitRelease
+
+_CHUNK = 1 << 20
+
+
+def fetch(release: GitRelease, into: Path) -> tuple[Bundle, Path | None]:
+    """Download and verify a release's bundle; returns it with its signature's file, where the page has one.
+
+    Raises:
+        NotFoundError: the page has no bundle, since the gate refused the release.
+        BundleError: the bytes are not the released ones; nothing of them is used.
+        GitHubError: the download failed.
+    """
+    tag, assets = release.tag_name, {asset.name: asset for asset in assets_of(release)}
+    packed = next((name for name in assets if name.endswith(BUNDLE_SUFFIX)), None)
+    if packed is None or SUMS not in assets:
+        raise NotFoundError(f"the page of {tag} has no bundle, since the gate refused it; nothing was changed")
+    sums = parse_sums(_download(assets[SUMS], into).read_text(), f"{SUMS} of {tag}")
+    if packed not in sums:
+        raise BundleError(f"{SUMS} of {tag} does not list {packed}; nothing was changed")
+    archive = _download(assets[packed], into)
+    check_files(into, {packed: sums[packed]})
+    bundle = verify(unpack(archive, into / "bundle"))
+    archive.unlink()
+    if f"v{bundle.release.version}" != tag:
+        raise BundleError(f"the page of {tag} holds a bundle of {bundle.release.version}; nothing was changed")
+    return bundle, _download(assets[SIGNATURE], into) if SIGNATURE in assets else None
+
+
+@contextmanager
+def workspace(folder: Path) -> Iterator[Path]:
+    """An empty folder for downloads, for one process at a time; what a killed one left is swept.
+
+    Raises:
+        BusyError: another process downloads there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(f"another `slipway pull` runs in {folder.parent}; nothing was started") from None
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _download(asset: Any, into: Path) -> Path:
+    path = into / str(asset.name)
+    with told_plainly(f"{asset.name} could not be downloaded; nothing was changed"):
+        asset.download_asset(str(path), chunk_size=_CHUNK)
+    wanted = str(asset.digest or "").removeprefix("sha256:")
+    if wanted and (came := file_digest(path)) != wanted:
+        raise BundleError(f"{asset.name} came with the sha256 {came} but GitHub has {wanted}; nothing was changed")
+    return path

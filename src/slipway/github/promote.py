@@ -1,0 +1,141 @@
+"""Crowning: the one step that makes a published release GitHub's Latest, which is what "champion" means there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError, SlipwayError
+from slipway.github.client import patch, told_plainly
+from slipway.github.deployments import Action, Record, Recorded, begin, conclude, hold, records, settle
+from slipway.github.release_page import digest_of
+from slipway.github.releases import bundle_asset, champions, latest, published, version_of
+
+if TYPE_CHECKING:
+    from github.Deployment import Deployment
+    from github.GitRelease import GitRelease
+    from github.Repository import Repository
+
+Say = Callable[[str], None]
+
+
+def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback: bool, say: Say) -> None:
+    """Make a published release Latest, and write down who, from what and why; run again, it changes nothing.
+
+    Args:
+        rollback: go back to a past champion; holds later promotions until ``resume``.
+
+    Raises:
+        NotFoundError: it is not published, or (rollback) never was champion.
+        RolloutError: the gate had refused it, or it is not newer than every past champion.
+        HeldError: a rollback holds promotions.
+    """
+    release, champion = published(repository, tag), _tag(latest(repository))
+    found = settle(repository, champion)
+    if champion == tag:
+        say(f"{tag} is the champion already")
+        return
+    asset = bundle_asset(release)
+    if asset is None:
+        raise RolloutError(f"{tag} has no bundle, since the gate refused it; {_still(champion)}")
+    if rollback:
+        _check_reason(reason, "rollback")
+        _check_was_champion(release, champion)
+    else:
+        _check_order(repository, tag, champion)
+        _check_not_held(found, champion)
+    action: Action = "rollback" if rollback else "rollout"
+    record = Record(action=action, from_=champion, to=tag, digest=digest_of(asset), reason=reason, who=who)
+    _crown(repository, release, record)
+    say(f"{tag} is the champion now" + (f", instead of {champion}" if champion else ""))
+
+
+def resume(repository: Repository, *, who: str, reason: str, say: Say) -> None:
+    """Lift the hold that a rollback put on promotions; saying it twice does no harm.
+
+    Raises:
+        SettingsError: no reason is given.
+        NotFoundError: there is no champion yet.
+    """
+    _check_reason(reason, "resume")
+    champion = _tag(latest(repository))
+    if champion is None:
+        raise NotFoundError("there is no champion on GitHub yet, so nothing is held")
+    if hold(settle(repository, champion)) is None:
+        say("promotions are not held; nothing was changed")
+        return
+    record = Record(action="resume", from_=champion, to=champion, digest=None, reason=reason, who=who)
+    conclude(begin(repository, record, champion), "done")
+    say("promotions go on")
+
+
+def _check_not_held(found: list[Recorded], champion: str | None) -> None:
+    """Refuse what a rollback holds.
+
+    Raises:
+        HeldError: naming who rolled back, from what and why.
+    """
+    if (held := hold(found)) is not None:
+        raise HeldError(
+            f"promotions are held since {held.who} rolled back from {held.from_} to {held.to} ({held.reason}); "
+            f"resume.yml lifts the hold; {_still(champion)}"
+        )
+
+
+def _crown(repository: Repository, release: GitRelease, record: Record) -> None:
+    deployment = begin(repository, record, release.tag_name)
+    try:
+        with told_plainly(f"{release.tag_name} could not be made Latest"):
+            patch(release, prerelease=False, make_latest="true")
+        now = _tag(latest(repository))
+        if record.action == "rollout":
+            _yield_to_a_rollback(repository, deployment)
+        if now != release.tag_name:
+            raise RolloutError(f"{release.tag_name} was made Latest, but GitHub still says {now}; run this again")
+    except SlipwayError as error:
+        if not getattr(error, "passing", False):
+            conclude(deployment, "failed", str(error))
+        raise
+    conclude(deployment, "done")
+
+
+def _yield_to_a_rollback(repository: Repository, deployment: Deployment) -> None:
+    """A rollback waits for nobody, so one may have begun meanwhile: then Latest is its, whoever wrote last."""
+    later = (r for r in records(repository) if r.deployment.id > deployment.id and r.state != "failed")
+    rollback = next((r.record for r in later if r.record.action == "rollback"), None)
+    if rollback is None or rollback.to is None:
+        return
+    with told_plainly(f"Latest could not be given back to {rollback.to}"):
+        patch(published(repository, rollback.to), make_latest="true")
+    raise HeldError(
+        f"{rollback.who} rolled back to {rollback.to} meanwhile ({rollback.reason}), which counts; resume.yml lifts the "
+        "hold that it put on promotions"
+    )
+
+
+def _check_order(repository: Repository, tag: str, champion: str | None) -> None:
+    newer = [r.tag_name for r in champions(repository) if version_of(r.tag_name) >= version_of(tag)]
+    if tag in newer:
+        raise RolloutError(
+            f"{tag} was champion before and was replaced; rollback.yml goes back to it; {_still(champion)}"
+        )
+    if newer:
+        raise RolloutError(f"{tag} is not newer than {newer[0]}, which was champion; {_still(champion)}")
+
+
+def _check_was_champion(release: GitRelease, champion: str | None) -> None:
+    if release.prerelease:
+        raise NotFoundError(f"{release.tag_name} never was champion, so there is no way back to it; {_still(champion)}")
+
+
+def _check_reason(reason: str, command: str) -> None:
+    if not reason.strip():
+        raise SettingsError(f"a {command} needs a reason, for those who read the history")
+
+
+def _still(champion: str | None) -> str:
+    return f"the champion is still {champion}" if champion else "there is still no champion"
+
+
+def _tag(release: GitRelease | None) -> str | None:
+    return release.tag_name if release is not None else None

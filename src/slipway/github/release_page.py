@@ -1,0 +1,122 @@
+"""The release page: made as a draft, filled, checked and only then published; run again, it does what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slipway.bundle.archive import BUNDLE_SUFFIX, NOTES, SUMS, check_sums
+from slipway.bundle.release_file import file_digest
+from slipway.errors import BundleError
+from slipway.github.client import patch, told_plainly
+from slipway.github.releases import assets_of, find_published, published, releases_of
+
+if TYPE_CHECKING:
+    from github.GitRelease import GitRelease
+    from github.Repository import Repository
+
+MARK = "<!-- made by slipway -->"
+REFUSED = " (refused by the gate)"
+Say = Callable[[str], None]
+
+
+def publish(repository: Repository, tag: str, folder: Path, *, digest: str | None, say: Say) -> str:
+    """Publish a release's files as a pre-release, which ``promote`` may crown later; returns the page's address.
+
+    A release without a bundle is one that the gate refused: its page says so.
+
+    Args:
+        digest: the sha256 of ``SHA256SUMS`` as the job that made the files said it.
+
+    Raises:
+        BundleError: the files are not the ones that were made, or others are published under this tag.
+        GitHubError: GitHub refused something, or could not be reached; running this again goes on from there.
+    """
+    sums = check_sums(folder, digest)
+    if (there := find_published(repository, tag)) is not None:
+        return _kept(there, file_digest(folder / SUMS), say)
+    files = {path.name: path for path in sorted(folder.iterdir())}
+    draft = _draft(repository, tag, _title(tag, sums), _body(files))
+    _fill(draft, files, say)
+    _check(draft, files)
+    with told_plainly(f"{tag} is complete as a draft but could not be published"):
+        patch(draft, tag_name=tag, draft=False, prerelease=True, make_latest="false")
+    page = published(repository, tag)
+    say(f"{tag} is published with {len(files)} files: {page.html_url}")
+    return str(page.html_url)
+
+
+def _kept(page: GitRelease, digest: str, say: Say) -> str:
+    found = next((asset for asset in assets_of(page) if asset.name == SUMS), None)
+    came = digest_of(found) if found is not None else "nothing"
+    if came != digest:
+        raise BundleError(
+            f"{page.tag_name} is published already with other files: its {SUMS} has the sha256 {came} and this one "
+            f"{digest}; what is published stays"
+        )
+    say(f"{page.tag_name} is published already with these very files: {page.html_url}")
+    return str(page.html_url)
+
+
+def _title(tag: str, sums: dict[str, str]) -> str:
+    return tag if any(name.endswith(BUNDLE_SUFFIX) for name in sums) else tag + REFUSED
+
+
+def _body(files: dict[str, Path]) -> str:
+    notes = files[NOTES].read_text(encoding="utf-8") if NOTES in files else ""
+    return f"{MARK}\n{notes}"
+
+
+def _draft(repository: Repository, tag: str, title: str, body: str) -> GitRelease:
+    """The one draft of ours for this tag; what a fault doubled goes, what a person drafted stays."""
+    ours = [r for r in releases_of(repository) if r.draft and r.tag_name == tag and (r.body or "").startswith(MARK)]
+    with told_plainly(f"the draft of {tag} could not be made"):
+        if not ours:
+            return repository.create_git_release(tag, title, body, draft=True, prerelease=True, make_latest="false")
+        first, *doubles = sorted(ours, key=lambda release: release.id)
+        for double in doubles:
+            double.delete_release()
+        if (first.name, first.body) != (title, body):
+            patch(first, tag_name=tag, name=title, body=body)  # a draft's edit without its tag loses the tag
+        return first
+
+
+def _fill(draft: GitRelease, files: dict[str, Path], say: Say) -> None:
+    """Upload what is missing or not whole, and take away what does not belong."""
+    there = {asset.name: asset for asset in assets_of(draft)}
+    with told_plainly(f"the files of {draft.tag_name} could not all be uploaded"):
+        for name, asset in there.items():
+            if name not in files or not _whole(asset, files[name]):
+                asset.delete_asset()
+        for name, path in files.items():
+            if name not in there or not _whole(there[name], path):
+                say(f"uploading {name} ({path.stat().st_size / 1e6:.1f} MB)")
+                draft.upload_asset(str(path), name=name, content_type="application/octet-stream")
+
+
+def _check(draft: GitRelease, files: dict[str, Path]) -> None:
+    found = {asset.name: digest_of(asset) for asset in assets_of(draft)}
+    for name, path in files.items():
+        if found.get(name) != (wanted := file_digest(path)):
+            raise BundleError(
+                f"{name} arrived at GitHub with the sha256 {found.get(name)} but {wanted} was sent; the page is still a "
+                "draft, run this again"
+            )
+
+
+def _whole(asset: Any, path: Path) -> bool:
+    return asset.state == "uploaded" and asset.size == path.stat().st_size and digest_of(asset) == file_digest(path)
+
+
+def digest_of(asset: Any) -> str:
+    """The sha256 of an asset: as GitHub tells it, or of its bytes where GitHub does not."""
+    if asset.digest:
+        return str(asset.digest).removeprefix("sha256:")
+    digest = hashlib.sha256()
+    with told_plainly(f"{asset.name} cannot be downloaded"):
+        _, _, chunks = asset.download_asset(chunk_size=1 << 20)
+        for chunk in chunks:
+            digest.update(chunk)
+    return digest.hexdigest()

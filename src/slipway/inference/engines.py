@@ -1,0 +1,115 @@
+"""What runs a model: onnxruntime for a compiled one, scikit-learn for one that could not be compiled exactly."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from slipway.contract.schema import Contract
+from slipway.errors import BundleError
+
+Array = npt.NDArray[Any]
+Columns = Mapping[str, Array]
+
+
+class Predictions(NamedTuple):
+    """Probabilities [N, K] in the contract's class order with the labels [N], or plain numbers [N] and no labels."""
+
+    values: Array
+    labels: Array | None
+
+
+class Engine(Protocol):
+    """A loaded model. Without ``labels`` a caller who has no use for them is spared their cost."""
+
+    def __call__(self, columns: Columns, labels: bool = True) -> Predictions:  # noqa: D102 - the class says it
+        ...
+
+
+class OnnxEngine:
+    """A session on a compiled model. It can be called from several threads at once.
+
+    Raises:
+        BundleError: the model's inputs and outputs are not the contract's.
+    """
+
+    def __init__(self, model: bytes, contract: Contract, threads: int) -> None:
+        session = _session(model, threads)
+        self._outputs = ["prediction"] if contract.task == "regression" else ["probabilities", "label"]
+        inputs, outputs = [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]
+        _check_names(contract, inputs, outputs, self._outputs)
+        # Below onnxruntime's own wrapper, which asks the model for its inputs again on every call.
+        self._run = session._sess.run
+        self._strings, self._numbers, self._null = contract.strings, contract.numbers, contract.null_string
+        self._keep_alive = session
+
+    def __call__(self, columns: Columns, labels: bool = True) -> Predictions:
+        """Predict complete columns that have no problems."""
+        feed = {name: columns[name].reshape(-1, 1) for name in self._numbers}
+        feed |= {name: _filled(columns[name], self._null).reshape(-1, 1) for name in self._strings}
+        answers = self._run(self._outputs if labels else self._outputs[:1], feed, None)
+        return Predictions(answers[0], answers[1] if len(answers) > 1 else None)
+
+    def values_of(self, feed: Mapping[str, Array]) -> Array:
+        """Predict what the model itself takes: [N, 1] for each input, with the contract's text for a null string."""
+        values: Array = self._run(self._outputs[:1], feed, None)[0]
+        return values
+
+
+def skops_engine(model: bytes, contract: Contract) -> Engine:
+    """A fitted scikit-learn pipeline, loaded with the allow-list that we hold."""
+    import pandas as pd
+
+    from slipway.inference.skops_file import load_model
+
+    with tempfile.TemporaryDirectory(prefix="slipway-model-") as folder:
+        path = Path(folder, "model.skops")
+        path.write_bytes(model)
+        fitted: Any = load_model(path)
+
+    def frame(columns: Columns) -> pd.DataFrame:
+        return pd.DataFrame({column.name: columns[column.name] for column in contract.inputs})
+
+    def regress(columns: Columns, labels: bool = True) -> Predictions:
+        return Predictions(np.asarray(fitted.predict(frame(columns)), dtype=np.float64), None)
+
+    def classify(columns: Columns, labels: bool = True) -> Predictions:
+        rows = frame(columns)
+        order = [list(fitted.classes_).index(label) for label in contract.classes]
+        told = np.asarray(fitted.predict(rows), dtype=object) if labels else None
+        return Predictions(fitted.predict_proba(rows)[:, order], told)
+
+    return regress if contract.task == "regression" else classify
+
+
+def _session(model: bytes, threads: int) -> Any:
+    # It reports its use to its maker unless told not to, before it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if threads == 1:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _check_names(contract: Contract, inputs: list[str], outputs: list[str], wanted: list[str]) -> None:
+    if set(inputs) != {column.name for column in contract.inputs} or not set(wanted) <= set(outputs):
+        raise BundleError(
+            f"model.onnx takes {', '.join(inputs)} and gives {', '.join(outputs)}, but the contract of "
+            f"'{contract.name}' takes {', '.join(c.name for c in contract.inputs)} and needs {', '.join(wanted)}"
+        )
+
+
+def _filled(values: Array, null: str) -> Array:
+    missing = np.equal(values, cast(Any, None))
+    return np.where(missing, null, values) if missing.any() else values

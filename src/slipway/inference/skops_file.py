@@ -1,0 +1,116 @@
+"""Fitted models on disk: skops files, the same bytes for the same model, read with an allow-list of our own."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+
+import skops.io
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from slipway.errors import BundleError
+
+TRUSTED: tuple[str, ...] = (
+    "functools.partial",
+    "numpy.dtype",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._mutual_info.mutual_info_classif",
+    "sklearn.feature_selection._mutual_info.mutual_info_regression",
+    "sklearn.feature_selection._univariate_selection.chi2",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.feature_selection._univariate_selection.f_regression",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
+)
+"""Types beyond skops' own safe ones that scikit-learn's estimators need; none of them runs code when loaded."""
+
+SCHEMA = "schema.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Write a fitted model, byte for byte the same for the same model.
+
+    Raises:
+        BundleError: it holds types that `load_model` would refuse; nothing was written.
+    """
+    content = skops.io.dumps(model)
+    _refuse_untrusted(skops.io.get_untrusted_types(data=content), path)
+    path.write_bytes(_reproducible(content))
+
+
+def load_model(path: Path) -> Any:
+    """Read a fitted model.
+
+    Raises:
+        BundleError: the file is missing or damaged, or holds types outside the allow-list; nothing in it was run.
+    """
+    try:
+        return skops.io.load(path, trusted=list(TRUSTED))
+    except UntrustedTypesFoundException:
+        _refuse_untrusted(skops.io.get_untrusted_types(file=path), path)
+        raise
+    except (OSError, BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read as a skops model: {error!r}") from None
+
+
+def _refuse_untrusted(found: list[str], path: Path) -> None:
+    strange = sorted(set(found) - set(TRUSTED))
+    if strange:
+        raise BundleError(
+            f"{path.name} holds types that Slipway does not trust: {', '.join(strange)}; "
+            "use scikit-learn's own estimators, or add the types to TRUSTED in slipway.inference.skops_file after a review"
+        )
+
+
+def zip_of(files: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
+    """A zip whose bytes depend on nothing but the files' names, order and content."""
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            entry = ZipInfo(name, date_time=EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, compress_type=compression, compresslevel=1)
+    return buffer.getvalue()
+
+
+def _reproducible(content: bytes) -> bytes:
+    """A skops file with addresses, file names and dates replaced by numbers in order of appearance."""
+    with ZipFile(io.BytesIO(content)) as archive:
+        schema = json.loads(archive.read(SCHEMA))
+        names = _renumber(schema)
+        files = {new: archive.read(old) for old, new in names.items()}
+    return zip_of({**files, SCHEMA: json.dumps(schema, separators=(",", ":")).encode()})
+
+
+def _renumber(schema: dict[str, Any]) -> dict[str, str]:
+    ids: dict[int, int] = {}
+    names: dict[str, str] = {}
+    for node in _nodes(schema):
+        if "__id__" in node:
+            node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
+        if isinstance(node.get("file"), str):
+            suffix = PurePosixPath(node["file"]).suffix
+            node["file"] = names.setdefault(node["file"], f"{len(names) + 1}{suffix}")
+    return names
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if "__loader__" in value:
+            yield value
+        for child in value.values():
+            yield from _nodes(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _nodes(child)

@@ -1,0 +1,102 @@
+"""Content keys: a step whose code, environment, parameters and inputs have not moved need not run again."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from slipway.__about__ import installed
+
+ROOT = Path(__file__).parents[3]
+
+
+def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, str]) -> str:
+    """The sha256 of all that a component's outputs can depend on.
+
+    ``parameters`` are as given on its command line, ``inputs`` are the digests of the files it reads.
+    """
+    code = own_modules(folder / "main.py") | set(component_files(folder))
+    facts = {
+        "code": {str(path.relative_to(ROOT)): file_digest(path) for path in sorted(code)},
+        "environment": environment_digest(),
+        "parameters": dict(parameters),
+        "inputs": dict(inputs),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def component_files(folder: Path) -> Iterator[Path]:
+    """Every file of a component's folder, whatever reads it, but for its tests and Python's byte code."""
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if path.is_file() and not ({"__pycache__", "tests"} & set(inside.parts[:-1]) or _is_test(path)):
+            yield path
+
+
+def own_modules(script: Path) -> set[Path]:
+    """``script`` and every module of this repository that it imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting.extend(_imported(path))
+    return found
+
+
+@functools.cache
+def environment_digest() -> str:
+    """Python, platform and every installed version but this repository's own, whose code counts by itself."""
+    own = f"Name: {installed()[0]}"
+    others = sorted(names for d in importlib.metadata.distributions() if own not in (names := _names(d)))
+    text = "\n".join([platform.python_version(), platform.platform(), *("==".join(names) for names in others)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _names(distribution: importlib.metadata.Distribution) -> list[str]:
+    """The two lines that say name and version: parsing all of the metadata would take a tenth of a whole cached run."""
+    headers = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").partition("\n\n")[0]
+    return sorted(line for line in headers.splitlines() if line.startswith(("Name: ", "Version: ")))
+
+
+def _is_test(path: Path) -> bool:
+    name = path.name
+    return name == "conftest.py" or name.startswith("test_") or path.stem.endswith("_test") or path.suffix == ".pyc"
+
+
+@functools.cache
+def _imported(path: Path) -> tuple[Path, ...]:
+    try:
+        return tuple(_read_imports(path))
+    except SyntaxError:  # the component says so itself, when it runs
+        return ()
+
+
+def _read_imports(path: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (file for name in names for file in _files(name))
+
+
+def _files(module: str) -> Iterator[Path]:
+    if module.split(".")[0] == "slipway":
+        place = ROOT.joinpath("src", *module.split("."))
+        yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())

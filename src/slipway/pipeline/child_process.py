@@ -1,0 +1,139 @@
+"""A component as a child process: it inherits what its parent has imported, and never outlives it."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import re
+import runpy
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from slipway.errors import ComponentError, SlipwayError, error_for
+from slipway.pipeline.component import SCORES_FILE
+from slipway.pipeline.signals import set_default
+
+_IMPORTED_ONCE = ("pandas", "pyarrow.parquet", "sklearn.ensemble", "sklearn.compose", "sklearn.pipeline", "skops.io")
+"""What components share: a forked child inherits these imports instead of paying for them again."""
+_RAISED = re.compile(r"[\w.]+(Error|Exception|Interrupt|Warning)\b.*")
+
+
+@dataclass(frozen=True)
+class Child:
+    """A component that runs: it leaves its files in ``out``, and all that it says in ``log`` there."""
+
+    name: str
+    out: Path
+    process: BaseProcess
+
+    @property
+    def log(self) -> Path:
+        """Its standard output and error."""
+        return log_in(self.out, self.name)
+
+
+def start(folder: Path, arguments: Mapping[str, str], out: Path) -> Child:
+    """Start the component in ``folder`` with its arguments; its files go to ``out``, which is made."""
+    for module in _IMPORTED_ONCE:
+        importlib.import_module(module)
+    out.mkdir()
+    process = multiprocessing.get_context("fork").Process(target=_become, args=(folder, arguments, out))
+    process.start()
+    return Child(folder.name, out, process)
+
+
+def end(children: Sequence[Child]) -> None:
+    """Kill the children that still run, and wait until they are gone."""
+    for child in children:
+        child.process.kill()
+    for child in children:
+        child.process.join()
+
+
+def failure_of(child: Child, log: str) -> SlipwayError | None:
+    """Why a child that has ended failed, in the words of its own refusal where it said one; ``log`` names its log."""
+    code, lines = child.process.exitcode or 0, said_by(child.log)
+    if not code and (child.out / SCORES_FILE).is_file():
+        return None
+    if known := error_for(code):
+        return known(f"component '{child.name}' stopped: {_refusal(child.name, lines)}")
+    raised = next((line for line in reversed(lines) if _RAISED.match(line)), lines[-1] if lines else "it said nothing")
+    return ComponentError(f"component '{child.name}' {_ending(code)}: {raised}; its log is {log}")
+
+
+def log_in(folder: Path, name: str) -> Path:
+    """Where a component's log is in the folder of its files."""
+    return folder / f"{name}.log"
+
+
+def said_by(log: Path) -> list[str]:
+    """The lines of a log, or none where there is no log."""
+    return log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
+
+
+def _refusal(name: str, lines: list[str]) -> str:
+    """What the component said last, from the line that begins with its name."""
+    start = next((n for n, line in enumerate(lines) if line.startswith(f"{name}: ")), 0)
+    said = "\n".join(lines[start:]).removeprefix(f"{name}: ")
+    return f"{said}\nNo candidate was made." if "\n" in said else f"{said}; no candidate was made"
+
+
+def _ending(code: int) -> str:
+    if code == 0:
+        return f"ended without its {SCORES_FILE}"
+    if code > 0:
+        return f"failed with exit code {code}"
+    why = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
+    return f"was killed by signal {-code} ({signal.Signals(-code).name}{why})"
+
+
+def _become(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
+    """Turn this forked child into the component's program."""
+    set_default()
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    log = os.open(log_in(out, folder.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have put its own in their place
+    os.chdir(folder)
+    sys.argv = ["main.py", "--out", str(out), *(part for k, v in arguments.items() for part in (f"--{k}", v))]
+    _run_in_a_thread(folder / "main.py")
+
+
+def _run_in_a_thread(program: Path) -> None:
+    """Run a program to its end, or until it exits.
+
+    OpenMP's threads belong to the thread that first made them. Where the parent had some, its forked main thread would
+    wait for copies that do not exist; a new thread makes its own.
+    """
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            runpy.run_path(str(program), run_name="__main__")
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run, name=program.parent.name)
+    thread.start()
+    thread.join()
+    for error in ended:
+        if isinstance(error, SystemExit):
+            raise error
+        traceback.print_exception(error)
+        raise SystemExit(1)
+
+
+def _follow_parent() -> None:
+    """Wait until the parent is gone, however it ended, and go too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,133 @@
+"""The harness that all components borrow: one function becomes a program, its arguments checked, its files recorded.
+
+A component is ``def split(out: Path, *, data: Path, holdout_days: int = 30) -> dict[str, float]`` and ends in
+``if __name__ == "__main__": main(split)``. Components import from here and from nowhere else in Slipway.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from slipway.errors import ContractError, DataChangedError, DataError, SettingsError, SlipwayError, ValidationError
+
+__all__ = [
+    "ContractError",
+    "DataChangedError",
+    "DataError",
+    "SettingsError",
+    "SlipwayError",
+    "ValidationError",
+    "main",
+]
+
+Component = Callable[..., dict[str, float]]
+SCORES_FILE = "scores.json"
+REFUSAL_TAG = "slipway.refusal"
+
+
+def main(component: Component, argv: Sequence[str] | None = None) -> None:
+    """Run a component as a program and end the process with its exit code.
+
+    With ``--out DIR`` the files and ``scores.json`` are left there (so the pipeline calls it); without it they are
+    logged to the MLflow run that started the program.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    arguments = vars(parser_for(component).parse_args(argv))
+    out = arguments.pop("out")
+    try:
+        if out is None:
+            _run_and_record(component, arguments)
+        else:
+            _run_into(Path(out), component, arguments)
+    except SlipwayError as error:
+        print(f"{component.__name__}: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+def parser_for(component: Component) -> argparse.ArgumentParser:
+    """An argument parser made from the component's signature; it refuses unknown and abbreviated names."""
+    parser = argparse.ArgumentParser(prog=component.__name__, description=component.__doc__, allow_abbrev=False)
+    parser.add_argument("--out", help="leave the files here instead of logging them to MLflow")
+    hints = get_type_hints(component)
+    for name, parameter in parameters_of(component).items():
+        required = parameter.default is inspect.Parameter.empty
+        default = None if required else parameter.default
+        parser.add_argument(f"--{name}", type=_CONVERTERS[hints[name]], required=required, default=default)
+    return parser
+
+
+def parameters_of(component: Component) -> Mapping[str, inspect.Parameter]:
+    """The component's own parameters: all but ``out``."""
+    return {name: p for name, p in inspect.signature(component).parameters.items() if name != "out"}
+
+
+def _run_into(out: Path, component: Component, arguments: dict[str, Any]) -> dict[str, float]:
+    out.mkdir(parents=True, exist_ok=True)
+    scores = component(out, **arguments)
+    if not isinstance(scores, dict) or not all(isinstance(value, int | float) for value in scores.values()):
+        raise TypeError(f"{component.__name__} must return its scores, a number by name, but returned {scores!r}")
+    (out / SCORES_FILE).write_text(json.dumps(scores, indent=2) + "\n")
+    return scores
+
+
+def _run_and_record(component: Component, arguments: dict[str, Any]) -> None:
+    import mlflow
+
+    name = component.__name__
+    run = mlflow.start_run(run_id=os.environ.get("MLFLOW_RUN_ID"))
+    with run, tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
+        log = _logged_into(Path(folder) / f"{name}.log")
+        try:
+            mlflow.log_metrics(_run_into(Path(folder), component, arguments))
+        except Exception as error:
+            with log.open("a") as file:
+                traceback.print_exception(error, file=file)
+            mlflow.set_tag(REFUSAL_TAG, f"{getattr(error, 'exit_code', 1)} {error}"[:5000])
+            mlflow.log_artifact(str(log))
+            raise
+        mlflow.log_artifacts(folder)
+
+
+def _logged_into(path: Path) -> Path:
+    """Write what the component logs to a file too, which its MLflow run keeps."""
+    logging.captureWarnings(True)
+    logging.getLogger().addHandler(logging.FileHandler(path))
+    return path
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"{text!r} is not a JSON object")
+    return value
+
+
+def _json_list(text: str) -> list[Any]:
+    value = json.loads(text)
+    if not isinstance(value, list):
+        raise ValueError(f"{text!r} is not a JSON list")
+    return value
+
+
+def _path(text: str) -> Path:
+    return Path(text).absolute()
+
+
+_CONVERTERS: dict[Any, Callable[[str], Any]] = {
+    Path: _path,
+    str: str,
+    int: int,
+    float: float,
+    dict: _json_object,
+    list: _json_list,
+}

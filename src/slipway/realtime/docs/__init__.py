@@ -1,0 +1,1 @@
+"""What the server says about its own interface: OpenAPI and a page to try it."""

@@ -1,0 +1,62 @@
+"""How to ask a server, with a row of the release itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from typing import Any
+
+import msgspec
+
+from slipway.bundle.release_file import Golden
+from slipway.contract.schema import Contract
+from slipway.realtime.protocols.v2.datatypes import DATATYPES
+
+
+def curl(url: str, golden: Golden, *, secured: bool = False) -> str:
+    """A command that asks the server at ``url`` about the first golden row; what is null there is left out.
+
+    With ``secured`` the shell puts in the token, from its variable TOKEN.
+    """
+    body = msgspec.json.encode({"dataframe_records": [first_row(golden)]}).decode()
+    token = '-H "authorization: Bearer $TOKEN" ' if secured else ""
+    return f"curl -s {url}/invocations {token}-H 'content-type: application/json' -d {shlex.quote(body)}"
+
+
+def first_row(golden: Golden) -> dict[str, Any]:
+    """The first golden row without what is null in it."""
+    return {name: values[0] for name, values in golden.inputs.items() if values and values[0] is not None}
+
+
+def invocations(contract: Contract, golden: Golden) -> dict[str, dict[str, Any]]:
+    """The first golden row in each of MLflow's JSON forms."""
+    row = first_row(golden)
+    full = [row.get(column.name) for column in contract.inputs]
+    return {
+        "dataframe_split": {
+            "dataframe_split": {"columns": [column.name for column in contract.inputs], "data": [full]}
+        },
+        "dataframe_records": {"dataframe_records": [row]},
+        "instances": {"instances": [row]},
+        "inputs": {"inputs": {name: [value] for name, value in row.items()}},
+    }
+
+
+def csv_text(golden: Golden) -> str:
+    """The first golden row as CSV with a header line."""
+    row, text = first_row(golden), io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([row.keys(), row.values()])
+    return text.getvalue()
+
+
+def infer(contract: Contract, golden: Golden) -> dict[str, Any]:
+    """The first golden row as a v2 inference request."""
+    row = first_row(golden)
+    present = [column for column in contract.inputs if column.name in row]
+    return {
+        "inputs": [
+            {"name": column.name, "shape": [1], "datatype": DATATYPES[column.type], "data": [row[column.name]]}
+            for column in present
+        ]
+    }

@@ -1,0 +1,162 @@
+"""JSON schemas made from the contract: what a caller may send and what comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipway.contract.schema import Column, Contract
+from slipway.realtime.protocols.v2.datatypes import ACCEPTED, DATATYPES
+
+Schema = dict[str, Any]
+
+_TYPES = {"double": "number", "long": "integer", "boolean": "boolean", "string": "string"}
+_LARGEST_LONG = (1 << 63) - 513
+"""The largest whole number that is still below 2**63 when it is rounded to float64, as the model takes it."""
+_FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_TEXT: Schema = {"type": "string"}
+_SHAPE: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2}
+
+
+def schemas(contract: Contract) -> dict[str, Schema]:
+    """Every named schema of the document."""
+    return {
+        "Row": _row(contract),
+        "Invocation": {"oneOf": [_form(name, _content(name, contract)) for name in _FORMS]},
+        "Predictions": _object({"predictions": _array(_prediction(contract))}),
+        "Version": _object({"release": _maybe(_TEXT), "digest": _maybe(_TEXT), "server": _TEXT}),
+        "Error": _object({"error_code": _TEXT, "message": _TEXT}),
+        "V2Error": _object({"error": _TEXT}),
+        **_inference(contract),
+        **_metadata(),
+    }
+
+
+def value(column: Column, null_string: str) -> Schema:
+    """One value of a column."""
+    schema: Schema = {"type": _TYPES[column.type]}
+    if column.type == "long":
+        schema |= {"minimum": -_LARGEST_LONG, "maximum": _LARGEST_LONG}
+    elif column.values:
+        schema["enum"] = list(column.values)
+    elif column.type == "string":
+        schema["not"] = {"const": null_string}
+    return _maybe(schema) if column.nullable else schema
+
+
+def reference(name: str) -> Schema:
+    """A named schema, by reference."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _row(contract: Contract) -> Schema:
+    properties = {column.name: value(column, contract.null_string) for column in contract.inputs}
+    return _object(properties, required=_required(contract)) | {"description": "Unknown columns are ignored."}
+
+
+def _form(name: str, content: Schema) -> Schema:
+    others = {other: False for other in _FORMS if other != name}
+    return {"title": name} | _object({name: content, **others}, required=[name])
+
+
+def _content(form: str, contract: Contract) -> Schema:
+    if form == "dataframe_split":
+        return _split(contract)
+    rows = _array(reference("Row")) | {"minItems": 1}
+    choices = [rows]
+    if form == "inputs":
+        choices += [reference("Row"), _columns(contract)]
+    if form != "dataframe_records" and len(contract.inputs) == 1:
+        choices.append(_array(value(contract.inputs[0], contract.null_string)) | {"minItems": 1})
+    return rows if len(choices) == 1 else {"anyOf": choices}
+
+
+def _split(contract: Contract) -> Schema:
+    # Only the contract's own order is told: a schema cannot say that the rows follow another one.
+    cells = [value(column, contract.null_string) for column in contract.inputs]
+    row = {"type": "array", "prefixItems": cells, "items": False, "minItems": len(cells)}
+    schema = _object({"columns": {"const": [column.name for column in contract.inputs]}, "data": _array(row)})
+    return schema | {"description": "The columns may come in any order, which the rows then follow."}
+
+
+def _columns(contract: Contract) -> Schema:
+    lists = {column.name: _array(value(column, contract.null_string)) for column in contract.inputs}
+    return _object(lists, required=_required(contract)) | {"description": "All lists have the same length."}
+
+
+def _prediction(contract: Contract) -> Schema:
+    if contract.task == "regression":
+        return {"type": "number"}
+    count = len(contract.classes)
+    described = f"The probability of {', '.join(contract.classes)}, in this order."
+    return _array({"type": "number"}) | {"minItems": count, "maxItems": count, "description": described}
+
+
+def _inference(contract: Contract) -> dict[str, Schema]:
+    outputs = {"type": "string", "enum": [column.name for column in contract.outputs]}
+    wish = _object({"name": outputs, "parameters": _parameters("binary_data", "boolean")}, required=["name"])
+    request = {
+        "id": _TEXT,
+        "parameters": _parameters("binary_data_output", "boolean"),
+        "inputs": _array({"anyOf": [_tensor(column, contract) for column in contract.inputs]}),
+        "outputs": _array(wish),
+    }
+    answer = {"model_name": _TEXT, "model_version": _TEXT, "id": _TEXT, "outputs": _array(_answered(outputs))}
+    return {
+        "InferenceRequest": _object(request, required=["inputs"])
+        | {"description": f"Needs a tensor for each of {', '.join(_required(contract)) or 'no column'}."},
+        "InferenceResponse": _object(answer, required=["model_name", "model_version", "outputs"]),
+    }
+
+
+def _tensor(column: Column, contract: Contract) -> Schema:
+    one = value(column, contract.null_string)
+    nested = _array(one) | {"minItems": 1, "maxItems": 1}
+    properties = {
+        "name": {"const": column.name},
+        "shape": _SHAPE,
+        "datatype": {"enum": list(ACCEPTED[column.type])},
+        "data": _array({"anyOf": [one, nested]}),
+        "parameters": _parameters("binary_data_size", "integer"),
+    }
+    return {"title": column.name} | _object(properties, required=["name", "shape", "datatype"])
+
+
+def _answered(names: Schema) -> Schema:
+    properties = {
+        "name": names,
+        "shape": _SHAPE,
+        "datatype": {"enum": sorted(set(DATATYPES.values()))},
+        "data": _array({"type": ["number", "string"]}),
+        "parameters": _parameters("binary_data_size", "integer"),
+    }
+    return _object(properties, required=["name", "shape", "datatype"])
+
+
+def _metadata() -> dict[str, Schema]:
+    tensor = _object({"name": _TEXT, "datatype": _TEXT, "shape": _array({"type": "integer"})})
+    model = {"name": _TEXT, "versions": _array(_TEXT), "platform": _TEXT}
+    return {
+        "ServerMetadata": _object({"name": _TEXT, "version": _TEXT, "extensions": _array(_TEXT)}),
+        "ModelMetadata": _object(model | {"inputs": _array(tensor), "outputs": _array(tensor)}),
+    }
+
+
+def _required(contract: Contract) -> list[str]:
+    return [column.name for column in contract.inputs if not column.nullable]
+
+
+def _object(properties: dict[str, Any], required: list[str] | None = None) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties) if required is None else required}
+
+
+def _array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _parameters(name: str, kind: str) -> Schema:
+    return _object({name: {"type": kind} | ({"minimum": 0} if kind == "integer" else {})}, required=[])
+
+
+def _maybe(schema: Schema) -> Schema:
+    nullable = schema | {"type": [schema["type"], "null"]}
+    return nullable | {"enum": [*schema["enum"], None]} if "enum" in schema else nullable

@@ -1,0 +1,91 @@
+"""Bearer tokens: who may ask. They come from a file, which may change while the server runs, or from the environment."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from slipway.errors import SettingsError
+from slipway.realtime.protocols.messages import Refusal
+
+VARIABLE = "SLIPWAY_TOKENS"
+_SHORTEST = 16
+_CHALLENGE = (("www-authenticate", 'Bearer realm="slipway"'),)
+
+
+def read_tokens(file: Path | None) -> tuple[str, ...]:
+    """The tokens of a file, one on each line (# begins a comment), or else of the environment; none: all may ask.
+
+    Raises:
+        SettingsError: the file cannot be read or holds none, or a token is too short or no token at all.
+    """
+    text = os.environ.get(VARIABLE, "") if file is None else _text(file)
+    tokens = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    origin = VARIABLE if file is None else str(file)
+    if file is not None and not tokens:
+        raise SettingsError(f"{origin} holds no token, so nobody could ask; write one on each line")
+    for number, token in enumerate(tokens, 1):
+        if len(token) < _SHORTEST or not token.isascii() or len(token.split()) != 1:
+            raise SettingsError(
+                f"token {number} of {origin} must have at least {_SHORTEST} ASCII characters and no space but has "
+                f"{len(token)}; `openssl rand -hex 32` makes a good one"
+            )
+    return tokens
+
+
+class Guard:
+    """Lets those in who bring one of the tokens; ``own`` is what a rollout on this machine brings."""
+
+    def __init__(self, file: Path | None, own: str | None = None) -> None:
+        self._file, self._own = file, own
+        self._state = _state(file)
+        self._take(read_tokens(file))
+
+    @property
+    def asks(self) -> bool:
+        """Must a caller bring a token?"""
+        return bool(self._tokens)
+
+    def refusal(self, headers: Mapping[str, str]) -> Refusal | None:
+        """Why this request may not ask, if it may not."""
+        if not self._tokens:
+            return None
+        scheme, _, token = (headers.get("authorization") or "").partition(" ")
+        given = token.strip().encode()
+        # Every token is compared, so the time says nothing of which one was close.
+        if scheme.lower() == "bearer" and sum(hmac.compare_digest(given, known) for known in self._tokens):
+            return None
+        told = "a bearer token is needed" if not given else "the bearer token is not one that this server knows"
+        return Refusal(401, "UNAUTHENTICATED", told, _CHALLENGE)
+
+    def look_again(self) -> None:
+        """Take the tokens of a file that has changed; the old ones stay valid where the new file is not right."""
+        if self._file is None or (state := _state(self._file)) == self._state:
+            return
+        self._state = state
+        try:
+            self._take(read_tokens(self._file))
+        except SettingsError as error:
+            print(f"worker {os.getpid()} keeps the tokens that it has: {error}", file=sys.stderr, flush=True)
+
+    def _take(self, tokens: tuple[str, ...]) -> None:
+        own = (self._own,) if self._own and tokens else ()
+        self._tokens = [token.encode() for token in (*tokens, *own)]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the tokens in {file} cannot be read: {error}") from None
+
+
+def _state(file: Path | None) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat() if file else None
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns, found.st_size) if found else None

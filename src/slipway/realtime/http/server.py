@@ -1,0 +1,181 @@
+"""The parent process: binds the port, announces itself, starts the workers and stops them again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from slipway.bundle.release_file import Bundle, Golden, decode_golden, verify_and_read
+from slipway.errors import BundleError, NotFoundError, SettingsError
+from slipway.realtime.docs.example import curl
+from slipway.realtime.http.auth import read_tokens
+from slipway.realtime.http.listen_port import answers, reserved
+from slipway.realtime.http.options import STDERR, Options, Tls
+from slipway.realtime.http.worker import Job, make_app
+from slipway.realtime.telemetry.counters_folder import cells_folder
+from slipway.target.registration import address_to_ask, present
+
+_STOP_SECONDS = 10
+_AGAIN_SECONDS = 0.5
+_LARGEST_HEADERS = 64 << 10
+_CONNECTIONS = 4096
+"""How many connections each worker takes; those beyond wait to be accepted."""
+
+
+def serve(options: Options, *, target: Path | None = None, bundle: Path | None = None) -> None:
+    """Serve the champion of a target, and follow it, or one fixed bundle; return after SIGTERM or SIGINT.
+
+    Raises:
+        NotFoundError: there is no champion or no bundle yet.
+        BundleError: its bytes are not the sealed ones.
+        BusyError: another process listens on the port.
+        SettingsError: the address, the certificate or the tokens cannot be used.
+    """
+    verified, golden = _verified(_first_folder(target, bundle))
+    secured = bool(read_tokens(options.token_file))
+    _check_certificate(options.tls)
+    _check_logs(options)
+    with ExitStack() as stack:
+        port = stack.enter_context(reserved(options.host, options.port))
+        options = msgspec.structs.replace(options, port=port)
+        presence = target and stack.enter_context(present(target.absolute(), options))
+        job = Job(
+            options=options,
+            parent=os.getpid(),
+            metrics=stack.enter_context(cells_folder()),
+            bundle=bundle and bundle.absolute(),
+            target=target and target.absolute(),
+            presence=presence,
+        )
+        announce = partial(_announce, options, verified.release.version, golden, secured)
+        server = _server(options, announce)
+        loader: Any = partial(_started, server, job)
+        server.serve(target_loader=loader, wrap_loader=False)
+
+
+class _AnnouncingServer(MPServer):
+    """Granian, saying that it serves once it does; the thread starts only after the workers were forked."""
+
+    announce: Callable[[], None]
+
+    def startup(self, spawn_target: Any, target_loader: Any) -> None:
+        super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        threading.Thread(target=self.announce, daemon=True).start()
+
+    def _stop_workers(self) -> None:
+        threading.Thread(target=self._say_it_again, args=(list(self.wrks),), daemon=True).start()
+        super()._stop_workers()  # type: ignore[no-untyped-call]
+
+    def _say_it_again(self, workers: list[Any]) -> None:
+        # A worker hears nothing in the milliseconds between its first handlers and the first turn of its loop.
+        for _ in range(_STOP_SECONDS):
+            time.sleep(_AGAIN_SECONDS)
+            for worker in workers:
+                if worker.is_alive():
+                    worker.terminate()
+
+
+def _started(server: MPServer, job: Job) -> Any:
+    """The application with its bundle loaded, in a new worker.
+
+    Until granian listens for signals there, the parent's handlers would eat them.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    if server.interrupt_signal:
+        sys.exit(0)
+    app = make_app(job)
+    app.worker.start()
+    return app
+
+
+def _server(options: Options, announce: Callable[[], None]) -> MPServer:
+    server = _AnnouncingServer(
+        make_app.__module__,
+        options.host,
+        options.port,
+        interface=Interfaces.RSGI,
+        workers=options.workers,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=options.header_seconds * 1000, max_buffer_size=_LARGEST_HEADERS
+        ),
+        websockets=False,
+        backlog=_CONNECTIONS,
+        backpressure=_CONNECTIONS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_STOP_SECONDS,
+        ssl_cert=options.tls.certificate if options.tls else None,
+        ssl_key=options.tls.key if options.tls else None,
+        log_level=LogLevels.error,
+        log_dictconfig={"handlers": _log_handlers()},
+    )
+    server.announce = announce
+    return server
+
+
+def _log_handlers() -> dict[str, Any]:
+    to_stderr = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+    return {"console": to_stderr, "access": to_stderr}
+
+
+def _first_folder(target: Path | None, bundle: Path | None) -> Path:
+    if target is not None and bundle is None:
+        if not (target / "current").is_symlink():
+            raise NotFoundError(f"nothing serves at {target}: it has no champion yet; `slipway ship` makes one first")
+        return target / "current"
+    if bundle is not None and target is None:
+        return bundle
+    raise SettingsError("serve either a target, whose champion is followed, or one fixed bundle")
+
+
+def _verified(folder: Path) -> tuple[Bundle, Golden]:
+    verified, files = verify_and_read(folder, ("golden.json",))
+    if "golden.json" not in files:
+        raise BundleError(f"{verified.path} has no 'golden.json', so nothing can tell whether it answers right")
+    return verified, decode_golden(files["golden.json"], str(verified.path / "golden.json"))
+
+
+def _check_logs(options: Options) -> None:
+    from slipway.realtime.telemetry import access_log, prediction_logger
+
+    if options.access_log not in (None, STDERR):
+        access_log.check_writable(options.access_log)
+    if options.prediction_log is not None:
+        prediction_logger.check_writable(options.prediction_log)
+
+
+def _check_certificate(tls: Tls | None) -> None:
+    if tls is None:
+        return
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        told = f"the certificate {tls.certificate} and the key {tls.key} cannot be used together"
+        raise SettingsError(f"{told}: {error.strerror or error}") from None
+
+
+def _announce(options: Options, release: str, golden: Golden, secured: bool) -> None:
+    near = address_to_ask(options.host)
+    scheme = "https" if options.tls else "http"
+    url = f"{scheme}://[{near}]:{options.port}" if ":" in near else f"{scheme}://{near}:{options.port}"
+    if answers(near, options.port):
+        told = f"{options.workers} worker{'s' if options.workers != 1 else ''}"
+        example = curl(url, golden, secured=secured)
+        print(f"serving {release} on {url} with {told}; try: {example}", file=sys.stderr, flush=True)

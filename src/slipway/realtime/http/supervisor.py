@@ -1,0 +1,93 @@
+"""What a worker does beside answering: it looks at ``current``, at slow clients and at tokens, and writes its logs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slipway.realtime.http.options import STDERR
+from slipway.realtime.telemetry.access_log import Access, AccessLog
+from slipway.realtime.telemetry.metrics import OTHER
+from slipway.realtime.telemetry.prediction_logger import PredictionLog
+
+if TYPE_CHECKING:
+    from slipway.realtime.http.admission import Turns
+    from slipway.realtime.http.request_body import Bodies
+    from slipway.realtime.http.worker import Serving, Worker
+    from slipway.realtime.protocols.messages import Answer, Route
+
+POLL_SECONDS = 0.05
+_TOKEN_SECONDS = 1.0
+
+
+class Watching:
+    """The watch of one worker, and the accounts it keeps of each answer."""
+
+    def __init__(self, worker: Worker, turns: Turns, bodies: Bodies) -> None:
+        options = worker.job.options
+        self._worker, self._turns, self._bodies = worker, turns, bodies
+        self._access = _access_log(options.access_log) if options.access_log else None
+        self._predictions = (
+            PredictionLog(options.prediction_log, options.log_sample) if options.prediction_log else None
+        )
+        self._tokens_seen = time.monotonic()
+
+    async def watch(self) -> None:
+        """Look every 50 ms until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._worker.orphaned:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            if self._worker.behind:
+                await asyncio.to_thread(self._worker.follow)
+            await self._look_around()
+
+    def answered(
+        self, scope: Any, route: Route | None, request_id: str, answer: Answer, serving: Serving | None, seconds: float
+    ) -> None:
+        """Keep account of one answer."""
+        self._worker.metrics.answered(route.name if route else OTHER, answer.status, seconds, answer.rows)
+        if self._predictions is not None and answer.asked is not None and serving is not None:
+            self._predictions.offer(serving.scorer, answer.asked, request_id)
+        if self._access is not None:
+            self._access.write(
+                Access(
+                    id=request_id,
+                    client=scope.client,
+                    method=scope.method,
+                    path=scope.path,
+                    status=answer.status,
+                    seconds=round(seconds, 6),
+                    rows=answer.rows,
+                    bytes=int(scope.headers.get("content-length") or 0),
+                    release=serving.release if serving else None,
+                )
+            )
+
+    def finish(self) -> None:
+        """Write what is still in memory."""
+        for log in (self._access, self._predictions):
+            if log is not None:
+                log.close()
+
+    async def _look_around(self) -> None:
+        self._bodies.end_slow_ones()
+        self._worker.metrics.queue(self._turns.waiting)
+        if time.monotonic() - self._tokens_seen > _TOKEN_SECONDS:
+            self._tokens_seen = time.monotonic()
+            self._worker.guard.look_again()
+        if self._access is not None:
+            # In a thread, for stderr may be a pipe that nobody reads.
+            await asyncio.to_thread(self._access.flush)
+            self._worker.metrics.dropped(self._access.drops(), "access")
+        if self._predictions is not None:
+            self._worker.metrics.dropped(self._predictions.drops(), "prediction")
+
+
+def _access_log(path: Path) -> AccessLog:
+    return AccessLog(None if path == STDERR else path)

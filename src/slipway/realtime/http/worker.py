@@ -1,0 +1,182 @@
+"""What runs in each worker process: the champion it serves, and the watch on ``current`` that moves it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from slipway.bundle.release_file import digest_in_name
+from slipway.errors import NotFoundError, SlipwayError
+from slipway.realtime.http.options import Options
+from slipway.target.registration import Acknowledgement, hold, now, own_token, write
+
+if TYPE_CHECKING:
+    from slipway.inference.scorer import Scorer
+    from slipway.realtime.http.app import App
+    from slipway.realtime.protocols.messages import Route
+    from slipway.realtime.protocols.mlflow.invocations import Invocations
+
+_logger = logging.getLogger(__name__)
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent gives its workers: a bundle to serve, or a target to follow and the folder to report in."""
+
+    options: Options
+    parent: int
+    metrics: Path | None = None  # shared by all workers
+    bundle: Path | None = None
+    target: Path | None = None
+    presence: Path | None = None
+
+
+class Serving(NamedTuple):
+    """All that one answer is made from. A request takes it once, so no answer mixes two releases."""
+
+    scorer: Scorer
+    invocations: Invocations
+    release: str
+    digest: str
+
+
+def make_app(job: Job) -> App:
+    """The application of one worker; granian calls this in the worker's own process."""
+    # One row at a time has no use for the threads that OpenBLAS would start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from slipway.realtime.http.app import App
+
+    return App(Worker(job))
+
+
+class Worker:
+    """Holds the champion and follows ``current``."""
+
+    def __init__(self, job: Job) -> None:
+        from slipway.realtime.http.auth import Guard
+        from slipway.realtime.http.routes import ROUTES, routes_of
+        from slipway.realtime.telemetry.metrics import Metrics
+
+        self.job = job
+        self.serving: Serving | None = None
+        self.error: str | None = None
+        self.metrics = Metrics(job.metrics, ROUTES)
+        self.guard = Guard(job.options.token_file, own_token(job.presence) if job.presence else None)
+        self.routes: Mapping[str, Route] = routes_of(self)
+        self._seen: str | None = None
+        self._lock: int | None = None
+
+    @property
+    def release(self) -> str | None:
+        """The release that is served now."""
+        return self.serving and self.serving.release
+
+    @property
+    def orphaned(self) -> bool:
+        """Is the parent gone? Nobody could stop or see this worker, and it would answer for an old release for ever."""
+        return os.getppid() != self.job.parent
+
+    @property
+    def behind(self) -> bool:
+        """Does ``current`` name something that this worker has not turned to yet?"""
+        link = self._link()
+        return link is not None and link != self._seen
+
+    def start(self) -> None:
+        """Load the first bundle. One that fails leaves a worker that answers 503 and waits for a better one."""
+        if self.job.presence is not None:
+            self._lock = hold(self._presence_file(".lock"))
+        if self.job.bundle is not None:
+            self._turn_to(self.job.bundle, None)
+        else:
+            self.follow()
+
+    def follow(self) -> None:
+        """Turn to what ``current`` names now, and tell what came of it."""
+        if (link := self._link()) is None:
+            return
+        self._seen = link
+        folder = Path(os.path.normpath(f"{self.job.target}/{link}"))
+        if self.serving is None or self.serving.scorer.bundle.path != folder.resolve():
+            self._turn_to(folder, link)
+        else:
+            self.error = None
+        self._acknowledge(folder.name)
+
+    def stop(self) -> None:
+        """Take back what this worker said."""
+        if self._lock is not None:
+            self._presence_file(".json").unlink(missing_ok=True)
+            self._presence_file(".lock").unlink(missing_ok=True)
+            os.close(self._lock)
+
+    def _link(self) -> str | None:
+        if self.job.target is None:
+            return None
+        try:
+            return str((self.job.target / "current").readlink())
+        except OSError:
+            return None
+
+    def _turn_to(self, folder: Path, link: str | None) -> None:
+        try:
+            serving = load(folder)
+        except SlipwayError as error:
+            self._refuse(folder, str(error))
+        except Exception as error:
+            # Whatever it is, the old release keeps answering and the rollout is told.
+            _logger.exception("worker %d met an unknown fault in %s", os.getpid(), folder)
+            self._refuse(folder, f"{type(error).__name__}: {error}")
+        else:
+            # A rollout that was taken back while this one loaded must not serve for even a moment.
+            if self.serving is None or self._link() == link:
+                self._serve(serving)
+
+    def _serve(self, serving: Serving) -> None:
+        from slipway.realtime.http.routes import routes_of
+
+        if self.serving is not None:
+            self.metrics.swapped(ok=True)
+        self.serving, self.error = serving, None
+        self.routes = routes_of(self)
+        self.metrics.serving(serving.release, serving.digest)
+
+    def _refuse(self, folder: Path, reason: str) -> None:
+        self.error = reason
+        self.metrics.swapped(ok=False)
+        still = f"{self.serving.release} still serves" if self.serving else "nothing is served"
+        print(f"worker {os.getpid()} could not load {folder}: {reason}; {still}", file=sys.stderr, flush=True)
+
+    def _acknowledge(self, wanted: str) -> None:
+        if self.job.presence is None:
+            return
+        release, digest = (self.serving.release, self.serving.digest) if self.serving else (None, None)
+        said = Acknowledgement(os.getpid(), release, digest, now(), wanted, self.error)
+        try:
+            write(self._presence_file(".json"), said)
+        except OSError as error:
+            print(f"worker {os.getpid()} cannot say what it serves: {error}", file=sys.stderr, flush=True)
+
+    def _presence_file(self, suffix: str) -> Path:
+        if self.job.presence is None:
+            raise NotFoundError("this worker follows no target")
+        return self.job.presence / f"worker-{os.getpid()}{suffix}"
+
+
+def load(folder: Path) -> Serving:
+    """A bundle that was verified and has given its golden predictions.
+
+    Raises:
+        SlipwayError: it is not whole, cannot be loaded, or answers differently.
+    """
+    from slipway.inference.scorer import load as load_scorer
+    from slipway.realtime.protocols.mlflow.invocations import Invocations
+
+    scorer = load_scorer(folder, expected_digest=digest_in_name(folder))
+    scorer.check_golden()
+    return Serving(scorer, Invocations(scorer), scorer.bundle.release.version, scorer.bundle.digest)

@@ -1,0 +1,85 @@
+"""A request and an answer as the handlers of all routes see them, and refusals in the shape of each protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from slipway.inference.engines import Array
+    from slipway.realtime.protocols.mlflow.dynamic_batch import Predicted
+    from slipway.realtime.telemetry.prediction_logger import Asked
+
+JSON = "application/json"
+
+
+class Request(NamedTuple):
+    """What a handler may look at; names of headers are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answer(NamedTuple):
+    """What goes back, and what was asked and predicted for it, which a log may want."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+    asked: Asked | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows were predicted for it."""
+        return len(self.asked.made.values) if self.asked else 0
+
+
+class Pending(NamedTuple):
+    """An answer that can be finished once its row was predicted, together with others."""
+
+    predicted: asyncio.Future[Predicted]
+    finish: Callable[[Array], Answer]
+
+
+Handler = Callable[[Request, Any], Answer | Pending]
+"""Takes what is served, a ``Serving``, which is None only on a route that answers always."""
+
+
+class Route(NamedTuple):
+    """One address.
+
+    ``predicts``: it has a body, and its work waits for a turn; ``slow``: it is worked on in a thread; ``open``: it takes
+    no token; ``always``: it answers also where nothing is served.
+    """
+
+    method: str
+    handle: Handler
+    name: str
+    predicts: bool = False
+    slow: bool = False
+    open: bool = False
+    always: bool = False
+
+
+class Refusal(NamedTuple):
+    """Why there is no answer, before it has the shape of a protocol."""
+
+    status: int
+    code: str
+    message: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def refused(refusal: Refusal, path: str) -> Answer:
+    """A refusal in the shape that clients of this path expect: the Open Inference Protocol's, or else MLflow's."""
+    said = {"error": refusal.message} if is_v2(path) else {"error_code": refusal.code, "message": refusal.message}
+    return Answer(refusal.status, msgspec.json.encode(said), headers=refusal.headers)
+
+
+def is_v2(path: str) -> bool:
+    """Is this an address of the Open Inference Protocol?"""
+    return path == "/v2" or path.startswith("/v2/")

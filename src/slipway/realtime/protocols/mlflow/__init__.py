@@ -1,0 +1,1 @@
+"""MLflow's scoring protocol: JSON in three forms, and CSV."""

@@ -1,0 +1,162 @@
+"""MLflow's request forms as the columns that a scorer takes. Every refusal names row, column and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from types import NoneType
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from slipway.contract.schema import Column, Contract
+from slipway.contract.validation import problem
+from slipway.errors import ContractError
+
+Array = npt.NDArray[Any]
+Lists = dict[str, Sequence[Any]]
+_NUMBERS = frozenset[type]({int, float, NoneType})
+_KINDS: dict[str, frozenset[type]] = {
+    "double": _NUMBERS,
+    "long": _NUMBERS,
+    "boolean": frozenset({bool, NoneType}),
+    "string": frozenset({str, NoneType}),
+}
+
+
+def decode_json(body: bytes, contract: Contract) -> dict[str, Array]:
+    """The input columns of a JSON request in any of MLflow's four forms.
+
+    Raises:
+        ContractError: it is not JSON, not one of the forms, or a value has a wrong type.
+    """
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"the body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise ContractError("the body is not valid JSON: it is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise ContractError(f"the body must be a JSON object with one of {_named(_FORMS)} but is {_kind(document)}")
+    forms = [form for form in _FORMS if form in document]
+    if len(forms) != 1:
+        raise ContractError(
+            f"the body must hold exactly one of {_named(_FORMS)} but holds {_named(forms or document) or 'nothing'}"
+        )
+    return arrays(_FORMS[forms[0]](document[forms[0]], contract), contract)
+
+
+def arrays(lists: Lists, contract: Contract) -> dict[str, Array]:
+    """Columns of JSON values as typed arrays; columns that the contract does not name are left out.
+
+    Raises:
+        ContractError: the columns differ in length, or a value has a wrong type.
+    """
+    present = [column for column in contract.inputs if column.name in lists]
+    lengths = {column.name: len(lists[column.name]) for column in present}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"'{name}' has {rows}" for name, rows in lengths.items())
+        raise ContractError(f"all columns must have the same number of rows but {told}")
+    return {column.name: _array(lists[column.name], column) for column in present}
+
+
+def _array(values: Sequence[Any], column: Column) -> Array:
+    allowed = _KINDS[column.type]
+    if not allowed.issuperset(map(type, values)):
+        row = next(row for row, value in enumerate(values) if type(value) not in allowed)
+        raise ContractError(str(problem(row, column, values[row])))
+    try:
+        return typed_array(values, column)
+    except OverflowError:
+        row = next(row for row, value in enumerate(values) if isinstance(value, int) and abs(value) >= 1 << 1023)
+        raise ContractError(str(problem(row, column, values[row]))) from None
+
+
+def typed_array(values: Sequence[Any], column: Column) -> Array:
+    """Values of the right types as the array that a scorer takes."""
+    if column.type != "string":
+        return np.array(values, dtype=np.float64)
+    # Filled rather than made from the list: numpy must not look for structure in the strings.
+    strings = np.empty(len(values), dtype=object)
+    strings[:] = values
+    return strings
+
+
+def _split(content: Any, contract: Contract) -> Lists:
+    if not isinstance(content, dict) or not {"columns", "data"} <= content.keys() <= {"columns", "data", "index"}:
+        came = _named(content) if isinstance(content, dict) else _kind(content)
+        raise ContractError(f"'dataframe_split' must be an object with 'columns' and 'data' but is {came}")
+    names, rows = content["columns"], content["data"]
+    if not isinstance(names, list) or not isinstance(rows, list):
+        raise ContractError(f"'columns' and 'data' must be lists but are {_kind(names)} and {_kind(rows)}")
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(names):
+            came = f"{len(row)} values" if isinstance(row, list) else _kind(row)
+            raise ContractError(f"row {number}: {came} came but {len(names)} values were expected, one for each column")
+    positions = {c.name: _position(names, c.name) for c in contract.inputs if c.name in names}
+    return {name: [row[position] for row in rows] for name, position in positions.items()}
+
+
+def _position(names: list[Any], name: str) -> int:
+    if names.count(name) > 1:
+        raise ContractError(f"column '{name}' came {names.count(name)} times but one was expected")
+    return names.index(name)
+
+
+def _records(content: Any, contract: Contract) -> Lists:
+    if not isinstance(content, list):
+        raise ContractError(f"'dataframe_records' must be a list of objects but is {_kind(content)}")
+    for row, record in enumerate(content):
+        if not isinstance(record, dict):
+            raise ContractError(
+                f"row {row}: {_kind(record)} came but an object was expected, one value for each column"
+            )
+    names = (column.name for column in contract.inputs)
+    return {name: [r.get(name) for r in content] for name in names if any(name in r for r in content)}
+
+
+def _instances(content: Any, contract: Contract) -> Lists:
+    if isinstance(content, list) and content and not any(isinstance(item, dict) for item in content):
+        return _only_column(content, contract)
+    return _records(content, contract)
+
+
+def _inputs(content: Any, contract: Contract) -> Lists:
+    if not isinstance(content, dict):
+        return _instances(content, contract)
+    wanted = {column.name: content[column.name] for column in contract.inputs if column.name in content}
+    if not any(isinstance(values, list) for values in wanted.values()):
+        return {name: [value] for name, value in wanted.items()}
+    for name, values in wanted.items():
+        if not isinstance(values, list):
+            raise ContractError(
+                f"column '{name}': {_kind(values)} came but a list was expected, one value for each row"
+            )
+    return wanted
+
+
+def _only_column(values: list[Any], contract: Contract) -> Lists:
+    if len(contract.inputs) != 1:
+        raise ContractError(
+            f"row 0: {_kind(values[0])} came but an object was expected: rows without column names say nothing to a "
+            f"model of {len(contract.inputs)} columns"
+        )
+    return {contract.inputs[0].name: values}
+
+
+def _named(names: Iterable[Any]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", NoneType: "null"}
+    return names.get(type(value), "a number")
+
+
+_FORMS: dict[str, Callable[[Any, Contract], Lists]] = {
+    "dataframe_split": _split,
+    "dataframe_records": _records,
+    "instances": _instances,
+    "inputs": _inputs,
+}

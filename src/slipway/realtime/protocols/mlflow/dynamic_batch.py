@@ -1,0 +1,88 @@
+"""Rows that are asked for in the same turn of the event loop are predicted together.
+
+Nobody waits for company: whoever is alone is predicted alone. The example's model takes 20 us for one row and 33 us for
+eight, so under load most of its cost is shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from slipway.contract.schema import Contract
+from slipway.inference.engines import Array, OnnxEngine
+from slipway.realtime.protocols.mlflow.fast_decode import Row
+
+_LONG_LIMIT = 2.0**63
+
+
+class Predicted(NamedTuple):
+    """What the model says to one row, [1, K] or [1], and the row's share of the time that it took."""
+
+    values: Array
+    seconds: float
+
+
+class DynamicBatch:
+    """Predicts typed rows. Only the thread of its event loop may call it."""
+
+    def __init__(self, engine: OnnxEngine, contract: Contract) -> None:
+        inputs = contract.inputs
+        self._engine, self._null = engine, contract.null_string
+        self._numbers = [(i, column.name) for i, column in enumerate(inputs) if column.type != "string"]
+        self._strings = [(i, column.name) for i, column in enumerate(inputs) if column.type == "string"]
+        self._whole = [i for i, column in enumerate(inputs) if column.type == "long"]
+        self._waiting: list[tuple[Row, asyncio.Future[Predicted]]] = []
+
+    def takes(self, row: Row) -> bool:
+        """Does this row, whose types are right, keep to the rest of the contract too?"""
+        for i, _ in self._strings:
+            if row[i] == self._null:
+                return False
+        for i in self._whole:
+            if (value := row[i]) is not None and not (-_LONG_LIMIT < value < _LONG_LIMIT and value.is_integer()):
+                return False
+        return True
+
+    def predict(self, row: Row) -> asyncio.Future[Predicted]:
+        """Ask for the prediction of a row that :meth:`takes` is true of."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._predict_all)
+        asked: asyncio.Future[Predicted] = loop.create_future()
+        self._waiting.append((row, asked))
+        return asked
+
+    def _predict_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        started = time.perf_counter()
+        try:
+            values = self._engine.values_of(self._feed([row for row, _ in waiting]))
+        except Exception as error:
+            _answer(waiting, [error] * len(waiting))
+            return
+        share = (time.perf_counter() - started) / len(waiting)
+        _answer(waiting, [Predicted(values[i : i + 1], share) for i in range(len(waiting))])
+
+    def _feed(self, rows: list[Row]) -> dict[str, Array]:
+        columns, count = list(zip(*rows, strict=True)), len(rows)
+        numbers = np.array([columns[i] for i, _ in self._numbers], dtype=float).reshape(-1, count, 1)
+        feed: dict[str, Array] = {name: column for (_, name), column in zip(self._numbers, numbers, strict=True)}
+        for i, name in self._strings:
+            strings = [self._null if text is None else text for text in columns[i]]
+            feed[name] = np.array(strings, dtype=object).reshape(count, 1)
+        return feed
+
+
+def _answer(waiting: list[tuple[Row, asyncio.Future[Predicted]]], outcomes: Sequence[Predicted | Exception]) -> None:
+    for (_, asked), outcome in zip(waiting, outcomes, strict=True):
+        if asked.done():
+            continue
+        if isinstance(outcome, Exception):
+            asked.set_exception(outcome)
+        else:
+            asked.set_result(outcome)

@@ -1,0 +1,82 @@
+"""``POST /invocations``: MLflow's scoring protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import msgspec
+
+from slipway.contract.schema import Contract
+from slipway.errors import ContractError
+from slipway.inference.engines import Array, Columns, OnnxEngine, Predictions
+from slipway.inference.scorer import Scorer
+from slipway.realtime.protocols.messages import Answer, Pending, Refusal, Request, refused
+from slipway.realtime.protocols.mlflow.decode_csv import decode_csv
+from slipway.realtime.protocols.mlflow.decode_json import decode_json, typed_array
+from slipway.realtime.protocols.mlflow.dynamic_batch import DynamicBatch
+from slipway.realtime.protocols.mlflow.fast_decode import Row, TypedDecoder
+from slipway.realtime.telemetry.prediction_logger import Asked
+
+LARGE_BODY = 1 << 16
+"""From here on a request is worked on in a thread, so the small ones beside it need not wait."""
+_JSON, _CSV = "application/json", "text/csv"
+Decode = Callable[[bytes, Contract], Columns]
+_UNDERSTOOD = {"charset=utf-8", "header=present", ""}
+
+
+class Invocations:
+    """Answers the requests of one release."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._typed = TypedDecoder(scorer.contract)
+        engine = scorer.engine
+        self._batch = DynamicBatch(engine, scorer.contract) if isinstance(engine, OnnxEngine) else None
+
+    def __call__(self, request: Request) -> Answer | Pending:
+        """MLflow's answer to a request, or a refusal in its shape."""
+        kind = content_kind(request.headers)
+        if kind is None:
+            came = request.headers.get("content-type") or ""
+            message = f"the content type must be {_JSON} or {_CSV} in UTF-8 but is '{came}'"
+            return refused(Refusal(415, "BAD_REQUEST", message), "/invocations")
+        try:
+            return self._answer_json(request.body) if kind == _JSON else self._answer_columns(decode_csv, request.body)
+        except ContractError as error:
+            return refused(Refusal(400, "BAD_REQUEST", str(error)), "/invocations")
+
+    def _answer_json(self, body: bytes) -> Answer | Pending:
+        if (rows := self._typed(body)) is None:
+            # Something is wrong, or unusual: a closer look says what.
+            return self._answer_columns(decode_json, body)
+        if self._batch is None or len(rows) > 1 or len(body) > LARGE_BODY:
+            made = self._scorer.predict(_arrays(rows, self._scorer.contract), labels=False)
+            return self._answer(decode_json, body, made)
+        if not self._batch.takes(rows[0]):
+            return self._answer_columns(decode_json, body)
+        finish = partial(self._answer, decode_json, body)
+        return Pending(self._batch.predict(rows[0]), lambda values: finish(Predictions(values, None)))
+
+    def _answer_columns(self, decode: Decode, body: bytes) -> Answer:
+        columns = decode(body, self._scorer.contract)
+        return self._answer(decode, body, self._scorer.predict(columns, labels=False))
+
+    def _answer(self, decode: Decode, body: bytes, made: Predictions) -> Answer:
+        asked = Asked(partial(decode, body, self._scorer.contract), made, len(body))
+        return Answer(200, msgspec.json.encode({"predictions": made.values.tolist()}), asked=asked)
+
+
+def content_kind(headers: Mapping[str, str]) -> str | None:
+    """What a body is said to be, if that is one of the two kinds in UTF-8."""
+    said = headers.get("content-type") or ""
+    if said == _JSON:
+        return _JSON
+    kind, *parameters = (part.strip().lower() for part in said.split(";"))
+    understood = all(part.replace('"', "") in _UNDERSTOOD for part in parameters)
+    return kind if understood and kind in (_JSON, _CSV) else None
+
+
+def _arrays(rows: list[Row], contract: Contract) -> dict[str, Array]:
+    named = zip(contract.inputs, zip(*rows, strict=True), strict=True)
+    return {column.name: typed_array(values, column) for column, values in named}

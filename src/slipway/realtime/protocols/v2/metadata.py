@@ -1,0 +1,50 @@
+"""What a v2 server says of itself and of its model: metadata, readiness, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from slipway.__about__ import installed
+from slipway.contract.schema import Column, Contract
+from slipway.realtime.protocols.v2.datatypes import DATATYPES
+
+EXTENSIONS = ["binary_tensor_data"]
+
+
+def server_metadata() -> bytes:
+    """The answer to ``GET /v2``."""
+    return msgspec.json.encode({"name": "slipway", "version": installed()[1], "extensions": EXTENSIONS})
+
+
+def model_metadata(contract: Contract, release: str, platform: str = "onnx") -> bytes:
+    """The answer to ``GET /v2/models/<name>``; the platform is the engine of the bundle."""
+    told = {
+        "name": contract.name,
+        "versions": [release],
+        "platform": platform,
+        "inputs": _tensors(contract.inputs),
+        "outputs": _tensors(contract.outputs),
+    }
+    return msgspec.json.encode(told)
+
+
+def server_live() -> bytes:
+    """The answer to ``GET /v2/health/live`` of a process that can answer."""
+    return msgspec.json.encode({"live": True})
+
+
+def server_ready() -> bytes:
+    """The answer to ``GET /v2/health/ready`` once a release is served; before, it is an error of status 503."""
+    return msgspec.json.encode({"ready": True})
+
+
+def model_ready(contract: Contract) -> bytes:
+    """The answer to ``GET /v2/models/<name>/ready``."""
+    return msgspec.json.encode({"name": contract.name, "ready": True})
+
+
+def _tensors(columns: Iterable[Column]) -> list[dict[str, Any]]:
+    return [{"name": column.name, "datatype": DATATYPES[column.type], "shape": [-1]} for column in columns]

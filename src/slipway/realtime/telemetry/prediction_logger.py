@@ -1,0 +1,150 @@
+"""A sample of what was asked and answered, kept for drift detection.
+
+The request's thread only draws a number and hands over what it has; a thread of the log encodes and writes. Whatever does
+not fit, into memory or onto the disk, is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from slipway.errors import StorageError
+from slipway.realtime.telemetry.log_once import Outage
+from slipway.storage.rotating_files import LineFiles
+from slipway.tables.prediction_log import NAME, LoggedPrediction, kept
+
+if TYPE_CHECKING:
+    from slipway.inference.engines import Columns, Predictions
+    from slipway.inference.scorer import Scorer
+
+MOST_WAITING = 1000
+MOST_WAITING_BYTES = 32 << 20
+_CLOSE_SECONDS = 2.0
+_logger = logging.getLogger(__name__)
+
+
+class Asked(NamedTuple):
+    """What was asked and answered: how to read the columns once more, off the hot path, from this many bytes."""
+
+    columns: Callable[[], Columns]
+    made: Predictions
+    size: int
+
+
+class _Offer(NamedTuple):
+    time: datetime
+    scorer: Scorer
+    request_id: str
+    asked: Asked
+    size: int
+
+
+class PredictionLog:
+    """The log of one worker. It is made in the worker's own process, since it starts a thread.
+
+    Args:
+        sample: the share of requests that is kept, from 0 to 1.
+        most_bytes: the size of a file; ``most_files`` of them are kept for each worker.
+    """
+
+    def __init__(self, folder: Path, sample: float, *, most_bytes: int = 64 << 20, most_files: int = 10) -> None:
+        self._sample = sample
+        self._files = LineFiles(folder, NAME, most_bytes=most_bytes, most_files=most_files)
+        self._outage = Outage(f"the prediction log in {folder}")
+        self._offers: SimpleQueue[_Offer | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting_bytes = 0
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        self._thread.start()
+
+    def offer(self, scorer: Scorer, asked: Asked, request_id: str) -> None:
+        """Keep this request if chance picks it and there is room. It neither waits nor raises."""
+        # Chance picks rows for statistics here, not secrets.
+        if random.random() >= self._sample or len(asked.made.values) == 0:  # noqa: S311
+            return
+        offer = _Offer(datetime.now(UTC), scorer, request_id, asked, asked.size + asked.made.values.nbytes)
+        with self._lock:
+            room = self._waiting_bytes + offer.size <= MOST_WAITING_BYTES and self._offers.qsize() < MOST_WAITING
+            self._waiting_bytes += offer.size if room else 0
+            self._dropped += 0 if room else 1
+        if room:
+            self._offers.put(offer)
+
+    def drops(self) -> int:
+        """How many sampled requests were dropped since this was last asked."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, 0
+        return dropped
+
+    def close(self) -> None:
+        """Write what waits, for at most two seconds, and finish the file."""
+        self._offers.put(None)
+        self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        while (offer := self._offers.get()) is not None:
+            written = self._write(offer)
+            with self._lock:
+                self._waiting_bytes -= offer.size
+                self._dropped += 0 if written else 1
+        try:
+            self._files.finish()
+        except OSError as error:
+            self._outage.met(error)
+
+    def _write(self, offer: _Offer) -> bool:
+        try:
+            self._files.append(msgspec.json.encode(_logged(offer)) + b"\n")
+        except OSError as error:
+            self._outage.met(error)
+            return False
+        except Exception:
+            # One request that cannot be told must not end the thread, and with it the log.
+            _logger.exception("request %s could not be logged", offer.request_id)
+            return False
+        self._outage.over()
+        return True
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder and a file in it once, before the server starts.
+
+    Raises:
+        StorageError: that is not possible.
+    """
+    probe = folder / ".probe"
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the prediction log {folder} cannot be written: {error.strerror}; nothing was started"
+        ) from None
+
+
+def _logged(offer: _Offer) -> LoggedPrediction:
+    made, bundle = offer.asked.made, offer.scorer.bundle
+    columns: dict[str, Any] = offer.scorer.completed(offer.asked.columns())
+    rows = len(made.values)
+    step = kept(rows).step
+    return LoggedPrediction(
+        offer.time,
+        bundle.release.version,
+        bundle.digest[:12],
+        offer.request_id,
+        rows,
+        {name: values[::step].tolist() for name, values in columns.items()},
+        made.values[::step].tolist(),
+        None if made.labels is None else made.labels[::step].tolist(),
+    )

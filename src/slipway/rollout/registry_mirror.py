@@ -1,0 +1,179 @@
+"""The MLflow registry as a mirror of the target: it is told afterwards, and may be told again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from slipway.bundle.release_file import Bundle, verify
+from slipway.errors import MirrorOwedError, SlipwayError
+from slipway.pipeline.tracking.store import connect, store
+from slipway.settings.settings import STATE, Settings
+from slipway.storage.locks import Held, locked
+from slipway.target.target import Target, version_of
+
+ALIAS = "champion"
+_DIGEST = "bundle_digest"
+_RUN_DIGEST = "slipway.bundle_digest"
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+"""A mirror may be told later, so nobody waits minutes for one that does not answer."""
+_LOCK_SECONDS = 30.0
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """What the registry's ``champion`` alias names; ``problem`` says why that cannot be known."""
+
+    release: str | None = None
+    digest: str | None = None
+    problem: str | None = None
+
+
+def mirror(settings: Settings, target: Target) -> list[str]:
+    """Register every past champion that is here, once for each digest, and move the alias to the champion.
+
+    The champion is read after the lock is had: of two commands that end together, the later one tells the truth.
+
+    Returns:
+        What the registry did not know yet, one sentence each.
+
+    Raises:
+        BundleError, NotFoundError: the champion is damaged or gone; the registry was told nothing.
+        MirrorOwedError: the registry cannot be reached; the target is right all the same.
+    """
+    with _alone(settings, target):
+        if (champion := target.champion()) is None:
+            return []
+        try:
+            with _patience():
+                client, experiment = store(settings)
+                return list(_told(client, experiment, settings.name, _past(target, champion), champion))
+        except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
+            raise _owed(champion.release.version, error) from error
+
+
+def name_champion(settings: Settings, bundle: Bundle) -> None:
+    """Register a bundle that is champion elsewhere, where no target is, and move the alias to it.
+
+    Raises:
+        MirrorOwedError: the registry cannot be reached.
+    """
+    try:
+        with _patience():
+            client, experiment = store(settings)
+            list(_told(client, experiment, settings.name, [], bundle))
+    except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
+        raise _owed(bundle.release.version, error) from error
+
+
+def registered(settings: Settings) -> Registered:
+    """What the alias names now; nothing is made where there is no store yet."""
+    local = "MLFLOW_TRACKING_URI" not in os.environ and "MLFLOW_REGISTRY_URI" not in os.environ
+    if local and not Path(settings.tracking_uri.removeprefix("sqlite:///")).exists():
+        return Registered()
+    try:
+        with _patience():
+            found = _aliased(connect(settings), settings.name)
+    except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
+        return Registered(problem=f"the registry does not answer: {error}")
+    return Registered(found.tags.get("release"), found.tags.get(_DIGEST)) if found else Registered()
+
+
+def _told(client: Any, experiment: str, name: str, past: Iterable[Bundle], champion: Bundle) -> Iterator[str]:
+    for bundle in [*past, champion]:
+        if _registered(client, name, bundle.digest) is None:
+            _register(client, experiment, name, bundle)
+            yield f"{bundle.release.version} was not registered"
+    version = _registered(client, name, champion.digest)
+    named = _aliased(client, name)
+    if named is None or str(named.version) != version:
+        client.set_registered_model_alias(name, ALIAS, version)
+        was = named.tags.get("release") if named else "nothing"
+        yield f"the alias '{ALIAS}' named {was}, not {champion.release.version}"
+
+
+@contextmanager
+def _alone(settings: Settings, target: Target) -> Iterator[None]:
+    state = settings.root / STATE
+    with ExitStack() as stack:
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(state / "registry.lock", "a command that tells the registry", _LOCK_SECONDS))
+        except Held as other:
+            raise _owed(version_of(target.champion_folder() or ""), f"{other} tells it already") from None
+        except OSError as error:
+            raise _owed(version_of(target.champion_folder() or ""), error) from None
+        yield
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    ours = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]
+
+
+def _owed(version: str, error: object) -> MirrorOwedError:
+    return MirrorOwedError(
+        f"{version} serves and is proved, but the registry could not be told: {error}; `slipway doctor` pays what is owed"
+    )
+
+
+def _past(target: Target, champion: Bundle) -> Iterator[Bundle]:
+    """The past champions that are here and whole; what is damaged is told by `doctor`."""
+    entries = {entry.digest: entry for entry in target.past_champions() if entry.digest != champion.digest}
+    for entry in entries.values():
+        with suppress(SlipwayError):
+            yield verify(target.release(entry.folder or ""), expected_digest=entry.digest)
+
+
+def _aliased(client: Any, name: str) -> Any:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+    try:
+        return client.get_model_version_by_alias(name, ALIAS)
+    except MlflowException as error:
+        if error.error_code in (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE)):
+            return None
+        raise
+
+
+def _registered(client: Any, name: str, digest: str) -> str | None:
+    found = client.search_model_versions(f"name = '{name}' and tags.{_DIGEST} = '{digest}'")
+    return str(found[0].version) if found else None
+
+
+def _register(client: Any, experiment: str, name: str, bundle: Bundle) -> str:
+    release = bundle.release
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    run = _logged(client, experiment, bundle)
+    tags = {
+        "release": release.version,
+        "commit": release.commit,
+        _DIGEST: bundle.digest,
+        "lock_digest": release.lock_digest,
+        **{f"data_digest.{source}": digest for source, digest in release.data.items()},
+    }
+    source = f"{run.info.artifact_uri}/bundle"
+    return str(client.create_model_version(name, source, run.info.run_id, tags=tags).version)
+
+
+def _logged(client: Any, experiment: str, bundle: Bundle) -> Any:
+    """The run that holds the bundle: the one that a killed command began is finished, not made twice."""
+    begun = client.search_runs([experiment], f"tags.`{_RUN_DIGEST}` = '{bundle.digest}'", max_results=1)
+    tags = {_RUN_DIGEST: bundle.digest}
+    run = begun[0] if begun else client.create_run(experiment, run_name=f"bundle {bundle.release.version}", tags=tags)
+    if run.info.status != "FINISHED":
+        client.log_artifacts(run.info.run_id, str(bundle.path), "bundle")
+        client.set_terminated(run.info.run_id, "FINISHED")
+    return run

@@ -1,0 +1,171 @@
+"""Making a bundle champion, or going back: staged, flipped, proved and written down, or undone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slipway.bundle.release_file import Bundle, folder_name, verify
+from slipway.bundle.signature import Vouch, anyone
+from slipway.errors import BundleError, NotFoundError, RolloutError, SettingsError
+from slipway.inference.scorer import load
+from slipway.rollout.cleanup import clear_refused
+from slipway.rollout.verification import prove
+from slipway.storage import atomic
+from slipway.target import journal
+from slipway.target.journal import Action, Entry
+from slipway.target.target import Target
+from slipway.target.transaction import conclude, new_entry, settled
+from slipway.target.version_order import check_held, check_order
+
+
+def roll_out(
+    target: Target,
+    bundle_folder: Path,
+    *,
+    who: str,
+    reason: str,
+    allow_prerelease: bool,
+    automatic: bool = True,
+    vouch: Vouch = anyone,
+) -> Entry:
+    """Make a bundle the champion, or leave the target as it was.
+
+    A bundle that already is the champion is only proved again, and nothing is written.
+
+    Args:
+        automatic: whether a hold stops it; a person who insists may say no.
+        vouch: raises where the bundle is not signed by one who is trusted.
+
+    Returns:
+        The journal entry that made the bundle champion.
+
+    Raises:
+        BusyError, HeldError: not now.
+        NotFoundError, BundleError: there is no whole bundle.
+        SignatureError: it is not signed by one who is trusted.
+        RolloutError: its version may not follow, or the proof failed; the champion is still the one it was.
+    """
+    with target.lock(who, create=True):
+        settled(target)
+        bundle = verify(bundle_folder)
+        if target.champion_folder() == folder_name(bundle.release.version, bundle.digest):
+            return _proved_again(target, who, reason)
+        if automatic:
+            check_held(target)
+        check_order(target, bundle, allow_prerelease)
+        vouch(bundle)
+        return _transact(target, _staged(target, bundle), "rollout", who, reason)
+
+
+def roll_back(
+    target: Target,
+    *,
+    to: str | None = None,
+    reason: str,
+    who: str,
+    bundle_folder: Path | None = None,
+    vouch: Vouch = anyone,
+) -> Entry:
+    """Make a past champion the champion again, mark the present one bad and hold automatic rollouts.
+
+    Said again while its hold lasts, it only proves the champion again: a job that was killed and is run a second time
+    must not go back two releases. To go further back, ``to`` names where.
+
+    Args:
+        to: a version or a folder name; without it, the latest past champion that is not marked bad.
+        bundle_folder: where the earlier release is, for a target that need never have served it: GitHub did.
+        vouch: raises where a bundle from elsewhere is not signed by one who is trusted.
+
+    Raises:
+        SettingsError: no reason is given.
+        NotFoundError: there is no such past champion here.
+        BundleError: it is not whole any more; nothing was changed.
+        RolloutError: the proof failed; the champion is still the one it was.
+    """
+    _check_reason(reason, "rollback")
+    with target.lock(who):
+        settled(target)
+        if bundle_folder is not None:
+            bundle = verify(bundle_folder)
+            vouch(bundle)
+            return _transact(target, _staged(target, bundle), "rollback", who, reason)
+        if (done := _already_back(target, to)) is not None:
+            return _proved_again(target, who, done.reason)
+        return _transact(target, _past(target, to), "rollback", who, reason)
+
+
+def resume(target: Target, *, reason: str, who: str) -> Entry:
+    """Let automatic rollouts go on after a rollback; saying it twice does no harm.
+
+    Raises:
+        SettingsError: no reason is given.
+    """
+    _check_reason(reason, "resume")
+    with target.lock(who):
+        settled(target)
+        bundle = target.champion()
+        return journal.append(target.journal, new_entry(target, bundle, "resume", who, reason, "done"))
+
+
+def _past(target: Target, to: str | None) -> Bundle:
+    past = target.past_champion(to)
+    try:
+        scorer = load(target.release(past.folder or ""), expected_digest=past.digest)
+        scorer.check_golden()
+    except BundleError as error:
+        raise BundleError(f"{error}; {target.champion_sentence()}; `slipway doctor` may restore it") from None
+    return scorer.bundle
+
+
+def _transact(target: Target, bundle: Bundle, action: Action, who: str, reason: str) -> Entry:
+    intent = journal.append(target.journal, new_entry(target, bundle, action, who, reason))
+    try:
+        target.flip(intent.folder)
+        prove(target, bundle)
+        done = conclude(target, intent, "proved")
+    except BaseException as error:
+        # Also what a person's Ctrl-C interrupts goes back at once.
+        target.flip(intent.from_folder)
+        conclude(target, intent, "failed")
+        clear_refused(target)
+        if not isinstance(error, Exception):
+            raise
+        version = bundle.release.version
+        raise RolloutError(f"the {action} to {version} failed: {error}; {target.champion_sentence()}") from error
+    clear_refused(target)
+    return done
+
+
+def _already_back(target: Target, to: str | None) -> Entry | None:
+    """The rollback that the target is still held by, if it led to the champion and to what is asked for."""
+    held = target.held()
+    if held is None or held.folder != target.champion_folder():
+        return None
+    return held if to in {None, held.to, held.folder} else None
+
+
+def _proved_again(target: Target, who: str, reason: str) -> Entry:
+    champion = target.champion()
+    if champion is None:
+        raise NotFoundError(f"{target} has no champion any more")
+    prove(target, champion)
+    made = [entry for entry in target.past_champions() if entry.digest == champion.digest]
+    return made[-1] if made else new_entry(target, champion, "rollout", who, reason, "proved")
+
+
+def _staged(target: Target, bundle: Bundle) -> Bundle:
+    folder = target.release(folder_name(bundle.release.version, bundle.digest))
+    if not folder.exists():
+        atomic.publish_folder(bundle.path, folder)
+    try:
+        scorer = load(folder, expected_digest=bundle.digest)
+        scorer.check_golden()
+    except BundleError:
+        clear_refused(target)
+        raise
+    return scorer.bundle
+
+
+def _check_reason(reason: str, command: str) -> None:
+    if not reason.strip():
+        raise SettingsError(f"a {command} needs a reason, for those who read the history; give one with --reason")

@@ -1,0 +1,129 @@
+"""The proof of a rollout: batch and every live server answer with the new release and its golden predictions.
+
+As a program it is the fresh process of that proof: ``python -m slipway.rollout.verification <current>`` prints what it
+found as JSON.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import json
+
+from slipway.batch.file_job import score
+from slipway.bundle.release_file import Bundle, decode_golden, verify_and_read
+from slipway.errors import BundleError, RolloutError, SlipwayError
+from slipway.inference.scorer import Scorer, golden_difference, load
+from slipway.target.readiness import ask_golden, await_workers, forget_dead_servers, live_servers
+from slipway.target.target import Target
+
+_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What the fresh process found at ``current``."""
+
+    digest: str | None
+    release: str | None
+    problems: list[str]
+
+
+def prove(target: Target, bundle: Bundle, *, timeout: float = 60.0) -> None:
+    """Prove that the target serves this bundle.
+
+    Args:
+        timeout: the seconds that the fresh process, and then the servers' workers, may take.
+
+    Raises:
+        RolloutError: it does not; the message lists every problem.
+    """
+    problems = [*_process_problems(target, bundle, timeout), *_server_problems(target, bundle, timeout)]
+    if problems:
+        raise RolloutError(f"{target} does not prove {bundle.release.version}: {'; '.join(problems)}")
+
+
+def find(current: Path) -> Finding:
+    """Score the golden rows of the bundle at a link, by the scorer and by batch."""
+    try:
+        scorer = load(current.resolve())
+        scorer.check_golden()
+        problems = list(_batch_problems(scorer))
+    except SlipwayError as error:
+        return Finding(None, None, [str(error)])
+    return Finding(scorer.bundle.digest, scorer.bundle.release.version, problems)
+
+
+def _process_problems(target: Target, bundle: Bundle, timeout: float) -> list[str]:
+    command = [sys.executable, "-P", "-m", "slipway.rollout.verification", str(target.current)]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        found = msgspec.json.decode(ended.stdout, type=Finding)
+    except subprocess.TimeoutExpired:
+        return [f"a fresh process took longer than {timeout:g} seconds to score the golden rows"]
+    except msgspec.DecodeError:
+        return [f"a fresh process ended with {ended.returncode}: {ended.stderr[-2000:].strip()}"]
+    if not found.problems and found.digest != bundle.digest:
+        return [f"a fresh process found {found.release} with the digest {found.digest}, not {bundle.digest}"]
+    return found.problems
+
+
+def _server_problems(target: Target, bundle: Bundle, timeout: float) -> list[str]:
+    forget_dead_servers(target.path)
+    if not live_servers(target.path):
+        return []
+    if lagging := await_workers(target.path, bundle.digest, timeout):
+        return lagging
+    try:
+        _, files = verify_and_read(bundle.path, ["golden.json"], expected_digest=bundle.digest)
+    except BundleError as error:
+        return [str(error)]
+    golden, version = decode_golden(files["golden.json"], "golden.json"), bundle.release.version
+    return [
+        problem for server in live_servers(target.path) for problem in ask_golden(target.path, server, golden, version)
+    ]
+
+
+def _batch_problems(scorer: Scorer) -> Iterator[str]:
+    version = scorer.bundle.release.version
+    with tempfile.TemporaryDirectory(prefix="slipway-proof-") as folder:
+        source, out = Path(folder) / "golden.parquet", Path(folder) / "scored.parquet"
+        pq.write_table(_golden_table(scorer, Path(folder) / "golden.json"), source)
+        score(source, out, scorer.bundle, keep=["golden_row"])
+        # Not `read_table`: what it can do more imports pandas where it is installed.
+        with pq.ParquetFile(out) as file:
+            table = file.read()
+    outputs = scorer.contract.outputs
+    numbers = [table[c.name].to_pylist() for c in outputs if c.type == "double"]
+    texts = [table[c.name].to_pylist() for c in outputs if c.type == "string"]
+    values = np.array(numbers).T if scorer.contract.classes else np.array(numbers[0])
+    if difference := golden_difference(scorer.golden, values, np.array(texts[0], dtype=object) if texts else None):
+        yield f"batch does not reproduce the golden predictions of {version}: {difference}"
+    if (said := set(table["release"].to_pylist())) != {version}:
+        yield f"batch names the release {', '.join(map(str, said))} in its rows, not {version}"
+
+
+def _golden_table(scorer: Scorer, lines: Path) -> pa.Table:
+    # Arrow reads JSON lines itself; `pa.array` would import pandas where it is installed.
+    kinds = {c.name: c.type for c in scorer.contract.inputs if c.name in scorer.golden.inputs}
+    columns = {name: _typed(scorer.golden.inputs[name], kind) for name, kind in kinds.items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    lines.write_bytes(msgspec.json.Encoder().encode_lines([row | {"golden_row": n} for n, row in enumerate(rows)]))
+    fields = [pa.field(name, _TYPES[kind]) for name, kind in kinds.items()]
+    schema = pa.schema([*fields, pa.field("golden_row", pa.int64())])
+    return json.read_json(lines, parse_options=json.ParseOptions(explicit_schema=schema))
+
+
+def _typed(values: list[int | float | str | bool | None], kind: str) -> list[int | float | str | bool | None]:
+    return [v if v is None else bool(v) for v in values] if kind == "boolean" else values
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(find(Path(sys.argv[1]))))

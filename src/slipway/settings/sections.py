@@ -1,0 +1,125 @@
+"""The sections of `slipway.toml`, each with its settings and their defaults."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from slipway.contract.schema import Type
+
+
+class Section(BaseModel):
+    """A part of the settings: no name that it does not know, no other type, and no change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Source(Section):
+    """One pinned file: where it is, and the sha256 that its bytes must have."""
+
+    uri: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Data(Section):
+    """The data pin, and the function that turns the pinned files into one row for each example."""
+
+    function: str = Field(pattern=r"^.+\.py:\w+$")
+    target: str
+    sources: dict[str, Source] = Field(min_length=1)
+    classes: tuple[str, ...] = Field(default=(), strict=False)
+    time: str = ""
+    through: datetime.date | None = None
+    snapshots: str = ""
+
+
+class Feature(Section):
+    """One input of the model."""
+
+    type: Type
+    nullable: bool = False
+    values: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class Split(Section):
+    """Which rows are the holdout."""
+
+    by: Literal["time", "hash", "group"] = "hash"
+    holdout_days: int = Field(default=30, ge=1)
+    holdout_share: float = Field(default=0.2, gt=0, lt=1, strict=False)
+    key: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class Train(Section):
+    """The estimator, its parameters, and how features reach it."""
+
+    estimator: str
+    seed: int = 0
+    parameters: dict[str, Any] = {}
+    preprocess: dict[str, Any] = {}
+
+
+class Evaluate(Section):
+    """What the report shows beside the metrics."""
+
+    slices: tuple[str, ...] = Field(default=(), strict=False)
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+"""A bar that is infinite or NaN is none, or one that nothing can reach."""
+
+
+class Gate(Section):
+    """The policy that says publish or refuse; docs/reference.md has every setting and rule."""
+
+    floors: dict[str, Number] = {}
+    ceilings: dict[str, Number] = {}
+    slice_floors: dict[str, dict[str, Number]] = {}
+    slice_ceilings: dict[str, dict[str, Number]] = {}
+    block: Literal["", "row", "hour", "day", "week", "month"] = ""
+    slices: tuple[str, ...] = Field(default=(), strict=False)
+    margin: Number = Field(default=0.01, ge=0, lt=1)
+    slice_margin: Number = Field(default=0.02, ge=0, lt=1)
+    minimum_holdout_rows: int = Field(default=100, ge=1)
+    minimum_slice_rows: int = Field(default=500, ge=1)
+    maximum_calibration_error: Number = Field(default=0.1, gt=0, lt=1)
+    maximum_bundle_mb: Number = Field(default=100, gt=0)
+    incomparable: str = ""
+    off: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class Drift(Section):
+    """When the world has moved, and what happens then."""
+
+    false_alarm_rate: Number = Field(default=0.01, gt=0, le=0.2)
+    minimum_effect: Number = Field(default=0.1, gt=0)
+    ignore: tuple[str, ...] = Field(default=(), strict=False)
+    window_days: int = Field(default=7, ge=1)
+    k: int = Field(default=2, ge=1)
+    n: int = Field(default=3, ge=1)
+    mode: Literal["issue", "retrain"] = "issue"
+
+
+class Target(Section):
+    """The place that serves."""
+
+    path: Path = Field(default=Path(".slipway/target"), strict=False)
+    allow_prerelease: bool = True
+
+
+class Trust(Section):
+    """Whose signature a bundle must carry before the target takes it: a key's, or an identity's; nobody's by default."""
+
+    public_key: Path | None = Field(default=None, strict=False)
+    identity: str = ""
+    issuer: str = ""
+
+
+class Retention(Section):
+    """What `slipway prune` leaves."""
+
+    releases: int = Field(default=10, ge=1)
+    runs: int = Field(default=20, ge=1)

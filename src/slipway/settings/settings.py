@@ -1,0 +1,150 @@
+"""`slipway.toml`, read once into one frozen model; a typo is an error that helps."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from slipway.contract.schema import Column, Contract, Task, outputs_of, read_contract
+from slipway.errors import ContractError, SettingsError
+from slipway.settings.diagnostics import sentences
+from slipway.settings.overrides import override
+from slipway.settings.sections import (
+    Data,
+    Drift,
+    Evaluate,
+    Feature,
+    Gate,
+    Retention,
+    Section,
+    Split,
+    Target,
+    Train,
+    Trust,
+)
+
+SETTINGS_FILE = "slipway.toml"
+CONTRACT_FILE = "contract.json"
+STATE = ".slipway"
+"""The folder beside the settings that holds what Slipway makes; it belongs into no commit."""
+
+
+class Settings(Section):
+    """Everything a team decides, in one place."""
+
+    name: str = Field(pattern="^[a-z][a-z0-9_-]*$")
+    task: Task
+    data: Data
+    features: dict[str, Feature] = Field(min_length=1)
+    validation: dict[str, Any] = Field(default={}, alias="validate")
+    split: Split = Split()
+    train: Train
+    evaluate: Evaluate = Evaluate()
+    gate: Gate = Gate()
+    drift: Drift = Drift()
+    target: Target = Target()
+    trust: Trust = Trust()
+    retention: Retention = Retention()
+    root: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.task == "classification" and len(self.data.classes) < 2:
+            raise ValueError("data.classes must name at least two classes for a classification")
+        if self.task == "regression" and self.data.classes:
+            raise ValueError("data.classes must be left out for a regression")
+        if self.data.time and not self.gate.block:
+            raise ValueError(
+                f"gate.block is required because data.time is '{self.data.time}': rows of one day are not independent"
+            )
+        if self.split.by == "time" and not self.data.time:
+            raise ValueError("split.by = 'time' needs data.time, the column that holds a row's moment")
+        if bool(self.trust.identity) != bool(self.trust.issuer) or (self.trust.identity and self.trust.public_key):
+            raise ValueError("trust takes either public_key, or identity and issuer together")
+        if self.drift.k > self.drift.n:
+            raise ValueError(f"drift.k is {self.drift.k}, more than the drift.n = {self.drift.n} windows there are")
+        if self.data.target in self.features:
+            raise ValueError(f"features.{self.data.target} is the target column; a model may not see its own answer")
+        return self
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that these settings describe."""
+        inputs = tuple(Column(name, f.type, f.nullable, f.values) for name, f in self.features.items())
+        return Contract(self.name, self.task, inputs, outputs_of(self.task, self.data.classes), self.data.classes)
+
+    @property
+    def tracking_uri(self) -> str:
+        """The default MLflow store: SQLite beside the settings, as an absolute path."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+
+def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
+    """Read the settings, with ``a.b=value`` overrides for one run.
+
+    Raises:
+        SettingsError: the file is missing or no TOML, a name is unknown, a type is wrong, or an override would
+            touch the gate.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        raise SettingsError(
+            f"there is no {_whole(path)}; run slipway where slipway.toml is, or name the file with --settings"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
+    return parse_settings(text, path, overrides)
+
+
+def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Settings:
+    """As ``load_settings``, from a text that stands, stood or is to stand at ``path``."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
+    overridden = [override(document, given, set(Train.model_fields)) for given in overrides]
+    if isinstance(features := document.get("features"), dict):
+        document["features"] = {name: _feature(value) for name, value in features.items()}
+    try:
+        return Settings.model_validate({**document, "root": _whole(path).parent})
+    except ValidationError as error:
+        raise SettingsError("\n".join(sentences(error, Settings, path.name, text, overridden))) from None
+
+
+def _whole(path: Path) -> Path:
+    """The absolute path without ``..``: a place has one name, in messages and in the cache's keys."""
+    return path.parent.resolve() / path.name
+
+
+def check_contract(settings: Settings) -> Path:
+    """The committed contract's path, once it says what the settings say.
+
+    Raises:
+        ContractError: the file is missing, or differs from the settings; the message names the difference.
+    """
+    path = settings.root / CONTRACT_FILE
+    committed, described = read_contract(path), settings.contract
+    if committed == described:
+        return path
+    names = _differences(committed, described)
+    raise ContractError(
+        f"{CONTRACT_FILE} and {SETTINGS_FILE} disagree about {names}; "
+        "run `slipway contract write` and review the difference like an API"
+    )
+
+
+def _differences(committed: Contract, described: Contract) -> str:
+    before = {column.name: column for column in committed.inputs}
+    after = {column.name: column for column in described.inputs}
+    columns = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    fields = [f for f in ("name", "task", "classes", "outputs") if getattr(committed, f) != getattr(described, f)]
+    return ", ".join([*(f"column '{name}'" for name in columns), *fields]) or "the order of the columns"
+
+
+def _feature(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value

@@ -1,0 +1,2 @@
+"""Metrics with block-bootstrap intervals; reference distributions and the distance between two. May import contract
+and reporting."""

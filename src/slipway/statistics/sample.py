@@ -1,0 +1,83 @@
+"""Rows to score, and sums over them by block: what every metric is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from slipway.contract.schema import Contract
+from slipway.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Statistic = Callable[[Floats], Floats]
+"""Takes counts [rounds, blocks] and gives one value for each round."""
+
+
+class Sample(NamedTuple):
+    """Rows to score: ``y`` is the class number or the target, ``p`` is [N, classes] or [N]."""
+
+    y: npt.NDArray[Any]
+    p: Floats
+    blocks: Integers
+    size: int
+
+
+def sample_of(
+    contract: Contract, truth: npt.ArrayLike, predictions: npt.ArrayLike, blocks: Integers, size: int
+) -> Sample:
+    """Check the rows and number their classes.
+
+    Raises:
+        DataError: a prediction is NaN or infinite, a label is not in the contract, or lengths differ.
+    """
+    p = np.asarray(predictions, np.float64)
+    y = _numbers(contract, np.asarray(truth))
+    expected = (len(y), len(contract.classes)) if contract.task == "classification" else (len(y),)
+    if p.shape != expected or len(blocks) != len(y):
+        raise DataError(f"predictions are {p.shape} with {len(blocks):,} blocks but {expected} was expected")
+    wrong = int(np.count_nonzero(~np.isfinite(p).reshape(len(y), -1).all(axis=1))) if len(y) else 0
+    if wrong:
+        raise DataError(f"{wrong:,} of {len(y):,} predictions are NaN or infinite, so the model cannot be scored")
+    return Sample(y, p, blocks, size)
+
+
+def _numbers(contract: Contract, truth: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if contract.task == "regression":
+        numbers = truth.astype(np.float64)
+        if not np.isfinite(numbers).all():
+            raise DataError(
+                f"{np.count_nonzero(~np.isfinite(numbers)):,} of {len(truth):,} target values are not finite"
+            )
+        return numbers
+    codes = np.full(len(truth), -1, np.int64)
+    for number, label in enumerate(contract.classes):
+        codes[truth == label] = number
+    if (codes < 0).any():
+        strange = truth[codes < 0]
+        raise DataError(
+            f"{len(strange):,} of {len(truth):,} labels are not in the contract, the first is {strange[0]!r}; "
+            f"its classes are {', '.join(contract.classes)}"
+        )
+    return codes
+
+
+def divide(numerator: Floats, denominator: Floats) -> Floats:
+    """The quotient, NaN where there is nothing to divide by."""
+    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
+
+
+def block_sums(values: Floats, sample: Sample) -> Floats:
+    """The sum of ``values`` in each block."""
+    return np.bincount(sample.blocks, values, sample.size).astype(np.float64)
+
+
+def mean_of(values: Floats, sample: Sample) -> Statistic:
+    """The mean of ``values`` over the rows that count."""
+    sums, rows = block_sums(values, sample), block_sums(np.ones(len(values)), sample)
+    return lambda counts: divide(counts @ sums, counts @ rows)

@@ -1,0 +1,137 @@
+"""Charts for classification: ranking, confusion, calibration and the spread of the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.patches import Rectangle
+
+from slipway.statistics.weighted_metrics import BINS
+from slipway.steps.evaluate.chart_style import FIRST, INK, MORE, MUTED, SECOND, canvas
+from slipway.steps.evaluate.charts import Chart
+from slipway.steps.evaluate.scored_holdout import Scored
+
+MOST_CLASSES = 12
+POINTS = 200
+
+Hits = npt.NDArray[np.bool_]
+Curve = tuple[str, npt.NDArray[np.float64], Hits]
+
+
+def roc(scored: Scored) -> Chart:
+    """True against false positives as the threshold falls."""
+    figure, axes = canvas("False positive rate", "True positive rate")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
+    for colour, (label, p, hits) in zip(MORE, _one_vs_rest(scored), strict=False):
+        true, false = _cumulative(p, hits)
+        axes.plot(*_thinned(false / max(1, false[-1]), true / max(1, true[-1])), color=colour, label=label)
+    if len(scored.contract.classes) > 2:
+        axes.legend(loc="lower right", labelcolor=INK)
+    return Chart("ROC", "Dashed: guessing." + _which(scored), figure)
+
+
+def precision_recall(scored: Scored) -> Chart:
+    """Precision against recall as the threshold falls."""
+    figure, axes = canvas("Recall", "Precision")
+    for colour, (label, p, hits) in zip(MORE, _one_vs_rest(scored), strict=False):
+        true, false = _cumulative(p, hits)
+        precision = true[1:] / (true[1:] + false[1:])
+        axes.plot(*_thinned(true[1:] / max(1, true[-1]), precision), color=colour, label=label)
+        axes.axhline(hits.mean(), color=colour, linewidth=1, linestyle="--")
+    axes.set_ylim(0, 1.03)
+    if len(scored.contract.classes) > 2:
+        axes.legend(loc="upper right", labelcolor=INK)
+    return Chart("Precision and recall", "Dashed: the share of the class." + _which(scored), figure)
+
+
+def confusion(scored: Scored) -> Chart:
+    """How the rows of each true class were labelled, as shares of that class and as numbers."""
+    sizes = {label: int(np.sum(scored.truth == label)) for label in scored.contract.classes}
+    classes = sorted(sizes, key=lambda label: -sizes[label])[:MOST_CLASSES] if _many(scored) else list(sizes)
+    figure, axes = canvas("Predicted", "True", height=max(3.2, 0.5 + 0.3 * len(classes)), left=0.22)
+    for row, true in enumerate(classes):
+        labels = scored.labels[scored.truth == true]
+        for column, label in enumerate(classes):
+            count = int(np.sum(labels == label))
+            share = count / max(1, len(labels))
+            axes.add_patch(Rectangle((column, row), 0.97, 0.95, facecolor=FIRST, alpha=0.06 + 0.5 * share))
+            text = f"{share:.0%}\n{count:,}" if len(classes) <= 5 else f"{count:,}"
+            axes.text(column + 0.485, row + 0.475, text, ha="center", va="center", color=INK, fontsize=9)
+    middles = np.arange(len(classes)) + 0.485
+    axes.set(xlim=(0, len(classes)), ylim=(len(classes), 0))
+    axes.set_xticks(middles, [label[:8] for label in classes])
+    axes.set_yticks(middles, [label[:14] for label in classes])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    cut = f" The {MOST_CLASSES} largest classes are shown." if _many(scored) else ""
+    return Chart("Confusion", f"Each row is a true class; the label is the likeliest class.{cut}", figure)
+
+
+def calibration(scored: Scored) -> Chart:
+    """What was promised against what happened, in ten bins of equally many rows."""
+    sure, right = _certainty(scored)
+    bins = np.array_split(np.argsort(sure, kind="stable"), min(BINS, len(sure)))
+    promised, happened = [sure[b].mean() for b in bins], [right[b].mean() for b in bins]
+    figure, axes = canvas("Predicted probability", "Share that came true")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
+    axes.plot(promised, happened, color=FIRST, marker="o", markersize=5)
+    top = "" if len(scored.contract.classes) == 2 else " Of the likeliest class."
+    return Chart("Calibration", f"Dashed: every probability comes true as often as it says.{top}", figure)
+
+
+def distribution(scored: Scored) -> Chart:
+    """How the predicted probabilities spread, for rows that are the class and rows that are not."""
+    sure, right = _certainty(scored)
+    binary = len(scored.contract.classes) == 2
+    names = tuple(f"true: {label}" for label in scored.contract.classes) if binary else ("wrong", "right")
+    figure, axes = canvas("Predicted probability", "Share of rows")
+    edges = np.linspace(0, 1, 41)
+    for colour, name, chosen in ((FIRST, names[0], ~right), (SECOND, names[1], right)):
+        heights = np.histogram(sure[chosen], edges)[0] / max(1, chosen.sum())
+        axes.stairs(heights, edges, fill=True, color=colour, alpha=0.25)
+        axes.stairs(heights, edges, color=colour, label=name, linewidth=1.5)
+    axes.set_ylim(bottom=0)
+    axes.legend(labelcolor=INK)
+    what = f"Of '{scored.contract.classes[-1]}'" if binary else "Of the likeliest class"
+    return Chart("Predicted probabilities", f"{what}; each group adds up to one.", figure)
+
+
+def _one_vs_rest(scored: Scored) -> Iterator[Curve]:
+    classes = scored.contract.classes
+    for number in [1] if len(classes) == 2 else range(len(classes)):
+        yield classes[number], scored.predictions[:, number], scored.truth == classes[number]
+
+
+def _certainty(scored: Scored) -> tuple[npt.NDArray[np.float64], Hits]:
+    """The probability looked at in each row, and whether it came true."""
+    if len(scored.contract.classes) == 2:
+        return scored.predictions[:, 1], scored.truth == scored.contract.classes[1]
+    return scored.predictions.max(axis=1), scored.labels == scored.truth
+
+
+def _cumulative(p: npt.NDArray[np.float64], hits: Hits) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Hits and misses above each threshold, from none; tied scores pass together."""
+    order = np.argsort(-p, kind="stable")
+    last = np.flatnonzero(np.diff(p[order], append=np.nan) != 0)
+    true, false = np.cumsum(hits[order])[last], np.cumsum(~hits[order])[last]
+    return np.concatenate([[0], true]), np.concatenate([[0], false])
+
+
+def _thinned(*lines: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """As many points as the eye can use, the first and last among them."""
+    chosen = np.unique(np.linspace(0, len(lines[0]) - 1, POINTS).astype(int))
+    return [line[chosen] for line in lines]
+
+
+def _many(scored: Scored) -> bool:
+    return len(scored.contract.classes) > MOST_CLASSES
+
+
+def _which(scored: Scored) -> str:
+    classes = scored.contract.classes
+    if len(classes) == 2:
+        return f" The positive class is '{classes[-1]}'."
+    return f" The first {len(MORE)} classes, each against the rest." if len(classes) > len(MORE) else ""

@@ -1,0 +1,104 @@
+"""The numbers of the evaluation, as they stand in ``metrics.json``; NaN becomes null there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from slipway.statistics.bootstrap import bootstrap
+from slipway.statistics.metrics import metrics_for, score
+from slipway.steps.evaluate.scored_holdout import Scored
+
+MANY_VALUES = 50
+LARGEST = 30
+ROUNDS = 200
+
+SliceScores = dict[str, float]
+"""``rows``, every metric, and ``low`` and ``high`` of the first one."""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """A metric with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Results(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was measured, on how many rows, and in which blocks they were resampled."""
+
+    rows: int
+    block: str
+    blocks: int
+    metrics: dict[str, Measured]
+    slices: dict[str, dict[str, SliceScores]]
+    importance: dict[str, float]
+    left_out: dict[str, int] = {}
+    """For a slice column with too many values: how many are not shown."""
+    class_shares: dict[str, float] = {}
+    positive_rate: float | None = None
+
+    @property
+    def primary(self) -> str:
+        """The metric that pictures and slices show."""
+        return next(iter(self.metrics))
+
+
+def results_of(scored: Scored, importance: dict[str, float], seed: int) -> Results:
+    """Score the whole and every slice, each with its interval."""
+    values = score(scored.contract, scored.truth, scored.predictions)
+    intervals = bootstrap(scored.contract, scored.truth, scored.predictions, scored.blocks, rounds=ROUNDS, seed=seed)
+    groups = {column: _largest(scored.rows[column]) for column in scored.slices}
+    return Results(
+        rows=len(scored.truth),
+        block=scored.block,
+        blocks=len(np.unique(scored.blocks)),
+        metrics={name: Measured(value, *intervals[name]) for name, value in values.items()},
+        slices={column: _slices(scored, shown, seed) for column, (shown, _) in groups.items()},
+        importance=importance,
+        left_out={column: left for column, (_, left) in groups.items() if left},
+        **_shares(scored),
+    )
+
+
+def _slices(scored: Scored, groups: dict[str, npt.NDArray[np.int64]], seed: int) -> dict[str, SliceScores]:
+    return {value: _slice(scored, rows, seed) for value, rows in groups.items()}
+
+
+def _slice(scored: Scored, rows: npt.NDArray[np.int64], seed: int) -> SliceScores:
+    contract, first = scored.contract, metrics_for(scored.contract)[0]
+    truth, predictions = scored.truth[rows], scored.predictions[rows]
+    intervals = bootstrap(contract, truth, predictions, scored.blocks[rows], rounds=ROUNDS, seed=seed, names=[first])
+    low, high = intervals[first]
+    return {"rows": len(rows), **score(contract, truth, predictions), "low": low, "high": high}
+
+
+def _largest(column: pd.Series) -> tuple[dict[str, npt.NDArray[np.int64]], int]:
+    """The rows of each value, the value with most rows first, and how many values were left out."""
+    codes, values = pd.factorize(column, use_na_sentinel=False)
+    counts = np.bincount(codes, minlength=len(values))
+    shown = np.argsort(-counts, kind="stable")[: LARGEST if len(values) > MANY_VALUES else None]
+    return {_name(values[code]): np.flatnonzero(codes == code) for code in shown}, len(values) - len(shown)
+
+
+def _name(value: Any) -> str:
+    if pd.isna(value):
+        return "null"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _shares(scored: Scored) -> dict[str, Any]:
+    if scored.contract.task == "regression":
+        return {}
+    shares = {label: float(np.mean(scored.truth == label)) for label in scored.contract.classes}
+    return {
+        "class_shares": shares,
+        "positive_rate": shares[scored.contract.classes[-1]] if len(shares) == 2 else None,
+    }

@@ -1,0 +1,119 @@
+"""The holdout with its answers: what every number and every picture of the report is made from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from slipway.contract.schema import Contract
+from slipway.errors import ContractError, DataError, SettingsError
+from slipway.statistics.sample import Floats, Integers
+from slipway.statistics.time_blocks import blocks_of
+from slipway.tables.data_frame import inputs_of
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Rows, true values and predictions ([N, classes] in the contract's order, or [N]), and each row's block."""
+
+    contract: Contract
+    rows: pd.DataFrame
+    slices: tuple[str, ...]
+    time: pd.Series | None
+    truth: npt.NDArray[Any]
+    predictions: Floats
+    block: str
+    blocks: Integers
+
+    @property
+    def labels(self) -> npt.NDArray[Any]:
+        """The predicted label of each row."""
+        labels: npt.NDArray[Any] = np.array(self.contract.classes, object)[self.predictions.argmax(axis=1)]
+        return labels
+
+    def table(self) -> pd.DataFrame:
+        """Time and slice columns, the truth, and the output columns of the contract."""
+        table = self.rows.assign(truth=self.truth)
+        if self.contract.task == "regression":
+            return table.assign(prediction=self.predictions)
+        columns = {f"probability_{label}": self.predictions[:, k] for k, label in enumerate(self.contract.classes)}
+        return table.assign(prediction=self.labels, **columns)
+
+
+def score_holdout(
+    model: Any,
+    frame: pd.DataFrame,
+    contract: Contract,
+    *,
+    target: str,
+    time: str,
+    block: str,
+    slices: Sequence[str],
+) -> Scored:
+    """Predict every row of the holdout, after checking that it can be scored."""
+    frame = frame.reset_index(drop=True)
+    _check_columns(frame, target, time, slices)
+    kept = [name for name in dict.fromkeys([time, *slices]) if name]
+    truth = _truth(frame, contract, target)
+    moments = frame[time] if time else None
+    return Scored(
+        contract,
+        frame[kept],
+        tuple(slices),
+        moments,
+        truth,
+        predict(model, frame, contract),
+        block,
+        blocks_of(moments, block, len(frame)),
+    )
+
+
+def predict(model: Any, frame: pd.DataFrame, contract: Contract) -> Floats:
+    """The model's answers: probabilities in the contract's class order, or numbers.
+
+    Raises:
+        ContractError: the model has other classes than the contract, or no probabilities.
+    """
+    inputs = inputs_of(frame, contract)
+    if contract.task == "regression":
+        return np.asarray(model.predict(inputs), np.float64).reshape(len(frame))
+    if not hasattr(model, "predict_proba"):
+        raise ContractError(f"the estimator of '{contract.name}' gives no probabilities (it has no predict_proba)")
+    known = [str(label) for label in model.classes_]
+    if sorted(known) != sorted(contract.classes):
+        raise ContractError(
+            f"the model knows the classes {', '.join(known)} but the contract names {', '.join(contract.classes)}"
+        )
+    order = [known.index(label) for label in contract.classes]
+    return np.asarray(model.predict_proba(inputs), np.float64)[:, order]
+
+
+def _check_columns(frame: pd.DataFrame, target: str, time: str, slices: Sequence[str]) -> None:
+    if not len(frame):
+        raise DataError("the holdout has no rows, so nothing can be scored")
+    for name in [target, time]:
+        if name and name not in frame.columns:
+            raise DataError(f"the holdout has no column '{name}'; it has {', '.join(map(str, frame.columns))}")
+    for name in slices:
+        if name not in frame.columns:
+            close = difflib.get_close_matches(str(name), [str(column) for column in frame.columns], 1)
+            meant = f"; did you mean '{close[0]}'?" if close else ""
+            raise SettingsError(f"slices: the holdout has no column '{name}'{meant}")
+
+
+def _truth(frame: pd.DataFrame, contract: Contract, target: str) -> npt.NDArray[Any]:
+    truth = frame[target]
+    if truth.isna().any():
+        raise DataError(f"target '{target}' is null in {int(truth.isna().sum()):,} of {len(truth):,} holdout rows")
+    if contract.task == "regression":
+        return truth.to_numpy(np.float64)
+    labels = truth.astype(str).to_numpy(object)
+    if len(set(labels)) == 1:
+        raise DataError(f"target with one class: '{target}' is '{labels[0]}' in all {len(labels):,} holdout rows")
+    return labels

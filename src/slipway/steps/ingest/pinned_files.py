@@ -1,0 +1,84 @@
+"""Pinned files: found by URI, and refused unless their bytes are the pinned ones."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from slipway.errors import DataChangedError, DataError, SettingsError
+from slipway.tables.source_uri import local_path
+
+
+@contextlib.contextmanager
+def fetch(sources: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Path]]:
+    """Local paths of ``{name: {"uri", "sha256"}}``, each verified; remote files live as long as the context.
+
+    URIs are paths, ``package://installed_package/file``, or anything that fsspec reads.
+
+    Raises:
+        DataError: a file is missing, empty, a folder or may not be read.
+        DataChangedError: its sha256 is not the pinned one.
+        SettingsError: nothing can read its scheme.
+    """
+    with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
+        yield {name: _verified(pin["uri"], pin["sha256"], Path(folder)) for name, pin in sources.items()}
+
+
+def _verified(uri: str, pinned: str, folder: Path) -> Path:
+    path = _local(uri, folder)
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"the data file {uri} cannot be read: {error.strerror or error}") from None
+    if path.stat().st_size == 0:
+        raise DataError(f"the data file {uri} is empty")
+    if found != pinned:
+        raise DataChangedError(
+            f"the data changed under you: {uri} has sha256 {found}, but slipway.toml pins {pinned}; "
+            "restore the file, or pin the new one on purpose"
+        )
+    return path
+
+
+def _local(uri: str, folder: Path) -> Path:
+    path = local_path(uri)
+    if path is None:
+        return _downloaded(uri, folder)
+    if path.is_dir():
+        raise DataError(f"the data file {uri} is a folder; pin the files in it one by one")
+    if not path.exists():
+        raise DataError(f"there is no data file at {uri}" + ("" if uri == str(path) else f" ({path})"))
+    return path
+
+
+def _downloaded(uri: str, folder: Path) -> Path:
+    import fsspec
+
+    _refuse_unknown_scheme(uri)
+    local = folder / hashlib.sha256(uri.encode()).hexdigest()
+    try:
+        with fsspec.open(uri, "rb") as remote, local.open("wb") as file:
+            while block := remote.read(1 << 20):
+                file.write(block)
+    except Exception as error:  # every file system of fsspec raises its own kind
+        raise DataError(f"the data file {uri} cannot be read: {error}") from error
+    return local
+
+
+def _refuse_unknown_scheme(uri: str) -> None:
+    from fsspec.registry import get_filesystem_class, known_implementations
+
+    scheme = uri.partition("://")[0].rpartition("::")[2]
+    try:
+        get_filesystem_class(scheme)
+    except ValueError:
+        close = difflib.get_close_matches(scheme, [*known_implementations, "package"], n=1, cutoff=0.5)
+        hint = f"did you mean '{close[0]}'?" if close else "a path, package:// and every scheme of fsspec are known"
+        raise SettingsError(f"data.sources: {uri} has the unknown scheme '{scheme}'; {hint}") from None
+    except ImportError as error:
+        raise SettingsError(f"data.sources: {uri} needs a Python package that is not installed: {error}") from None

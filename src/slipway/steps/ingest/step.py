@@ -1,0 +1,104 @@
+"""Read exactly the pinned bytes and turn them into one row for each example."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import importlib.util
+import types
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from slipway.contract.schema import read_contract
+from slipway.errors import DataError, SettingsError
+from slipway.steps.ingest.pinned_files import fetch
+from slipway.steps.ingest.table_checks import require_columns, up_to, with_times
+from slipway.tables.data_frame import inputs_of, write_parquet
+
+Features = Callable[[Mapping[str, Path]], pd.DataFrame]
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    UnicodeDecodeError,
+    pa.ArrowException,
+    pd.errors.EmptyDataError,
+    pd.errors.ParserError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a truncated or malformed file raises, by its format."""
+
+
+def ingest(
+    out: Path,
+    *,
+    contract: Path,
+    function: str,
+    sources: dict,  # type: ignore[type-arg]  # the harness looks a parameter's plain type up
+    target: str,
+    time: str = "",
+    through: str = "",
+) -> dict[str, float]:
+    """Write ``data.parquet``: what ``function`` (``file.py:name``) makes of the pinned files, to the end of ``through``.
+
+    Raises:
+        DataError: a file is missing, empty or truncated, a column is missing, mixed or no times, or no row is left.
+        DataChangedError: a file's bytes are not those that the pin names.
+        SettingsError: the function cannot be found.
+    """
+    with fetch(sources) as files:
+        frame = _called(_function(function), function, files)
+    public = read_contract(contract)
+    require_columns(frame, [*(column.name for column in public.inputs), target, *([time] if time else [])])
+    inputs_of(frame, public)
+    frame = with_times(frame, time) if time else frame
+    frame = up_to(frame, time, datetime.date.fromisoformat(through)) if through else frame
+    try:
+        write_parquet(frame, out / "data.parquet")
+    except (pa.ArrowException, OverflowError) as error:
+        raise DataError(f"the data cannot be stored as Parquet: {error}") from None
+    return {"rows": len(frame), "columns": len(frame.columns)}
+
+
+def _called(features: Features, name: str, files: Mapping[str, Path]) -> pd.DataFrame:
+    try:
+        frame = features(files)
+    except _UNREADABLE as error:
+        raise DataError(f"{name} could not read its data files: {error}") from error
+    except KeyError as error:
+        raise DataError(f"{name} needs column {error}, which the data files do not have") from error
+    except ValueError as error:
+        if not str(error).startswith("Usecols do not match columns"):
+            raise
+        raise DataError(f"{name}: {error}") from error
+    if not isinstance(frame, pd.DataFrame):
+        raise SettingsError(f"data.function: {name} returned {type(frame).__name__}, but a pandas DataFrame is needed")
+    return frame
+
+
+def _function(place: str) -> Features:
+    file, _, name = place.rpartition(":")
+    module = _module(Path(file))
+    found: Any = getattr(module, name, None)
+    if not callable(found):
+        close = difflib.get_close_matches(name, vars(module), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise SettingsError(f"data.function: {file} has no function '{name}'{hint}")
+    features: Features = found
+    return features
+
+
+def _module(path: Path) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise SettingsError(f"data.function: there is no Python file at {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

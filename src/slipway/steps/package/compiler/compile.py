@@ -1,0 +1,177 @@
+"""Fitted scikit-learn pipelines to ONNX in float64, exact to the order of additions; what is not exact is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import spox.opset.ai.onnx.v21 as op
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import (
+    ElasticNet,
+    ElasticNetCV,
+    GammaRegressor,
+    HuberRegressor,
+    Lasso,
+    LassoCV,
+    LinearRegression,
+    LogisticRegression,
+    LogisticRegressionCV,
+    PoissonRegressor,
+    Ridge,
+    RidgeCV,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
+from spox import Tensor, Var, argument, build
+
+from slipway.contract.schema import Contract
+from slipway.errors import ContractError
+from slipway.steps.package.compiler import linear, trees
+from slipway.steps.package.compiler.errors import CannotCompile, refuse
+from slipway.steps.package.compiler.matrix import Block, Matrix, integers, numbers
+from slipway.steps.package.compiler.scores import Scores
+from slipway.steps.package.compiler.transformers import transform
+
+__all__ = ["CannotCompile", "compile_estimator", "compile_pipeline", "compile_steps"]
+
+CLASSIFIERS: dict[type, Callable[[Any, Matrix], Scores]] = {
+    DecisionTreeClassifier: trees.tree_classifier,
+    DummyClassifier: linear.dummy_classifier,
+    ExtraTreeClassifier: trees.tree_classifier,
+    ExtraTreesClassifier: trees.forest_classifier,
+    GradientBoostingClassifier: trees.boosting_classifier,
+    HistGradientBoostingClassifier: trees.hist_classifier,
+    LogisticRegression: linear.logistic_regression,
+    LogisticRegressionCV: linear.logistic_regression,
+    RandomForestClassifier: trees.forest_classifier,
+}
+REGRESSORS: dict[type, Callable[[Any, Matrix], Var]] = {
+    DecisionTreeRegressor: trees.tree_regressor,
+    DummyRegressor: linear.dummy_regressor,
+    ElasticNet: linear.linear_regressor,
+    ElasticNetCV: linear.linear_regressor,
+    ExtraTreeRegressor: trees.tree_regressor,
+    ExtraTreesRegressor: trees.forest_regressor,
+    GammaRegressor: linear.log_linear_regressor,
+    GradientBoostingRegressor: trees.boosting_regressor,
+    HistGradientBoostingRegressor: trees.hist_regressor,
+    HuberRegressor: linear.linear_regressor,
+    Lasso: linear.linear_regressor,
+    LassoCV: linear.linear_regressor,
+    LinearRegression: linear.linear_regressor,
+    PoissonRegressor: linear.log_linear_regressor,
+    RandomForestRegressor: trees.forest_regressor,
+    Ridge: linear.linear_regressor,
+    RidgeCV: linear.linear_regressor,
+}
+
+
+def compile_pipeline(model: Any, contract: Contract) -> onnx.ModelProto:
+    """The whole pipeline, from one input of shape [N, 1] for each of the contract's columns.
+
+    Raises:
+        CannotCompile: a step or estimator has no exact ONNX form.
+        ContractError: the model and the contract disagree on columns or classes.
+    """
+    inputs, matrix = _before_the_estimator(model, contract)
+    return build(inputs, _outputs(estimator_of(model), matrix, contract))
+
+
+def compile_steps(model: Any, contract: Contract) -> onnx.ModelProto:
+    """All but the estimator, to one float64 output ``matrix`` of shape [N, columns]: what the estimator will see."""
+    inputs, matrix = _before_the_estimator(model, contract)
+    return build(inputs, {"matrix": numbers(matrix)})
+
+
+def compile_estimator(model: Any, contract: Contract, columns: int) -> onnx.ModelProto:
+    """The last step alone, from one float64 input ``matrix`` of shape [N, columns]: what the thresholds are tried on."""
+    matrix = argument(Tensor(np.float64, ("N", columns)))
+    return build({"matrix": matrix}, _outputs(estimator_of(model), (Block(matrix, columns),), contract))
+
+
+def estimator_of(model: Any) -> Any:
+    """The last step of a pipeline, or the model itself."""
+    return estimator_of(model.steps[-1][1]) if isinstance(model, Pipeline) else model
+
+
+def steps_before(model: Any) -> list[tuple[str, Any]]:
+    """Every step of a pipeline before its estimator."""
+    if not isinstance(model, Pipeline):
+        return []
+    return [*model.steps[:-1], *steps_before(model.steps[-1][1])]
+
+
+def _before_the_estimator(model: Any, contract: Contract) -> tuple[dict[str, Var], Matrix]:
+    _check_columns(model, contract)
+    inputs = {
+        column.name: argument(Tensor(np.str_ if column.type == "string" else np.float64, ("N", 1)))
+        for column in contract.inputs
+    }
+    matrix = tuple(
+        Block(inputs[column.name], 1, strings=column.type == "string", null=contract.null_string)
+        for column in contract.inputs
+    )
+    for _, step in steps_before(model):
+        matrix = transform(step, matrix)
+    return inputs, matrix
+
+
+def _check_columns(model: Any, contract: Contract) -> None:
+    expected = list(getattr(model, "feature_names_in_", []))
+    offered = [column.name for column in contract.inputs]
+    if expected and expected != offered:
+        raise ContractError(
+            f"the model was fitted on the columns {', '.join(expected)} but the contract of '{contract.name}' has "
+            f"{', '.join(offered)}"
+        )
+
+
+def _outputs(estimator: Any, matrix: Matrix, contract: Contract) -> dict[str, Var]:
+    if contract.task == "regression":
+        return _regression(estimator, matrix)
+    return _classification(estimator, matrix, contract)
+
+
+def _regression(estimator: Any, matrix: Matrix) -> dict[str, Var]:
+    if type(estimator) not in REGRESSORS:
+        raise refuse(estimator, "has no converter to ONNX as a regressor")
+    return {"prediction": op.reshape(REGRESSORS[type(estimator)](estimator, matrix), integers([-1]))}
+
+
+def _classification(estimator: Any, matrix: Matrix, contract: Contract) -> dict[str, Var]:
+    if type(estimator) not in CLASSIFIERS:
+        raise refuse(estimator, "has no converter to ONNX as a classifier")
+    order = class_order(estimator, contract)
+    scores = CLASSIFIERS[type(estimator)](estimator, matrix)
+    same = order == list(range(len(order)))
+    probabilities = scores.probabilities if same else op.gather(scores.probabilities, integers(order), axis=1)
+    labels = op.const(np.array(list(estimator.classes_), dtype=object))
+    return {"label": op.gather(labels, scores.winner, axis=0), "probabilities": probabilities}
+
+
+def class_order(estimator: Any, contract: Contract) -> list[int]:
+    """Where each of the contract's classes stands among the estimator's.
+
+    Raises:
+        ContractError: they are not the same classes.
+    """
+    known = [str(label) for label in estimator.classes_]
+    if sorted(known) != sorted(contract.classes):
+        raise ContractError(
+            f"the model knows the classes {', '.join(known)} but the contract of '{contract.name}' has "
+            f"{', '.join(contract.classes)}"
+        )
+    return [known.index(label) for label in contract.classes]

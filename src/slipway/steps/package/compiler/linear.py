@@ -1,0 +1,55 @@
+"""Estimators of one multiplication or none: linear models and dummies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from slipway.steps.package.compiler.errors import refuse
+from slipway.steps.package.compiler.matrix import Matrix, constant, integers, numbers
+from slipway.steps.package.compiler.scores import Scores, from_probabilities, from_raw
+
+
+def linear_regressor(step: Any, matrix: Matrix) -> Var:
+    """X times the coefficients, plus the intercept."""
+    return _linear(step, matrix)
+
+
+def log_linear_regressor(step: Any, matrix: Matrix) -> Var:
+    """The exponential of the linear form: the inverse of the log link."""
+    return op.exp(_linear(step, matrix))
+
+
+def logistic_regression(step: Any, matrix: Matrix) -> Scores:
+    """Sigmoid or softmax of the linear form."""
+    return from_raw(_linear(step, matrix), at_zero=0)
+
+
+def dummy_classifier(step: Any, matrix: Matrix) -> Scores:
+    """The same probabilities for every row."""
+    if step.strategy in ("stratified", "uniform"):
+        raise refuse(step, f"with strategy='{step.strategy}' answers at random")
+    probabilities = step.predict_proba(np.zeros((1, step.n_features_in_)))
+    return from_probabilities(_for_every_row(matrix, probabilities))
+
+
+def dummy_regressor(step: Any, matrix: Matrix) -> Var:
+    """The same number for every row."""
+    return _for_every_row(matrix, np.reshape(step.constant_, (1, 1)))
+
+
+def _linear(step: Any, matrix: Matrix) -> Var:
+    coefficients = np.atleast_2d(step.coef_)
+    if "Classifier" not in type(step).__name__ and not hasattr(step, "classes_") and len(coefficients) != 1:
+        raise refuse(step, f"predicts {len(coefficients)} targets; a contract has one")
+    product = op.matmul(numbers(matrix), constant(coefficients.T))
+    return op.add(product, constant(np.ravel(step.intercept_)))
+
+
+def _for_every_row(matrix: Matrix, row: npt.NDArray[Any]) -> Var:
+    count = op.gather(op.shape(matrix[0].var), integers([0]), axis=0)
+    return op.expand(constant(row), op.concat([count, integers([row.shape[1]])], axis=0))

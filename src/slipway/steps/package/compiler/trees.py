@@ -1,0 +1,184 @@
+"""scikit-learn's trees and what it makes of their sum.
+
+HistGradientBoosting compares in float64. The others first round a row to float32 and compare that with float64
+thresholds, so the graph does the same. Additions happen in scikit-learn's order, the starting value first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from slipway.steps.package.compiler.encoders import ordinal_encoder
+from slipway.steps.package.compiler.errors import refuse
+from slipway.steps.package.compiler.matrix import Matrix, constant, numbers, select, width
+from slipway.steps.package.compiler.scores import Scores, from_margin, from_probabilities, from_raw
+from slipway.steps.package.compiler.tree_ensemble import Tree, stump, tree_ensemble
+
+
+def hist_classifier(step: Any, matrix: Matrix) -> Scores:
+    """Sigmoid or softmax of the sum; the label by the sign or the largest sum."""
+    return from_raw(_hist_raw(step, matrix), at_zero=0)
+
+
+def hist_regressor(step: Any, matrix: Matrix) -> Var:
+    """The sum through the inverse of the loss's link."""
+    raw, link = _hist_raw(step, matrix), type(step._loss.link).__name__
+    if link not in ("IdentityLink", "LogLink"):
+        raise refuse(step, f"with the link {link} has no converter to ONNX")
+    return op.exp(raw) if link == "LogLink" else raw
+
+
+def boosting_classifier(step: Any, matrix: Matrix) -> Scores:
+    """As for HistGradientBoosting, but a sum of exactly zero means the second class; the exponential loss doubles it."""
+    raw = _boosting_raw(step, matrix)
+    if step.loss == "exponential":
+        return from_margin(raw, op.sigmoid(op.mul(raw, constant(2.0))), at_zero=1)
+    return from_raw(raw, at_zero=1)
+
+
+def boosting_regressor(step: Any, matrix: Matrix) -> Var:
+    """The plain sum."""
+    return _boosting_raw(step, matrix)
+
+
+def forest_classifier(step: Any, matrix: Matrix) -> Scores:
+    """The sum of the trees' probabilities, then divided by their number."""
+    total = _classes_sum(step, step.estimators_, matrix)
+    return from_probabilities(op.div(total, constant(float(len(step.estimators_)))))
+
+
+def forest_regressor(step: Any, matrix: Matrix) -> Var:
+    """The sum of the trees' values, then divided by their number."""
+    _one_output(step)
+    trees = [sklearn_tree(member) for member in step.estimators_]
+    return op.div(tree_ensemble(as_float32(matrix), trees, 1), constant(float(len(trees))))
+
+
+def tree_classifier(step: Any, matrix: Matrix) -> Scores:
+    """The probabilities of one tree."""
+    return from_probabilities(_classes_sum(step, [step], matrix))
+
+
+def tree_regressor(step: Any, matrix: Matrix) -> Var:
+    """The value of one tree."""
+    _one_output(step)
+    return tree_ensemble(as_float32(matrix), [sklearn_tree(step)], 1)
+
+
+def as_float32(matrix: Matrix) -> Var:
+    """Rows rounded to float32, as float64 again."""
+    return op.cast(op.cast(numbers(matrix), to=np.float32), to=np.float64)
+
+
+def sklearn_tree(member: Any, target: int = 0, scale: float | None = None) -> Tree:
+    """A `DecisionTree*` as arrays; of a classifier, the probability of the class at ``target``."""
+    inside = member.tree_
+    nodes = inside.__getstate__()["nodes"]
+    value = inside.value[:, 0, target if inside.value.shape[2] > 1 else 0]
+    return Tree(
+        feature=nodes["feature"],
+        threshold=nodes["threshold"],
+        left=nodes["left_child"],
+        right=nodes["right_child"],
+        missing_left=nodes["missing_go_to_left"].astype(bool),
+        leaf=nodes["left_child"] == -1,
+        value=value if scale is None else scale * value,
+        target=target,
+    )
+
+
+def hist_tree(predictor: Any, target: int) -> Tree:
+    """A tree of HistGradientBoosting as arrays."""
+    nodes = predictor.nodes
+    asks = np.flatnonzero(nodes["is_categorical"].astype(bool) & ~nodes["is_leaf"].astype(bool))
+    sets = {int(node): _categories(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]) for node in asks}
+    return Tree(
+        feature=nodes["feature_idx"].astype(np.int64),
+        threshold=nodes["num_threshold"],
+        left=nodes["left"].astype(np.int64),
+        right=nodes["right"].astype(np.int64),
+        missing_left=nodes["missing_go_to_left"].astype(bool),
+        leaf=nodes["is_leaf"].astype(bool),
+        value=nodes["value"],
+        target=target,
+        members=sets,
+    )
+
+
+def _categories(bitset: Any) -> list[float]:
+    return [float(code) for code in range(32 * len(bitset)) if int(bitset[code // 32]) >> code % 32 & 1]
+
+
+def _hist_raw(step: Any, matrix: Matrix) -> Var:
+    baseline = np.ravel(step._baseline_prediction)
+    trees = [stump(float(value), target) for target, value in enumerate(baseline)]
+    trees += [hist_tree(tree, target) for stage in step._predictors for target, tree in enumerate(stage)]
+    return tree_ensemble(numbers(hist_inputs(step, matrix)), trees, len(baseline))
+
+
+def hist_inputs(step: Any, matrix: Matrix) -> Matrix:
+    """The matrix as the trees see it: with categorical features, those come first and encoded."""
+    if step._preprocessor is None:
+        return matrix
+    categorical = np.asarray(step.is_categorical_)
+    encoder = step._preprocessor.named_transformers_["encoder"]
+    encoded = ordinal_encoder(encoder, select(matrix, np.flatnonzero(categorical).tolist()))
+    return encoded + select(matrix, np.flatnonzero(~categorical).tolist())
+
+
+def _boosting_raw(step: Any, matrix: Matrix) -> Var:
+    if step.init is not None and not isinstance(step.init, str):
+        raise refuse(step, "with an init estimator of its own has no converter to ONNX")
+    start = step._raw_predict_init(np.zeros((1, width(matrix)), dtype=np.float32))[0]
+    trees = [stump(float(value), target) for target, value in enumerate(start)]
+    for stage in step.estimators_:
+        trees += [sklearn_tree(member, scale=step.learning_rate, target=k) for k, member in enumerate(stage)]
+    return tree_ensemble(as_float32(matrix), trees, len(start))
+
+
+def _classes_sum(step: Any, members: Any, matrix: Matrix) -> Var:
+    """A leaf of ONNX has one number, so each tree stands there once for each class."""
+    _one_output(step)
+    trees = [sklearn_tree(member, target=k) for member in members for k in range(step.n_classes_)]
+    return tree_ensemble(as_float32(matrix), trees, int(step.n_classes_))
+
+
+def _one_output(step: Any) -> None:
+    if step.n_outputs_ != 1:
+        raise refuse(step, f"predicts {step.n_outputs_} targets; a contract has one")
+
+
+def trees_of(estimator: Any) -> list[Tree]:
+    """The trees inside an estimator, or none."""
+    if hasattr(estimator, "_predictors"):
+        return [hist_tree(tree, k) for stage in estimator._predictors for k, tree in enumerate(stage)]
+    if hasattr(estimator, "tree_"):
+        return [sklearn_tree(estimator)]
+    members = np.ravel(getattr(estimator, "estimators_", []))
+    return [sklearn_tree(member) for member in members if hasattr(member, "tree_")]
+
+
+def rounds_to_float32(estimator: Any) -> bool:
+    """Whether the estimator sees a row in float32."""
+    return not hasattr(estimator, "_predictors")
+
+
+def columns_seen(estimator: Any, count: int) -> npt.NDArray[np.int64]:
+    """For each feature that the trees know, its column in the estimator's own matrix."""
+    if getattr(estimator, "_preprocessor", None) is None:
+        return np.arange(count)
+    categorical = np.asarray(estimator.is_categorical_)
+    return np.concatenate([np.flatnonzero(categorical), np.flatnonzero(~categorical)])
+
+
+def category_values(estimator: Any) -> list[npt.NDArray[np.float64]]:
+    """For each feature on which the trees ask for a category, the values that the categories had."""
+    if getattr(estimator, "_preprocessor", None) is None:
+        return []
+    encoder = estimator._preprocessor.named_transformers_["encoder"]
+    return [np.asarray(categories, dtype=np.float64) for categories in encoder.categories_]

@@ -1,0 +1,94 @@
+"""The MLflow model directory, written by hand: no pickle, nothing inferred, the same bytes for the same model."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import yaml
+
+from slipway.contract.schema import Column, Contract
+from slipway.inference.skops_file import zip_of
+
+LOADER = "slipway_model_1"
+CODE = "code.zip"
+NO_TIME = "2000-01-01 00:00:00.000000"
+"""MLflow wants a time; a real one would make two packagings of one model differ."""
+
+REQUIREMENTS = {
+    "onnx": ("mlflow", "numpy", "onnxruntime", "pandas"),
+    "skops": ("mlflow", "numpy", "pandas", "scikit-learn", "skops"),
+}
+
+
+def write_model_directory(folder: Path, contract: Contract, engine: str, content: bytes) -> None:
+    """Write `MLmodel`, the model file, the loader's code and the environment files.
+
+    ``content`` is the model's bytes; ``engine`` is "onnx" or "skops".
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"model.{engine}").write_bytes(content)
+    source = Path(__file__).parent / "mlflow_flavor" / f"{LOADER}.py"
+    (folder / CODE).write_bytes(zip_of({source.name: source.read_bytes()}))
+    _write_environment(folder, engine)
+    (folder / "MLmodel").write_text(_mlmodel(contract, content), encoding="utf-8")
+
+
+def _write_environment(folder: Path, engine: str) -> None:
+    pins = [f"{name}=={version(name)}" for name in REQUIREMENTS[engine]]
+    python = platform.python_version()
+    (folder / "requirements.txt").write_text("\n".join(pins) + "\n")
+    _write_yaml(
+        folder / "python_env.yaml",
+        {"python": python, "build_dependencies": [], "dependencies": ["-r requirements.txt"]},
+    )
+    dependencies = [f"python={python}", "pip", {"pip": pins}]
+    _write_yaml(
+        folder / "conda.yaml", {"name": "mlflow-env", "channels": ["conda-forge"], "dependencies": dependencies}
+    )
+
+
+def _write_yaml(path: Path, content: object) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _mlmodel(contract: Contract, content: bytes) -> str:
+    from mlflow.models import Model
+    from mlflow.pyfunc import add_to_model
+
+    identity = UUID(hashlib.sha256(content).hexdigest()[:32]).hex
+    model = Model(signature=_signature(contract), model_uuid=identity, utc_time_created=NO_TIME)
+    add_to_model(  # type: ignore[no-untyped-call]
+        model, loader_module=LOADER, code=CODE, conda_env="conda.yaml", python_env="python_env.yaml"
+    )
+    text: str = model.to_yaml()
+    return text
+
+
+def _signature(contract: Contract) -> object:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(_declared(column), column.name, required=not column.nullable) for column in contract.inputs
+    ]
+    shape = (-1,) if contract.task == "regression" else (-1, len(contract.classes))
+    return ModelSignature(Schema(inputs), Schema([TensorSpec(np.dtype("float64"), shape)]))
+
+
+def _declared(column: Column) -> Any:
+    """A nullable whole number or boolean is declared as any type.
+
+    pandas makes an int64 of a batch without nulls and a float64 of one with them; MLflow refuses one of the two,
+    whatever else is declared.
+    """
+    from mlflow.types.schema import AnyType
+
+    if column.nullable and column.type in ("long", "boolean"):
+        return AnyType()  # type: ignore[no-untyped-call]
+    return column.type

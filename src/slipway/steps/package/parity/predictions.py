@@ -1,0 +1,79 @@
+"""What a model says to rows, and how far two models are apart."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from slipway.contract.schema import Contract, encode_contract
+from slipway.steps.package.compiler.compile import class_order, estimator_of
+from slipway.steps.package.mlflow_flavor.slipway_model_1 import Compiled, tensors
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Probabilities [N, K] in the contract's order, or predicted numbers [N]; a regression has no labels."""
+
+    numbers: Array
+    labels: Array | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same rows: the largest relative difference of a number, and how many labels differ."""
+
+    rows: int
+    largest_difference: float
+    label_mismatches: int
+
+
+def transformed(model: Any, rows: pd.DataFrame) -> Any:
+    """What reaches the estimator: the rows after every step before it."""
+    return model[:-1].transform(rows) if isinstance(model, Pipeline) and len(model.steps) > 1 else rows
+
+
+def by_scikit_learn(model: Any, matrix: Any, contract: Contract) -> Answers:
+    """What the estimator itself says to transformed rows."""
+    estimator = estimator_of(model)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        if contract.task == "regression":
+            return Answers(np.ravel(estimator.predict(matrix)))
+        order = class_order(estimator, contract)
+        return Answers(estimator.predict_proba(matrix)[:, order], np.asarray(estimator.predict(matrix), dtype=object))
+
+
+def by_graph(run: Compiled, feeds: dict[str, Array], contract: Contract) -> Answers:
+    """What a compiled model says."""
+    if contract.task == "regression":
+        return Answers(*run.run(feeds, ["prediction"]))
+    return Answers(*run.run(feeds, ["probabilities", "label"]))
+
+
+def feeds_of(rows: pd.DataFrame, contract: Contract) -> dict[str, Array]:
+    """The tensors that the bundle itself would make of these rows."""
+    return tensors(rows, json.loads(encode_contract(contract)))
+
+
+def compare(expected: Answers, got: Answers) -> Comparison:
+    """How far ``got`` is from ``expected``; a NaN is equal to a NaN and infinitely far from any number."""
+    mismatches = 0
+    if expected.labels is not None and got.labels is not None:
+        mismatches = int(np.sum(expected.labels != got.labels))
+    return Comparison(len(expected.numbers), _distance(expected.numbers, got.numbers), mismatches)
+
+
+def _distance(expected: Array, got: Array) -> float:
+    with np.errstate(invalid="ignore"):
+        far = np.abs(expected - got) / np.maximum(1.0, np.abs(expected))
+    same = (expected == got) | (np.isnan(expected) & np.isnan(got))
+    return float(np.max(np.where(same, 0.0, np.where(np.isnan(far), np.inf, far)), initial=0.0))

@@ -1,0 +1,102 @@
+"""Compile the fitted model to ONNX, prove that it says the same, and wrap it as an MLflow model without a pickle."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from slipway.contract.schema import Contract, read_contract
+from slipway.inference.skops_file import load_model
+from slipway.statistics.reference import REFERENCE_FILE, encode_reference
+from slipway.steps.package.compiler.compile import compile_pipeline
+from slipway.steps.package.compiler.errors import CannotCompile
+from slipway.steps.package.golden_rows import golden_of, golden_rows
+from slipway.steps.package.holdout_reference import reference
+from slipway.steps.package.mlflow_flavor.slipway_model_1 import Compiled
+from slipway.steps.package.model_directory import write_model_directory
+from slipway.steps.package.parity.parity import asked, prove
+from slipway.steps.package.parity.predictions import Answers, by_graph, feeds_of
+from slipway.tables.data_frame import read_parquet
+
+log = logging.getLogger(__name__)
+
+
+def package(
+    out: Path,
+    *,
+    model: Path,
+    train: Path,
+    holdout: Path,
+    contract: Path,
+    time: str = "",
+    block: str = "row",
+    seed: int = 0,
+) -> dict[str, float]:
+    """Write ``model/``, an MLflow model directory with ``model.onnx`` and the proof that it is exact.
+
+    What cannot be compiled exactly is packaged as ``model.skops`` and said aloud. ``reference.json`` says how the
+    holdout and the answers to it are distributed, by ``block`` of the column ``time``.
+
+    Raises:
+        ContractError: the model, the holdout and the contract disagree.
+        DataError: the holdout has no column ``time``.
+    """
+    public, fitted, rows = read_contract(contract), load_model(model), read_parquet(holdout)
+    trained = read_parquet(train)
+    compiled, proof = _compiled(fitted, public, rows, trained, seed)
+    folder = out / "model"
+    write_model_directory(folder, public, proof["engine"], compiled or model.read_bytes())
+    (folder / "contract.json").write_bytes(contract.read_bytes())
+    chosen = golden_rows(rows, public, seed)
+    answers = _answers(fitted, compiled, chosen, public)
+    _write_json(folder / "golden.json", golden_of(chosen, public, answers.numbers, answers.labels))
+    _write_json(folder / "proof.json", proof)
+    told = reference(rows, trained, public, _answers(fitted, compiled, rows, public), time=time, block=block or "row")
+    (folder / REFERENCE_FILE).write_bytes(encode_reference(told))
+    return _scores(proof, folder)
+
+
+def _compiled(
+    fitted: Any, contract: Contract, rows: pd.DataFrame, train: pd.DataFrame, seed: int
+) -> tuple[bytes | None, dict[str, Any]]:
+    """The graph and its proof; no graph where there is none or where it is not exact."""
+    try:
+        graph = compile_pipeline(fitted, contract).SerializeToString()
+    except CannotCompile as reason:
+        return None, _fallen_back(str(reason), None)
+    proof = prove(fitted, graph, contract, rows, train, seed)
+    if not proof["ok"]:
+        return None, _fallen_back(
+            f"The compiled model differs from scikit-learn's on {', '.join(proof['wrong'])}", proof
+        )
+    return graph, proof
+
+
+def _fallen_back(reason: str, failed: dict[str, Any] | None) -> dict[str, Any]:
+    """The proof of a model that is served by scikit-learn itself, and so needs none."""
+    log.warning("%s. So scikit-learn itself will serve the model: the same answers, many times slower.", reason)
+    return {"ok": True, "engine": "skops", "reason": reason, "failed": failed}
+
+
+def _answers(fitted: Any, compiled: bytes | None, rows: pd.DataFrame, contract: Contract) -> Answers:
+    if compiled is None:
+        return asked(fitted, rows, "golden rows", contract)[1]
+    return by_graph(Compiled(compiled), feeds_of(rows, contract), contract)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _scores(proof: dict[str, Any], folder: Path) -> dict[str, float]:
+    kinds = proof.get("kinds", {}).values()
+    return {
+        "compiled": float(proof["engine"] == "onnx"),
+        "proof_rows": float(sum(kind["rows"] for kind in kinds)),
+        "proof_largest_difference": max((kind["largest_difference"] for kind in kinds), default=0.0),
+        "model_bytes": float(sum(file.stat().st_size for file in folder.iterdir())),
+    }

@@ -1,0 +1,105 @@
+"""From settings to an unfitted scikit-learn pipeline: the one place to edit for a model of another shape."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from slipway.contract.schema import Contract
+from slipway.errors import SettingsError
+
+_CHOICES = {"categories": ("ordinal", "onehot"), "impute": ("", "median", "mean"), "scale": ("", "standard")}
+
+
+def build_estimator(
+    contract: Contract,
+    *,
+    estimator: str,
+    parameters: Mapping[str, Any],
+    preprocess: Mapping[str, str],
+    seed: int,
+) -> Pipeline:
+    """An unfitted pipeline: string inputs encoded, numbers imputed and scaled as asked, then the estimator.
+
+    ``preprocess`` takes ``categories`` (``ordinal`` or ``onehot``), ``impute`` (``median`` or ``mean``) and ``scale``
+    (``standard``).
+
+    Raises:
+        SettingsError: the estimator, a parameter or a choice is unknown; the message suggests the nearest name.
+    """
+    for name, choice in preprocess.items():
+        _known(name, _CHOICES, "train.preprocess")
+        _known(choice, _CHOICES[name], f"train.preprocess.{name}")
+    columns = ColumnTransformer(
+        [
+            ("categories", _categories(preprocess.get("categories", "ordinal")), contract.strings),
+            ("numbers", _numbers(preprocess), contract.numbers),
+        ]
+    )
+    return Pipeline([("preprocess", columns), ("model", _model(estimator, parameters, seed, contract.task))])
+
+
+def _categories(choice: str) -> Any:
+    if choice == "onehot":
+        return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=np.nan)
+
+
+def _numbers(preprocess: Mapping[str, str]) -> Any:
+    steps: list[Any] = []
+    if preprocess.get("impute"):
+        steps.append(SimpleImputer(strategy=preprocess["impute"]))
+    if preprocess.get("scale"):
+        steps.append(StandardScaler())
+    return make_pipeline(*steps) if steps else "passthrough"
+
+
+def _model(place: str, parameters: Mapping[str, Any], seed: int, task: str) -> Any:
+    estimator = _class(place)()
+    is_one = is_classifier if task == "classification" else is_regressor
+    if not is_one(estimator) or not hasattr(type(estimator), "fit"):
+        raise SettingsError(f"train.estimator: '{place}' is no estimator for a {task}")
+    known = estimator.get_params()
+    for parameter in parameters:
+        _known(parameter, known, f"train.parameters ({type(estimator).__name__})")
+    if "random_state" in known:
+        estimator.set_params(random_state=seed)
+    return estimator.set_params(**parameters)
+
+
+def _class(place: str) -> type[BaseEstimator]:
+    """The class at ``package.module.Name``, which must be one of scikit-learn's kind and start without arguments."""
+    module, _, name = place.rpartition(".")
+    try:
+        home = importlib.import_module(module)
+    except (ImportError, ValueError) as error:
+        raise SettingsError(f"train.estimator: there is no module of '{place}': {error}") from None
+    if not hasattr(home, name):
+        close = difflib.get_close_matches(name, dir(home), n=1)
+        hint = f"; did you mean '{module}.{close[0]}'?" if close else ""
+        raise SettingsError(f"train.estimator: {module} has no '{name}'{hint}")
+    found = getattr(home, name)
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
+        raise SettingsError(f"train.estimator: '{place}' is no estimator of scikit-learn's kind")
+    needed = [p.name for p in inspect.signature(found).parameters.values() if p.default is p.empty]
+    if needed:
+        raise SettingsError(f"train.estimator: '{place}' needs {', '.join(needed)}, which settings cannot give it")
+    return found
+
+
+def _known(name: str, names: Iterable[str], place: str) -> None:
+    if name in names:
+        return
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(map(repr, sorted(names)))}"
+    raise SettingsError(f"{place}: unknown '{name}'; {hint}")

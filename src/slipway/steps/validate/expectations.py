@@ -1,0 +1,159 @@
+"""What the team expects of its data beyond the contract: the settings under ``[validate]``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pandas as pd
+from pandas.api import types
+
+from slipway.contract.schema import Contract
+from slipway.errors import SettingsError
+from slipway.steps.validate.checks import WHOLE_DATA, Rule
+
+Bounds = tuple[float | None, float | None]
+
+
+class Expectations(msgspec.Struct, frozen=True):
+    """Each one is optional; a bound that is null is open."""
+
+    minimum_rows: int = 1
+    maximum_null_share: dict[str, float] = {}
+    ranges: dict[str, Bounds] = {}
+    class_share: dict[str, Bounds] = {}
+    unique: tuple[str, ...] = ()
+
+
+def read_expectations(settings: Mapping[str, Any], columns: Sequence[str], contract: Contract) -> Expectations:
+    """Check the settings themselves: names, types, columns, classes and bounds.
+
+    Raises:
+        SettingsError: names the setting, and what was probably meant.
+    """
+    _known("expectation", settings, Expectations.__struct_fields__)
+    try:
+        wanted = msgspec.convert(dict(settings), Expectations)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"expectations: {error}") from None
+    _known("column in maximum_null_share", wanted.maximum_null_share, columns)
+    _known("column in ranges", wanted.ranges, columns)
+    _known("column in unique", wanted.unique, columns)
+    _known("class in class_share", wanted.class_share, contract.classes)
+    _check_bounds(wanted)
+    return wanted
+
+
+def _known(what: str, names: Iterable[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            choice = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known) or 'none'}"
+            raise SettingsError(f"expectations: unknown {what} '{name}'; {choice}")
+
+
+def _check_bounds(wanted: Expectations) -> None:
+    for name, bounds in [("ranges", wanted.ranges), ("class_share", wanted.class_share)]:
+        for key, (low, high) in bounds.items():
+            if low is not None and high is not None and low > high:
+                raise SettingsError(f"expectations: {name} of '{key}' is from {low} to {high}, which nothing can meet")
+    for column, share in wanted.maximum_null_share.items():
+        if not 0 <= share <= 1:
+            raise SettingsError(f"expectations: maximum_null_share of '{column}' is {share}, not a share from 0 to 1")
+
+
+def expectation_rules(wanted: Expectations, target: str) -> Iterator[Rule]:
+    """One rule for each expectation."""
+    yield _enough_rows(max(1, wanted.minimum_rows))
+    for column, share in wanted.maximum_null_share.items():
+        yield _few_nulls(column, share)
+    for column, bounds in wanted.ranges.items():
+        yield _in_range(column, bounds)
+    for label, bounds in wanted.class_share.items():
+        yield _class_share(target, label, bounds)
+    if wanted.unique:
+        yield _unique(wanted.unique)
+
+
+def _enough_rows(minimum: int) -> Rule:
+    return Rule(
+        "minimum_rows",
+        WHOLE_DATA,
+        lambda data: len(data) >= minimum,
+        lambda data, _: f"The data has {len(data):,} rows but at least {minimum:,} are expected",
+    )
+
+
+def _few_nulls(column: str, share: float) -> Rule:
+    def test(values: pd.Series) -> pd.Series | bool:
+        return bool(not len(values) or values.isna().mean() <= share) or values.notna()
+
+    return Rule(
+        "maximum_null_share",
+        column,
+        test,
+        lambda values, failed: (
+            f"Column '{column}' is null in {failed:,} of {len(values):,} rows ({failed / len(values):.2%}) "
+            f"but at most {share:.2%} are expected"
+        ),
+    )
+
+
+def _in_range(column: str, bounds: Bounds) -> Rule:
+    def test(values: pd.Series) -> pd.Series:
+        if not types.is_numeric_dtype(values.dtype):
+            return values.isna()
+        return _within(values.astype("float64"), bounds) | values.isna()
+
+    return Rule(
+        "ranges",
+        column,
+        test,
+        lambda values, failed: (
+            f"Column '{column}' is expected to be {_text(bounds)} but is not in {failed:,} of {len(values):,} rows"
+        ),
+    )
+
+
+def _within(values: pd.Series, bounds: Bounds) -> pd.Series:
+    low, high = bounds
+    return values.between(float("-inf") if low is None else low, float("inf") if high is None else high)
+
+
+def _class_share(target: str, label: str, bounds: Bounds) -> Rule:
+    def share(values: pd.Series) -> float:
+        return float((values.astype(str) == label).mean()) if len(values) else 0.0
+
+    return Rule(
+        f"class_share of {label}",
+        target,
+        lambda values: bool(_within(pd.Series([share(values)]), bounds).all()),
+        lambda values, _: (
+            f"Class '{label}' of target '{target}' is {share(values):.2%} of {len(values):,} rows "
+            f"but is expected to be {_text(bounds, '.2%')}"
+        ),
+    )
+
+
+def _unique(keys: tuple[str, ...]) -> Rule:
+    def test(data: pd.DataFrame) -> pd.Series | bool:
+        return not set(keys) <= set(data.columns) or ~data.duplicated(list(keys))
+
+    return Rule(
+        "unique",
+        WHOLE_DATA,
+        test,
+        lambda data, failed: (
+            f"{', '.join(map(repr, keys))} must be unique but {failed:,} of {len(data):,} rows repeat an earlier one"
+        ),
+        shows=keys,
+    )
+
+
+def _text(bounds: Bounds, form: str = ",g") -> str:
+    low, high = (None if bound is None else format(bound, form) for bound in bounds)
+    if low is not None and high is not None:
+        return f"from {low} to {high}"
+    return f"at most {high}" if low is None else f"at least {low}"

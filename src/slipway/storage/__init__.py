@@ -1,0 +1,1 @@
+"""Writes that are whole or absent; file locks; digests; rotating files."""

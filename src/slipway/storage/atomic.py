@@ -1,0 +1,214 @@
+"""The only ways in which Slipway writes what must last: whole and on the disk when the function returns, or absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from slipway.errors import StorageError
+
+_LEFTOVER = ".{name}.tmp"
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file, or create it.
+
+    Raises:
+        StorageError: it cannot be written; what stood there still does.
+    """
+    temporary = _temporary(path)
+    with _said_plainly(path, temporary):
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            _flush(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append one line, over the torn one that a kill may have left.
+
+    Raises:
+        StorageError: it cannot be written; the whole lines before it are as they were.
+    """
+    with _said_plainly(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            _append(path, descriptor, line + b"\n")
+        finally:
+            os.close(descriptor)
+        _sync_folder(path.parent)
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines that were completely written: a torn last one is left out, and no file is no lines.
+
+    Raises:
+        StorageError: the file is there but cannot be read.
+    """
+    try:
+        return path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def swap_link(link: Path, destination: str) -> None:
+    """Point a symbolic link at ``destination``; a reader sees the old or the new one.
+
+    Raises:
+        StorageError: it cannot be written; the link is as it was.
+    """
+    temporary = _temporary(link)
+    with _said_plainly(link, temporary):
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(destination)
+        temporary.replace(link)
+        _sync_folder(link.parent)
+
+
+def remove_link(link: Path) -> None:
+    """Remove a symbolic link, if it is there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    with _said_plainly(link):
+        link.unlink(missing_ok=True)
+        _sync_folder(link.parent)
+
+
+def publish_folder(source: Path, destination: Path) -> None:
+    """Copy a folder of files so that ``destination`` appears whole.
+
+    Raises:
+        StorageError: it cannot be read or written; nothing is left of the copy.
+    """
+    files = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
+    publish_files(files, destination)
+
+
+def publish_files(
+    files: Mapping[str, Path | bytes], destination: Path, check: Callable[[Path], object] = lambda folder: None
+) -> None:
+    """Make a folder of copied files and new ones that appears whole; what killed copies left beside it is swept first.
+
+    Only one process may publish into the same parent at a time.
+
+    Args:
+        check: looks at the folder before it appears, and raises if it may not.
+
+    Raises:
+        StorageError: it cannot be read or written; nothing is left of it.
+    """
+    temporary = _temporary(destination)
+    with _said_plainly(destination, temporary):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        _sync_folder(destination.parent.parent)
+        sweep(destination.parent)
+        temporary.mkdir()
+        for name, content in files.items():
+            _fill(temporary / name, content)
+        for folder in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:
+            _sync_folder(folder)
+        check(temporary)
+        temporary.rename(destination)
+        _sync_folder(destination.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that it vanishes whole; what a kill leaves of it is swept later.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    temporary = _temporary(folder)
+    with _said_plainly(folder):
+        sweep(folder.parent)
+        folder.rename(temporary)
+        _sync_folder(folder.parent)
+        shutil.rmtree(temporary)
+
+
+def sweep(parent: Path) -> list[Path]:
+    """Remove what killed processes left half-made in a folder in which none is at work now; returns what that was.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    leftovers = sorted(parent.glob(_LEFTOVER.format(name="*")))
+    with _said_plainly(parent):
+        for leftover in leftovers:
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
+    return leftovers
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(_LEFTOVER.format(name=path.name))
+
+
+@contextmanager
+def _said_plainly(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if temporary is not None:
+            _discard(temporary)
+        if not isinstance(error, OSError):
+            raise
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or error}; nothing half-written is left"
+        ) from None
+
+
+def _discard(temporary: Path) -> None:
+    with suppress(OSError):
+        if temporary.is_dir() and not temporary.is_symlink():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _append(path: Path, descriptor: int, line: bytes) -> None:
+    end = path.read_bytes().rfind(b"\n") + 1
+    os.ftruncate(descriptor, end)
+    os.lseek(descriptor, end, os.SEEK_SET)
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+        _flush(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
+
+
+def _fill(path: Path, content: Path | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            with content.open("rb") as came:
+                shutil.copyfileobj(came, file, 1 << 20)
+        file.flush()
+        _flush(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _flush(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush(descriptor: int) -> None:
+    os.fsync(descriptor)

@@ -1,0 +1,60 @@
+"""A lock that one command holds on a place. It dies with its process, and names it to those who come too late."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from slipway.target.registration import is_held
+
+_PAUSE = 0.02
+_INSTANT = 0.2
+"""The seconds for which a lock is asked again: one who only looks whether it is held takes it for an instant."""
+
+
+class Held(Exception):
+    """Another process holds the lock; the text is what it wrote of itself."""
+
+
+def holder(path: Path) -> str | None:
+    """Who holds a lock now, if anyone does; nothing is written."""
+    return (path.read_text(errors="replace") or "another process") if is_held(path) else None
+
+
+@contextmanager
+def locked(path: Path, who: str, patience: float = _INSTANT) -> Iterator[None]:
+    """Hold a lock until the block ends.
+
+    Args:
+        patience: the seconds after which a lock that is not let go is given up.
+
+    Raises:
+        Held: another process holds it.
+        OSError: its file cannot be written.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        if not _taken(descriptor, patience):
+            raise Held(os.pread(descriptor, 1000, 0).decode(errors="replace") or "another process")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} of {who}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE)
+        else:
+            return True

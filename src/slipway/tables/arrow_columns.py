@@ -1,0 +1,106 @@
+"""Between Arrow and the arrays that a scorer takes, without a Python object per row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from slipway.contract.schema import Column, Contract
+from slipway.errors import ContractError
+
+Array = npt.NDArray[Any]
+TEXT_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
+"""How the contract's types are read from text. Whole numbers too are float64: 1.5 is to be refused, not unreadable."""
+
+
+def check_types(schema: pa.Schema, contract: Contract, path: Path) -> None:
+    """Compare the types of the source's columns with the contract's.
+
+    Raises:
+        ContractError: a column has a type that the contract's cannot be read from.
+    """
+    for column in contract.inputs:
+        if column.name in schema.names and not readable(schema.field(column.name).type, column):
+            raise ContractError(
+                f"column '{column.name}' of {path} holds {schema.field(column.name).type} but the contract of "
+                f"'{contract.name}' says {column.type}; nothing was written"
+            )
+
+
+def readable(kind: pa.DataType, column: Column) -> bool:
+    """Whether a column of the contract can be read from values of an Arrow type."""
+    if types.is_null(kind):
+        return True
+    if types.is_dictionary(kind):
+        return column.type == "string" and readable(kind.value_type, column)
+    if column.type == "string":
+        return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+    if column.type == "boolean":
+        return bool(types.is_boolean(kind))
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def to_columns(batch: pa.RecordBatch, contract: Contract, empty_is_null: bool) -> dict[str, Array]:
+    """The contract's inputs of a batch: float64 with NaN for null, and objects of str or None."""
+    present = [column for column in contract.inputs if column.name in batch.schema.names]
+    return {
+        c.name: _strings(batch.column(c.name), empty_is_null) if c.type == "string" else _numbers(batch.column(c.name))
+        for c in present
+    }
+
+
+def to_kept(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """A kept column in the type that is written: whole numbers of a CSV file were read as float64."""
+    return values if values.type == kind else values.cast(kind)
+
+
+def from_numbers(values: Array) -> pa.Array:
+    """A float64 array as an Arrow array on the same memory."""
+    # Not `pa.array`, nor `to_numpy` below: both import pandas where it is installed, which takes half a second.
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
+
+
+def from_texts(texts: Sequence[str], choices: Sequence[str]) -> pa.Array:
+    """Strings that are all among a few choices, as an Arrow array."""
+    place = {choice: number for number, choice in enumerate(choices)}
+    places = np.fromiter(map(place.__getitem__, texts), dtype=np.int64, count=len(texts))
+    return pc.take(few_texts(choices), pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
+
+
+def repeated(text: str, rows: int) -> pa.Array:
+    """The same string in every row."""
+    return pa.repeat(few_texts([text])[0], rows)
+
+
+def few_texts(texts: Sequence[str]) -> pa.Array:
+    """Strings as an Arrow array."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+
+
+def _numbers(values: pa.Array) -> Array:
+    # Not `safe`: an integer beyond 2**53 becomes the nearest float64, as it did in training.
+    numbers = values.cast(pa.float64(), safe=False)
+    return np.from_dlpack(pc.fill_null(numbers, from_numbers(np.array([np.nan]))[0]))
+
+
+def _strings(values: pa.Array, empty_is_null: bool) -> Array:
+    if types.is_null(values.type):
+        return np.full(len(values), None, dtype=object)
+    # Each distinct text becomes one Python string, however many rows share it.
+    plain = values.dictionary_decode() if types.is_dictionary(values.type) else values
+    encoded = pc.dictionary_encode(plain, null_encoding="encode")
+    texts = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    if empty_is_null:
+        texts[texts == ""] = None
+    found: Array = texts[np.from_dlpack(encoded.indices)]
+    return found

@@ -1,0 +1,83 @@
+"""Data frames as the model sees them: the contract's columns, in its order and types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from slipway.contract.schema import Column, Contract
+from slipway.errors import ContractError, DataError
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Read a Parquet file whole.
+
+    Raises:
+        DataError: the file is missing, empty or truncated.
+    """
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}") from None
+    return frame
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a data frame as Parquet, byte for byte the same for the same frame."""
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")
+
+
+def inputs_of(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """The contract's inputs out of ``frame``: numbers as float64 with NaN for null, strings as objects with None.
+
+    Raises:
+        ContractError: an input column is missing or cannot be read as its type.
+    """
+    missing = [column.name for column in contract.inputs if column.name not in frame.columns]
+    if missing:
+        raise ContractError(
+            f"the data has no column {', '.join(map(repr, missing))}, which the contract of '{contract.name}' requires; "
+            f"it has {', '.join(map(str, frame.columns))}"
+        )
+    return pd.DataFrame({c.name: _typed(frame[c.name], c) for c in contract.inputs}, index=frame.index)
+
+
+def _typed(series: pd.Series, column: Column) -> pd.Series:
+    if column.type == "string":
+        values = series.astype(object)
+        values = values.where(series.notna(), None)
+        wrong = next((v for v in values.unique() if v is not None and not isinstance(v, str)), None)
+        if wrong is not None:
+            raise ContractError(f"column '{column.name}' must hold strings but holds {wrong!r}")
+        return values
+    numbers = _numbers(series, column)
+    whole = (numbers % 1 == 0) | numbers.isna()
+    if column.type != "double" and not whole.all():
+        raise _not_all(series, column, ~whole, "whole numbers")
+    return numbers
+
+
+def rows_shown(values: pd.Series, which: pd.Series) -> str:
+    """The first three of these rows, counted from 0, as text."""
+    chosen = np.flatnonzero(which.to_numpy(bool))[:3]
+    shown = values.iloc[chosen].tolist()
+    return "; ".join(f"row {row}: {value!r}" for row, value in zip(chosen, shown, strict=True))
+
+
+def _numbers(series: pd.Series, column: Column) -> pd.Series:
+    try:
+        return series.astype(np.float64)
+    except (TypeError, ValueError):
+        wrong = pd.to_numeric(series, errors="coerce").isna() & series.notna()
+        raise _not_all(series, column, wrong, "numbers") from None
+
+
+def _not_all(series: pd.Series, column: Column, wrong: pd.Series, what: str) -> ContractError:
+    return ContractError(
+        f"column '{column.name}' must hold {what} ({column.type}) but {int(wrong.sum()):,} of {len(series):,} values "
+        f"({series.dtype}) are something else: {rows_shown(series, wrong)}"
+    )

@@ -1,0 +1,139 @@
+"""Which files a job reads: a file, a folder, a glob or a URI, each named and identified by its bytes."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fsspec
+import pyarrow as pa
+from fsspec.implementations.local import LocalFileSystem
+
+from slipway.errors import DataError, SettingsError
+
+FORMATS = {
+    ".csv": "csv", ".csv.gz": "csv", ".jsonl": "json", ".jsonl.gz": "json", ".ndjson": "json", ".ndjson.gz": "json",
+    ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
+}  # fmt: skip
+_CHUNK = 1 << 20
+
+
+class Input(NamedTuple):
+    """One file: its name within IN, where it is, its size, and what identifies its bytes (a sha256, or an etag)."""
+
+    name: str
+    path: str
+    files: Any
+    bytes: int
+    identity: Mapping[str, str]
+    seen: tuple[str, ...]
+
+    @property
+    def format(self) -> str:
+        """How the file is read."""
+        return _format(self.path) or ""
+
+    @property
+    def zipped(self) -> bool:
+        """Whether its text is compressed by gzip."""
+        return self.path.lower().endswith(".gz")
+
+    def open(self) -> pa.NativeFile:
+        """The file, opened for reading bytes."""
+        # Threads of pyarrow that still read a file of Python's when the process ends abort it.
+        if isinstance(self.files, LocalFileSystem):
+            return pa.OSFile(self.path)
+        return pa.PythonFile(self.files.open(self.path, "rb"), "r")
+
+    def moved(self) -> bool:
+        """Whether the file was replaced or written to since it was identified, by its size, time and etag."""
+        self.files.invalidate_cache()
+        return _seen(self.files.info(self.path)) != self.seen
+
+    def record(self) -> dict[str, Any]:
+        """What a manifest says of it."""
+        return {"name": self.name, "bytes": self.bytes, **self.identity}
+
+
+def find_inputs(source: str) -> list[Input]:
+    """The files of IN, in the order of their names; hidden ones (``.x``, ``_x``) are left out of folders and globs.
+
+    Raises:
+        DataError: there is none, or one cannot be read.
+        SettingsError: the suffix of a named file says nothing, or no library reads the URI's scheme.
+    """
+    files, path = _file_system(source)
+    try:
+        found = _listed(files, path)
+        return [_input(files, name, place) for name, place in found]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{source} cannot be read: {error}; nothing was written") from None
+
+
+def local_folder(source: str) -> Path | None:
+    """The folder on this machine whose files a job reads, if IN is one."""
+    files, path = _file_system(source)
+    return Path(path).resolve() if isinstance(files, LocalFileSystem) and Path(path).is_dir() else None
+
+
+def _file_system(source: str) -> tuple[Any, str]:
+    try:
+        files, path = fsspec.core.url_to_fs(source)
+    except (ImportError, ValueError) as error:
+        raise SettingsError(f"{source} cannot be read: {error}") from None
+    return files, str(path)
+
+
+def _listed(files: Any, path: str) -> list[tuple[str, str]]:
+    if files.isfile(path):
+        if _format(path) is None:
+            raise SettingsError(f"{path} must end in {', '.join(FORMATS)}, which says how it is read")
+        return [(path.rsplit("/", 1)[-1], path)]
+    within = files.isdir(path)
+    found = files.find(path) if within else files.glob(path) if glob.has_magic(path) else []
+    top = path if within else _constant(path)
+    named = [(place[len(top) :].lstrip("/"), place) for place in sorted(found)]
+    chosen = [(name, place) for name, place in named if _format(place) and not _hidden(name)]
+    if not chosen:
+        what = "holds no file that ends in" if within else "names no file that ends in"
+        raise DataError(f"{path} {what} {', '.join(FORMATS)}; nothing was written")
+    return chosen
+
+
+def _constant(pattern: str) -> str:
+    """The folders of a glob before its first wildcard."""
+    parts = pattern.split("/")
+    first = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return "/".join(parts[:first])
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith((".", "_")) for part in name.split("/"))
+
+
+def _format(path: str) -> str | None:
+    return next((kind for suffix, kind in FORMATS.items() if path.lower().endswith(suffix)), None)
+
+
+def _input(files: Any, name: str, path: str) -> Input:
+    info = files.info(path)
+    return Input(name, path, files, int(info["size"] or 0), _identity(files, path, info), _seen(info))
+
+
+def _seen(info: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(info.get(key)) for key in ("size", "mtime", "ino", "LastModified", "ETag", "etag", "md5Hash"))
+
+
+def _identity(files: Any, path: str, info: Mapping[str, Any]) -> dict[str, str]:
+    """The etag that a remote store keeps, or else the sha256 of the bytes."""
+    etag = next((info[key] for key in ("ETag", "etag", "md5Hash") if info.get(key)), None)
+    if etag is not None:
+        return {"etag": str(etag)}
+    digest = hashlib.sha256()
+    with files.open(path, "rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+    return {"sha256": digest.hexdigest()}

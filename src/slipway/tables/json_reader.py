@@ -1,0 +1,99 @@
+"""JSON lines as chunks: an object for each line. A line that is none, or has a value of a wrong type, is broken."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import json
+
+from slipway.contract.schema import Contract
+from slipway.tables.arrow_columns import TEXT_TYPES
+from slipway.tables.chunks import Broken, Chunk
+from slipway.tables.input_files import Input
+
+_BYTES = 1 << 23
+"""How much is read at a time, and the longest line that can be read."""
+_LINES_TO_JUDGE_BY = 1000
+Row = tuple[int, bytes]
+
+
+def json_schema(file: Input, contract: Contract) -> pa.Schema:
+    """The columns of the contract by its types; others as the first lines have them."""
+    types = {column.name: TEXT_TYPES[column.type] for column in contract.inputs}
+    with file.open() as stream:
+        rows = next(_blocks(stream, file), [])[:_LINES_TO_JUDGE_BY]
+    found, broken = _parsed(rows, None)
+    if not found:
+        why = f": {broken[0].reason}" if broken else ""
+        raise pa.ArrowInvalid(f"no line of its beginning is a JSON object{why}")
+    names = dict.fromkeys(name for batch in found for name in batch.schema.names)
+    kinds = {name: batch.schema.field(name).type for batch in found for name in batch.schema.names}
+    absent = [c.name for c in contract.inputs if c.nullable and c.name not in names]
+    return pa.schema([pa.field(name, types.get(name, kinds.get(name))) for name in [*names, *absent]])
+
+
+def json_chunks(file: Input, number: int, wanted: pa.Schema) -> Iterator[Chunk]:
+    """Every line, of which the values have the wanted types; a column that a line does not have is null."""
+    with file.open() as stream:
+        for rows in _blocks(stream, file):
+            batches, broken = _parsed(rows, wanted)
+            table = pa.Table.from_batches(batches, wanted).combine_chunks()
+            batch = table.to_batches()[0] if len(table) else pa.RecordBatch.from_pylist([], wanted)
+            wrong = {row.number for row in broken}
+            numbers = np.array([place for place, _ in rows if place not in wrong], dtype=np.int64)
+            yield Chunk(number, rows[0][0], len(rows), batch, numbers, tuple(broken))
+
+
+def _blocks(stream: Any, file: Input) -> Iterator[list[Row]]:
+    """Numbered lines, some megabytes at a time; an empty line is no row."""
+    first = 0
+    for block in _lines(gzip.GzipFile(fileobj=stream) if file.zipped else stream):
+        kept = [line for line in block if line.strip()]
+        if kept:
+            yield list(enumerate(kept, first))
+        first += len(kept)
+
+
+def _lines(stream: Any) -> Iterator[list[bytes]]:
+    rest = b""
+    while block := stream.read(_BYTES):
+        *lines, rest = (rest + block).split(b"\n")
+        yield lines
+        if len(rest) > _BYTES:
+            raise pa.ArrowInvalid(f"a line is longer than {_BYTES >> 20} MB")
+    yield [rest]
+
+
+def _parsed(rows: list[Row], wanted: pa.Schema | None) -> tuple[list[pa.RecordBatch], list[Broken]]:
+    """All rows at once where that goes well; otherwise each half, until the bad lines stand alone."""
+    if not rows:
+        return [], []
+    try:
+        return [_parse(rows, wanted)], []
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        if len(rows) == 1:
+            reason = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0")
+            return [], [Broken(rows[0][0], reason, _text(rows[0][1]))]
+    middle = len(rows) // 2
+    left, right = _parsed(rows[:middle], wanted), _parsed(rows[middle:], wanted)
+    return left[0] + right[0], left[1] + right[1]
+
+
+def _parse(rows: list[Row], wanted: pa.Schema | None) -> pa.RecordBatch:
+    text = b"\n".join(line for _, line in rows)
+    text.decode()
+    behavior = "infer" if wanted is None else "ignore"
+    options = json.ParseOptions(explicit_schema=wanted, unexpected_field_behavior=behavior, newlines_in_values=False)
+    table = json.read_json(io.BytesIO(text), json.ReadOptions(block_size=len(text) + 1), options)
+    if len(table) != len(rows):
+        raise pa.ArrowInvalid(f"{len(table)} objects in {len(rows)} lines")
+    return table.combine_chunks().to_batches()[0]
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="backslashreplace").rstrip("\r\n")

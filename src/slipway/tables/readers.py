@@ -1,0 +1,144 @@
+"""Opens each kind of file as chunks of rows; a row that breaks the file's own rules is kept as broken, not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from slipway.contract.schema import Contract
+from slipway.errors import DataError
+from slipway.tables.chunks import Chunk, chunk
+from slipway.tables.csv_reader import csv_chunks, csv_schema
+from slipway.tables.input_files import Input
+from slipway.tables.json_reader import json_chunks, json_schema
+
+_ROWS = 1 << 16
+_BUFFER = 1 << 20
+FAILURES = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError)
+"""What the libraries raise for bytes that are no such file."""
+
+
+class Reader(NamedTuple):
+    """How one kind of file is read: its schema, and its chunks from a row on. ``rows`` is None where none can know."""
+
+    schema: Callable[[Input, Contract], pa.Schema]
+    chunks: Callable[[Input, int, int, pa.Schema], Iterator[Chunk]]
+    rows: Callable[[Input], int | None] = lambda file: None
+
+
+def schema_of(file: Input, contract: Contract) -> pa.Schema:
+    """The columns of a file.
+
+    Raises:
+        DataError: it is empty, truncated or no such file.
+    """
+    try:
+        schema = _READERS[file.format].schema(file, contract)
+    except FAILURES as error:
+        raise DataError(f"{file.path} cannot be read: {_told(error)}") from None
+    if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+        raise DataError(f"{file.path} has more than one column '{twice[0]}'")
+    return schema
+
+
+def rows_of(file: Input) -> int | None:
+    """How many rows the file says that it has, if it says so."""
+    return _READERS[file.format].rows(file)
+
+
+def chunks_of(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
+    """The rows of a file from row ``skip`` on, of the ``wanted`` columns.
+
+    Raises:
+        DataError: the file is truncated or damaged from here on.
+    """
+    row = skip
+    try:
+        for found in _READERS[file.format].chunks(file, number, skip, wanted):
+            row = found.first + found.count
+            yield found
+    except FAILURES as error:
+        raise DataError(f"{file.path} cannot be read from its row {row} on: {_told(error)}") from None
+    if (said := rows_of(file)) is not None and said != row:
+        raise DataError(f"{file.path} says that it has {said} rows but {row} could be read")
+
+
+def _told(error: Exception) -> str:
+    return str(error).strip() or type(error).__name__
+
+
+def _parquet_schema(file: Input, contract: Contract) -> pa.Schema:
+    with file.open() as stream, pq.ParquetFile(stream) as opened:
+        return opened.schema_arrow.remove_metadata()
+
+
+def _parquet_rows(file: Input) -> int:
+    with file.open() as stream, pq.ParquetFile(stream) as opened:
+        return int(opened.metadata.num_rows)
+
+
+def _parquet_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
+    with ExitStack() as stack:
+        stream = stack.enter_context(file.open())
+        # Not `pre_buffer`, which reads the whole file into memory.
+        opened = stack.enter_context(
+            pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True)
+        )
+        sizes = [opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups)]
+        first = group = 0
+        while group < len(sizes) and first + sizes[group] <= skip:
+            first, group = first + sizes[group], group + 1
+        groups = range(group, len(sizes))
+        yield from _from(skip, number, first, opened.iter_batches(_ROWS, row_groups=groups, columns=wanted.names))
+
+
+def _arrow_schema(file: Input, contract: Contract) -> pa.Schema:
+    with file.open() as stream, pa.ipc.open_file(stream) as opened:
+        return opened.schema.remove_metadata()
+
+
+def _arrow_rows(file: Input) -> int:
+    with file.open() as stream, pa.ipc.open_file(stream) as opened:
+        return sum(opened.get_batch(place).num_rows for place in range(opened.num_record_batches))
+
+
+def _arrow_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
+    with file.open() as stream, pa.ipc.open_file(stream) as opened:
+        batches = (opened.get_batch(place).select(wanted.names) for place in range(opened.num_record_batches))
+        yield from _from(skip, number, 0, batches)
+
+
+def _from(skip: int, number: int, first: int, batches: Iterator[pa.RecordBatch]) -> Iterator[Chunk]:
+    """Chunks of the batches of which the first begins at row ``first``, without the rows before ``skip``."""
+    for batch in batches:
+        found = chunk(number, first, batch)
+        first += len(batch)
+        if first > skip:
+            yield found if found.first >= skip else found.cut(skip - found.first)[1]
+
+
+def _csv_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
+    return _after(skip, csv_chunks(file, number, wanted))
+
+
+def _json_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
+    return _after(skip, json_chunks(file, number, wanted))
+
+
+def _after(skip: int, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Text has no index: what stands before ``skip`` is read again and dropped."""
+    for found in chunks:
+        if found.first + found.count > skip:
+            yield found if found.first >= skip else found.cut(skip - found.first)[1]
+
+
+_READERS: Mapping[str, Reader] = {
+    "parquet": Reader(_parquet_schema, _parquet_chunks, _parquet_rows),
+    "arrow": Reader(_arrow_schema, _arrow_chunks, _arrow_rows),
+    "csv": Reader(csv_schema, _csv_chunks),
+    "json": Reader(json_schema, _json_chunks),
+}

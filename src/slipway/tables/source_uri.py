@@ -1,0 +1,30 @@
+"""Where a data file is: a path, a file inside an installed package, or something that only fsspec can reach."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from slipway.errors import SettingsError
+
+_PACKAGE = "package://"
+
+
+def local_path(uri: str) -> Path | None:
+    """The file behind a plain path or ``package://installed_package/file``; None for every other scheme.
+
+    Raises:
+        SettingsError: the package is not installed.
+    """
+    if not uri.startswith(_PACKAGE):
+        return None if "://" in uri else Path(uri)
+    package, _, inside = uri.removeprefix(_PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SettingsError(f"{uri}: the Python package '{package}' is not installed")
+    return Path(spec.submodule_search_locations[0]) / inside
+
+
+def absolute(root: Path, uri: str) -> str:
+    """A path as it counts from ``root``; whatever has a scheme stays as it is."""
+    return uri if "://" in uri else str(root / uri)

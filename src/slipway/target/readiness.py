@@ -1,0 +1,162 @@
+"""For a rollout: which servers live, whether every worker serves the new release, and what one answers over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import math
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from slipway.bundle.release_file import Golden, digest_in_name
+from slipway.target.registration import (
+    SERVER_FILE,
+    Acknowledgement,
+    Server,
+    address_to_ask,
+    is_held,
+    own_token,
+    servers_folder,
+)
+
+TOLERANCE = 1e-9
+_PAUSE = 0.02
+Said = TypeVar("Said")
+
+
+def live_servers(target: Path) -> list[Server]:
+    """The servers of a target that run now."""
+    files = sorted(servers_folder(target).glob(f"*/{SERVER_FILE}"))
+    living = (file for file in files if is_held(file.with_name("server.lock")))
+    return [server for file in living if (server := _read(file, Server)) is not None]
+
+
+def forget_dead_servers(target: Path) -> None:
+    """Remove the folders that killed servers left."""
+    for file in servers_folder(target).glob(f"*/{SERVER_FILE}"):
+        if not is_held(file.with_name("server.lock")):
+            shutil.rmtree(file.parent, ignore_errors=True)
+
+
+def acknowledgements(target: Path, server: Server) -> list[Acknowledgement]:
+    """What each living worker of a server last said."""
+    files = sorted((servers_folder(target) / server.id).glob("worker-*.json"))
+    living = (file for file in files if is_held(file.with_suffix(".lock")))
+    return [found for file in living if (found := _read(file, Acknowledgement)) is not None]
+
+
+def await_workers(target: Path, digest: str, timeout: float) -> list[str]:
+    """Wait until every worker of every living server serves the bundle with this digest.
+
+    Returns:
+        What is not so, one sentence each: empty when all is well; at once when a worker failed to load it.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        servers = live_servers(target)
+        if failed := [problem for server in servers for problem in failures(target, server, digest)]:
+            return failed
+        lagging = [problem for server in servers for problem in laggards(target, server, digest)]
+        if not lagging or time.monotonic() > deadline:
+            return lagging
+        time.sleep(_PAUSE)
+
+
+def await_unserved(target: Path, digest: str, timeout: float) -> bool:
+    """Wait until no worker of a living server serves the bundle with this digest; returns whether that came."""
+    deadline = time.monotonic() + timeout
+    while any(said.digest == digest for server in live_servers(target) for said in acknowledgements(target, server)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
+def failures(target: Path, server: Server, digest: str) -> Iterator[str]:
+    """The workers that could not load the bundle with this digest, one sentence each."""
+    for said in acknowledgements(target, server):
+        if said.error is not None and digest_in_name(Path(said.wanted)) == digest[:12]:
+            yield f"worker {said.pid} of {server} could not load {said.wanted}: {said.error}"
+
+
+def laggards(target: Path, server: Server, digest: str) -> Iterator[str]:
+    """The workers that do not serve the bundle with this digest, one sentence each."""
+    said = acknowledgements(target, server)
+    if len(said) != server.workers:
+        yield f"{len(said)} of the {server.workers} workers of {server} are ready"
+    for worker in said:
+        # One that serves it but last turned elsewhere has yet to see that `current` came back.
+        if worker.digest != digest or digest_in_name(Path(worker.wanted)) not in {digest[:12], None}:
+            yield f"worker {worker.pid} of {server} serves {worker.release or 'nothing'} and turned to {worker.wanted}"
+
+
+def ask_golden(target: Path, server: Server, golden: Golden, release: str, timeout: float = 10.0) -> list[str]:
+    """POST the golden inputs to a server of the target and compare its answer.
+
+    Returns:
+        What is wrong with the answer, one sentence each: empty when all is well.
+    """
+    token = own_token(servers_folder(target) / server.id)
+    try:
+        status, answered, body = _post(server, token, {"inputs": golden.inputs}, timeout)
+    except (OSError, http.client.HTTPException) as error:
+        return [f"{server} did not answer: {error}"]
+    if status != 200:
+        return [f"{server} answered {status}: {body.decode(errors='replace')[:500]}"]
+    problems = [] if answered == release else [f"{server} answered with release {answered}, not {release}"]
+    return problems + [f"{server}: {wrong}" for wrong in _differences(body, golden)]
+
+
+def _read(file: Path, kind: type[Said]) -> Said | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+
+
+def _post(server: Server, token: str | None, request: dict[str, Any], timeout: float) -> tuple[int, str | None, bytes]:
+    connection = _connection(server, timeout)
+    try:
+        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+        connection.request("POST", "/invocations", msgspec.json.encode(request), headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("x-model-version"), answer.read()
+    finally:
+        connection.close()
+
+
+def _connection(server: Server, timeout: float) -> http.client.HTTPConnection:
+    host = address_to_ask(server.host)
+    if server.certificate is None:
+        return http.client.HTTPConnection(host, server.port, timeout=timeout)
+    import ssl
+
+    # The server's own certificate is all that is trusted here, so its name need not be this address.
+    context = ssl.create_default_context(cafile=server.certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return http.client.HTTPSConnection(host, server.port, timeout=timeout, context=context)
+
+
+def _differences(body: bytes, golden: Golden) -> Iterator[str]:
+    came, expected = msgspec.json.decode(body).get("predictions", []), golden.predictions
+    if len(came) != len(expected):
+        yield f"{len(came)} predictions came but {len(expected)} were expected"
+        return
+    for row, (one, other) in enumerate(zip(came, expected, strict=True)):
+        if not _close(one, other):
+            yield f"golden row {row} was answered {one} but {other} was expected"
+
+
+def _close(came: list[float] | float, expected: list[float] | float) -> bool:
+    if isinstance(came, list) and isinstance(expected, list):
+        return len(came) == len(expected) and all(map(_close, came, expected))
+    return (
+        not isinstance(came, list)
+        and not isinstance(expected, list)
+        and math.isclose(came, expected, rel_tol=TOLERANCE)
+    )

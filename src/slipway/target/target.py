@@ -1,0 +1,177 @@
+"""A directory that serves: its releases, the link ``current`` to the champion, its journal, and the lock over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway.bundle.release_file import Bundle, digest_in_name, verify
+from slipway.errors import BundleError, BusyError, NotFoundError, SettingsError, StorageError
+from slipway.storage import atomic
+from slipway.storage.locks import Held, holder, locked
+from slipway.target import journal
+from slipway.target.journal import Entry
+
+if TYPE_CHECKING:
+    from slipway.settings.settings import Settings
+
+PATH_VARIABLE = "SLIPWAY_TARGET"
+
+
+def path_of(settings: Settings) -> Path:
+    """The target's folder: as ``SLIPWAY_TARGET`` names it, or else the settings.
+
+    Raises:
+        SettingsError: a workflow's checkout holds it, which the next checkout would clean away.
+    """
+    path = settings.root / os.environ.get(PATH_VARIABLE, settings.target.path)
+    workspace = os.environ.get("GITHUB_WORKSPACE") if os.environ.get("GITHUB_ACTIONS") == "true" else None
+    if workspace and path.resolve().is_relative_to(Path(workspace).resolve()):
+        raise SettingsError(
+            f"the target {path} is inside the checkout {workspace}, which the next run cleans away; set "
+            f"{PATH_VARIABLE} (a repository variable) to a folder of the serving host"
+        )
+    return path
+
+
+class Target:
+    """What a target says of itself. Everything is read afresh from the disk at each call."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.current = self.path / "current"
+        self.journal = self.path / journal.JOURNAL_FILE
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def champion(self) -> Bundle | None:
+        """The verified bundle that serves now, if one does.
+
+        Raises:
+            NotFoundError: ``current`` leads nowhere.
+            BundleError: its bytes are not the sealed ones.
+        """
+        folder = self.champion_folder()
+        if folder is None:
+            return None
+        release = self.release(folder)
+        try:
+            return verify(release, expected_digest=digest_in_name(release))
+        except (BundleError, NotFoundError) as error:
+            sentence = f"the champion is damaged: {error}; nothing was changed; `slipway doctor` may restore it"
+            raise type(error)(sentence) from None
+
+    def champion_folder(self) -> str | None:
+        """The name of the champion's folder inside ``releases/``, without a look into it."""
+        try:
+            return self.current.readlink().name
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            what = "is no link to a champion" if self.current.exists() else f"cannot be read: {error.strerror}"
+            raise StorageError(
+                f"{self.current} {what}; nothing was changed; `slipway doctor` says how to mend it"
+            ) from None
+
+    def champion_sentence(self) -> str:
+        """What an error says of the champion: that it has not moved."""
+        folder = self.champion_folder()
+        return "there is still no champion" if folder is None else f"the champion is still {version_of(folder)}"
+
+    def release(self, folder: str) -> Path:
+        """Where the release with this folder name is, or will be."""
+        return self.path / "releases" / folder
+
+    def record(self, folder: str) -> Path:
+        """Where the ``release.json`` of a release is kept that is no longer here."""
+        return self.path / "records" / f"{folder}.json"
+
+    def releases(self) -> list[str]:
+        """The names of the release folders that are here."""
+        found = (self.path / "releases").glob("[!.]*")
+        return sorted(path.name for path in found if path.is_dir())
+
+    def entries(self) -> list[Entry]:
+        """The journal."""
+        return journal.read(self.journal)
+
+    def past_champions(self) -> list[Entry]:
+        """The entries that made a release champion, oldest first, the present one included."""
+        return journal.proved(self.entries())
+
+    def bad_releases(self) -> set[str]:
+        """The folder names that a rollback left behind and none chose again."""
+        return journal.bad(self.entries())
+
+    def held(self) -> Entry | None:
+        """The last rollback since the last resume, which holds automatic rollouts."""
+        return journal.holding(self.entries())
+
+    def unproved_copies(self) -> list[str]:
+        """The release folders that never were champion: what refused and killed rollouts left here."""
+        proved, champion = {entry.folder for entry in self.past_champions()}, self.champion_folder()
+        # A champion that the journal does not know means that the journal is lost, and with it what was proved.
+        lost = champion is not None and champion not in proved
+        return [] if lost else [folder for folder in self.releases() if folder not in proved]
+
+    def past_champion(self, to: str | None) -> Entry:
+        """The latest past champion here that is not the present one: of a version or folder name, or else not bad.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        current, bad, here = self.champion_folder(), self.bad_releases(), self.releases()
+        past = [entry for entry in reversed(self.past_champions()) if entry.folder != current]
+        fitting = [entry for entry in past if (to in {entry.to, entry.folder} if to else entry.folder not in bad)]
+        if present := [entry for entry in fitting if entry.folder in here]:
+            return present[0]
+        wanted = f"no past champion {to}" if to else "no past champion that is not marked bad"
+        gone = f" ({fitting[0].folder} is gone; `slipway doctor` may restore it)" if fitting else ""
+        there = f"its releases: {', '.join(here) or 'none'}"
+        raise NotFoundError(f"{self} has {wanted} to go back to{gone}; {there}; {self.champion_sentence()}")
+
+    def flip(self, folder: str | None) -> None:
+        """Make a release the champion, or leave the target without one."""
+        if folder is None:
+            atomic.remove_link(self.current)
+        else:
+            atomic.swap_link(self.current, f"releases/{folder}")
+
+    def holder(self) -> str | None:
+        """Who is at work on the target now, if anyone is; nothing is written."""
+        return holder(self.path / "lock")
+
+    @contextmanager
+    def lock(self, who: str, *, create: bool = False) -> Iterator[None]:
+        """Keep every other command that changes the target out; the lock dies with its process.
+
+        Raises:
+            NotFoundError: there is no such folder, and it is not to be created.
+            BusyError: another command holds it.
+            StorageError: the target cannot be written.
+        """
+        if not (create or self.path.is_dir()):
+            raise NotFoundError(f"there is no target {self}")
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.path / "lock", who))
+            except Held as by:
+                raise BusyError(f"{by} holds the lock of {self}; {self.champion_sentence()}; try again later") from None
+            except OSError as error:
+                raise StorageError(f"{self} cannot be written: {error.strerror}; nothing was changed") from None
+            yield
+
+
+def target_of(settings: Settings) -> Target:
+    """The place that serves."""
+    return Target(path_of(settings))
+
+
+def version_of(folder: str) -> str:
+    """The version in a release folder's name."""
+    return folder.rpartition("-")[0] or folder

@@ -1,0 +1,63 @@
+"""What a command means to do to a target, written before it does, and how that ended."""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+
+from slipway.bundle.release_file import Bundle
+from slipway.target import journal
+from slipway.target.journal import Action, Entry, Outcome
+from slipway.target.registration import now
+from slipway.target.target import Target, version_of
+
+
+def settle(target: Target, *, who: str = "settle") -> list[Entry]:
+    """Undo what a killed command left: go back to where its intent began, and write that it was interrupted.
+
+    Returns:
+        How each of them was concluded.
+
+    Raises:
+        NotFoundError: there is no such target.
+        BusyError: another command is at work on it.
+    """
+    with target.lock(who):
+        return settled(target)
+
+
+def settled(target: Target) -> list[Entry]:
+    """As ``settle``, for a caller that holds the target's lock."""
+    return [_taken_back(target, intent) for intent in reversed(journal.unfinished(target.entries()))]
+
+
+def _taken_back(target: Target, intent: Entry) -> Entry:
+    if target.champion_folder() != intent.from_folder:
+        target.flip(intent.from_folder)
+    return conclude(target, intent, "interrupted")
+
+
+def new_entry(
+    target: Target, bundle: Bundle | None, action: Action, who: str, reason: str, outcome: Outcome = ""
+) -> Entry:
+    """An entry that begins now, from the present champion to ``bundle``."""
+    before = target.champion_folder()
+    return Entry(
+        id=secrets.token_hex(8),
+        at=now(),
+        who=who,
+        action=action,
+        from_=version_of(before) if before else None,
+        to=bundle.release.version if bundle else None,
+        digest=bundle.digest if bundle else None,
+        folder=bundle.path.name if bundle else None,
+        from_folder=before,
+        reason=reason,
+        outcome=outcome,
+    )
+
+
+def conclude(target: Target, intent: Entry, outcome: Outcome) -> Entry:
+    """Write how an intent ended."""
+    return journal.append(target.journal, msgspec.structs.replace(intent, at=now(), outcome=outcome))

@@ -1,0 +1,1 @@
+"""Git as versioning uses it: commands, checkouts, the remote, scratch clones."""

@@ -1,0 +1,104 @@
+"""The remote: what it has, and the one atomic push of branch and tag."""
+
+from __future__ import annotations
+
+from slipway.errors import MovedError, ReleaseError
+from slipway.reporting.sanitize import one_line
+from slipway.versioning.git.checkout import Checkout, is_release_tag
+from slipway.versioning.git.command import REMOTE, credentials, git, run
+
+_TAGS = "refs/tags/"
+
+
+def meet(checkout: Checkout) -> None:
+    """Make sure that the remote's branch is this very commit, and that both sides know the same releases.
+
+    Missing release tags are fetched: without them, releases would be numbered from the start again.
+
+    Raises:
+        MovedError: the remote's branch is at another commit.
+        ReleaseError: there is no such branch, commits or tags are only here, or a tag names two things.
+    """
+    refs = _refs(checkout)
+    there = refs.pop(f"refs/heads/{checkout.branch}", "")
+    if there != checkout.commit:
+        raise _apart(checkout, there)
+    listed = git(checkout.root, "for-each-ref", "--format=%(refname) %(objectname)", f"{_TAGS}v*")
+    here = dict(line.split() for line in listed.splitlines())
+    ours = {ref: sha for ref, sha in here.items() if is_release_tag(ref.removeprefix(_TAGS))}
+    for ref, sha in ours.items():
+        _check_tag(ref.removeprefix(_TAGS), sha, refs.get(ref))
+    if missing := [f"{ref}:{ref}" for ref in refs if ref not in ours]:
+        git(checkout.root, "fetch", "-q", "--no-tags", REMOTE, *missing, extra=credentials(checkout.root))
+
+
+def push(checkout: Checkout, tag: str, tag_object: str, commit: str) -> None:
+    """Push the tag, and the branch where it moves, in one step: the remote takes both or neither.
+
+    Raises:
+        MovedError: the remote's branch moved meanwhile.
+        ReleaseError: the remote has this tag already, or its rules refuse one of the two.
+    """
+    wanted = {f"{_TAGS}{tag}": tag_object}
+    if commit != checkout.commit:
+        wanted[f"refs/heads/{checkout.branch}"] = commit
+    specs = [f"{sha}:{ref}" for ref, sha in wanted.items()]
+    done = run(checkout.root, "push", "--atomic", "-q", REMOTE, *specs, extra=credentials(checkout.root))
+    if done.returncode:
+        refs = _refs(checkout)
+        # A connection can break after the remote took the push: what counts is what it has.
+        if any(refs.get(ref) != sha for ref, sha in wanted.items()):
+            raise _refused(checkout, tag, refs, done.stderr)
+
+
+def _refs(checkout: Checkout) -> dict[str, str]:
+    patterns = (f"refs/heads/{checkout.branch}", f"{_TAGS}v*")
+    listed = git(checkout.root, "ls-remote", REMOTE, *patterns, extra=credentials(checkout.root))
+    refs = {ref: sha for sha, ref in (line.split("\t") for line in listed.splitlines())}
+    return {ref: sha for ref, sha in refs.items() if ref == patterns[0] or is_release_tag(ref.removeprefix(_TAGS))}
+
+
+def _apart(checkout: Checkout, there: str) -> ReleaseError | MovedError:
+    here, branch = checkout.commit[:7], checkout.branch
+    if not there:
+        return ReleaseError(f"{REMOTE} has no branch {branch}; push it first; nothing was released")
+    if not run(checkout.root, "merge-base", "--is-ancestor", there, checkout.commit).returncode:
+        return ReleaseError(
+            f"{branch} is at {here} here but at {there[:7]} on {REMOTE}; push your commits first; nothing was released"
+        )
+    return MovedError(
+        f"{branch} is at {there[:7]} on {REMOTE} but at {here} here; nothing was released; update the checkout and run "
+        "this again"
+    )
+
+
+def _check_tag(tag: str, here: str, there: str | None) -> None:
+    if there is None:
+        raise ReleaseError(
+            f"the tag {tag} is only here and not on {REMOTE}; push it, or delete it (`git tag -d {tag}`); nothing was "
+            "released"
+        )
+    if there != here:
+        raise ReleaseError(
+            f"the tag {tag} is {here[:7]} here but {there[:7]} on {REMOTE}; a release never moves, so delete the wrong "
+            "one; nothing was released"
+        )
+
+
+def _refused(checkout: Checkout, tag: str, refs: dict[str, str], said: str) -> ReleaseError | MovedError:
+    there = refs.get(f"refs/heads/{checkout.branch}", "")
+    if there != checkout.commit:
+        return MovedError(
+            f"{checkout.branch} moved on {REMOTE} from {checkout.commit[:7]} to {there[:7] or 'nothing'} during the "
+            f"release of {tag}; nothing was pushed; run this again, or leave it to the run of the newer commit"
+        )
+    if f"{_TAGS}{tag}" in refs:
+        return ReleaseError(
+            f"the tag {tag} exists on {REMOTE} already; nothing was pushed; fetch it and run this again"
+        )
+    lines = [line.strip() for line in said.splitlines() if line.startswith("remote:") or "rejected" in line]
+    reason = one_line(" ".join(lines) or said.strip(), 600)
+    return ReleaseError(
+        f"{REMOTE} refused {tag}: {reason}; nothing was pushed; a protected branch needs the token of an App that may "
+        "push there, or --tag-only"
+    )

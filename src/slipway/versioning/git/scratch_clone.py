@@ -1,0 +1,66 @@
+"""A throw-away clone in which python-semantic-release may write as it likes: the checkout itself is never half-changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from slipway.errors import ReleaseError
+from slipway.versioning.git.checkout import Checkout
+from slipway.versioning.git.command import REMOTE, git, run
+
+_ADDRESS = re.compile(r"(?!file:|[./])(?:(?:https?|ssh)://)?(?:[^@/]*@)?([\w.-]+)(?::\d+)?[:/]/*([\w./-]+/[\w.-]+?)/?")
+
+
+@contextmanager
+def workspace(checkout: Checkout, branch: str, squashed_as: str = "") -> Iterator[Path]:
+    """A clone at the checkout's commit, on ``branch``, with its tags; it shares its objects and runs no hooks.
+
+    With ``squashed_as``, the clone is what a squash merge under that title would make: everything since the base of the
+    pull request as one commit.
+
+    Raises:
+        ReleaseError: git said no.
+    """
+    with tempfile.TemporaryDirectory(prefix="slipway-release-") as folder:
+        clone, hooks = Path(folder, "repository"), f"core.hooksPath={os.devnull}"
+        source = checkout.root
+        git(source, "clone", "-q", "--shared", "--no-checkout", "-o", REMOTE, "-c", hooks, str(source), str(clone))
+        commit = _squashed(clone, checkout, branch, squashed_as) if squashed_as else checkout.commit
+        git(clone, "-c", "advice.detachedHead=false", "checkout", "-q", "-B", branch, "--no-track", commit)
+        git(clone, "remote", "set-url", REMOTE, _address(source))
+        yield clone
+
+
+def _squashed(clone: Path, checkout: Checkout, branch: str, title: str) -> str:
+    who = {f"GIT_{role}_{what}": "slipway" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    message = clone / ".git" / "SQUASHED"
+    message.write_text(title, encoding="utf-8", errors="replace")
+    tree, base = f"{checkout.commit}^{{tree}}", _base(checkout, branch)
+    return git(clone, "commit-tree", tree, "-p", base, "-F", str(message), extra=who)
+
+
+def _base(checkout: Checkout, branch: str) -> str:
+    """GitHub checks a pull request out as a merge whose first parent is the base; elsewhere the branches meet there."""
+    root, commit = checkout.root, checkout.commit
+    parents = git(root, "rev-list", "--parents", "-n", "1", commit).split()[1:]
+    if len(parents) > 1:
+        return parents[0]
+    for name in (f"refs/remotes/{REMOTE}/{branch}", f"refs/heads/{branch}"):
+        found = run(root, "merge-base", commit, name)
+        if not found.returncode:
+            return found.stdout.strip()
+    raise ReleaseError(f"there is no branch {branch} here to squash onto; fetch it, or leave the title out")
+
+
+def _address(root: Path) -> str:
+    """The remote's address without credentials: the changelog's links are made from it, nothing is sent there."""
+    url = run(root, "remote", "get-url", REMOTE).stdout.strip()
+    found = _ADDRESS.fullmatch(url)
+    if found:
+        return f"https://{found[1]}/{found[2]}"
+    return f"https://github.com/{os.environ.get('GITHUB_REPOSITORY') or f'local/{root.name}'}"

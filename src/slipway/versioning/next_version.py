@@ -1,0 +1,98 @@
+"""Which version would be released from a checkout, with all that python-semantic-release leaves unsaid."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.contract.compatibility import Level
+from slipway.errors import ReleaseError
+from slipway.versioning.commit_lint import Linter, commits_in, highest
+from slipway.versioning.commit_types import is_release_branch
+from slipway.versioning.git.checkout import Checkout, checkout_at, newest, numbers_of
+from slipway.versioning.git.command import git
+from slipway.versioning.git.scratch_clone import workspace
+from slipway.versioning.semantic_release import Decision, decide
+
+_DRY = ("--no-commit", "--no-tag", "--no-changelog")
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """The version that comes next (``new``) or that stands (empty before the first), the one before it, and the notes.
+
+    Where nothing is released and no release is here, the last release is both.
+    """
+
+    version: str
+    new: bool
+    last: str
+    notes: str
+
+
+def upcoming(path: Path, title: str = "") -> Upcoming:
+    """What a release from here would be; a detached pull request counts as if it were merged. Changes nothing.
+
+    At a release's tag it is that release. With ``title``, it is what a squash merge under that title would release.
+
+    Raises:
+        ReleaseError: the history is not all here, or the version could not be released.
+        SettingsError: `pyproject.toml` has no table of commit types.
+    """
+    checkout = checkout_at(path)
+    last = checkout.last_tag.removeprefix("v")
+    if checkout.tag and not title:
+        earlier = newest(git(checkout.root, "tag", "--merged", "HEAD", "--no-contains", "HEAD").split())
+        return Upcoming(checkout.tag[1:], False, earlier.removeprefix("v"), "")
+    branch = _branch(checkout)
+    with workspace(checkout, branch, title) as clone:
+        found = decided(clone, checkout, branch, *_DRY)
+    return Upcoming(found.version, found.new, last, found.notes)
+
+
+def decided(clone: Path, checkout: Checkout, branch: str, *options: str) -> Decision:
+    """Run python-semantic-release in a clone of the checkout, where it may have something to release.
+
+    Raises:
+        ReleaseError: the version belongs to another branch, or exists on one.
+    """
+    last = checkout.last_tag.removeprefix("v")
+    unstable = not last or numbers_of(last)[0] == 0
+    if unstable and commits_release(clone, checkout) == "none":
+        # It would make 1.0.0 of anything, even of the template's "Initial commit".
+        return Decision(last, False, "")
+    found = decide(clone, *options)
+    if not found.new and found.version != last:
+        raise ReleaseError(
+            f"the commits since {checkout.last_tag or 'the start'} ask for {found.version}, but v{found.version} exists "
+            f"outside the history of {branch}; merge the branch that has it, or release from there; nothing was changed"
+        )
+    _check_branch(branch, found)
+    return found
+
+
+def commits_release(clone: Path, checkout: Checkout) -> Level:
+    """What the commits since the last release would release, by the table."""
+    since = f"{checkout.last_tag}..HEAD" if checkout.last_tag else "HEAD"
+    linter = Linter(checkout.root)
+    return highest([linter.read(commit) for commit in commits_in(clone, since)])
+
+
+def _check_branch(branch: str, found: Decision) -> None:
+    """A maintenance branch `1.x` or `1.4.x` keeps to its own numbers."""
+    if found.new and branch.endswith(".x"):
+        own = tuple(map(int, branch.removesuffix(".x").split(".")))
+        if numbers_of(found.version)[: len(own)] != own:
+            raise ReleaseError(
+                f"branch {branch} releases only {branch.removesuffix('x')}*, but its commits ask for {found.version}; "
+                "such a change is released from main; nothing was changed"
+            )
+
+
+def _branch(checkout: Checkout) -> str:
+    """The branch that would release: this one, the pull request's base, or main."""
+    for name in (checkout.branch, os.environ.get("GITHUB_BASE_REF", "")):
+        if name and is_release_branch(checkout.root, name):
+            return name
+    return "main"
