@@ -15,7 +15,7 @@ import pytest
 from slipway.cli.main import slipway
 from slipway.settings.settings import Settings
 from slipway.steps.validate.expectations import Expectations
-from tests.documents import DOCUMENTS, ROOT, anchors, commands, links, slipway_calls, spans, tables
+from tests.support.documents import DOCUMENTS, ROOT, anchors, commands, links, slipway_calls, spans, tables
 
 REFERENCE = ROOT / "docs/reference.md"
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}

@@ -27,8 +27,8 @@ import tritonclient.http as triton
 from slipway.contract.schema import Column, read_contract
 from slipway.inference.skops_file import load_model
 from slipway.tables.data_frame import inputs_of
-from tests.deploy.realtime.running import JSON, Answer, Running, eventually, running
-from tests.flights import BIN, Flights, environment_for_people
+from tests.support.flights import BIN, Flights, environment_for_people
+from tests.support.running_server import JSON, Answer, Running, eventually, running
 
 pytestmark = pytest.mark.slow
 Array = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from slipway.settings.settings import SETTINGS_FILE, load_settings
 from slipway.statistics.time_blocks import calendar_numbers
 from slipway.tables.source_uri import local_path
 from tests.benchmarks.drift import Side, smallest_chances
-from tests.flights import Flights
+from tests.support.flights import Flights
 
 pytestmark = pytest.mark.slow
 

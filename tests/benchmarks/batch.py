@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.flights import BIN, ROOT, Flights
+from tests.support.flights import BIN, ROOT, Flights
 
 MEMORY = """
 import sys, time, pandas

@@ -20,7 +20,7 @@ from tests.benchmarks.serving.measure import Plan, measured
 from tests.benchmarks.serving.peers import peers
 from tests.benchmarks.serving.questions import golden_of
 from tests.benchmarks.serving.servers import Server, mlflow, slipway
-from tests.flights import ship
+from tests.support.flights import ship
 
 ONE_ROW = ((1, 1), (1, 16), (1, 64))
 SHAPES = (*ONE_ROW, (10, 16), (100, 16), (10_000, 2))

@@ -18,10 +18,10 @@ from typing import Any
 from components.ingest.flights import inputs
 from slipway.settings.settings import load_settings
 from slipway.steps.ingest.pinned_files import fetch
-from tests.deploy.batch.spark.clusters import PYTHON, Cluster, cluster, environment
-from tests.deploy.batch.test_again import content
-from tests.deploy.realtime.running import eventually
-from tests.flights import Flights
+from tests.batch.test_resume import content
+from tests.support.flights import Flights
+from tests.support.running_server import eventually
+from tests.support.spark_cluster import PYTHON, Cluster, cluster, environment
 
 
 def all_rows(flights: Flights, path: Path) -> Path:

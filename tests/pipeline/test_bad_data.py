@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pipeline.commands import PROGRAM, ROOT, Ended, Warm, clean, files_of, runs, warmed
-from tests.pipeline.orders import Edit, cut, data, function, orders, put, returned, setting, stored, unpinned
+from tests.support.commands import PROGRAM, ROOT, Ended, Warm, clean, files_of, runs, warmed
+from tests.support.orders_project import Edit, cut, data, function, orders, put, returned, setting, stored, unpinned
 
 SETTINGS, DATA, CHANGED, CONTRACT, VALIDATION, COMPONENT = 3, 4, 5, 6, 7, 8
 Case = tuple[Edit, int, list[str]]

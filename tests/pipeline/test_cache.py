@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.commands import Warm, files_of, runs, said_steps, warmed
-from tests.pipeline.projects import diabetes
+from tests.support.commands import Warm, files_of, runs, said_steps, warmed
+from tests.support.projects import diabetes
 
 STEPS = ("ingest", "validate", "split", "train", "evaluate", "package")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.commands import Warm, copy_of_programs, edit, files_of, runs, warm
-from tests.pipeline.projects import diabetes
+from tests.support.commands import Warm, copy_of_programs, edit, files_of, runs, warm
+from tests.support.projects import diabetes
 
 FIT = "        model.fit(features, frame[target].to_numpy())\n"
 MANY = "raise ValueError('first line' + chr(10) + 'second line')"

@@ -10,9 +10,9 @@ import pytest
 from slipway.github.client import connect
 from slipway.github.promote import promote
 from slipway.github.release_page import publish
-from tests.deploy.drift.moving import SETTINGS, bundle_of, days, written
-from tests.deploy.github.pages import packed, quiet
-from tests.github.fake import GitHub
+from tests.fake_github.fake import GitHub
+from tests.support.drifting_rows import SETTINGS, bundle_of, days, written
+from tests.support.release_files import packed, quiet
 from tests.workflows.act import Machine, Run, git
 from tests.workflows.team import bare_copy, commit
 

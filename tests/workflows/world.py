@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from tests.deploy.test_signature import key_pair
-from tests.github.fake import GitHub
+from tests.bundle.test_signature import key_pair
+from tests.fake_github.fake import GitHub
 from tests.workflows.act import HOST, Machine, Run, git
 from tests.workflows.team import commit, make_team
 

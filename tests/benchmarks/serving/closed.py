@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.load.load import Load
+from tests.load_generator.load import Load
 
 _SCRIPT = Path(__file__).with_name("post.lua")
 _LATENCIES = ("p50", "p99", "p99.9")

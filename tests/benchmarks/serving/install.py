@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.flights import BIN, ROOT
+from tests.support.flights import BIN, ROOT
 
 _UV = str(BIN / "uv")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.load.apart import begun, result_of
-from tests.load.load import Load
-from tests.load.result import Result
+from tests.load_generator.apart import begun, result_of
+from tests.load_generator.load import Load
+from tests.load_generator.result import Result
 
 IN_TIME = 0.05
 _STEPS = 6

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.load.load import UNNAMED, Question
+from tests.load_generator.load import UNNAMED, Question
 
 
 @dataclass(frozen=True)

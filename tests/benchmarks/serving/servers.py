@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.flights import BIN, ROOT, environment_for_people
-from tests.load.connection import Answer
-from tests.load.load import JSON, Judge, Question
+from tests.load_generator.connection import Answer
+from tests.load_generator.load import JSON, Judge, Question
+from tests.support.flights import BIN, ROOT, environment_for_people
 
 TOKEN = "a-token-of-the-benchmark"
 WORKERS = 2

@@ -9,11 +9,11 @@ import pytest
 from tests.benchmarks.serving.figures import best, medians, number, ratio
 from tests.benchmarks.serving.open import is_in_time
 from tests.benchmarks.serving.questions import golden_of
-from tests.deploy.bundles import make_bundle
-from tests.deploy.realtime.running import running
-from tests.load.generator import generate
-from tests.load.load import Load
-from tests.load.result import Outcome, Result
+from tests.load_generator.generator import generate
+from tests.load_generator.load import Load
+from tests.load_generator.result import Outcome, Result
+from tests.support.bundles import make_bundle
+from tests.support.running_server import running
 
 
 def answered(*delays: float, status: int = 200) -> Result:

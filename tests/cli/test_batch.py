@@ -1,0 +1,81 @@
+"""What `slipway batch` prints and returns, and which of its options belong to a dataset alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from slipway.errors import ContractError, SettingsError, StorageError
+from tests.support.batch_jobs import some_rows, write_rows
+from tests.support.bundles import make_bundle
+from tests.support.flights import BIN
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_rows(tmp_path / "in.csv", some_rows(50))
+    make_bundle(tmp_path / "releases").rename(tmp_path / "bundle")
+    return tmp_path
+
+
+def batch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(BIN / "slipway"), "batch", *arguments, "--bundle", "bundle"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_it_says_what_it_did_and_that_there_is_nothing_to_do(folder: Path) -> None:
+    first, second = batch(folder, "in.csv", "out"), batch(folder, "in.csv", "out")
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert first.stdout.startswith("50 of 50 rows scored by 1.2.3 into out in ")
+    assert second.stdout == "out holds these 50 rows scored by 1.2.3 already; nothing was done\n"
+
+
+def test_it_answers_machines_with_the_manifest(folder: Path) -> None:
+    told = json.loads(batch(folder, "in.csv", "out", "--keep", "id", "--json").stdout)
+    assert told["state"] == "scored"
+    assert told["digest"] == json.loads((folder / "out/_slipway.json").read_text())["digest"]
+    assert "carrier" not in pq.read_table(folder / "out").column_names
+
+
+def test_bad_rows_have_the_exit_code_of_the_contract_until_they_are_allowed(folder: Path) -> None:
+    rows = some_rows(50)
+    rows["carrier"][3] = "ZZ"
+    write_rows(folder / "in.csv", rows)
+    refused = batch(folder, "in.csv", "out")
+    assert refused.returncode == ContractError.exit_code
+    assert "1 of the 50 rows of in.csv break the contract" in refused.stderr
+    allowed = batch(folder, "in.csv", "out", "--max-bad", "2%")
+    assert "49 of 50 rows scored by 1.2.3 into out, 1 set aside in out/_quarantine" in allowed.stdout
+    assert "going on after 1 finished part of 50 rows" in allowed.stderr
+
+
+def test_kept_columns_may_be_named_in_one_text_as_a_workflow_has_it(folder: Path) -> None:
+    kept = [("--keep", "id, seats"), ("--keep", "id", "--keep", '"seats"'), ("--keep", "id\nseats")]
+    for number, given in enumerate(kept):
+        assert batch(folder, "in.csv", f"out{number}", *given).returncode == 0
+        assert pq.read_table(folder / f"out{number}").column_names[:3] == ["id", "seats", "prediction"]
+
+
+def test_two_bundles_at_once_are_refused(folder: Path) -> None:
+    refused = batch(folder, "in.csv", "out", "--github")
+    assert refused.returncode == SettingsError.exit_code
+    assert "give one of them" in refused.stderr
+
+
+def test_another_input_needs_overwrite(folder: Path) -> None:
+    batch(folder, "in.csv", "out")
+    write_rows(folder / "in.csv", some_rows(60, seed=1))
+    assert batch(folder, "in.csv", "out").returncode == StorageError.exit_code
+    assert batch(folder, "in.csv", "out", "--overwrite").returncode == 0
+
+
+def test_a_name_with_a_suffix_is_one_file_that_only_keep_belongs_to(folder: Path) -> None:
+    assert batch(folder, "in.csv", "out.parquet", "--keep", "id").returncode == 0
+    assert (folder / "out.parquet").is_file()
+    refused = batch(folder, "in.csv", "out.parquet", "--max-bad", "2%")
+    assert refused.returncode == SettingsError.exit_code
+    assert "name a folder for a dataset" in refused.stderr

@@ -1,0 +1,237 @@
+"""Thirteen sabotages, each one edit away from a release that ships, each refused by the rule meant for it alone.
+
+A team's repository is a copy of Slipway, so an edit may be in its settings, in its ingest function or in the code of a
+component. Every ship is the copy's own `slipway ship`: its code, git, MLflow on SQLite, and a target that serves.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from slipway.gate.policy import FAMILIES
+from tests.support.projects import copy_of, parcels
+from tests.support.shipped_project import WarmSlipway, change, commit, repository
+
+ROOT = Path(__file__).parents[2]
+CODE = ("pipeline", "components", "src")
+REGISTRY = (
+    *("registered_models", "registered_model_tags", "registered_model_aliases"),
+    *("model_versions", "model_version_tags"),
+)
+
+
+class Sabotage(NamedTuple):
+    """One edit of one file; ``alone`` where it is shown that a first release, without a champion, is refused too."""
+
+    file: str
+    old: str
+    new: str
+    rule: str
+    alone: bool = False
+
+
+RESULTS = "src/slipway/steps/evaluate/results.py"
+KEPT = "return frame"
+SABOTAGES = {
+    "a shuffled target": Sabotage(
+        "ingest.py",
+        KEPT,
+        "return frame.assign(arrival=frame.arrival.sample(frac=1, random_state=3).to_numpy())",
+        "floor.roc_auc",
+        alone=True,
+    ),
+    "a leaked column": Sabotage(
+        "ingest.py", KEPT, 'return frame.assign(label_colour=(frame.arrival == "late") * 1.0)', "ceiling.roc_auc"
+    ),
+    "a target that turned round in one depot": Sabotage(
+        "ingest.py",
+        KEPT,
+        'other = frame.arrival.map({"late": "on_time", "on_time": "late"})\n'
+        '    return frame.assign(arrival=frame.arrival.where(frame.depot != "north", other))',
+        "truth.depot.north",
+    ),
+    "a holdout that is in training too": Sabotage(
+        "src/slipway/steps/split.py",
+        "train, holdout = frame[~held], frame[held]",
+        "train, holdout = frame, frame[held]",
+        "holdout.shared",
+    ),
+    "a holdout of 50 rows": Sabotage(
+        "ingest.py",
+        KEPT,
+        "return frame.drop(frame.index[frame.time >= CLOCK_MENDED][:-50])",
+        "holdout.rows",
+    ),
+    "a metric removed": Sabotage(RESULTS, "in values.items()},", 'in values.items() if name != "brier"},', "scores"),
+    "a metric that is NaN": Sabotage(
+        RESULTS, "name: Measured(value, ", 'name: Measured(value if name != "brier" else np.nan, ', "scores"
+    ),
+    "a feed that died when the holdout began": Sabotage(
+        "ingest.py",
+        KEPT,
+        "return frame.assign(label_colour=frame.label_colour.where(frame.time < CLOCK_MENDED))",
+        "holdout.nulls.label_colour",
+    ),
+    "a champion that saw half of the holdout": Sabotage(
+        "slipway.toml", "holdout_days = 30", "holdout_days = 45", "comparable"
+    ),
+    "a slice made worse": Sabotage(
+        "ingest.py", 'BROKEN_CLOCK = "south"', 'BROKEN_CLOCK = "north"', "slice.depot.north"
+    ),
+    "a single tree": Sabotage(
+        "slipway.toml",
+        "max_iter = 30\nlearning_rate = 0.12",
+        "max_iter = 1\nlearning_rate = 1.0",
+        "champion.roc_auc",
+    ),
+    "parcels in time that count elevenfold in training": Sabotage(
+        "ingest.py",
+        KEPT,
+        'more = frame[(frame.time < CLOCK_MENDED) & (frame.arrival == "on_time")]\n'
+        "    return pd.concat([frame, *[more] * 10])",
+        "calibration",
+    ),
+    # It answers as before to every category that training saw, so no score moves.
+    "a compiled model that takes an unknown depot for the north": Sabotage(
+        "src/slipway/steps/package/step.py",
+        "    return graph, proof\n",
+        '    model = __import__("onnx").load_model_from_string(graph)\n'
+        "    attributes = [attribute for node in model.graph.node for attribute in node.attribute]\n"
+        '    unknown = next(attribute for attribute in attributes if attribute.name == "default_tensor")\n'
+        "    unknown.t.raw_data = bytes(8)\n"
+        "    return model.SerializeToString(), proof\n",
+        "proof",
+    ),
+}
+
+
+def blamed(told: dict[str, Any]) -> list[str]:
+    return [rule["rule"] for rule in told["rules"] if not rule["ok"]]
+
+
+def switch_off(project: Path, *rules: str) -> None:
+    change(project, "[gate]\n", f"[gate]\noff = {json.dumps(rules)}\n")
+
+
+def state(project: Path) -> dict[str, Any]:
+    """Everything that a refusal must not move: the registry's rows, each byte and link of the target, what is sealed."""
+    target = project.parent / ".slipway" / "target"
+    with closing(sqlite3.connect(project.parent / "mlflow.db")) as store:
+        registry = {table: store.execute(f"SELECT * FROM {table}").fetchall() for table in REGISTRY}  # noqa: S608
+    files = {path: path.read_bytes() for path in target.rglob("*") if path.is_file() and path.name != "lock"}
+    assert registry["registered_model_aliases"] and (target / "journal.jsonl") in files
+    sealed = sorted(path.name for path in (project.parent / ".slipway" / "bundles").glob("*"))
+    return {"registry": registry, "current": (target / "current").readlink(), "files": files, "sealed": sealed}
+
+
+@pytest.fixture(scope="module")
+def prepared(slipway: WarmSlipway, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository whose 1.0.0 serves, with another honest change that is trained but not shipped."""
+    project = parcels(tmp_path_factory.mktemp("prepared") / "repository")
+    for folder in CODE:
+        shutil.copytree(ROOT / folder, project.parent / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "requirements.lock", project.parent)
+    repository(project)
+    code, told, said = slipway.ship(project)
+    assert code == 0, said
+    assert told["champion"] == "1.0.0"
+    change(project, "learning_rate = 0.1", "learning_rate = 0.12")
+    assert slipway(project, "run")[0] == 0
+    return project
+
+
+@pytest.fixture
+def project(prepared: Path, tmp_path: Path) -> Path:
+    return copy_of(prepared, tmp_path / "repository")
+
+
+@pytest.mark.parametrize("folder", CODE)
+def test_the_code_that_ships_is_the_copys_own(slipway: WarmSlipway, project: Path, folder: str) -> None:
+    for module in (project.parent / folder).rglob("*.py"):
+        module.write_text("raise SystemExit(77)\n")
+    code, _, said = slipway(project, "run")
+    assert code == 77 or "component 'ingest' failed with exit code 77" in said
+
+
+def test_the_twin_without_a_sabotage_ships(slipway: WarmSlipway, project: Path) -> None:
+    commit(project, "v1.1.0")
+    code, told, said = slipway.ship(project)
+    assert code == 0, said
+    assert (told["verdict"], told["champion"]) == ("publish", "1.1.0")
+    assert not [rule for rule in told["rules"] if not rule["judged"]]
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES.values(), ids=SABOTAGES)
+def test_a_sabotage_is_refused_by_its_rule_alone_moves_nothing_and_ships_with_that_rule_switched_off(
+    slipway: WarmSlipway, project: Path, sabotage: Sabotage
+) -> None:
+    change(project.parent / sabotage.file, sabotage.old, sabotage.new)
+    told = refused(slipway, project, sabotage.rule, alone=sabotage.alone)
+    found = {rule["rule"]: rule["found"] for rule in told["rules"]}
+    assert not sabotage.rule.startswith("slice") or found["champion.roc_auc"] > 0, "the average gains"
+    ships_with_it_switched_off(slipway, project, sabotage.rule)
+
+
+def refused(slipway: WarmSlipway, project: Path, rule: str, *, alone: bool) -> dict[str, Any]:
+    before = state(project)
+    commit(project, "v1.1.0")
+    code, told, said = slipway.ship(project)
+    assert (code, told.get("verdict"), told.get("champion")) == (9, "refuse", "1.0.0"), said
+    assert blamed(told) == [rule]
+    assert "the champion is still 1.0.0" in said
+    if alone:
+        empty = project.parent / ".slipway" / "empty"
+        code, first, said = slipway.ship(project, SLIPWAY_TARGET=str(empty))
+        assert (code, blamed(first), first["champion"]) == (9, [rule], None), said
+        assert "there is still no champion" in said
+        assert not empty.exists()
+    assert state(project) == before
+    return told
+
+
+def ships_with_it_switched_off(slipway: WarmSlipway, project: Path, rule: str) -> None:
+    switch_off(project, rule)
+    commit(project, "v1.1.1")
+    code, told, said = slipway.ship(project)
+    assert (code, told.get("champion"), said.count("(cached)")) == (0, "1.1.1", 6), said
+    assert rule in [told_off["rule"] for told_off in told["rules"] if not told_off["judged"]]
+
+
+def test_a_byte_flipped_in_the_sealed_bundle_is_refused_at_staging_and_nothing_switches_that_off(
+    slipway: WarmSlipway, project: Path
+) -> None:
+    """By design there is no switch: what the gate lets pass is sealed, and only sealed bytes are ever loaded."""
+    before = state(project)
+    change(
+        project.parent / "src" / "slipway" / "commands" / "ship.py",
+        "        return _published(settings, target, bundle, done, say)\n",
+        "        damaged = bundle.path / 'model.onnx'\n"
+        "        damaged.write_bytes(damaged.read_bytes().replace(b'spox', b'spoy', 1))\n"
+        "        return _published(settings, target, bundle, done, say)\n",
+    )
+    commit(project, "v1.1.0")
+    refused_at_staging(slipway, project)
+    empty = project.parent / ".slipway" / "empty"
+    refused_at_staging(slipway, project, SLIPWAY_TARGET=str(empty))
+    assert sorted(path.name for path in empty.rglob("*")) == ["lock"]
+    assert state(project) == before
+    switch_off(project, *FAMILIES)
+    commit(project, "v1.1.1")
+    refused_at_staging(slipway, project)
+    assert state(project) == before
+
+
+def refused_at_staging(slipway: WarmSlipway, project: Path, **variables: str) -> None:
+    code, _, said = slipway.ship(project, **variables)
+    assert code == 10, said
+    assert "\nseal " in said  # the gate had let it pass
+    assert "model.onnx" in said.splitlines()[-1]
+    for bundle in (project.parent / ".slipway" / "bundles").glob("1.1.*"):
+        shutil.rmtree(bundle)

@@ -1,0 +1,96 @@
+"""A step's key moves with everything that its outputs can depend on, and with nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import clean, copy_of_programs
+
+KEY = """
+import sys
+from pathlib import Path
+from slipway.pipeline.cache import ROOT, environment_digest, step_key
+print(step_key(ROOT / "components" / "evaluate", {"a": "1"}, {"b": "2"}), environment_digest())
+"""
+
+
+def key(copy: Path, *more: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", KEY],
+        cwd=copy,
+        env=clean(PYTHONPATH=os.pathsep.join([str(copy / "src"), *more])),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return copy_of_programs(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "src/slipway/steps/evaluate/step.py",
+        "components/evaluate/page.html",
+        "components/evaluate/words.json",
+        "components/evaluate/deep/inside/table.csv",
+        "src/slipway/statistics/metrics.py",
+    ],
+)
+def test_the_key_moves_with_code_and_with_every_file_of_the_folder(copy: Path, file: str) -> None:
+    before = key(copy)
+    (copy / file).parent.mkdir(parents=True, exist_ok=True)
+    with (copy / file).open("a") as changed:
+        changed.write("\n")
+    assert key(copy) != before
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "components/evaluate/test_page.py",
+        "components/evaluate/conftest.py",
+        "components/evaluate/tests/rows.csv",
+        "components/evaluate/__pycache__/run.cpython-311.pyc",
+        "components/ingest/flights.py",
+        "src/slipway/steps/train/step.py",
+        "src/slipway/commands/ship.py",
+        "src/slipway/pipeline/flow.py",
+    ],
+)
+def test_the_key_stays_whatever_happens_to_tests_byte_code_and_other_components(copy: Path, file: str) -> None:
+    before = key(copy)
+    (copy / file).parent.mkdir(parents=True, exist_ok=True)
+    with (copy / file).open("a") as changed:
+        changed.write("\n")
+    assert key(copy) == before
+
+
+def installed(folder: Path, version: str, entry: str) -> Path:
+    """A folder in which one more distribution is installed."""
+    place = folder / "team_model.dist-info"
+    place.mkdir(parents=True)
+    (place / "METADATA").write_text(f"Metadata-Version: 2.1\nName: team-model\nVersion: {version}\n\nText.\n")
+    (place / "entry_points.txt").write_text(entry)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("entry", "counts"), [("[console_scripts]\nslipway = slipway.cli.main:main\n", False), ("", True)]
+)
+def test_the_version_of_the_project_itself_does_not_count_whatever_its_name(
+    copy: Path, tmp_path: Path, entry: str, counts: bool
+) -> None:
+    """A release does not empty the cache; another package's version does."""
+    first = key(copy, str(installed(tmp_path / "1", "1.0.0", entry)))
+    second = key(copy, str(installed(tmp_path / "2", "1.0.1", entry)))
+    assert (first != second) is counts

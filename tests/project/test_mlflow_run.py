@@ -1,0 +1,73 @@
+"""Components and the pipeline as `mlflow run` starts them: by hand, and in an environment made from the lock."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from tests.support.projects import diabetes
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def mlflow_run(project: str, store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`mlflow run` at the root of the repository, with the virtual environment activated and a store of its own."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    environment = plain | {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{store / 'mlflow.db'}",
+        "MLFLOW_ENV_ROOT": str(store / "environments"),
+    }
+    command = [str(BIN / "mlflow"), "run", project, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def split_alone(store: Path, manager: str) -> None:
+    """Run the component `split` on real rows, and look at what its run in MLflow holds."""
+    data = store / "data.parquet"
+    pd.read_csv(diabetes(store / "p").with_name("diabetes.csv")).to_parquet(data)
+    client = mlflow.MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
+    number = client.create_experiment("alone", artifact_location=(store / "artifacts").as_uri())
+    arguments = ["-P", f"data={data}", "-P", "target=target", "-P", "by=hash", "--experiment-name", "alone"]
+    done = mlflow_run("components/split", store, *arguments, "--env-manager", manager)
+    assert done.returncode == 0, done.stderr
+    run = client.search_runs([number])[0]
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert files == {"train.parquet", "holdout.parquet", "split.json", "scores.json", "split.log"}
+    assert run.data.metrics["train_rows"] + run.data.metrics["holdout_rows"] == 442
+
+
+def installed(*places: Path) -> set[str]:
+    """Names and versions of what is installed, all but Slipway itself."""
+    found = importlib.metadata.distributions(**({"path": [str(p) for p in places]} if places else {}))
+    return {f"{d.name.lower()}=={d.version}" for d in found if d.name != "slipway"}
+
+
+@pytest.mark.slow
+def test_a_component_runs_alone_in_the_environment_at_hand(tmp_path: Path) -> None:
+    split_alone(tmp_path, "local")
+
+
+@pytest.mark.slow
+def test_a_component_runs_alone_in_an_environment_that_uv_makes_from_the_lock(tmp_path: Path) -> None:
+    split_alone(tmp_path, "uv")
+    packages = list((tmp_path / "environments").glob("*/lib/python*/site-packages"))
+    assert installed(*packages) == installed()
+
+
+@pytest.mark.slow
+def test_the_pipeline_runs_as_a_project_with_the_settings_that_it_is_given(tmp_path: Path) -> None:
+    settings = diabetes(tmp_path / "p")
+    done = mlflow_run("pipeline", tmp_path, "-P", f"settings={settings}", "--env-manager", "local")
+    assert done.returncode == 0, done.stderr
+    model = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").download_artifacts
+    run_id = done.stdout.strip().removeprefix("runs:/").removesuffix("/model")
+    assert (Path(model(run_id, "model")) / "model.onnx").is_file()

@@ -1,0 +1,95 @@
+"""With a real MLflow server the registry mirrors GitHub's champion: once for each release, whatever is run again."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slipway.bundle.release_file import verify
+from slipway.github.promote import promote
+from tests.support.release_files import SETTINGS, Client, crowned, quiet
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def tracking(tmp_path: Path) -> Iterator[str]:
+    """The address of an MLflow server of its own, with its own artifacts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "artifacts"),
+    ]  # fmt: skip
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    server = subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        answers(f"http://127.0.0.1:{port}/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(address: str) -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(address).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"{address} never answered")
+
+
+def register(folder: Path, tracking: str) -> None:
+    (folder / "slipway.toml").write_text(SETTINGS)
+    line = [sys.executable, "-c", "from slipway.cli.main import main; main()", "register", "--settings", "slipway.toml"]
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def versions(tracking: str) -> list[tuple[str, str]]:
+    found: Any = client_of(tracking).search_model_versions("name = 'flights'")
+    return sorted((version.tags["release"], version.tags["bundle_digest"]) for version in found)
+
+
+def client_of(tracking: str) -> Any:
+    import mlflow
+
+    return mlflow.MlflowClient(tracking, tracking)
+
+
+def named(tracking: str) -> str:
+    return str(client_of(tracking).get_model_version_by_alias("flights", "champion").tags["release"])
+
+
+def test_the_registry_of_a_server_names_githubs_champion(client: Client, tracking: str, tmp_path: Path) -> None:
+    crowned(client, tmp_path, "1.0.0")
+    register(tmp_path, tracking)
+    register(tmp_path, tracking)
+    first = versions(tracking)
+    assert ([release for release, _ in first], named(tracking)) == (["1.0.0"], "1.0.0")
+
+    crowned(client, tmp_path, "1.0.1")
+    register(tmp_path, tracking)
+    assert named(tracking) == "1.0.1"
+    promote(client, "v1.0.0", who="bob", reason="drifted", rollback=True, say=quiet)
+    register(tmp_path, tracking)
+    assert named(tracking) == "1.0.0"
+    assert [release for release, _ in versions(tracking)] == ["1.0.0", "1.0.1"]
+    assert versions(tracking)[0] == first[0]
+
+    registered = client_of(tracking).get_model_version_by_alias("flights", "champion")
+    kept = client_of(tracking).download_artifacts(registered.run_id, "bundle", str(tmp_path))
+    assert verify(Path(kept)).digest == first[0][1]

@@ -1,0 +1,88 @@
+"""Release files as ``make-release`` leaves them, made of a small real bundle; and a bare repository with the tags."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from slipway.bundle.archive import NOTES, pack, write_sums
+from slipway.bundle.release_file import verify
+from slipway.github.promote import promote
+from slipway.github.release_page import publish
+from tests.fake_github.fake import GitHub
+from tests.support.bundles import make_bundle
+
+ALL = {"contents": "write", "deployments": "write", "issues": "write", "actions": "write"}
+"""All the powers that the workflows' jobs share between them."""
+SETTINGS = """
+name = "flights"
+task = "regression"
+[data]
+function = "ingest.py:features"
+target = "y"
+[data.sources.rows]
+uri = "rows.csv"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+[features]
+x = "double"
+[train]
+estimator = "sklearn.linear_model.Ridge"
+[target]
+path = "target"
+"""
+
+VERSIONS = ("1.0.0", "1.0.1", "1.0.2", "1.1.0")
+Client = Any
+
+
+def bare_repository(folder: Path) -> Path:
+    """One commit for each version on main, tagged."""
+    work, bare = folder / "work", folder / "bare.git"
+    run = ["git", "-c", "user.name=ann", "-c", "user.email=ann@example.org", "-C", str(work)]
+    subprocess.run(["git", "init", "-q", "-b", "main", work], check=True)
+    for version in VERSIONS:
+        subprocess.run([*run, "commit", "-q", "--allow-empty", "-m", f"feat: {version}"], check=True)
+        subprocess.run([*run, "tag", f"v{version}"], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", work, bare], check=True)
+    return bare
+
+
+def release_files(folder: Path, version: str, *, refused: bool = False, bias: float = 0.0) -> tuple[Path, str]:
+    """The folder of a release's files, and the digest of their list."""
+    return packed(folder, None if refused else make_bundle(folder / f"made-{version}", version, bias=bias), version)
+
+
+def packed(folder: Path, bundle: Path | None, version: str) -> tuple[Path, str]:
+    """The same of a bundle that is there already; a refused release has none."""
+    dist = folder / f"dist-{version}"
+    dist.mkdir(parents=True)
+    (dist / NOTES).write_text(f"# {version}\n")
+    (dist / "report.html").write_text("<html></html>")
+    if bundle:
+        pack(verify(bundle), dist)
+    return dist, write_sums(dist)
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def crowned(client: Client, folder: Path, *versions: str) -> None:
+    """Publish and promote releases one after the other."""
+    for number, version in enumerate(versions):
+        files, digest = release_files(folder, version, bias=number / 10)
+        publish(client, f"v{version}", files, digest=digest, say=quiet)
+        promote(client, f"v{version}", who="ann", reason="released", rollback=False, say=quiet)
+
+
+def truth(github: GitHub) -> list[tuple[str, bool, bool, list[tuple[str, str]]]]:
+    """What stands on the pages: tag, draft, pre-release, and each asset with its digest."""
+    return sorted(
+        (r.tag_name, r.draft, r.prerelease, sorted((a.name, a.digest or "") for a in r.assets))
+        for r in github.repository.releases
+    )
+
+
+Do = Callable[[], object]
