@@ -26,10 +26,11 @@ spark: .venv-spark/.locked ## make .venv-spark from requirements-spark.lock, for
 test: setup ## every test
 	@$(BIN)/pytest $(ARGS)
 
-check: setup ## ruff, mypy, actionlint and zizmor
+check: setup ## ruff, mypy, import-linter, actionlint and zizmor
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	@if compgen -G '.github/workflows/*.yml' >/dev/null; then \
 		$(BIN)/actionlint && $(BIN)/zizmor --offline --persona=pedantic .github; fi
 

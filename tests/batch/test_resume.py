@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from slipway.batch.output.manifest import read_manifest
 from slipway.errors import BusyError, DataError, StorageError
+from slipway.tables.dataset_manifest import read_manifest
 from tests.support.batch_jobs import run, some_rows, write_rows
 from tests.support.bundles import make_bundle
 

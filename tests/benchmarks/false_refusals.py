@@ -23,11 +23,10 @@ import pandas as pd
 from slipway.bundle.release_file import Bundle
 from slipway.bundle.seal import seal
 from slipway.bundle.verdict import Verdict
-from slipway.commands.ship import policy_of
 from slipway.contract.schema import read_contract
 from slipway.gate.candidate import predictions_of
 from slipway.gate.judge import judge
-from slipway.gate.policy import GatePolicy
+from slipway.gate.policy import GatePolicy, policy_of
 from slipway.pipeline.candidate import Candidate
 from slipway.settings.settings import Settings, load_settings
 from slipway.statistics.metrics import score
@@ -93,7 +92,9 @@ def _scored(made: Candidate, target: str) -> Candidate:
 
 def released(candidate: Candidate, number: int, into: Path) -> Bundle:
     version = Version(f"1.0.{number}", "c" * 40, dirty=False, exact=True)
-    return seal(candidate, version, Verdict("publish", (), True), name="null", lock_digest="", into=into)
+    return seal(
+        candidate, version.text, version.commit, Verdict("publish", (), True), name="null", lock_digest="", into=into
+    )
 
 
 def at_most(refused: int, of: int) -> float:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from slipway.bundle.release_file import bundle_digest, digest_in_name, file_digest, folder_name, verify, verify_and_read
+from slipway.bundle.release_file import bundle_digest, digest_in_name, folder_name, verify, verify_and_read
 from slipway.errors import BundleError, NotFoundError
+from slipway.storage.digests import file_digest
 from tests.support.bundles import make_bundle, seal
 
 

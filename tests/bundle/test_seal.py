@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from slipway.bundle.release_file import Bundle, file_digest, folder_name
+from slipway.bundle.release_file import Bundle, folder_name
 from slipway.bundle.seal import seal
 from slipway.bundle.verdict import Rule, Verdict, prose
 from slipway.contract.schema import encode_contract
 from slipway.errors import BundleError, GateRefused, NotFoundError, StorageError
 from slipway.inference.scorer import load
 from slipway.pipeline.candidate import Candidate
+from slipway.storage.digests import file_digest
 from slipway.versioning.checkout_version import Version
 from tests.support.bundles import GOLDEN, answers, labels, make_contract, model_bytes
 
@@ -49,7 +50,7 @@ def candidate(tmp_path: Path) -> Candidate:
 
 
 def sealed(candidate: Candidate, into: Path, version: Version = VERSION, verdict: Verdict = PASSED) -> Bundle:
-    return seal(candidate, version, verdict, name="flights", lock_digest="1" * 64, into=into)
+    return seal(candidate, version.text, version.commit, verdict, name="flights", lock_digest="1" * 64, into=into)
 
 
 def names_in(folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from slipway.commands.new_project import CHANGELOG, initialize
 from slipway.contract.schema import encode_contract, read_contract
 from slipway.errors import InitError, SettingsError, StorageError
 from slipway.settings.settings import check_contract, load_settings
-from slipway.versioning.git.checkout import is_release_tag
+from slipway.versioning.semver import is_release_tag
 from slipway.versioning.tag_release import cut
 from tests.support.git_repositories import ROOT, commit, git, project
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from semver import Version
 
-from slipway.contract.compatibility import LEVELS, Level, changes, least, required_level, step
+from slipway.contract.compatibility import LEVELS, Level, changes, required_level
 from slipway.contract.schema import Column, Contract, outputs_of
+from slipway.versioning.semver import least, step
 
 TYPES = ("double", "long", "string", "boolean")
 NAMES = st.text("abcdefgh", min_size=1, max_size=3)

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from slipway.bundle.release_file import Bundle
-from slipway.commands.ship import policy_of
 from slipway.errors import SettingsError
 from slipway.gate.judge import judge
-from slipway.gate.policy import GatePolicy, check_policy
+from slipway.gate.policy import GatePolicy, check_policy, policy_of
 from slipway.gate.rules import RULES, Explained, explanation_of
 from slipway.pipeline.candidate import Candidate
 from slipway.settings.sections import Gate

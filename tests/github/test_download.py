@@ -8,7 +8,7 @@ import pytest
 
 from slipway.bundle.signature import Trust
 from slipway.errors import NotFoundError, SignatureError
-from slipway.github.champion import fetch_champion
+from slipway.github.download import fetch_champion
 from slipway.github.promote import promote
 from tests.support.release_files import Client, crowned, quiet
 

@@ -12,7 +12,8 @@ from slipway.github.deployments import records
 from slipway.github.promote import promote, resume
 from slipway.github.release_page import publish
 from slipway.github.release_state import state_of
-from slipway.github.releases import latest, tag_of
+from slipway.github.releases import latest
+from slipway.versioning.semver import tag_of
 from tests.fake_github.fake import GitHub
 from tests.fake_github.faults import Fault
 from tests.support.release_files import Client, crowned, quiet, release_files

@@ -11,7 +11,8 @@ import pytest
 from slipway.contract.schema import NULL_STRING
 from slipway.inference.engines import OnnxEngine
 from slipway.inference.scorer import Scorer, load
-from slipway.realtime.protocols.mlflow.dynamic_batch import DynamicBatch, Predicted
+from slipway.realtime.protocols.messages import Predicted
+from slipway.realtime.protocols.mlflow.dynamic_batch import DynamicBatch
 from tests.support.bundles import GOLDEN, make_bundle
 
 ROWS = list(zip(*GOLDEN.values(), strict=True))

@@ -17,8 +17,9 @@ import pytest
 from slipway.errors import StorageError
 from slipway.inference.engines import Columns, Predictions
 from slipway.inference.scorer import Scorer, columns_of, load
+from slipway.realtime.protocols.messages import Asked
 from slipway.realtime.telemetry import prediction_logger
-from slipway.realtime.telemetry.prediction_logger import Asked, PredictionLog, check_writable
+from slipway.realtime.telemetry.prediction_logger import PredictionLog, check_writable
 from slipway.tables.prediction_log import MOST_ROWS, LoggedPrediction, read_predictions
 from tests.support.bundles import GOLDEN, answers, labels, make_bundle
 from tests.support.full_disk import largest_file

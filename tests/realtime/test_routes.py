@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 
 from slipway.realtime.http.options import Options
-from slipway.realtime.http.worker import Job, Worker, load
+from slipway.realtime.http.routes import ROUTES, routes_of
+from slipway.realtime.http.worker import Job, Worker
 from slipway.realtime.protocols.messages import Answer, Request
+from slipway.realtime.protocols.served_model import load
 from tests.support.bundles import make_bundle
 
 PATH = "/v2/models/flights/versions/1.0.0/infer"
@@ -16,7 +18,7 @@ PATH = "/v2/models/flights/versions/1.0.0/infer"
 
 def test_a_request_for_a_release_that_serves_no_more_is_not_answered_by_the_next(tmp_path: Path) -> None:
     old, new = (make_bundle(tmp_path / version, version) for version in ("1.0.0", "2.0.0"))
-    worker = Worker(Job(options=Options(), parent=os.getppid(), bundle=old))
+    worker = Worker(Job(options=Options(), parent=os.getppid(), bundle=old), routes_of, ROUTES)
     worker.start()
     answer = worker.routes[PATH].handle(Request({}, b"{}"), load(new))
     assert isinstance(answer, Answer)

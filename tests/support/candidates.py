@@ -89,7 +89,9 @@ def measured(model: Any, holdout: pd.DataFrame, contract: Contract, target: str)
 
 def released(candidate: Candidate, into: Path, version: str = "1.3.2") -> Bundle:
     name = Version(version, "c" * 40, dirty=False, exact=True)
-    return seal(candidate, name, Verdict("publish", (), True), name="flights", lock_digest="1" * 64, into=into)
+    return seal(
+        candidate, name.text, name.commit, Verdict("publish", (), True), name="flights", lock_digest="1" * 64, into=into
+    )
 
 
 def copied(candidate: Candidate, folder: Path) -> Candidate:

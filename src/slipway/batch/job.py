@@ -15,7 +15,7 @@ from slipway.batch.engine import Engine, Progress, Running
 from slipway.batch.local_engine import local_engine
 from slipway.batch.output.checkpoint import Record, Work
 from slipway.batch.output.location import alone, check_place, check_replaceable, is_whole
-from slipway.batch.output.manifest import MANIFEST_FILE, manifest_of, read_manifest, sealed
+from slipway.batch.output.manifest import manifest_of, sealed
 from slipway.batch.output.part_writer import QUARANTINE_FOLDER
 from slipway.batch.output.publish import copy_beside, move_into_place, remove_beside
 from slipway.batch.plan import Options, Plan, plan_of
@@ -26,6 +26,7 @@ from slipway.errors import ContractError, DataError, OddError
 from slipway.inference.bundle_reference import reference_in
 from slipway.inference.scorer import Scorer, load
 from slipway.storage import atomic
+from slipway.tables.dataset_manifest import MANIFEST_FILE, read_manifest
 
 _EXAMPLES = 3
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from math import ceil
@@ -16,12 +14,13 @@ from pyarrow import types
 from slipway.bundle.release_file import Bundle
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError, DataError
+from slipway.storage.digests import digest_of
 from slipway.tables.arrow_columns import readable
 from slipway.tables.chunks import UNIT
+from slipway.tables.dataset_manifest import RELEASE_COLUMN
 from slipway.tables.input_files import Input, find_inputs
 from slipway.tables.readers import schema_of
 
-RELEASE_COLUMN = "release"
 FORMAT = 1
 Format = Literal["parquet", "csv"]
 
@@ -76,11 +75,6 @@ def plan_of(source: str, bundle: Bundle, contract: Contract, options: Options) -
     _check_alike(inputs, fields)
     schema = _output(source, fields[0], contract)
     return Plan(source, inputs, wanted, kept, schema, options, _identity(inputs, bundle, options))
-
-
-def digest_of(value: Any) -> str:
-    """The sha256 of a JSON value, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _schemas(inputs: Sequence[Input], contract: Contract) -> list[pa.Schema]:

@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from slipway.bundle.release_file import RELEASE_FILE, Bundle, file_digest
+from slipway.bundle.release_file import RELEASE_FILE, Bundle
 from slipway.bundle.signature import sign
 from slipway.errors import BundleError, NotFoundError
+from slipway.storage.digests import file_digest
 
 SUMS = "SHA256SUMS"
 NOTES = "notes.md"

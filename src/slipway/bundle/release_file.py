@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from slipway.errors import BundleError, NotFoundError
+from slipway.storage.digests import file_digest
 
 FORMAT = 1
 RELEASE_FILE = "release.json"
@@ -66,12 +67,6 @@ def digest_in_name(folder: Path) -> str | None:
     """The start of the digest that a folder inside ``releases/`` carries in its name, if it carries one."""
     match = _FOLDER_NAME.fullmatch(folder.name)
     return match["digest"] if match else None
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def bundle_digest(folder: Path) -> str:
@@ -200,3 +195,20 @@ def _checked(folder: Path, name: str, sealed: str, keep: bool) -> bytes | None:
     if (came := digest.hexdigest()) != sealed:
         raise BundleError(f"'{name}' in {folder} has changed: its sha256 is {came} but {sealed} was sealed")
     return bytes(content) if keep else None
+
+
+def engine_name(model: Path) -> str:
+    """Which engine a model directory needs: "onnx" where the model was compiled, else "skops".
+
+    Raises:
+        BundleError: there is no model in it, or there are two.
+    """
+    found = [name for name in ("onnx", "skops") if (model / f"model.{name}").is_file()]
+    if len(found) != 1:
+        raise BundleError(f"{model} must hold model.onnx or model.skops, and only one of them; it holds {len(found)}")
+    return found[0]
+
+
+def version_in_name(folder: str) -> str:
+    """The version in a release folder's name."""
+    return folder.rpartition("-")[0] or folder

@@ -7,20 +7,36 @@ import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
-from slipway.bundle.release_file import FORMAT, RELEASE_FILE, Bundle, Release, file_digest, folder_name, verify
+from slipway.bundle.release_file import FORMAT, RELEASE_FILE, Bundle, Release, engine_name, folder_name, verify
 from slipway.bundle.verdict import Verdict, encode_verdict
 from slipway.errors import GateRefused, NotFoundError, StorageError
-from slipway.gate.candidate import engine_name
-from slipway.pipeline.candidate import Candidate
 from slipway.storage import atomic
-from slipway.versioning.checkout_version import Version
+from slipway.storage.digests import file_digest
+
+
+class Sealable(Protocol):
+    """What is sealed: a model directory, and where it came from; a candidate is one."""
+
+    @property
+    def model(self) -> Path: ...  # noqa: D102
+    @property
+    def metrics(self) -> Path: ...  # noqa: D102
+    @property
+    def data(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def split(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def scores(self) -> Mapping[str, float]: ...  # noqa: D102
+    @property
+    def overrides(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 def seal(
-    candidate: Candidate, version: Version, verdict: Verdict, *, name: str, lock_digest: str, into: Path
+    candidate: Sealable, version: str, commit: str, verdict: Verdict, *, name: str, lock_digest: str, into: Path
 ) -> Bundle:
     """Seal the candidate as ``into/<version>-<digest12>`` and verify it; a bundle that is already there is kept.
 
@@ -35,25 +51,25 @@ def seal(
     """
     if verdict.verdict != "publish":
         reasons = "; ".join(rule.why for rule in verdict.broken)
-        raise GateRefused(f"{version.text} was not sealed, since the gate refused it: {reasons}")
+        raise GateRefused(f"{version} was not sealed, since the gate refused it: {reasons}")
     files: dict[str, Path | bytes] = {**_sources(candidate), "verdict.json": encode_verdict(verdict)}
-    release = _release(candidate, version, verdict, files, name, lock_digest)
+    release = _release(candidate, version, commit, verdict, files, name, lock_digest)
     text = msgspec.json.format(msgspec.json.encode(release), indent=2) + b"\n"
     digest = hashlib.sha256(text).hexdigest()
-    final = into / folder_name(version.text, digest)
+    final = into / folder_name(version, digest)
     if not final.exists():
         _publish({**files, RELEASE_FILE: text}, final, digest, version)
     return verify(final, expected_digest=digest)
 
 
-def _publish(files: dict[str, Path | bytes], final: Path, digest: str, version: Version) -> None:
+def _publish(files: dict[str, Path | bytes], final: Path, digest: str, version: str) -> None:
     try:
         atomic.publish_files(files, final, check=partial(verify, expected_digest=digest))
     except StorageError as error:
-        raise StorageError(f"{version.text} could not be sealed: {error}") from None
+        raise StorageError(f"{version} could not be sealed: {error}") from None
 
 
-def _sources(candidate: Candidate) -> dict[str, Path]:
+def _sources(candidate: Sealable) -> dict[str, Path]:
     """Where each file of the bundle comes from."""
     files = {p.relative_to(candidate.model).as_posix(): p for p in candidate.model.rglob("*") if p.is_file()}
     files["metrics.json"] = candidate.metrics
@@ -65,8 +81,9 @@ def _sources(candidate: Candidate) -> dict[str, Path]:
 
 
 def _release(
-    candidate: Candidate,
-    version: Version,
+    candidate: Sealable,
+    version: str,
+    commit: str,
     verdict: Verdict,
     files: Mapping[str, Path | bytes],
     name: str,
@@ -75,8 +92,8 @@ def _release(
     return Release(
         format=FORMAT,
         name=name,
-        version=version.text,
-        commit=version.commit,
+        version=version,
+        commit=commit,
         engine=engine_name(candidate.model),
         data=dict(sorted(candidate.data.items())),
         lock_digest=lock_digest,

@@ -70,12 +70,3 @@ def _mark(rule: Rule) -> str:
 def encode_verdict(verdict: Verdict) -> bytes:
     """The verdict as ``verdict.json``: the same bytes for the same verdict."""
     return msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n"
-
-
-def told_apart(first: float, second: float) -> tuple[str, str]:
-    """Two numbers with three decimals, or with as many as it takes to see that they differ."""
-    for digits in range(3, 17):
-        texts = f"{first:.{digits}f}", f"{second:.{digits}f}"
-        if texts[0] != texts[1] or first == second:
-            break
-    return texts

@@ -64,7 +64,7 @@ def batch(
     that ends in .csv, .csv.gz or .parquet is one file, from one CSV or Parquet file.
     """
     from slipway.batch.job import Request
-    from slipway.batch.memory import return_large_blocks
+    from slipway.batch.local_engine import return_large_blocks
     from slipway.batch.plan import Options
     from slipway.batch.policy import Policy
     from slipway.batch.progress import signs
@@ -100,10 +100,10 @@ def _verified(settings_file: Path, bundle: Path | None, github: bool) -> Iterato
 
 
 def _downloaded(settings_file: Path, folder: Path) -> Any:
-    from slipway.commands.ship import trust_of
-    from slipway.github.champion import fetch_champion
     from slipway.github.client import connect, patiently
+    from slipway.github.download import fetch_champion
     from slipway.settings.settings import load_settings
+    from slipway.target.target import trust_of
 
     trust, on = trust_of(load_settings(settings_file)), connect()
     return patiently(lambda: fetch_champion(on, folder, trust), say)

@@ -129,9 +129,9 @@ def _against(settings: Settings, settings_file: Path, named: list[str], download
 
 
 def _downloaded(settings: Settings, folder: Path) -> Any:
-    from slipway.commands.ship import trust_of
-    from slipway.github.champion import fetch_champion
     from slipway.github.client import connect, patiently
+    from slipway.github.download import fetch_champion
+    from slipway.target.target import trust_of
 
     on, trust = connect(), trust_of(settings)
     return patiently(lambda: fetch_champion(on, folder, trust), say)

@@ -29,8 +29,8 @@ def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
     from slipway.github.client import connect
     from slipway.github.job_output import write_outputs, write_summary
     from slipway.github.release_state import WORDS, state_of
-    from slipway.github.releases import tag_of
     from slipway.versioning.checkout_version import check_checkout
+    from slipway.versioning.semver import tag_of
 
     tag = tag_of(tag)
     check_checkout(settings_file.absolute().parent, tag)
@@ -48,14 +48,15 @@ def make_release(out: Path, settings_file: Path, repository: str | None) -> None
     """Train, gate and seal the release whose tag is checked out, and leave its page's files in DIR."""
     from slipway.bundle.verdict import table
     from slipway.commands.make_release import make_release as made_release
-    from slipway.github.baselines import opponents
     from slipway.github.client import connect
     from slipway.github.job_output import write_outputs, write_summary
+    from slipway.github.past_champions import opponents
     from slipway.settings.settings import load_settings
+    from slipway.target.champions import RECENT
 
     settings = load_settings(settings_file)
     with tempfile.TemporaryDirectory(prefix="slipway-opponents-") as folder:
-        champion, recent = opponents(connect(repository), Path(folder))
+        champion, recent = opponents(connect(repository), Path(folder), RECENT)
         made = made_release(settings, champion=champion, recent=recent, into=out, say=say)
     write_outputs(verdict=made.verdict.verdict, digest=made.sums_digest)
     parts = [f"## {made.release}: {made.verdict.verdict}", table(made.verdict), made.rehearsal]
@@ -92,7 +93,7 @@ def release_page(tag: str, files: Path, digest: str | None, repository: str | No
     """Make the GitHub release of a tag true: draft, assets, check, publish; repairs a half-made one."""
     from slipway.github.client import connect, patiently
     from slipway.github.release_page import publish
-    from slipway.github.releases import tag_of
+    from slipway.versioning.semver import tag_of
 
     wanted, on = tag_of(tag), connect(repository)
     click.echo(patiently(lambda: publish(on, wanted, files, digest=digest, say=say), say))
@@ -105,8 +106,8 @@ def release_page(tag: str, files: Path, digest: str | None, repository: str | No
 def report_refusal(tag: str, files: Path, repository: str | None) -> None:
     """Open one issue for a release that the gate refused."""
     from slipway.github.client import connect, patiently
-    from slipway.github.refusal import report
-    from slipway.github.releases import tag_of
+    from slipway.github.tracker import report
+    from slipway.versioning.semver import tag_of
 
     wanted, on = tag_of(tag), connect(repository)
     click.echo(patiently(lambda: report(on, wanted, files), say))
@@ -121,8 +122,8 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
     """Crown a published release as Latest, and write down who did it, from what and why."""
     from slipway.github.client import connect, patiently
     from slipway.github.promote import promote as promoted
-    from slipway.github.releases import tag_of
     from slipway.target.journal import whoami
+    from slipway.versioning.semver import tag_of
 
     wanted, on, why = tag_of(tag), connect(repository), reason if rollback else reason or "released"
     patiently(lambda: promoted(on, wanted, who=whoami(), reason=why, rollback=rollback, say=say), say)
@@ -137,12 +138,11 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
 def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repository: str | None) -> None:
     """Bring a published release onto this host's target: the named one, or the one that is Latest."""
     from slipway.commands.pull import REMOTE, bring_tag, follow
-    from slipway.commands.ship import trust_of
     from slipway.github.client import connect, patiently
-    from slipway.github.releases import tag_of
     from slipway.settings.settings import load_settings
     from slipway.target.journal import whoami
-    from slipway.target.target import target_of
+    from slipway.target.target import target_of, trust_of
+    from slipway.versioning.semver import tag_of
 
     settings = load_settings(settings_file)
     target, trust, on = target_of(settings), trust_of(settings), connect(repository)

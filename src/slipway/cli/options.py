@@ -33,7 +33,7 @@ bundle_option: Decorator = click.option(
 
 def _running(work: str) -> AbstractContextManager[Note]:
     if sys.stderr.isatty() and find_spec("rich"):
-        from slipway.cli.live import live
+        from slipway.cli.terminal import live
 
         return live(work)
     return now_and_then(work)

@@ -138,7 +138,7 @@ def release(tag_only: bool, no_push: bool, settings_file: Path, as_json: bool) -
 @settings_option
 def build_package(out: Path, tag: str, settings_file: Path) -> None:
     """Build wheel and source archive of a release, the same bytes each time."""
-    from slipway.bundle.release_file import file_digest
+    from slipway.storage.digests import file_digest
     from slipway.versioning.build_package import build_package as built
 
     for path in built(settings_file.absolute().parent, out, tag):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
+
+from slipway.reporting.progress import Note
 
 Row = Sequence[str | None]
 
@@ -31,3 +34,16 @@ def _table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+@contextmanager
+def live(work: str) -> Iterator[Note]:
+    """Show ``work`` with its time on the terminal at stderr while the block lasts."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as shown:
+        task = shown.add_task(work, total=None)
+        yield lambda note: shown.update(task, description=f"{work}  {note}")

@@ -17,8 +17,8 @@ import msgspec
 from slipway.errors import NotFoundError, StorageError
 from slipway.settings.settings import Settings
 from slipway.settings.state_folder import bundles, only_ship
+from slipway.storage.clock import now
 from slipway.target.journal import JOURNAL_FILE, whoami
-from slipway.target.registration import now
 from slipway.target.target import Target
 
 MANIFEST = "manifest.json"

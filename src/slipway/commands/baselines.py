@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from slipway.bundle.release_file import Bundle, verify
+from slipway.bundle.release_file import Bundle
 from slipway.settings.settings import Settings
-from slipway.target.target import Target, target_of
+from slipway.target.champions import RECENT, recent_champions
+from slipway.target.target import target_of
 
-RECENT = 3
 Opponents = tuple[Bundle | None, Sequence[Bundle]]
 """The champion, and the last ones before it."""
 
@@ -28,21 +28,8 @@ def opponents_of(settings: Settings, *, github: bool = False) -> Iterator[Oppone
         target = target_of(settings)
         yield target.champion(), recent_champions(target)
         return
-    from slipway.github.baselines import opponents
     from slipway.github.client import connect
+    from slipway.github.past_champions import opponents
 
     with TemporaryDirectory(prefix="slipway-opponents-") as folder:
-        yield opponents(connect(), Path(folder))
-
-
-def recent_champions(target: Target) -> list[Bundle]:
-    """The last champions that are still here and were never marked bad, newest first.
-
-    Raises:
-        BundleError: the bytes of one are not the sealed ones.
-    """
-    bad, here, folders = target.bad_releases(), target.releases(), dict.fromkeys(
-        entry.folder for entry in reversed(target.past_champions()) if entry.folder
-    )  # fmt: skip
-    kept = [folder for folder in folders if folder in here and folder not in bad and folder != target.champion_folder()]
-    return [verify(target.release(folder)) for folder in kept[:RECENT]]
+        yield opponents(connect(), Path(folder), RECENT)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.bundle.release_file import RELEASE_FILE, Bundle, verify
-from slipway.contract.compatibility import LEVELS, Change, Level, changes, least, required_level, step
+from slipway.contract.compatibility import LEVELS, Change, Level, changes, required_level
 from slipway.contract.schema import Contract, read_contract
 from slipway.settings.settings import CONTRACT_FILE, Settings
 from slipway.target.target import Target
 from slipway.versioning.next_version import Upcoming
+from slipway.versioning.semver import least, step
 
 _PREFIX = {
     "major": "`feat!: ...`, or a `BREAKING CHANGE: ...` footer under any type",

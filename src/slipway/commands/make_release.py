@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.bundle.archive import NOTES, pack, write_sums
-from slipway.bundle.release_file import Bundle, file_digest
+from slipway.bundle.release_file import Bundle
 from slipway.bundle.sbom import write_sbom
 from slipway.bundle.seal import seal
 from slipway.bundle.verdict import Verdict, encode_verdict, prose, table
 from slipway.commands.retrain.rehearsal import agreement
-from slipway.commands.ship import LOCK_FILE, policy_of
 from slipway.errors import BundleError, StorageError, VersionError
 from slipway.gate.judge import judge
+from slipway.gate.policy import policy_of
 from slipway.pipeline import run as pipeline
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.progress import Say
 from slipway.rollout.verification import find
-from slipway.settings.settings import Settings
+from slipway.settings.settings import LOCK_FILE, Settings
+from slipway.storage.digests import file_digest
 from slipway.versioning.build_package import build_package
 from slipway.versioning.changelog import changes_of
 from slipway.versioning.checkout_version import Version, version_of
@@ -76,7 +77,9 @@ def _pack(settings: Settings, candidate: Candidate, version: Version, verdict: V
     lock_digest = file_digest(lock) if lock.is_file() else ""
     place = into.with_name(f".{into.name}-bundle")
     shutil.rmtree(place, ignore_errors=True)
-    bundle = seal(candidate, version, verdict, name=settings.name, lock_digest=lock_digest, into=place)
+    bundle = seal(
+        candidate, version.text, version.commit, verdict, name=settings.name, lock_digest=lock_digest, into=place
+    )
     if problems := find(bundle.path).problems:
         raise BundleError(f"{version.text} was sealed but does not prove itself: {'; '.join(problems)}")
     pack(bundle, into)

@@ -16,8 +16,8 @@ from slipway.errors import InitError, SettingsError, SlipwayError
 from slipway.settings.settings import CONTRACT_FILE, Settings, load_settings
 from slipway.storage import atomic
 from slipway.versioning.commit_types import PROJECT_FILE
-from slipway.versioning.git.checkout import newest
 from slipway.versioning.git.command import git
+from slipway.versioning.semver import newest
 
 CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
 """What python-semantic-release writes into: it inserts each release after the mark, and without it nothing at all."""

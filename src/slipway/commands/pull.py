@@ -11,10 +11,11 @@ from slipway.bundle.signature import Trust, check
 from slipway.errors import NotFoundError
 from slipway.github.deployments import Record, Recorded, lifted_at, records
 from slipway.github.download import fetch, workspace
-from slipway.github.releases import latest, published, version_of
+from slipway.github.releases import latest, published
 from slipway.rollout import rollout
 from slipway.target.journal import Entry
 from slipway.target.target import Target
+from slipway.versioning.semver import parse_tag
 
 if TYPE_CHECKING:
     from github.GitRelease import GitRelease
@@ -104,4 +105,4 @@ def _serves(target: Target, release: GitRelease) -> bool:
 
 def _is_older(target: Target, release: GitRelease) -> bool:
     champion = target.champion() if target.path.exists() else None
-    return champion is not None and version_of(release.tag_name) < version_of(champion.release.version)
+    return champion is not None and parse_tag(release.tag_name) < parse_tag(champion.release.version)

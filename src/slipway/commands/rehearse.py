@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from slipway.bundle.verdict import Verdict, prose
 from slipway.commands.baselines import Opponents
-from slipway.commands.ship import policy_of
 from slipway.gate.judge import judge
+from slipway.gate.policy import policy_of
 from slipway.pipeline import run as pipeline
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.progress import Say

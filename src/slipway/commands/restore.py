@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from slipway.bundle.release_file import file_digest
 from slipway.commands.backup import MANIFEST, Manifest, places_of
 from slipway.errors import BundleError, NotFoundError, StorageError
 from slipway.settings.settings import Settings
 from slipway.settings.state_folder import only_ship
 from slipway.storage import atomic
+from slipway.storage.digests import file_digest
 from slipway.target.journal import whoami
 from slipway.target.target import Target
 

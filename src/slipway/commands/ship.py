@@ -6,29 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from slipway.bundle.release_file import Bundle, file_digest
+from slipway.bundle.release_file import Bundle
 from slipway.bundle.seal import seal
-from slipway.bundle.signature import Trust, check_can_sign, signed_here
+from slipway.bundle.signature import check_can_sign, signed_here
 from slipway.bundle.verdict import Verdict, prose
-from slipway.commands.baselines import recent_champions
 from slipway.errors import SlipwayError, VersionError
 from slipway.gate.judge import judge
-from slipway.gate.policy import GatePolicy, check_policy
+from slipway.gate.policy import policy_of
 from slipway.pipeline import run as pipeline
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.progress import Say
 from slipway.rollout import rollout
 from slipway.rollout.registry_mirror import mirror
-from slipway.settings.settings import Settings
+from slipway.settings.settings import LOCK_FILE, Settings
 from slipway.settings.state_folder import bundles, only_ship
 from slipway.storage import atomic
+from slipway.storage.digests import file_digest
+from slipway.target.champions import recent_champions
 from slipway.target.journal import whoami
-from slipway.target.target import Target, target_of
+from slipway.target.target import Target, target_of, trust_of
 from slipway.target.transaction import settle
 from slipway.target.version_order import check_may_follow
 from slipway.versioning.checkout_version import Version, version_of
-
-LOCK_FILE = "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -76,29 +75,6 @@ def ship(
         return _published(settings, target, bundle, done, say)
 
 
-def trust_of(settings: Settings) -> Trust:
-    """Whose signature a bundle must carry, with the key's path from where the settings stand."""
-    trust = settings.trust
-    return Trust(trust.public_key and settings.root / trust.public_key, trust.identity, trust.issuer)
-
-
-def policy_of(settings: Settings) -> GatePolicy:
-    """The settings' gate with the data columns that it judges by.
-
-    Raises:
-        SettingsError: it names an unknown metric or rule, or sets a bound that refuses nothing.
-    """
-    data, gate = settings.data, settings.gate
-    policy = GatePolicy(
-        target=data.target,
-        time=data.time,
-        seed=settings.train.seed,
-        **{**gate.model_dump(), "block": gate.block or "row"},
-    )
-    check_policy(policy, settings.contract)
-    return policy
-
-
 def _ready(target: Target, version: Version, settings: Settings) -> None:
     """Settle what was interrupted, and refuse now what no training could make fit."""
     check_can_sign(trust_of(settings))
@@ -120,7 +96,8 @@ def _sealed(settings: Settings, candidate: Candidate, version: Version, verdict:
     lock = settings.root / LOCK_FILE
     return seal(
         candidate,
-        version,
+        version.text,
+        version.commit,
         verdict,
         name=settings.name,
         lock_digest=file_digest(lock) if lock.is_file() else "",

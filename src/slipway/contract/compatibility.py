@@ -42,28 +42,6 @@ def required_level(found: Sequence[Change]) -> Level:
     return max((change.level for change in found), key=LEVELS.index, default="none")
 
 
-def step(before: str, after: str) -> Level:
-    """How large a step it is from one version to the next. Before the first release, nothing was promised to anyone."""
-    (old, preliminary), (new, _) = _parts(before), _parts(after)
-    if preliminary and old == [1, 0, 0] and new >= old:
-        return "major"
-    if new <= old:
-        return "none"
-    return "major" if new[0] > old[0] else "minor" if new[1] > old[1] else "patch"
-
-
-def least(before: str, level: Level) -> str:
-    """The smallest version that is such a step."""
-    major, minor, patch = _parts(before)[0]
-    versions = {"major": (major + 1, 0, 0), "minor": (major, minor + 1, 0), "patch": (major, minor, patch + 1)}
-    return ".".join(map(str, versions.get(level, (major, minor, patch))))
-
-
-def _parts(version: str) -> tuple[list[int], bool]:
-    numbers, dash, _ = version.partition("+")[0].partition("-")
-    return [int(number) for number in numbers.split(".")], bool(dash)
-
-
 def _whole(before: Contract, after: Contract) -> Iterator[Change]:
     if before.name != after.name:
         yield Change("model", "", "major", f"the model's name changed from '{before.name}' to '{after.name}'")

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slipway.batch.local_engine import cores
 from slipway.bundle.release_file import Bundle
 from slipway.contract.schema import Contract
 from slipway.drift.rows import Rows
 from slipway.errors import DataError, NotFoundError
 from slipway.inference.bundle_reference import reference_in
+from slipway.inference.cores import cores
 from slipway.inference.scorer import Scorer, load
 from slipway.statistics.build_reference import reference_of
 from slipway.statistics.reference import REFERENCE_FILE, Reference

@@ -14,8 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from slipway.batch.output.manifest import read_manifest
-from slipway.batch.plan import RELEASE_COLUMN
 from slipway.contract.schema import Column, Contract
 from slipway.drift.labels import REQUEST, Outcomes, values_of
 from slipway.errors import ContractError, DataError
@@ -24,6 +22,7 @@ from slipway.statistics.reference import answered
 from slipway.storage.rotating_files import in_order
 from slipway.tables.arrow_columns import readable, to_columns
 from slipway.tables.csv_types import typed
+from slipway.tables.dataset_manifest import RELEASE_COLUMN, read_manifest
 from slipway.tables.input_files import Input, find_inputs
 from slipway.tables.prediction_log import NAME, LoggedPrediction, read_predictions
 from slipway.tables.readers import chunks_of, schema_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from slipway.bundle.verdict import Rule, told_apart
+from slipway.bundle.verdict import Rule
 from slipway.gate.evaluation import Case
+from slipway.reporting.numbers import told_apart
 from slipway.statistics.bootstrap import bootstrap
 
 _METRIC = "calibration_error"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +10,12 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from slipway.bundle.release_file import engine_name
 from slipway.contract.schema import Contract
 from slipway.errors import BundleError, DataError
 from slipway.inference.engines import Array, Engine, OnnxEngine, skops_engine
 from slipway.pipeline.candidate import Candidate
 from slipway.tables.data_frame import inputs_of
-
-
-def engine_name(model: Path) -> str:
-    """Which engine a model directory needs: "onnx" where the model was compiled, else "skops".
-
-    Raises:
-        BundleError: there is no model in it, or there are two.
-    """
-    found = [name for name in ("onnx", "skops") if (model / f"model.{name}").is_file()]
-    if len(found) != 1:
-        raise BundleError(f"{model} must hold model.onnx or model.skops, and only one of them; it holds {len(found)}")
-    return found[0]
 
 
 def predictions_of(candidate: Candidate, contract: Contract, frame: pd.DataFrame) -> Array:
@@ -73,39 +60,6 @@ def proof_of(candidate: Candidate) -> dict[str, Any]:
     """What ``proof.json`` says, or nothing where there is none."""
     path = candidate.model / "proof.json"
     return _json(path) if path.is_file() else {}
-
-
-def seen_in_training(candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:
-    """Why the champion may have been trained on the candidate's holdout, going by both splits; empty if it was not.
-
-    By time, the champion's training must end before the holdout begins. By hash, a row's side depends on its key
-    alone, so the same key and a share held back that is no smaller keep every row of this holdout out of training.
-    """
-    if candidate.get("by") != champion.get("by") or candidate.get("by") not in ("time", "hash"):
-        return (
-            f"it was split by {champion.get('by', 'nothing known')} and this by {candidate.get('by', 'nothing known')}"
-        )
-    try:
-        return _seen_by_time(candidate, champion) if candidate["by"] == "time" else _seen_by_hash(candidate, champion)
-    except (KeyError, TypeError, ValueError) as error:
-        return f"the splits cannot be compared ({error!r})"
-
-
-def _seen_by_time(candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:
-    until, start = champion["train_until"], candidate["holdout_from"]
-    return f"it was trained on rows until {until}, and the holdout begins {start}" if _at(until) >= _at(start) else ""
-
-
-def _seen_by_hash(candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:
-    if list(candidate["key"]) != list(champion["key"]):
-        return f"its rows were split by the key {champion['key']} and these by {candidate['key']}"
-    held, wanted = float(champion["share"]), float(candidate["share"])
-    return f"it held back {held:g} of the rows and the holdout is {wanted:g} of them" if held < wanted else ""
-
-
-def _at(moment: str) -> datetime:
-    time = datetime.fromisoformat(moment)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _json(path: Path) -> dict[str, Any]:

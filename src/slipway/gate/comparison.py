@@ -9,14 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from slipway.bundle.release_file import Bundle
-from slipway.bundle.verdict import Rule, told_apart
+from slipway.bundle.verdict import Rule
 from slipway.errors import ContractError
-from slipway.gate.candidate import columns_in, seen_in_training
+from slipway.gate.candidate import columns_in
 from slipway.gate.evaluation import Array, Case, slices_of, too_few
 from slipway.gate.label_check import truth
+from slipway.gate.leakage import seen_in_training
 from slipway.gate.policy import GatePolicy, part
 from slipway.inference.scorer import load
 from slipway.pipeline.candidate import Candidate
+from slipway.reporting.numbers import told_apart
 from slipway.statistics.bootstrap import paired_difference
 from slipway.statistics.metrics import higher_is_better, score
 

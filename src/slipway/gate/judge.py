@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from slipway.bundle.release_file import Bundle
+from slipway.bundle.release_file import Bundle, engine_name
 from slipway.bundle.verdict import Rule, Verdict
 from slipway.contract.schema import read_contract
 from slipway.gate.calibration import calibration
-from slipway.gate.candidate import engine_name, proof_of, reported_scores
+from slipway.gate.candidate import proof_of, reported_scores
 from slipway.gate.comparison import compare
 from slipway.gate.evaluation import Case, case_of, slice_rules
 from slipway.gate.holdout import holdout_rules

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
 from slipway.gate.rules import RULES
+from slipway.settings.settings import Settings
 from slipway.statistics.metrics import metrics_for, range_of
 
 FAMILIES = tuple(dict.fromkeys(explained.rule.partition(".")[0] for explained in RULES))
@@ -107,3 +108,20 @@ def _check_known(what: str, name: str, known: Sequence[str]) -> None:
         close = difflib.get_close_matches(name, known, 1)
         meant = f"did you mean '{close[0]}'?" if close else f"it is one of {', '.join(known)}"
         raise SettingsError(f"{what} '{name}'; {meant}")
+
+
+def policy_of(settings: Settings) -> GatePolicy:
+    """The settings' gate with the data columns that it judges by.
+
+    Raises:
+        SettingsError: it names an unknown metric or rule, or sets a bound that refuses nothing.
+    """
+    data, gate = settings.data, settings.gate
+    policy = GatePolicy(
+        target=data.target,
+        time=data.time,
+        seed=settings.train.seed,
+        **{**gate.model_dump(), "block": gate.block or "row"},
+    )
+    check_policy(policy, settings.contract)
+    return policy

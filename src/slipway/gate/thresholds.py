@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from slipway.bundle.verdict import Rule, told_apart
+from slipway.bundle.verdict import Rule
 from slipway.gate.evaluation import Array, Case, slices_of, too_few
 from slipway.gate.policy import SliceBounds, part
+from slipway.reporting.numbers import told_apart
 from slipway.statistics.metrics import higher_is_better, score
 
 

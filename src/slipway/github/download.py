@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.bundle.archive import BUNDLE_SUFFIX, SIGNATURE, SUMS, check_files, parse_sums, unpack
-from slipway.bundle.release_file import Bundle, file_digest, verify
+from slipway.bundle.release_file import Bundle, verify
+from slipway.bundle.signature import Trust, check
 from slipway.errors import BundleError, BusyError, NotFoundError
 from slipway.github.client import told_plainly
-from slipway.github.releases import assets_of
+from slipway.github.releases import assets_of, latest
+from slipway.storage.digests import file_digest
+
+if TYPE_CHECKING:
+    from github.Repository import Repository
+
 
 if TYPE_CHECKING:
     from github.GitRelease import GitRelease
@@ -74,3 +80,23 @@ def _download(asset: Any, into: Path) -> Path:
     if wanted and (came := file_digest(path)) != wanted:
         raise BundleError(f"{asset.name} came with the sha256 {came} but GitHub has {wanted}; nothing was changed")
     return path
+
+
+def fetch_champion(repository: Repository, into: Path, trust: Trust) -> Bundle:
+    """The bundle of the release that is Latest, unpacked into a folder of its own in ``into``.
+
+    Raises:
+        NotFoundError: GitHub has no champion yet.
+        BundleError: the bytes are not the released ones.
+        SignatureError: it is not signed by one who is trusted.
+        GitHubError: it could not be downloaded.
+    """
+    release = latest(repository)
+    if release is None:
+        raise NotFoundError("GitHub has no champion yet; deploy.yml makes the first one")
+    folder = into / release.tag_name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    bundle, signature = fetch(release, folder)
+    check(bundle, trust=trust, signature=signature)
+    return bundle

@@ -9,7 +9,8 @@ from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError
 from slipway.github.client import patch, told_plainly
 from slipway.github.deployments import Action, Record, Recorded, begin, conclude, hold, records, settle
 from slipway.github.release_page import digest_of
-from slipway.github.releases import bundle_asset, champions, latest, published, version_of
+from slipway.github.releases import bundle_asset, champions, latest, published
+from slipway.versioning.semver import parse_tag
 
 if TYPE_CHECKING:
     from github.Deployment import Deployment
@@ -114,7 +115,7 @@ def _yield_to_a_rollback(repository: Repository, deployment: Deployment) -> None
 
 
 def _check_order(repository: Repository, tag: str, champion: str | None) -> None:
-    newer = [r.tag_name for r in champions(repository) if version_of(r.tag_name) >= version_of(tag)]
+    newer = [r.tag_name for r in champions(repository) if parse_tag(r.tag_name) >= parse_tag(tag)]
     if tag in newer:
         raise RolloutError(
             f"{tag} was champion before and was replaced; rollback.yml goes back to it; {_still(champion)}"

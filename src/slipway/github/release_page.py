@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.bundle.archive import BUNDLE_SUFFIX, NOTES, SUMS, check_sums
-from slipway.bundle.release_file import file_digest
 from slipway.errors import BundleError
 from slipway.github.client import patch, told_plainly
 from slipway.github.releases import assets_of, find_published, published, releases_of
+from slipway.storage.digests import file_digest
 
 if TYPE_CHECKING:
     from github.GitRelease import GitRelease

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from slipway.github.release_page import REFUSED
-from slipway.github.releases import bundle_asset, champions, find_published, latest, version_of
+from slipway.github.releases import bundle_asset, champions, find_published, latest
+from slipway.versioning.semver import parse_tag
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -30,6 +31,6 @@ def state_of(repository: Repository, tag: str) -> State:
         return "replaced"
     if page is not None and (bundle_asset(page) is None or (page.name or "").endswith(REFUSED)):
         return "refused"
-    if any(version_of(past.tag_name) > version_of(tag) for past in champions(repository)):
+    if any(parse_tag(past.tag_name) > parse_tag(tag) for past in champions(repository)):
         return "superseded"
     return "new" if page is None else "published"

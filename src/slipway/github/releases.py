@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from semver import Version
-
 from slipway.bundle.archive import BUNDLE_SUFFIX
-from slipway.errors import NotFoundError, SettingsError
+from slipway.errors import NotFoundError
 from slipway.github.client import told_plainly
+from slipway.versioning.semver import is_release_tag, parse_tag
 
 if TYPE_CHECKING:
     from github.GitRelease import GitRelease
     from github.Repository import Repository
 
-_TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-
-
-def tag_of(text: str) -> str:
-    """``X.Y.Z`` or ``vX.Y.Z`` as a tag; a workflow's input is text until it went through here.
-
-    Raises:
-        SettingsError: it is anything else.
-    """
-    tag = text if text.startswith("v") else f"v{text}"
-    if not _TAG.fullmatch(tag):
-        raise SettingsError(f"{text[:80]!r} is not a release; it must be X.Y.Z or vX.Y.Z with whole numbers")
-    return tag
-
-
-def version_of(tag: str) -> Version:
-    """The semantic version of a tag."""
-    return Version.parse(tag.removeprefix("v"))
-
 
 def releases_of(repository: Repository) -> list[GitRelease]:
     """Every release of ours that the token may see, drafts too where it may write; the newest version first."""
     with told_plainly("the releases cannot be listed"):
-        found = [release for release in repository.get_releases() if _TAG.fullmatch(release.tag_name)]
-    return sorted(found, key=lambda release: version_of(release.tag_name), reverse=True)
+        found = [release for release in repository.get_releases() if is_release_tag(release.tag_name)]
+    return sorted(found, key=lambda release: parse_tag(release.tag_name), reverse=True)
 
 
 def published(repository: Repository, tag: str) -> GitRelease:
@@ -64,7 +43,7 @@ def find_published(repository: Repository, tag: str) -> GitRelease | None:
 def latest(repository: Repository) -> GitRelease | None:
     """The release that GitHub calls Latest, which is the champion; None before the first."""
     found = _unless_missing(repository.get_latest_release, "the latest release cannot be read")
-    return found if found is not None and _TAG.fullmatch(found.tag_name) else None
+    return found if found is not None and is_release_tag(found.tag_name) else None
 
 
 def champions(repository: Repository) -> list[GitRelease]:

@@ -1,12 +1,18 @@
-"""Issues that are found again by their label and title, so that nothing is reported twice."""
+"""Issues and pull requests that are found again before they are opened, so that nothing is reported twice."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from slipway.bundle.archive import NOTES
+from slipway.github.client import told_plainly
 
 if TYPE_CHECKING:
     from github.Issue import Issue
     from github.Repository import Repository
+
+LABEL = "refused-release"
 
 
 def find(repository: Repository, label: str, title: str, *, state: str) -> Issue | None:
@@ -15,3 +21,25 @@ def find(repository: Repository, label: str, title: str, *, state: str) -> Issue
         if issue.title == title and issue.pull_request is None:
             return issue
     return None
+
+
+def propose(repository: Repository, branch: str, *, base: str, title: str, body: str) -> str:
+    """Open the pull request unless one is open already; returns its address.
+
+    Raises:
+        GitHubError: GitHub refused it: GITHUB_TOKEN needs the repository's leave to open pull requests.
+    """
+    with told_plainly(f"the pull request for {branch} could not be opened"):
+        for pull in repository.get_pulls(state="open", base=base, head=f"{repository.owner.login}:{branch}"):
+            return str(pull.html_url)
+        return str(repository.create_pull(base=base, head=branch, title=title, body=body).html_url)
+
+
+def report(repository: Repository, tag: str, folder: Path) -> str:
+    """Open the issue on a refused release unless there is one, open or closed; returns its address."""
+    title = f"The gate refused {tag}"
+    with told_plainly(f"the refusal of {tag} could not be reported"):
+        if issue := find(repository, LABEL, title, state="all"):
+            return str(issue.html_url)
+        body = (folder / NOTES).read_text(encoding="utf-8")
+        return str(repository.create_issue(title, body, labels=[LABEL]).html_url)

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from slipway.bundle.release_file import Bundle, verify
+from slipway.bundle.release_file import Bundle, verify, version_in_name
 from slipway.errors import MirrorOwedError, SlipwayError
 from slipway.pipeline.tracking.store import connect, store
 from slipway.settings.settings import STATE, Settings
 from slipway.storage.locks import Held, locked
-from slipway.target.target import Target, version_of
+from slipway.target.target import Target
 
 ALIAS = "champion"
 _DIGEST = "bundle_digest"
@@ -104,9 +104,9 @@ def _alone(settings: Settings, target: Target) -> Iterator[None]:
             state.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(state / "registry.lock", "a command that tells the registry", _LOCK_SECONDS))
         except Held as other:
-            raise _owed(version_of(target.champion_folder() or ""), f"{other} tells it already") from None
+            raise _owed(version_in_name(target.champion_folder() or ""), f"{other} tells it already") from None
         except OSError as error:
-            raise _owed(version_of(target.champion_folder() or ""), error) from None
+            raise _owed(version_in_name(target.champion_folder() or ""), error) from None
         yield
 
 

@@ -29,6 +29,7 @@ from slipway.settings.sections import (
 
 SETTINGS_FILE = "slipway.toml"
 CONTRACT_FILE = "contract.json"
+LOCK_FILE = "requirements.lock"
 STATE = ".slipway"
 """The folder beside the settings that holds what Slipway makes; it belongs into no commit."""
 

@@ -7,9 +7,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedRandom
+from itertools import count
 from pathlib import Path
-
-from slipway.target.registration import is_held
 
 _PAUSE = 0.02
 _INSTANT = 0.2
@@ -58,3 +58,43 @@ def _taken(descriptor: int, patience: float) -> bool:
             time.sleep(_PAUSE)
         else:
             return True
+
+
+def hold(path: Path) -> int:
+    """Lock a file until this process (and any it forks) ends, or the returned descriptor is closed."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def is_held(path: Path) -> bool:
+    """Does a living process hold the lock of this file?"""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, so that two who ask at the same time do not take each other for the holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def claim(folder: Path, name: str) -> tuple[int, BufferedRandom]:
+    """Lock the file of the lowest number that no living process holds, until the returned file is closed.
+
+    Args:
+        name: what the files are called, such as ``worker-{}.lock``.
+    """
+    for number in count():
+        file = (folder / name.format(number)).open("a+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+        else:
+            return number, file
+    raise AssertionError("count() has no end")

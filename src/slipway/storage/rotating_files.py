@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from io import BufferedRandom
 from pathlib import Path
 
-from slipway.storage.claim import claim
-from slipway.target.registration import is_held
+from slipway.storage.locks import claim, is_held
 
 UNFINISHED = ".open"
 """What follows the name of a file that a worker still writes, or was writing when it was killed."""

@@ -13,15 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from slipway.bundle.release_file import Golden, digest_in_name
-from slipway.target.registration import (
-    SERVER_FILE,
-    Acknowledgement,
-    Server,
-    address_to_ask,
-    is_held,
-    own_token,
-    servers_folder,
-)
+from slipway.storage.locks import is_held
+from slipway.target.registration import SERVER_FILE, Acknowledgement, Server, address_to_ask, own_token, servers_folder
 
 TOLERANCE = 1e-9
 _PAUSE = 0.02

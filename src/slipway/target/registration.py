@@ -6,19 +6,18 @@ another container, and no recycled process id can stand in for it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from slipway.errors import StorageError
-from slipway.realtime.http.options import Options
+from slipway.storage.clock import now
+from slipway.storage.locks import hold
 
 SERVER_FILE = "server.json"
 _TOKEN_FILE = "token"  # noqa: S105 - a name
@@ -61,22 +60,19 @@ def servers_folder(target: Path) -> Path:
     return target / "servers"
 
 
-def now() -> str:
-    """The time in UTC, as all files of a target write it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 @contextmanager
-def present(target: Path, options: Options) -> Iterator[Path]:
+def present(target: Path, host: str, port: int, workers: int, certificate: Path | None = None) -> Iterator[Path]:
     """Announce this process as a server of the target; the folder goes away when the block ends.
+
+    Args:
+        certificate: with TLS, the file by which a rollout on this machine trusts the server.
 
     Raises:
         StorageError: the target cannot be written.
     """
     name = f"{os.getpid()}-{secrets.token_hex(4)}"
     folder = servers_folder(target) / name
-    certificate = str(options.tls.certificate.absolute()) if options.tls else None
-    server = Server(name, os.getpid(), options.host, options.port, options.workers, now(), certificate)
+    server = Server(name, os.getpid(), host, port, workers, now(), str(certificate.absolute()) if certificate else None)
     try:
         folder.mkdir(parents=True)
         _write_token(folder)
@@ -110,26 +106,3 @@ def write(path: Path, content: msgspec.Struct) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(msgspec.json.encode(content))
     temporary.replace(path)
-
-
-def hold(path: Path) -> int:
-    """Lock a file until this process (and any it forks) ends, or the returned descriptor is closed."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
-
-
-def is_held(path: Path) -> bool:
-    """Does a living process hold the lock of this file?"""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        # Shared, so that two who ask at the same time do not take each other for the holder.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.bundle.release_file import Bundle, digest_in_name, verify
+from slipway.bundle.release_file import Bundle, digest_in_name, verify, version_in_name
+from slipway.bundle.signature import Trust
 from slipway.errors import BundleError, BusyError, NotFoundError, SettingsError, StorageError
 from slipway.storage import atomic
 from slipway.storage.locks import Held, holder, locked
@@ -80,7 +81,7 @@ class Target:
     def champion_sentence(self) -> str:
         """What an error says of the champion: that it has not moved."""
         folder = self.champion_folder()
-        return "there is still no champion" if folder is None else f"the champion is still {version_of(folder)}"
+        return "there is still no champion" if folder is None else f"the champion is still {version_in_name(folder)}"
 
     def release(self, folder: str) -> Path:
         """Where the release with this folder name is, or will be."""
@@ -172,6 +173,7 @@ def target_of(settings: Settings) -> Target:
     return Target(path_of(settings))
 
 
-def version_of(folder: str) -> str:
-    """The version in a release folder's name."""
-    return folder.rpartition("-")[0] or folder
+def trust_of(settings: Settings) -> Trust:
+    """Whose signature a bundle must carry, with the key's path from where the settings stand."""
+    trust = settings.trust
+    return Trust(trust.public_key and settings.root / trust.public_key, trust.identity, trust.issuer)

@@ -6,11 +6,11 @@ import secrets
 
 import msgspec
 
-from slipway.bundle.release_file import Bundle
+from slipway.bundle.release_file import Bundle, version_in_name
+from slipway.storage.clock import now
 from slipway.target import journal
 from slipway.target.journal import Action, Entry, Outcome
-from slipway.target.registration import now
-from slipway.target.target import Target, version_of
+from slipway.target.target import Target
 
 
 def settle(target: Target, *, who: str = "settle") -> list[Entry]:
@@ -48,7 +48,7 @@ def new_entry(
         at=now(),
         who=who,
         action=action,
-        from_=version_of(before) if before else None,
+        from_=version_in_name(before) if before else None,
         to=bundle.release.version if bundle else None,
         digest=bundle.digest if bundle else None,
         folder=bundle.path.name if bundle else None,

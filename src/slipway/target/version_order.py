@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from semver import Version
 
-from slipway.bundle.release_file import Bundle
+from slipway.bundle.release_file import Bundle, version_in_name
 from slipway.errors import HeldError, RolloutError
-from slipway.target.target import Target, version_of
+from slipway.target.target import Target
 
 
 def check_may_follow(target: Target, version: str, *, allow_prerelease: bool) -> None:
@@ -17,7 +17,7 @@ def check_may_follow(target: Target, version: str, *, allow_prerelease: bool) ->
         RolloutError: the version is a pre-release, which the target does not take, or not newer than a past champion.
     """
     folder = target.champion_folder()
-    if folder is not None and version_of(folder) == version:
+    if folder is not None and version_in_name(folder) == version:
         return
     _check_prerelease(target, _parsed(version), allow_prerelease)
     check_held(target)
@@ -68,7 +68,7 @@ def _past_versions(target: Target) -> dict[str, set[str | None]]:
     for entry in target.past_champions():
         past.setdefault(entry.to or "", set()).add(entry.digest)
     if (folder := target.champion_folder()) is not None:
-        past.setdefault(version_of(folder), set())
+        past.setdefault(version_in_name(folder), set())
     return past
 
 

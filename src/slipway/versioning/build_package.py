@@ -18,9 +18,9 @@ import tomlkit
 from slipway.errors import ReleaseError, StorageError
 from slipway.storage import atomic
 from slipway.versioning.commit_types import PROJECT_FILE
-from slipway.versioning.git.checkout import checkout_at, is_release_tag
-from slipway.versioning.git.command import git, last_line
-from slipway.versioning.git.environment import plain_environment
+from slipway.versioning.git.checkout import checkout_at
+from slipway.versioning.git.command import git, last_line, plain_environment
+from slipway.versioning.semver import is_release_tag
 
 
 def build_package(path: Path, out: Path, tag: str = "") -> list[Path]:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import msgspec
 
-from slipway.errors import VersionError
+from slipway.errors import ReleaseError, VersionError
+from slipway.versioning.git.command import last_line, run
+from slipway.versioning.semver import newest, parse_tag
 
 FIRST = "1.0.0"
-_TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-
 _RELEASING = re.compile(r"origin/(main|master|\d+(\.\d+)?\.x)")
-
-Numbers = tuple[int, int, int]
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -39,12 +36,12 @@ def version_of(root: Path, *, overridden: bool = False) -> Version:
     commit = _commit(root)
     # A tag alone says code, settings and data: with other settings than the committed ones it is no release.
     dirty = overridden or bool(_git(root, "status", "--porcelain"))
-    here = _newest(_git(root, "tag", "--points-at", "HEAD"))
-    if here is not None and not dirty:
-        return Version(_dotted(here), commit, dirty=False, exact=True)
-    newest = _newest(_git(root, "tag", "--merged", "HEAD"))
-    commits = _git(root, "rev-list", "--count", "HEAD" if newest is None else f"refs/tags/v{_dotted(newest)}..HEAD")
-    upcoming = FIRST if newest is None else _dotted((newest[0], newest[1], newest[2] + 1))
+    here = newest(_git(root, "tag", "--points-at", "HEAD").split())
+    if here and not dirty:
+        return Version(here[1:], commit, dirty=False, exact=True)
+    last = newest(_git(root, "tag", "--merged", "HEAD").split())
+    commits = _git(root, "rev-list", "--count", f"refs/tags/{last}..HEAD" if last else "HEAD")
+    upcoming = str(parse_tag(last).bump_patch()) if last else FIRST
     text = f"{upcoming}-dev.{commits}+g{commit[:7]}{'.dirty' if dirty else ''}"
     return Version(text, commit, dirty, exact=False)
 
@@ -72,21 +69,11 @@ def _commit(root: Path) -> str:
         raise VersionError(f"{root} has no commit yet, so it has no version; commit it first") from None
 
 
-def _newest(tags: str) -> Numbers | None:
-    matches = [match for tag in tags.splitlines() if (match := _TAG.fullmatch(tag.strip()))]
-    return max(((int(m[1]), int(m[2]), int(m[3])) for m in matches), default=None)
-
-
-def _dotted(numbers: Numbers) -> str:
-    return ".".join(map(str, numbers))
-
-
 def _git(root: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
-    except FileNotFoundError:
+        done = run(root, *arguments)
+    except ReleaseError:
         raise VersionError("git is not installed, and a version is read from git's tags; install it") from None
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr or "").strip().splitlines()
-        raise VersionError(f"no version for {root}: git says: {said[-1] if said else 'nothing'}") from None
+    if done.returncode:
+        raise VersionError(f"no version for {root}: git says: {last_line(done.stderr)}")
     return done.stdout.strip()

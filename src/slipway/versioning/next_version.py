@@ -10,10 +10,11 @@ from slipway.contract.compatibility import Level
 from slipway.errors import ReleaseError
 from slipway.versioning.commit_lint import Linter, commits_in, highest
 from slipway.versioning.commit_types import is_release_branch
-from slipway.versioning.git.checkout import Checkout, checkout_at, newest, numbers_of
+from slipway.versioning.git.checkout import Checkout, checkout_at
 from slipway.versioning.git.command import git
 from slipway.versioning.git.scratch_clone import workspace
 from slipway.versioning.semantic_release import Decision, decide
+from slipway.versioning.semver import newest, parse_tag
 
 _DRY = ("--no-commit", "--no-tag", "--no-changelog")
 
@@ -58,7 +59,7 @@ def decided(clone: Path, checkout: Checkout, branch: str, *options: str) -> Deci
         ReleaseError: the version belongs to another branch, or exists on one.
     """
     last = checkout.last_tag.removeprefix("v")
-    unstable = not last or numbers_of(last)[0] == 0
+    unstable = not last or parse_tag(last).major == 0
     if unstable and commits_release(clone, checkout) == "none":
         # It would make 1.0.0 of anything, even of the template's "Initial commit".
         return Decision(last, False, "")
@@ -83,7 +84,7 @@ def _check_branch(branch: str, found: Decision) -> None:
     """A maintenance branch `1.x` or `1.4.x` keeps to its own numbers."""
     if found.new and branch.endswith(".x"):
         own = tuple(map(int, branch.removesuffix(".x").split(".")))
-        if numbers_of(found.version)[: len(own)] != own:
+        if parse_tag(found.version).to_tuple()[: len(own)] != own:
             raise ReleaseError(
                 f"branch {branch} releases only {branch.removesuffix('x')}*, but its commits ask for {found.version}; "
                 "such a change is released from main; nothing was changed"

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import ReleaseError
-from slipway.versioning.git.command import last_line
-from slipway.versioning.git.environment import plain_environment
+from slipway.versioning.git.command import last_line, plain_environment
 
 _TIMEOUT = 600
 

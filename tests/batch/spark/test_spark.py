@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 import pytest
 
-from slipway.batch.output.manifest import read_manifest
+from slipway.tables.dataset_manifest import read_manifest
 from tests.batch.spark.conftest import BARE, KINDS, ROWS, Told
 from tests.batch.test_resume import content
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from slipway.errors import DataError, SettingsError
-from slipway.gate.candidate import seen_in_training
+from slipway.gate.leakage import seen_in_training
 from slipway.steps.split import split
 from slipway.tables.data_frame import read_parquet, write_parquet
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from slipway.bundle.release_file import file_digest
 from slipway.errors import StorageError
 from slipway.storage import atomic
+from slipway.storage.digests import file_digest
 from slipway.tables.chunks import Place
 
 JOB_FILE = "job.json"

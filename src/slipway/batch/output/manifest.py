@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from slipway.batch.output.checkpoint import Record
-from slipway.batch.plan import Plan, digest_of
+from slipway.batch.plan import Plan
 from slipway.batch.scoring.column_statistics import tell
 from slipway.contract.schema import Contract
 from slipway.errors import DataError
-
-MANIFEST_FILE = "_slipway.json"
-UNSEALED = ("digest", "when", "timings", "source")
-"""What the digest leaves out: it differs between two runs that made the same bytes."""
+from slipway.tables.dataset_manifest import manifest_digest
 
 
 def manifest_of(plan: Plan, contract: Contract, records: Sequence[Record], folder: Path) -> dict[str, Any]:
@@ -59,17 +56,3 @@ def sealed(manifest: Mapping[str, Any], **unsealed: Any) -> bytes:
     """The manifest as a file, with its digest and what the digest leaves out."""
     whole = {"digest": manifest_digest(manifest), **manifest, **unsealed}
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-
-
-def manifest_digest(manifest: Mapping[str, Any]) -> str:
-    """The digest that names a dataset: equal for every run of the same job."""
-    return digest_of({name: value for name, value in manifest.items() if name not in UNSEALED})
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a published dataset, if its folder is one."""
-    try:
-        found: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and found.get("digest") == manifest_digest(found) else None

@@ -16,8 +16,8 @@ from slipway.batch.output.checkpoint import Record, Work, part_name, sync
 from slipway.batch.plan import Format, Plan
 from slipway.batch.scoring.column_statistics import fold
 from slipway.batch.scoring.score_chunk import QUARANTINE, Scored
-from slipway.bundle.release_file import file_digest
 from slipway.errors import DataError, StorageError
+from slipway.storage.digests import file_digest
 from slipway.tables.chunks import Place, Unit, after, rows_in
 
 QUARANTINE_FOLDER = "_quarantine"

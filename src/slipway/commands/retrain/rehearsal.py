@@ -8,20 +8,20 @@ from pathlib import Path
 
 import msgspec
 
-from slipway.bundle.release_file import file_digest
+from slipway.bundle.release_file import engine_name
 from slipway.bundle.verdict import Verdict
 from slipway.commands import rehearse as any_rehearsal
 from slipway.commands.baselines import Opponents
 from slipway.commands.retrain.message import REHEARSED
 from slipway.commands.retrain.plan import Plan
-from slipway.commands.ship import LOCK_FILE
 from slipway.errors import GateRefused, MovedError, SettingsError
-from slipway.gate.candidate import engine_name
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.progress import Say
-from slipway.settings.settings import CONTRACT_FILE
-from slipway.versioning.git.checkout import checkout_at, newest
+from slipway.settings.settings import CONTRACT_FILE, LOCK_FILE
+from slipway.storage.digests import file_digest
+from slipway.versioning.git.checkout import checkout_at
 from slipway.versioning.git.command import git, run
+from slipway.versioning.semver import newest
 
 _READ = (CONTRACT_FILE, "components", "pipeline", "src", LOCK_FILE)
 """What a training depends on beside the settings and the data that they pin."""

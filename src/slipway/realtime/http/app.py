@@ -14,9 +14,10 @@ from typing import Any
 from slipway.realtime.http.admission import OverloadedError, Turns
 from slipway.realtime.http.request_body import Bodies, RefusedError
 from slipway.realtime.http.supervisor import Watching
-from slipway.realtime.http.worker import Serving, Worker
+from slipway.realtime.http.worker import Worker
 from slipway.realtime.protocols.messages import Answer, Pending, Refusal, Request, Route, refused
 from slipway.realtime.protocols.mlflow.invocations import LARGE_BODY
+from slipway.realtime.protocols.served_model import Serving
 
 Answered = tuple[Answer, Serving | None]
 """An answer, and what was served when it was made."""

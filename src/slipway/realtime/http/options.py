@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from slipway.realtime.http.request_body import BODY_SECONDS, LARGEST_BODY
-
 LONGEST_WAIT = 0.025
+LARGEST_BODY = 64 << 20
+BODY_SECONDS = 20.0
 STDERR = Path("-")
 
 

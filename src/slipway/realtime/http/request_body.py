@@ -7,12 +7,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.realtime.http.options import BODY_SECONDS, LARGEST_BODY
 from slipway.realtime.protocols.messages import Refusal
 
-LARGEST_BODY = 64 << 20
 MOST_IN_HAND = 4 * LARGEST_BODY
 """What one worker keeps of bodies that it has begun to read."""
-BODY_SECONDS = 20.0
 _SMALL = 1 << 16
 
 

@@ -13,7 +13,8 @@ from slipway.__about__ import installed
 from slipway.realtime.protocols.messages import Answer, Handler, Pending, Refusal, Request, Route, refused
 
 if TYPE_CHECKING:
-    from slipway.realtime.http.worker import Serving, Worker
+    from slipway.realtime.http.worker import Worker
+    from slipway.realtime.protocols.served_model import Serving
 
 ROUTES = ("invocations", "infer", "health", "version", "metrics", "metadata", "docs")
 """The names that metrics know the routes by."""

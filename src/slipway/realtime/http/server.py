@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from slipway.bundle.release_file import Bundle, Golden, decode_golden, verify_an
 from slipway.errors import BundleError, NotFoundError, SettingsError
 from slipway.realtime.docs.example import curl
 from slipway.realtime.http.auth import read_tokens
+from slipway.realtime.http.entrypoint import make_app
 from slipway.realtime.http.listen_port import answers, reserved
 from slipway.realtime.http.options import STDERR, Options, Tls
-from slipway.realtime.http.worker import Job, make_app
+from slipway.realtime.http.worker import Job
 from slipway.realtime.telemetry.counters_folder import cells_folder
 from slipway.target.registration import address_to_ask, present
 
@@ -52,7 +53,7 @@ def serve(options: Options, *, target: Path | None = None, bundle: Path | None =
     with ExitStack() as stack:
         port = stack.enter_context(reserved(options.host, options.port))
         options = msgspec.structs.replace(options, port=port)
-        presence = target and stack.enter_context(present(target.absolute(), options))
+        presence = target and stack.enter_context(_present(target.absolute(), options))
         job = Job(
             options=options,
             parent=os.getpid(),
@@ -101,6 +102,11 @@ def _started(server: MPServer, job: Job) -> Any:
     app = make_app(job)
     app.worker.start()
     return app
+
+
+def _present(target: Path, options: Options) -> AbstractContextManager[Path]:
+    certificate = options.tls.certificate if options.tls else None
+    return present(target, options.host, options.port, options.workers, certificate)
 
 
 def _server(options: Options, announce: Callable[[], None]) -> MPServer:

@@ -17,8 +17,9 @@ from slipway.realtime.telemetry.prediction_logger import PredictionLog
 if TYPE_CHECKING:
     from slipway.realtime.http.admission import Turns
     from slipway.realtime.http.request_body import Bodies
-    from slipway.realtime.http.worker import Serving, Worker
+    from slipway.realtime.http.worker import Worker
     from slipway.realtime.protocols.messages import Answer, Route
+    from slipway.realtime.protocols.served_model import Serving
 
 POLL_SECONDS = 0.05
 _TOKEN_SECONDS = 1.0

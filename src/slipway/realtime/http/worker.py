@@ -5,22 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from slipway.bundle.release_file import digest_in_name
 from slipway.errors import NotFoundError, SlipwayError
 from slipway.realtime.http.options import Options
-from slipway.target.registration import Acknowledgement, hold, now, own_token, write
+from slipway.realtime.protocols.served_model import Serving, load
+from slipway.storage.clock import now
+from slipway.storage.locks import hold
+from slipway.target.registration import Acknowledgement, own_token, write
 
 if TYPE_CHECKING:
-    from slipway.inference.scorer import Scorer
-    from slipway.realtime.http.app import App
     from slipway.realtime.protocols.messages import Route
-    from slipway.realtime.protocols.mlflow.invocations import Invocations
 
 _logger = logging.getLogger(__name__)
 
@@ -36,37 +35,20 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     presence: Path | None = None
 
 
-class Serving(NamedTuple):
-    """All that one answer is made from. A request takes it once, so no answer mixes two releases."""
-
-    scorer: Scorer
-    invocations: Invocations
-    release: str
-    digest: str
-
-
-def make_app(job: Job) -> App:
-    """The application of one worker; granian calls this in the worker's own process."""
-    # One row at a time has no use for the threads that OpenBLAS would start.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from slipway.realtime.http.app import App
-
-    return App(Worker(job))
-
-
 class Worker:
     """Holds the champion and follows ``current``."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, routes_of: Callable[[Worker], Mapping[str, Route]], names: Sequence[str]) -> None:
+        """A worker at the addresses that ``routes_of`` gives it; ``names`` are those that metrics know routes by."""
         from slipway.realtime.http.auth import Guard
-        from slipway.realtime.http.routes import ROUTES, routes_of
         from slipway.realtime.telemetry.metrics import Metrics
 
         self.job = job
         self.serving: Serving | None = None
         self.error: str | None = None
-        self.metrics = Metrics(job.metrics, ROUTES)
+        self.metrics = Metrics(job.metrics, names)
         self.guard = Guard(job.options.token_file, own_token(job.presence) if job.presence else None)
+        self._routes_of = routes_of
         self.routes: Mapping[str, Route] = routes_of(self)
         self._seen: str | None = None
         self._lock: int | None = None
@@ -138,12 +120,10 @@ class Worker:
                 self._serve(serving)
 
     def _serve(self, serving: Serving) -> None:
-        from slipway.realtime.http.routes import routes_of
-
         if self.serving is not None:
             self.metrics.swapped(ok=True)
         self.serving, self.error = serving, None
-        self.routes = routes_of(self)
+        self.routes = self._routes_of(self)
         self.metrics.serving(serving.release, serving.digest)
 
     def _refuse(self, folder: Path, reason: str) -> None:
@@ -166,17 +146,3 @@ class Worker:
         if self.job.presence is None:
             raise NotFoundError("this worker follows no target")
         return self.job.presence / f"worker-{os.getpid()}{suffix}"
-
-
-def load(folder: Path) -> Serving:
-    """A bundle that was verified and has given its golden predictions.
-
-    Raises:
-        SlipwayError: it is not whole, cannot be loaded, or answers differently.
-    """
-    from slipway.inference.scorer import load as load_scorer
-    from slipway.realtime.protocols.mlflow.invocations import Invocations
-
-    scorer = load_scorer(folder, expected_digest=digest_in_name(folder))
-    scorer.check_golden()
-    return Serving(scorer, Invocations(scorer), scorer.bundle.release.version, scorer.bundle.digest)

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from slipway.inference.engines import Array
-    from slipway.realtime.protocols.mlflow.dynamic_batch import Predicted
-    from slipway.realtime.telemetry.prediction_logger import Asked
+    from slipway.inference.engines import Array, Columns, Predictions
 
 JSON = "application/json"
 
@@ -83,3 +81,18 @@ def refused(refusal: Refusal, path: str) -> Answer:
 def is_v2(path: str) -> bool:
     """Is this an address of the Open Inference Protocol?"""
     return path == "/v2" or path.startswith("/v2/")
+
+
+class Asked(NamedTuple):
+    """What was asked and answered: how to read the columns once more, off the hot path, from this many bytes."""
+
+    columns: Callable[[], Columns]
+    made: Predictions
+    size: int
+
+
+class Predicted(NamedTuple):
+    """What the model says to one row, [1, K] or [1], and the row's share of the time that it took."""
+
+    values: Array
+    seconds: float

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.target.registration import hold, is_held
+from slipway.storage.locks import hold, is_held
 
 _PREFIX = "slipway-metrics-"
 _LOCK = "server.lock"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,26 +17,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from slipway.errors import StorageError
+from slipway.realtime.protocols.messages import Asked
 from slipway.realtime.telemetry.log_once import Outage
 from slipway.storage.rotating_files import LineFiles
 from slipway.tables.prediction_log import NAME, LoggedPrediction, kept
 
 if TYPE_CHECKING:
-    from slipway.inference.engines import Columns, Predictions
     from slipway.inference.scorer import Scorer
 
 MOST_WAITING = 1000
 MOST_WAITING_BYTES = 32 << 20
 _CLOSE_SECONDS = 2.0
 _logger = logging.getLogger(__name__)
-
-
-class Asked(NamedTuple):
-    """What was asked and answered: how to read the columns once more, off the hot path, from this many bytes."""
-
-    columns: Callable[[], Columns]
-    made: Predictions
-    size: int
 
 
 class _Offer(NamedTuple):

@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from slipway.storage.claim import claim
-from slipway.target.registration import is_held
+from slipway.storage.locks import claim, is_held
 
 Numbers = npt.NDArray[np.float64]
 _CELL = 8

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import ReleaseError
 from slipway.versioning.git.command import git, run
-
-_TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-
-Numbers = tuple[int, int, int]
+from slipway.versioning.semver import newest
 
 
 @dataclass(frozen=True)
@@ -45,19 +41,3 @@ def checkout_at(path: Path) -> Checkout:
     branch = run(root, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.strip()
     tag, last = (newest(git(root, "tag", *which).split()) for which in (("--points-at", "HEAD"), ("--merged", "HEAD")))
     return Checkout(root, head.stdout.strip(), branch, tag, last)
-
-
-def newest(tags: list[str]) -> str:
-    """The highest release among tag names; the empty string if none is a release."""
-    return max((tag for tag in tags if _TAG.fullmatch(tag)), key=lambda tag: numbers_of(tag[1:]), default="")
-
-
-def is_release_tag(tag: str) -> bool:
-    """Whether the name is that of a release, ``vX.Y.Z``."""
-    return bool(_TAG.fullmatch(tag))
-
-
-def numbers_of(version: str) -> Numbers:
-    """The three numbers of ``X.Y.Z``, whatever follows them."""
-    major, minor, patch = re.split(r"[-+]", version, maxsplit=1)[0].split(".")
-    return int(major), int(minor), int(patch)

@@ -12,6 +12,12 @@ from urllib.parse import urlsplit
 from slipway.errors import ReleaseError
 from slipway.reporting.sanitize import one_line
 
+_KEPT = (
+    "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "XDG_CONFIG_HOME", "GIT_COMMIT_AUTHOR", "GITHUB_REPOSITORY",
+    "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
+)  # fmt: skip
+_ADDRESSES = ("GITHUB_SERVER_URL", "GITHUB_API_URL")
+
 REMOTE = "origin"
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 """What a hook's environment sets; here they would point git at another repository than the one it was given."""
@@ -80,3 +86,14 @@ def last_line(said: str) -> str:
     """The last thing that a program said, harmless to show."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return one_line(lines[-1], 300) if lines else "it did not say why"
+
+
+def plain_environment() -> dict[str, str]:
+    """No token, no `GITHUB_OUTPUT` of the workflow, no address without TLS; plain text on wide lines.
+
+    A `GITHUB_API_URL` that begins with http:// makes python-semantic-release stop ("Insecure connections"), though it
+    would not call it.
+    """
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    kept |= {name: url for name in _ADDRESSES if (url := os.environ.get(name, "")).startswith("https://")}
+    return {**kept, "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "1000"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from slipway.errors import MovedError, ReleaseError
 from slipway.reporting.sanitize import one_line
-from slipway.versioning.git.checkout import Checkout, is_release_tag
+from slipway.versioning.git.checkout import Checkout
 from slipway.versioning.git.command import REMOTE, credentials, git, run
+from slipway.versioning.semver import is_release_tag
 
 _TAGS = "refs/tags/"
 

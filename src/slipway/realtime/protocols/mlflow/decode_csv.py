@@ -9,7 +9,7 @@ from typing import Any
 from slipway.contract.schema import Column, Contract
 from slipway.contract.validation import problem
 from slipway.errors import ContractError
-from slipway.realtime.protocols.mlflow.decode_json import Array, arrays
+from slipway.realtime.protocols.columns import Array, arrays
 
 NULL_NUMBERS = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",

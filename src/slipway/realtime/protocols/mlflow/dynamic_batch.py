@@ -9,22 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from slipway.contract.schema import Contract
 from slipway.inference.engines import Array, OnnxEngine
+from slipway.realtime.protocols.messages import Predicted
 from slipway.realtime.protocols.mlflow.fast_decode import Row
 
 _LONG_LIMIT = 2.0**63
-
-
-class Predicted(NamedTuple):
-    """What the model says to one row, [1, K] or [1], and the row's share of the time that it took."""
-
-    values: Array
-    seconds: float
 
 
 class DynamicBatch:

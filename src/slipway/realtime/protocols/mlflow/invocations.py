@@ -11,12 +11,12 @@ from slipway.contract.schema import Contract
 from slipway.errors import ContractError
 from slipway.inference.engines import Array, Columns, OnnxEngine, Predictions
 from slipway.inference.scorer import Scorer
-from slipway.realtime.protocols.messages import Answer, Pending, Refusal, Request, refused
+from slipway.realtime.protocols.columns import typed_array
+from slipway.realtime.protocols.messages import Answer, Asked, Pending, Refusal, Request, refused
 from slipway.realtime.protocols.mlflow.decode_csv import decode_csv
-from slipway.realtime.protocols.mlflow.decode_json import decode_json, typed_array
+from slipway.realtime.protocols.mlflow.decode_json import decode_json
 from slipway.realtime.protocols.mlflow.dynamic_batch import DynamicBatch
 from slipway.realtime.protocols.mlflow.fast_decode import Row, TypedDecoder
-from slipway.realtime.telemetry.prediction_logger import Asked
 
 LARGE_BODY = 1 << 16
 """From here on a request is worked on in a thread, so the small ones beside it need not wait."""

@@ -10,7 +10,7 @@ import numpy as np
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError
 from slipway.inference.engines import Array, Predictions
-from slipway.realtime.protocols.mlflow.decode_json import Lists, arrays
+from slipway.realtime.protocols.columns import Lists, arrays
 from slipway.realtime.protocols.v2.binary import encode
 from slipway.realtime.protocols.v2.datatypes import DATATYPES
 from slipway.realtime.protocols.v2.request import LENGTH_HEADER, Output, Request, receive

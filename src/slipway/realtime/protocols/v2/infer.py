@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError
-from slipway.realtime.protocols.messages import JSON, Answer, Refusal, Request, refused
+from slipway.realtime.protocols.messages import JSON, Answer, Asked, Refusal, Request, refused
 from slipway.realtime.protocols.v2.codec import LENGTH_HEADER, Inference, decode_infer, encode_infer
-from slipway.realtime.telemetry.prediction_logger import Asked
 
 if TYPE_CHECKING:
-    from slipway.realtime.http.worker import Serving
+    from slipway.realtime.protocols.served_model import Serving
 
 _KINDS = (JSON, "application/octet-stream")
 

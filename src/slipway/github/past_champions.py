@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.bundle.release_file import Bundle
-from slipway.commands.baselines import RECENT
 from slipway.github.deployments import records
 from slipway.github.download import fetch
 from slipway.github.releases import bundle_asset, champions, latest
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 
-def opponents(repository: Repository, into: Path) -> tuple[Bundle | None, list[Bundle]]:
-    """The verified champion, and the last champions before it that no rollback left behind; newest first.
+def opponents(repository: Repository, into: Path, past: int) -> tuple[Bundle | None, list[Bundle]]:
+    """The verified champion, and the last ``past`` champions before it that no rollback left behind; newest first.
 
     Raises:
         BundleError: a page's bytes are not the released ones.
@@ -26,9 +25,11 @@ def opponents(repository: Repository, into: Path) -> tuple[Bundle | None, list[B
     if best is None:
         return None, []
     bad = {r.record.from_ for r in records(repository) if r.record.action == "rollback" and r.state == "done"}
-    past = [r for r in champions(repository) if r.tag_name not in {best.tag_name, *bad} and bundle_asset(r) is not None]
+    older = [
+        r for r in champions(repository) if r.tag_name not in {best.tag_name, *bad} and bundle_asset(r) is not None
+    ]
     fetched = []
-    for release in [best, *past[:RECENT]]:
+    for release in [best, *older[:past]]:
         folder = into / release.tag_name
         folder.mkdir(parents=True)
         fetched.append(fetch(release, folder)[0])

@@ -1,0 +1,61 @@
+"""Columns of a request as the typed arrays that a model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import NoneType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from slipway.contract.schema import Column, Contract
+from slipway.contract.validation import problem
+from slipway.errors import ContractError
+
+Array = npt.NDArray[Any]
+Lists = dict[str, Sequence[Any]]
+
+_NUMBERS = frozenset[type]({int, float, NoneType})
+_KINDS: dict[str, frozenset[type]] = {
+    "double": _NUMBERS,
+    "long": _NUMBERS,
+    "boolean": frozenset({bool, NoneType}),
+    "string": frozenset({str, NoneType}),
+}
+
+
+def arrays(lists: Lists, contract: Contract) -> dict[str, Array]:
+    """Columns of JSON values as typed arrays; columns that the contract does not name are left out.
+
+    Raises:
+        ContractError: the columns differ in length, or a value has a wrong type.
+    """
+    present = [column for column in contract.inputs if column.name in lists]
+    lengths = {column.name: len(lists[column.name]) for column in present}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"'{name}' has {rows}" for name, rows in lengths.items())
+        raise ContractError(f"all columns must have the same number of rows but {told}")
+    return {column.name: _array(lists[column.name], column) for column in present}
+
+
+def _array(values: Sequence[Any], column: Column) -> Array:
+    allowed = _KINDS[column.type]
+    if not allowed.issuperset(map(type, values)):
+        row = next(row for row, value in enumerate(values) if type(value) not in allowed)
+        raise ContractError(str(problem(row, column, values[row])))
+    try:
+        return typed_array(values, column)
+    except OverflowError:
+        row = next(row for row, value in enumerate(values) if isinstance(value, int) and abs(value) >= 1 << 1023)
+        raise ContractError(str(problem(row, column, values[row]))) from None
+
+
+def typed_array(values: Sequence[Any], column: Column) -> Array:
+    """Values of the right types as the array that a scorer takes."""
+    if column.type != "string":
+        return np.array(values, dtype=np.float64)
+    # Filled rather than made from the list: numpy must not look for structure in the strings.
+    strings = np.empty(len(values), dtype=object)
+    strings[:] = values
+    return strings

@@ -1,0 +1,12 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def told_apart(first: float, second: float) -> tuple[str, str]:
+    """Two numbers with three decimals, or with as many as it takes to see that they differ."""
+    for digits in range(3, 17):
+        texts = f"{first:.{digits}f}", f"{second:.{digits}f}"
+        if texts[0] != texts[1] or first == second:
+            break
+    return texts

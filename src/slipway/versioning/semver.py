@@ -1,0 +1,59 @@
+"""Release tags and the steps between versions. The order of versions is that of the library ``semver``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from semver import Version
+
+from slipway.contract.compatibility import Level
+from slipway.errors import SettingsError
+
+_TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_FIRST = Version(1)
+
+
+def is_release_tag(tag: str) -> bool:
+    """Whether the name is that of a release, ``vX.Y.Z``."""
+    return bool(_TAG.fullmatch(tag))
+
+
+def parse_tag(tag: str) -> Version:
+    """The semantic version of a tag."""
+    return Version.parse(tag.removeprefix("v"))
+
+
+def newest(tags: Iterable[str]) -> str:
+    """The highest release among tag names; the empty string if none is a release."""
+    return max(filter(is_release_tag, tags), key=parse_tag, default="")
+
+
+def tag_of(text: str) -> str:
+    """``X.Y.Z`` or ``vX.Y.Z`` as a tag; a workflow's input is text until it went through here.
+
+    Raises:
+        SettingsError: it is anything else.
+    """
+    tag = text if text.startswith("v") else f"v{text}"
+    if not is_release_tag(tag):
+        raise SettingsError(f"{text[:80]!r} is not a release; it must be X.Y.Z or vX.Y.Z with whole numbers")
+    return tag
+
+
+def step(before: str, after: str) -> Level:
+    """How large a step it is from one version to the next. Before the first release, nothing was promised to anyone."""
+    was, new = Version.parse(before), Version.parse(after).finalize_version()
+    old = was.finalize_version()
+    if was.prerelease and old == _FIRST and new >= old:
+        return "major"
+    if new <= old:
+        return "none"
+    return "major" if new.major > old.major else "minor" if new.minor > old.minor else "patch"
+
+
+def least(before: str, level: Level) -> str:
+    """The smallest version that is such a step."""
+    old = Version.parse(before).finalize_version()
+    bumped = {"major": old.bump_major, "minor": old.bump_minor, "patch": old.bump_patch}
+    return str(bumped[level]() if level in bumped else old)
