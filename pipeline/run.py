@@ -1,25 +1,43 @@
-"""What `mlflow run pipeline` starts: the same steps as `slipway run`."""
+"""The pipeline, top to bottom: six components make a candidate of the data pin, and change nothing else.
+
+`slipway run` and `slipway ship` run it, and so does `mlflow run .#pipeline`. Each step is a folder in `components/`.
+"""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from slipway.errors import SlipwayError
-from slipway.pipeline.run import run
-from slipway.reporting.progress import PLAIN
-from slipway.settings.settings import load_settings
+from slipway.pipeline.candidate import Candidate
+from slipway.pipeline.flow import Flow
+from slipway.pipeline.parameters import ingest_parameters, validate_parameters
+from slipway.pipeline.run import main
 
 
-def main(path: str) -> None:
-    """Run the pipeline of the settings at ``path`` and print its model's URI."""
-    try:
-        candidate = run(load_settings(Path(path)), say=PLAIN)
-    except SlipwayError as error:
-        print(f"slipway: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-    print(candidate.model_uri)
+def steps(flow: Flow) -> Candidate:
+    """From pinned files to a fitted, evaluated and packaged model."""
+    settings, contract = flow.settings, flow.contract
+    data, train, target = settings.data, settings.train, settings.data.target
+    block = settings.gate.block or "row"
+
+    rows = flow.step("ingest", **ingest_parameters(settings, contract)).files / "data.parquet"
+    _, split = flow.together(
+        ("validate", validate_parameters(settings, contract, rows)),
+        ("split", {"data": rows, "target": target, "time": data.time, "by": settings.split.by,
+                   "holdout_days": settings.split.holdout_days, "holdout_share": settings.split.holdout_share,
+                   "key": ",".join(settings.split.key)}),
+    )  # fmt: skip
+    trained, holdout = split.files / "train.parquet", split.files / "holdout.parquet"
+    fitted = flow.step(
+        "train", train=trained, contract=contract, target=target, estimator=train.estimator,
+        parameters=train.parameters, preprocess=train.preprocess, seed=train.seed,
+    )  # fmt: skip
+    model = fitted.files / "model.skops"
+    evaluate, package = flow.together(
+        ("evaluate", {"model": model, "holdout": holdout, "contract": contract, "target": target, "time": data.time,
+                      "block": block, "slices": list(settings.evaluate.slices), "seed": train.seed}),
+        ("package", {"model": model, "train": trained, "holdout": holdout, "contract": contract, "time": data.time,
+                     "block": block, "seed": train.seed}),
+    )  # fmt: skip
+    return flow.candidate(split=split, evaluate=evaluate, package=package)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(steps)

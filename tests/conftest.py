@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
+from components.package.run import package
 from slipway.bundle.release_file import Bundle
 from slipway.contract.schema import encode_contract
 from slipway.github.client import connect
 from slipway.inference.skops_file import save_model
 from slipway.pipeline.candidate import Candidate
-from slipway.steps.package.step import package
 from slipway.tables.data_frame import write_parquet
 from tests.fake_github.fake import GitHub
 from tests.support.candidates import CLASSES, HOLDOUT, SPLIT, TRAIN, Build, contract_for, fitted, measured, released

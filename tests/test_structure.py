@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,13 +29,14 @@ def imports(path: Path) -> set[str]:
 
 
 def modules(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
+    return sorted(path for path in folder.rglob("*.py") if not path.is_symlink())
 
 
 @pytest.mark.parametrize("path", modules(ROOT / "components"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_component_imports_the_harness_and_the_steps_only(path: Path) -> None:
     ours = {name for name in imports(path) if name.split(".")[0] in ("slipway", "pipeline", "components")}
-    assert [name for name in ours if not name.startswith(("slipway.pipeline.component", "slipway.steps"))] == []
+    allowed = ("slipway.pipeline.component", "slipway.steps", "slipway.errors")
+    assert [name for name in ours if not name.startswith(allowed)] == []
 
 
 def test_nothing_about_the_example_stands_in_the_library() -> None:
@@ -61,6 +64,41 @@ def commands(group: click.Group, prefix: tuple[str, ...] = ()) -> list[tuple[tup
 def test_every_command_has_help_with_an_example(place: tuple[str, ...], command: click.Command) -> None:
     assert command.help
     assert f"slipway {' '.join(place)}" in (command.epilog or "")
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """import-linter with this repository's contracts, on the library in a folder."""
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    program = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
+    return subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_one_import_upwards_in_any_room_is_found(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", "template")
+    library = Path(shutil.copytree(ROOT / "src" / "slipway", tmp_path / "slipway", ignore=ignored))
+    rooms = sorted(path.parent for path in library.glob("*/__init__.py") if path.parent.name != "cli")
+    for module in [*(next(room.rglob("[a-z]*.py")) for room in rooms), library / "errors.py", library / "__about__.py"]:
+        with module.open("a") as file:
+            file.write("\n\ndef _look_up() -> None:\n    import slipway.cli.main\n")
+    done = lint_imports(tmp_path)
+    assert done.returncode == 1
+    for name in [*(room.name for room in rooms), "errors", "__about__"]:
+        assert f"slipway.{name} is not allowed to import slipway.cli:" in done.stdout, name
+
+
+def test_nothing_is_imported_by_the_library_itself(tmp_path: Path) -> None:
+    """`import slipway` costs nothing; what a room needs comes with the room."""
+    code = "import sys; before = set(sys.modules); import slipway; print(sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "['slipway']"
+
+
+@pytest.mark.parametrize("path", modules(ROOT / "src"), ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_the_library_imports_nothing_of_a_project(path: Path) -> None:
+    assert {
+        name for name in imports(path) if name.split(".")[0] in ("pipeline", "components", "deploy", "tests")
+    } == set()
 
 
 SERVING = ("slipway.batch.job", "slipway.realtime.http.server", "slipway.inference.scorer", "slipway.cli.main")

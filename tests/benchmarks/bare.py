@@ -6,13 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from components.evaluate.run import evaluate
+from components.ingest.run import ingest
+from components.package.run import package
+from components.split.run import split
+from components.train.run import train
+from components.validate.run import validate
 from slipway.settings.settings import load_settings
-from slipway.steps.evaluate.step import evaluate
-from slipway.steps.ingest.step import ingest
-from slipway.steps.package.step import package
-from slipway.steps.split import split
-from slipway.steps.train.step import train
-from slipway.steps.validate.step import validate
 
 settings = load_settings(Path(sys.argv[1]))
 data, target = settings.data, settings.data.target

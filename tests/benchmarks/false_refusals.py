@@ -20,6 +20,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from components.ingest.run import ingest
+from components.package.run import package
+from components.split.run import split
+from components.train.run import train
 from slipway.bundle.release_file import Bundle
 from slipway.bundle.seal import seal
 from slipway.bundle.verdict import Verdict
@@ -30,10 +34,6 @@ from slipway.gate.policy import GatePolicy, policy_of
 from slipway.pipeline.candidate import Candidate
 from slipway.settings.settings import Settings, load_settings
 from slipway.statistics.metrics import score
-from slipway.steps.ingest.step import ingest
-from slipway.steps.package.step import package
-from slipway.steps.split import split
-from slipway.steps.train.step import train
 from slipway.tables.data_frame import read_parquet, write_parquet
 from slipway.versioning.checkout_version import Version
 

@@ -14,8 +14,8 @@ from tests.support.commands import clean, copy_of_programs
 KEY = """
 import sys
 from pathlib import Path
-from slipway.pipeline.cache import ROOT, environment_digest, step_key
-print(step_key(ROOT / "components" / "evaluate", {"a": "1"}, {"b": "2"}), environment_digest())
+from slipway.pipeline.cache import environment_digest, step_key
+print(step_key(Path.cwd() / "components" / "evaluate", {"a": "1"}, {"b": "2"}), environment_digest())
 """
 
 

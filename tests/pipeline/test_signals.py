@@ -25,7 +25,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which `validate` and `split`, which run side by side, never end by themselves."""
     copy = copy_of_programs(tmp_path_factory.mktemp("endless") / "copy")
     for name in ("validate", "split"):
-        edit(copy / "components" / name / "main.py", f"    main({name})", WAIT)
+        edit(copy / "components" / name / "run.py", f"    main({name})", WAIT)
     return copy
 
 

@@ -24,7 +24,7 @@ def split_alone(folder: Path, key: str) -> tuple[int, Any]:
     place = client.create_experiment("alone", artifact_location=(folder / "artifacts").as_uri())
     run = client.create_run(place).info.run_id
     done = subprocess.run(
-        [sys.executable, "main.py", "--data", str(folder / "data.parquet"), "--target", "y", "--by", "group", "--key", key],
+        [sys.executable, "run.py", "--data", str(folder / "data.parquet"), "--target", "y", "--by", "group", "--key", key],
         cwd=ROOT / "components" / "split",
         env=clean(PYTHONPATH=str(ROOT / "src"), MLFLOW_TRACKING_URI=store, MLFLOW_RUN_ID=run),
         capture_output=True,

@@ -12,14 +12,15 @@ import mlflow
 import pandas as pd
 import pytest
 
+from tests.support.flights import clone, git
 from tests.support.projects import diabetes
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 
-def mlflow_run(project: str, store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`mlflow run` at the root of the repository, with the virtual environment activated and a store of its own."""
+def mlflow_run(project: str, store: Path, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """`mlflow run` with the virtual environment activated and a store of its own, by default at the repository's root."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     environment = plain | {
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -27,7 +28,7 @@ def mlflow_run(project: str, store: Path, *arguments: str) -> subprocess.Complet
         "MLFLOW_ENV_ROOT": str(store / "environments"),
     }
     command = [str(BIN / "mlflow"), "run", project, *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 def split_alone(store: Path, manager: str) -> None:
@@ -66,8 +67,32 @@ def test_a_component_runs_alone_in_an_environment_that_uv_makes_from_the_lock(tm
 @pytest.mark.slow
 def test_the_pipeline_runs_as_a_project_with_the_settings_that_it_is_given(tmp_path: Path) -> None:
     settings = diabetes(tmp_path / "p")
-    done = mlflow_run("pipeline", tmp_path, "-P", f"settings={settings}", "--env-manager", "local")
+    done = mlflow_run(".#pipeline", tmp_path, "-P", f"settings={settings}", "--env-manager", "local")
     assert done.returncode == 0, done.stderr
     model = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").download_artifacts
     run_id = done.stdout.strip().removeprefix("runs:/").removesuffix("/model")
     assert (Path(model(run_id, "model")) / "model.onnx").is_file()
+
+
+def tagged(repository: Path, *tags: str) -> str:
+    """A repository in which each tag's library says which one it is; its address."""
+    program = clone(repository) / "src" / "slipway" / "pipeline" / "run.py"
+    whole = program.read_text()
+    for tag in tags:
+        program.write_text(f"{whole}\n\nprint('the library of {tag}')\n")
+        git(repository, "commit", "-qam", f"feat: {tag}")
+        git(repository, "tag", tag)
+    return repository.as_uri()
+
+
+@pytest.mark.slow
+def test_from_outside_a_tag_is_run_with_its_own_library_whatever_is_installed(tmp_path: Path) -> None:
+    address = tagged(tmp_path / "repository", "v2.0.0", "v3.0.0")
+    settings = diabetes(tmp_path / "p")
+    arguments = ["-P", f"settings={settings}", "--env-manager", "local"]
+    for tag in ("v2.0.0", "v3.0.0"):
+        done = mlflow_run(f"{address}#pipeline", tmp_path, "-v", tag, *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        said, model = done.stdout.strip().splitlines()
+        assert said == f"the library of {tag}"
+        assert model.startswith("runs:/")

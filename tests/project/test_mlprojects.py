@@ -29,10 +29,10 @@ def project(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def component(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The function in main.py, imported as Python does when the component runs: with its own folder first."""
+    """The function in run.py, imported as Python does when the component runs: with its own folder first."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(project.parent)
-    spec = importlib.util.spec_from_file_location(f"run_{project.parent.name}", project.with_name("main.py"))
+    spec = importlib.util.spec_from_file_location(f"run_{project.parent.name}", project.with_name("run.py"))
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -82,6 +82,6 @@ def test_an_mlproject_has_the_defaults_of_the_signature(project: Path, component
 def test_the_command_passes_every_parameter_exactly_once(project: Path) -> None:
     main = entry_point(project)
     head, *_ = main["command"].split(" --")
-    assert head == "PYTHONPATH=../../src python main.py"
+    assert head == "PYTHONPATH=../../src python run.py"
     assert re.findall(r"--(\S+) \{(\S+?)\}", main["command"]) == [(name, name) for name in main["parameters"]]
     assert main["command"].count("{") == main["command"].count("--") == len(main["parameters"])

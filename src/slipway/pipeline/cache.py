@@ -8,12 +8,13 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from slipway.__about__ import installed
+from slipway.storage.digests import file_digest
 
-ROOT = Path(__file__).parents[3]
+LIBRARY = Path(__file__).parents[1]
 
 
 def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, str]) -> str:
@@ -21,20 +22,16 @@ def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, s
 
     ``parameters`` are as given on its command line, ``inputs`` are the digests of the files it reads.
     """
-    code = own_modules(folder / "main.py") | set(component_files(folder))
+    files = list(component_files(folder))
+    code = {f"{folder.name}/{path.relative_to(folder)}": path for path in files}
+    code |= {str(path.relative_to(LIBRARY.parent)): path for path in library_modules(files)}
     facts = {
-        "code": {str(path.relative_to(ROOT)): file_digest(path) for path in sorted(code)},
+        "code": {name: file_digest(path) for name, path in sorted(code.items())},
         "environment": environment_digest(),
         "parameters": dict(parameters),
         "inputs": dict(inputs),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def component_files(folder: Path) -> Iterator[Path]:
@@ -45,10 +42,10 @@ def component_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def own_modules(script: Path) -> set[Path]:
-    """``script`` and every module of this repository that it imports, directly or not."""
+def library_modules(files: Iterable[Path]) -> set[Path]:
+    """Every module of the installed library that these Python files import, directly or not."""
     found: set[Path] = set()
-    waiting = [script]
+    waiting = [module for file in files if file.suffix == ".py" for module in _imported(file)]
     while waiting:
         path = waiting.pop()
         if path not in found:
@@ -59,7 +56,7 @@ def own_modules(script: Path) -> set[Path]:
 
 @functools.cache
 def environment_digest() -> str:
-    """Python, platform and every installed version but this repository's own, whose code counts by itself."""
+    """Python, platform and every installed version but the library's own, whose code counts by itself."""
     own = f"Name: {installed()[0]}"
     others = sorted(names for d in importlib.metadata.distributions() if own not in (names := _names(d)))
     text = "\n".join([platform.python_version(), platform.platform(), *("==".join(names) for names in others)])
@@ -97,6 +94,6 @@ def _read_imports(path: Path) -> Iterator[Path]:
 
 
 def _files(module: str) -> Iterator[Path]:
-    if module.split(".")[0] == "slipway":
-        place = ROOT.joinpath("src", *module.split("."))
+    if module.split(".")[0] == LIBRARY.name:
+        place = LIBRARY.parent.joinpath(*module.split("."))
         yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())

@@ -103,8 +103,9 @@ def _become(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
     os.dup2(log, 2)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have put its own in their place
     os.chdir(folder)
-    sys.argv = ["main.py", "--out", str(out), *(part for k, v in arguments.items() for part in (f"--{k}", v))]
-    _run_in_a_thread(folder / "main.py")
+    sys.path.insert(0, str(folder))  # as Python does for a program
+    sys.argv = ["run.py", "--out", str(out), *(part for k, v in arguments.items() for part in (f"--{k}", v))]
+    _run_in_a_thread(folder / "run.py")
 
 
 def _run_in_a_thread(program: Path) -> None:

@@ -11,16 +11,18 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from slipway.pipeline.cache import file_digest, step_key
-from slipway.pipeline.candidate import StepReport
+from slipway.pipeline.cache import step_key
+from slipway.pipeline.candidate import Candidate, StepReport
 from slipway.pipeline.child_process import Child, end, failure_of, log_in, said_by, start
 from slipway.pipeline.output_digests import OUTPUTS_FILE, digest_of, outputs_of, scores_in, why_changed
+from slipway.pipeline.project_files import component_folder
 from slipway.pipeline.project_run import run_alone
 from slipway.pipeline.signals import held
 from slipway.pipeline.tracking.runs import STEP_TAG, log_scores
 from slipway.reporting.progress import Say, took
+from slipway.settings.settings import Settings
+from slipway.storage.digests import file_digest
 
-COMPONENTS = Path(__file__).parents[3] / "components"
 OUTPUTS_TAG = "slipway.outputs"
 Value = str | int | float | Path | dict[str, Any] | list[Any]
 
@@ -38,6 +40,7 @@ class Done:
 @dataclass(frozen=True)
 class _Plan:
     name: str
+    folder: Path
     key: str
     arguments: dict[str, str]
     began: float
@@ -46,15 +49,29 @@ class _Plan:
 class Flow:
     """One run of the pipeline: steps are started in order and leave their records under one parent run."""
 
-    def __init__(self, client: Any, parent: Any, work: Path, *, cache: bool, env_manager: str, say: Say) -> None:
-        """Steps of ``parent`` (an MLflow run), said one by one to ``say``; what they write passes through ``work``."""
-        self._client, self._parent, self._work = client, parent, work
+    def __init__(
+        self,
+        settings: Settings,
+        contract: Path,
+        client: Any,
+        parent: Any,
+        work: Path,
+        *,
+        reads: Mapping[str, tuple[Path, ...]],
+        cache: bool,
+        env_manager: str,
+        say: Say,
+    ) -> None:
+        """Steps of ``parent`` (an MLflow run), said one by one to ``say``; what they write passes through ``work``.
+
+        ``reads`` are files that a component finds by itself: they belong to its key as its parameters do.
+        """
+        self.settings, self.contract, self.client = settings, contract, client
+        self._parent, self._work, self._reads = parent, work, reads
         self._cache, self._env_manager, self._say = cache, env_manager, say
         self.reports: list[StepReport] = []
         self.used: list[str] = []
         """The runs that the steps' files came from, whoever made them."""
-        self.reads: dict[str, tuple[Path, ...]] = {}
-        """Files that a component finds by itself, by component: they belong to its key as its parameters do."""
 
     def step(self, name: str, **parameters: Value) -> Done:
         """Run one component to its end."""
@@ -77,18 +94,35 @@ class Flow:
                 raise failure
         return [result for result in results if isinstance(result, Done)]
 
+    def candidate(self, *, split: Done, evaluate: Done, package: Done) -> Candidate:
+        """What these steps made of the data pin."""
+        data = self.settings.data
+        pins = {name: source.sha256 for name, source in data.sources.items()}
+        return Candidate(
+            run_id=self._parent.info.run_id,
+            model_uri=f"runs:/{package.run_id}/model",
+            model=package.files / "model",
+            train=split.files / "train.parquet",
+            holdout=split.files / "holdout.parquet",
+            metrics=evaluate.files / "metrics.json",
+            split={k: v for k, v in json.loads((split.files / "split.json").read_text()).items() if k != "shares"},
+            data={**pins, "through": data.through.isoformat() if data.through else ""},
+            scores=evaluate.scores,
+            steps=tuple(self.reports),
+        )
+
     def _plan(self, name: str, parameters: Mapping[str, Value]) -> _Plan:
-        began = time.time()
+        began, folder = time.time(), component_folder(self.settings.root, name)
         arguments = {key: _text(value) for key, value in parameters.items()}
         inputs = {key: file_digest(value) for key, value in parameters.items() if isinstance(value, Path)}
-        reads = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(self.reads.get(name, ()))}
+        reads = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(self._reads.get(name, ()))}
         plain = {key: text for key, text in arguments.items() if key not in inputs}
-        return _Plan(name, step_key(COMPONENTS / name, plain, {**inputs, **reads}), arguments, began)
+        return _Plan(name, folder, step_key(folder, plain, {**inputs, **reads}), arguments, began)
 
     def _cached(self, plan: _Plan) -> Done | None:
         """The newest finished step with the same key, unless a byte of its files has changed since."""
         key = f"tags.`slipway.key` = '{plan.key}' and attributes.status = 'FINISHED'"
-        found = self._client.search_runs([self._parent.info.experiment_id], key, max_results=1) if self._cache else []
+        found = self.client.search_runs([self._parent.info.experiment_id], key, max_results=1) if self._cache else []
         if not found:
             return None
         if why := self._damage(found[0]):
@@ -109,7 +143,7 @@ class Flow:
         try:
             for plan in plans:
                 with held():
-                    children.append(start(COMPONENTS / plan.name, plan.arguments, self._work / plan.name))
+                    children.append(start(plan.folder, plan.arguments, self._work / plan.name))
             with self._say.running(", ".join(plan.name for plan in plans)):
                 for child in children:
                     child.process.join()
@@ -126,32 +160,32 @@ class Flow:
         try:
             finish(plan, run, *more)
         except Exception as error:
-            self._client.set_terminated(run.info.run_id, "FAILED")
+            self.client.set_terminated(run.info.run_id, "FAILED")
             return error
-        self._client.set_terminated(run.info.run_id, "FINISHED")
+        self.client.set_terminated(run.info.run_id, "FINISHED")
         return self._done(plan, run.info.run_id, cached=False)
 
     def _keep(self, plan: _Plan, run: Any, child: Child) -> None:
         if failure := failure_of(child, _place(run, child.log.name)):
-            self._client.log_artifact(run.info.run_id, str(child.log))
+            self.client.log_artifact(run.info.run_id, str(child.log))
             raise failure
         if not said_by(child.log):
             child.log.unlink()
-        self._client.log_artifacts(run.info.run_id, str(child.out))
+        self.client.log_artifacts(run.info.run_id, str(child.out))
         self._note(run.info.run_id, child.out)
 
     def _run_alone(self, plan: _Plan, run: Any) -> None:
         place = _place(run, f"{plan.name}.log")
         with self._say.running(plan.name):
-            run_alone(self._client, COMPONENTS / plan.name, plan.arguments, run.info.run_id, self._env_manager, place)
+            run_alone(self.client, plan.folder, plan.arguments, run.info.run_id, self._env_manager, place)
         self._note(run.info.run_id, self._files(run.info.run_id))
 
     def _note(self, run_id: str, files: Path) -> None:
         """The step's scores and the digests of its files, without which it is never taken from the cache."""
-        log_scores(self._client, run_id, scores_in(files))
+        log_scores(self.client, run_id, scores_in(files))
         outputs = outputs_of(files)
-        self._client.log_text(run_id, outputs, OUTPUTS_FILE)
-        self._client.set_tag(run_id, OUTPUTS_TAG, digest_of(outputs))
+        self.client.log_text(run_id, outputs, OUTPUTS_FILE)
+        self.client.set_tag(run_id, OUTPUTS_TAG, digest_of(outputs))
 
     def _new_run(self, plan: _Plan) -> Any:
         tags = {
@@ -160,9 +194,9 @@ class Flow:
             STEP_TAG: plan.name,
             "slipway.key": plan.key,
         }
-        run = self._client.create_run(self._parent.info.experiment_id, int(plan.began * 1000), tags)
+        run = self.client.create_run(self._parent.info.experiment_id, int(plan.began * 1000), tags)
         for argument, text in plan.arguments.items() if self._env_manager == "local" else ():
-            self._client.log_param(run.info.run_id, argument, text[:6000])
+            self.client.log_param(run.info.run_id, argument, text[:6000])
         return run
 
     def _done(self, plan: _Plan, run_id: str, *, cached: bool) -> Done:

@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from slipway.pipeline.cache import file_digest
 from slipway.pipeline.component import SCORES_FILE
+from slipway.storage.digests import file_digest
 
 OUTPUTS_FILE = "outputs.json"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,55 +14,55 @@ import pandas as pd
 from slipway.errors import DataError, SettingsError
 from slipway.tables.data_frame import read_parquet, write_parquet
 
+__all__ = ["Holdout", "hold_out_by_hash", "hold_out_last_days", "read_parquet", "write_split"]
 
-def split(
-    out: Path,
-    *,
-    data: Path,
-    target: str,
-    by: str = "time",
-    time: str = "",
-    holdout_days: int = 30,
-    holdout_share: float = 0.2,
-    key: str = "",
-) -> dict[str, float]:
+
+@dataclass(frozen=True)
+class Holdout:
+    """Which rows are held out, and how they were chosen, as ``split.json`` says it."""
+
+    rows: pd.Series
+    facts: dict[str, object]
+
+
+def write_split(frame: pd.DataFrame, holdout: Holdout, out: Path, target: str) -> dict[str, float]:
     """Write ``train.parquet``, ``holdout.parquet`` and ``split.json``.
-
-    By ``time`` the last ``holdout_days`` days are the holdout, so the future never trains the past. By ``hash`` a
-    row's place follows from the sha256 of its ``key`` columns (comma-separated; all columns if empty), so a holdout
-    row stays one when data grows; ``group`` does the same with the group's columns as key.
 
     Raises:
         DataError: one side would be empty, or trains on one class only.
-        SettingsError: ``by`` is unknown, or a column that it needs is missing.
     """
-    frame = read_parquet(data)
-    columns = [name.strip() for name in key.split(",") if name.strip()]
-    if by == "time":
-        held, told = _last_days(frame, time, holdout_days)
-    elif by in ("hash", "group"):
-        held, told = _hashed(frame, columns, holdout_share, by)
-    else:
-        raise SettingsError(f"split.by is '{by}', but rows are split by 'time', 'hash' or 'group'")
-    train, holdout = frame[~held], frame[held]
-    _refuse_one_sided(train, holdout, target)
+    held = holdout.rows
+    train, holdout_rows = frame[~held], frame[held]
+    _refuse_one_sided(train, holdout_rows, target)
     write_parquet(train.reset_index(drop=True), out / "train.parquet")
-    write_parquet(holdout.reset_index(drop=True), out / "holdout.parquet")
-    shares = {"train": _shares(train, target), "holdout": _shares(holdout, target)}
-    (out / "split.json").write_text(json.dumps({**told, "shares": shares}, indent=2) + "\n")
-    return {"train_rows": len(train), "holdout_rows": len(holdout)}
+    write_parquet(holdout_rows.reset_index(drop=True), out / "holdout.parquet")
+    shares = {"train": _shares(train, target), "holdout": _shares(holdout_rows, target)}
+    (out / "split.json").write_text(json.dumps({**holdout.facts, "shares": shares}, indent=2) + "\n")
+    return {"train_rows": len(train), "holdout_rows": len(holdout_rows)}
 
 
-def _last_days(frame: pd.DataFrame, time: str, days: int) -> tuple[pd.Series, dict[str, object]]:
+def hold_out_last_days(frame: pd.DataFrame, time: str, days: int) -> Holdout:
+    """The last calendar days by the column ``time``, counted back from the latest row.
+
+    Raises:
+        SettingsError: there is no such column.
+    """
     if time not in frame.columns:
         raise SettingsError(f"split.by = 'time' needs the time column '{time}', which the data does not have")
     first = frame[time].max().normalize() - pd.Timedelta(days=days - 1)
     held = frame[time] >= first
     train_until = frame.loc[~held, time].max()
-    return held, {"by": "time", "train_until": str(train_until), "holdout_from": str(first), "holdout_days": days}
+    facts = {"by": "time", "train_until": str(train_until), "holdout_from": str(first), "holdout_days": days}
+    return Holdout(held, facts)
 
 
-def _hashed(frame: pd.DataFrame, columns: list[str], share: float, by: str) -> tuple[pd.Series, dict[str, object]]:
+def hold_out_by_hash(frame: pd.DataFrame, key: str, share: float, by: str) -> Holdout:
+    """A share of the rows, each by the sha256 of its ``key`` columns (comma-separated; all columns if empty).
+
+    Raises:
+        SettingsError: a column of the key is missing, or a ``group`` has none.
+    """
+    columns = [name.strip() for name in key.split(",") if name.strip()]
     if by == "group" and not columns:
         raise SettingsError("split.by = 'group' needs split.key, the columns that name a row's group")
     for name in columns:
@@ -74,7 +75,7 @@ def _hashed(frame: pd.DataFrame, columns: list[str], share: float, by: str) -> t
     places = keys.map(lambda text: int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
     held = places.astype(np.uint64) < np.uint64(int(share * 2**64))
     # A group is held out by the hash of its key, so the gate may compare releases of both kinds alike.
-    return held, {"by": "hash", "key": columns, "share": share}
+    return Holdout(held, {"by": "hash", "key": columns, "share": share})
 
 
 def _refuse_one_sided(train: pd.DataFrame, holdout: pd.DataFrame, target: str) -> None:

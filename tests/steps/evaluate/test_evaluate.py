@@ -22,11 +22,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
+from components.evaluate.run import evaluate
 from slipway.contract.schema import Column, Contract, encode_contract, outputs_of
 from slipway.errors import ContractError, DataError, SettingsError
 from slipway.inference.skops_file import save_model
 from slipway.statistics.metrics import metrics_for
-from slipway.steps.evaluate.step import evaluate
 from slipway.tables.data_frame import inputs_of, read_parquet, write_parquet
 
 ROWS = 900

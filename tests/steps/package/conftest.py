@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from components.package.run import package
 from slipway.contract.schema import encode_contract
 from slipway.inference.skops_file import save_model
-from slipway.steps.package.step import package
 from slipway.tables.data_frame import write_parquet
 from tests.support.awkward_rows import Packaged, contract_for, rows
 

@@ -24,10 +24,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import OrdinalEncoder
 
+from components.package.run import package
 from slipway.errors import DataError
 from slipway.pipeline.component import parameters_of
 from slipway.statistics.reference import decode_reference
-from slipway.steps.package import step
 from slipway.steps.package.holdout_reference import reference
 from slipway.steps.package.parity.predictions import Answers
 from slipway.tables.data_frame import inputs_of
@@ -223,7 +223,7 @@ def test_the_proof_says_what_was_compared(packaged: Packaged) -> None:
 def test_the_project_file_declares_the_functions_parameters() -> None:
     project = yaml.safe_load((Path(__file__).parents[3] / "components" / "package" / "MLproject").read_text())
     entry = project["entry_points"]["main"]
-    signature = parameters_of(step.package)
+    signature = parameters_of(package)
     assert list(entry["parameters"]) == list(signature)
     assert all(f"--{name} {{{name}}}" in entry["command"] for name in signature)
     defaults = {n: p.default for n, p in signature.items() if p.default is not inspect.Parameter.empty}

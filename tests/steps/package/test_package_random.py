@@ -32,11 +32,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from components.package.run import package
 from slipway.contract.schema import encode_contract
 from slipway.errors import ContractError
 from slipway.inference.skops_file import save_model
 from slipway.steps.package.mlflow_flavor.slipway_model_1 import Model
-from slipway.steps.package.step import package
 from slipway.tables.data_frame import inputs_of, write_parquet
 from tests.support.awkward_rows import contract_for, fitted, rows
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from components.split.run import split
 from slipway.errors import DataError, SettingsError
 from slipway.gate.leakage import seen_in_training
-from slipway.steps.split import split
 from slipway.tables.data_frame import read_parquet, write_parquet
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from components.validate.run import validate
 from slipway.contract.schema import Column, Contract, encode_contract, outputs_of
 from slipway.errors import SettingsError, ValidationError
-from slipway.steps.validate.step import validate
 from slipway.tables.data_frame import write_parquet
 
-RUN = Path(__file__).parents[3] / "components" / "validate" / "main.py"
+RUN = Path(__file__).parents[3] / "components" / "validate" / "run.py"
 ROWS = 1_000
 CLASSES = ("on time", "late")
 FLIGHTS = Contract(

@@ -92,9 +92,9 @@ def branch_of(planned: Plan) -> str:
 
 def _looked_at(planned: Plan, say: Say) -> Changes | None:
     """Validate the new data and compare it with the earlier, where that can still be read."""
-    after = pipeline.examine(planned.after, say=say)
+    after = pipeline.ingest_only(planned.after, say=say)
     try:
-        before = pipeline.examine(planned.before, validate=False, say=say)
+        before = pipeline.ingest_only(planned.before, validate=False, say=say)
     except (DataError, DataChangedError) as error:
         say(f"what changes cannot be shown, since the earlier data is gone: {error}")
         return None

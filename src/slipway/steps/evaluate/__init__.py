@@ -1,5 +1,19 @@
-"""Score the fitted model on rows it has never seen."""
+"""Evaluate: what a fitted model is worth on rows that it has never seen."""
 
-from slipway.steps.evaluate.step import evaluate
+from slipway.contract.schema import read_contract
+from slipway.inference.skops_file import load_model
+from slipway.steps.evaluate.permutation_importance import importance_of
+from slipway.steps.evaluate.results import results_of
+from slipway.steps.evaluate.scored_holdout import score_holdout
+from slipway.steps.evaluate.step import write_evaluation
+from slipway.tables.data_frame import read_parquet
 
-__all__ = ["evaluate"]
+__all__ = [
+    "importance_of",
+    "load_model",
+    "read_contract",
+    "read_parquet",
+    "results_of",
+    "score_holdout",
+    "write_evaluation",
+]

@@ -1,5 +1,6 @@
-"""Read exactly the pinned bytes and turn them into one row for each example."""
+"""Ingest: pinned files, and the rows that a project's own function makes of them."""
 
-from slipway.steps.ingest.step import ingest
+from slipway.steps.ingest.pinned_files import fetch
+from slipway.steps.ingest.step import build_rows, write_rows
 
-__all__ = ["ingest"]
+__all__ = ["build_rows", "fetch", "write_rows"]

@@ -1,4 +1,4 @@
-"""Read exactly the pinned bytes and turn them into one row for each example."""
+"""Rows out of pinned files: the project's own function makes them, and what is wrong with them is said."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from slipway.contract.schema import read_contract
 from slipway.errors import DataError, SettingsError
-from slipway.steps.ingest.pinned_files import fetch
 from slipway.steps.ingest.table_checks import require_columns, up_to, with_times
 from slipway.tables.data_frame import inputs_of, write_parquet
 
@@ -36,25 +35,24 @@ _UNREADABLE = (
 """What reading a truncated or malformed file raises, by its format."""
 
 
-def ingest(
-    out: Path,
-    *,
-    contract: Path,
-    function: str,
-    sources: dict,  # type: ignore[type-arg]  # the harness looks a parameter's plain type up
-    target: str,
-    time: str = "",
-    through: str = "",
-) -> dict[str, float]:
-    """Write ``data.parquet``: what ``function`` (``file.py:name``) makes of the pinned files, to the end of ``through``.
+def build_rows(function: str, files: Mapping[str, Path]) -> pd.DataFrame:
+    """What the project's own ``function`` (``file.py:name``) makes of the files.
 
     Raises:
-        DataError: a file is missing, empty or truncated, a column is missing, mixed or no times, or no row is left.
-        DataChangedError: a file's bytes are not those that the pin names.
-        SettingsError: the function cannot be found.
+        DataError: the files cannot be read, or lack a column that it needs.
+        SettingsError: it cannot be found, or returns no data frame.
     """
-    with fetch(sources) as files:
-        frame = _called(_function(function), function, files)
+    return _called(_function(function), function, files)
+
+
+def write_rows(
+    frame: pd.DataFrame, out: Path, *, contract: Path, target: str, time: str, through: str
+) -> dict[str, float]:
+    """Write ``data.parquet``: the rows up to the end of the day ``through``, once they have every column needed.
+
+    Raises:
+        DataError: a column is missing, mixed or no times, or no row is left.
+    """
     public = read_contract(contract)
     require_columns(frame, [*(column.name for column in public.inputs), target, *([time] if time else [])])
     inputs_of(frame, public)

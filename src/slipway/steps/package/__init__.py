@@ -1,5 +1,8 @@
-"""Compile the fitted model, prove it equal, and wrap it as an MLflow model."""
+"""Package: a fitted model, compiled and proved where that is possible, as an MLflow model without a pickle."""
 
-from slipway.steps.package.step import package
+from slipway.contract.schema import read_contract
+from slipway.inference.skops_file import load_model
+from slipway.steps.package.step import compile_exactly, write_package
+from slipway.tables.data_frame import read_parquet
 
-__all__ = ["package"]
+__all__ = ["compile_exactly", "load_model", "read_contract", "read_parquet", "write_package"]

@@ -4,58 +4,66 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from slipway.contract.schema import Contract, read_contract
-from slipway.inference.skops_file import load_model
 from slipway.statistics.reference import REFERENCE_FILE, encode_reference
 from slipway.steps.package.compiler.compile import compile_pipeline
 from slipway.steps.package.compiler.errors import CannotCompile
 from slipway.steps.package.golden_rows import golden_of, golden_rows
 from slipway.steps.package.holdout_reference import reference
-from slipway.steps.package.mlflow_flavor.slipway_model_1 import Compiled
+from slipway.steps.package.mlflow_flavor import slipway_model_1
 from slipway.steps.package.model_directory import write_model_directory
 from slipway.steps.package.parity.parity import asked, prove
 from slipway.steps.package.parity.predictions import Answers, by_graph, feeds_of
-from slipway.tables.data_frame import read_parquet
 
 log = logging.getLogger(__name__)
 
 
-def package(
-    out: Path,
-    *,
-    model: Path,
-    train: Path,
-    holdout: Path,
-    contract: Path,
-    time: str = "",
-    block: str = "row",
-    seed: int = 0,
-) -> dict[str, float]:
-    """Write ``model/``, an MLflow model directory with ``model.onnx`` and the proof that it is exact.
+@dataclass(frozen=True)
+class Compiled:
+    """A fitted model, its graph and the proof that the graph is exact; no graph where scikit-learn itself is to serve."""
 
-    What cannot be compiled exactly is packaged as ``model.skops`` and said aloud. ``reference.json`` says how the
-    holdout and the answers to it are distributed, by ``block`` of the column ``time``.
+    fitted: Any
+    graph: bytes | None
+    proof: dict[str, Any]
+
+
+def compile_exactly(fitted: Any, contract: Contract, held: pd.DataFrame, trained: pd.DataFrame, seed: int) -> Compiled:
+    """Compile the model and prove it on the ``held`` rows; the ``trained`` ones say which categories it has seen."""
+    graph, proof = _compiled(fitted, contract, held, trained, seed)
+    return Compiled(fitted, graph, proof)
+
+
+def write_package(
+    folder: Path,
+    model: Path,
+    contract: Path,
+    compiled: Compiled,
+    *,
+    trained: pd.DataFrame,
+    held: pd.DataFrame,
+    time: str,
+    block: str,
+    seed: int,
+) -> dict[str, float]:
+    """Write the MLflow model directory ``folder``: model, proof, golden rows and the reference of the holdout.
 
     Raises:
-        ContractError: the model, the holdout and the contract disagree.
         DataError: the holdout has no column ``time``.
     """
-    public, fitted, rows = read_contract(contract), load_model(model), read_parquet(holdout)
-    trained = read_parquet(train)
-    compiled, proof = _compiled(fitted, public, rows, trained, seed)
-    folder = out / "model"
-    write_model_directory(folder, public, proof["engine"], compiled or model.read_bytes())
+    public, fitted, graph, proof = read_contract(contract), compiled.fitted, compiled.graph, compiled.proof
+    write_model_directory(folder, public, proof["engine"], graph or model.read_bytes())
     (folder / "contract.json").write_bytes(contract.read_bytes())
-    chosen = golden_rows(rows, public, seed)
-    answers = _answers(fitted, compiled, chosen, public)
+    chosen = golden_rows(held, public, seed)
+    answers = _answers(fitted, graph, chosen, public)
     _write_json(folder / "golden.json", golden_of(chosen, public, answers.numbers, answers.labels))
     _write_json(folder / "proof.json", proof)
-    told = reference(rows, trained, public, _answers(fitted, compiled, rows, public), time=time, block=block or "row")
+    told = reference(held, trained, public, _answers(fitted, graph, held, public), time=time, block=block)
     (folder / REFERENCE_FILE).write_bytes(encode_reference(told))
     return _scores(proof, folder)
 
@@ -85,7 +93,7 @@ def _fallen_back(reason: str, failed: dict[str, Any] | None) -> dict[str, Any]:
 def _answers(fitted: Any, compiled: bytes | None, rows: pd.DataFrame, contract: Contract) -> Answers:
     if compiled is None:
         return asked(fitted, rows, "golden rows", contract)[1]
-    return by_graph(Compiled(compiled), feeds_of(rows, contract), contract)
+    return by_graph(slipway_model_1.Compiled(compiled), feeds_of(rows, contract), contract)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""From settings to an unfitted scikit-learn pipeline: the one place to edit for a model of another shape."""
+"""From settings to the two halves of an unfitted scikit-learn pipeline: preprocessing and estimator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from slipway.contract.schema import Contract
@@ -21,32 +21,24 @@ from slipway.errors import SettingsError
 _CHOICES = {"categories": ("ordinal", "onehot"), "impute": ("", "median", "mean"), "scale": ("", "standard")}
 
 
-def build_estimator(
-    contract: Contract,
-    *,
-    estimator: str,
-    parameters: Mapping[str, Any],
-    preprocess: Mapping[str, str],
-    seed: int,
-) -> Pipeline:
-    """An unfitted pipeline: string inputs encoded, numbers imputed and scaled as asked, then the estimator.
+def build_preprocessing(contract: Contract, choices: Mapping[str, str]) -> ColumnTransformer:
+    """String inputs encoded, numbers imputed and scaled as asked.
 
-    ``preprocess`` takes ``categories`` (``ordinal`` or ``onehot``), ``impute`` (``median`` or ``mean``) and ``scale``
+    ``choices`` takes ``categories`` (``ordinal`` or ``onehot``), ``impute`` (``median`` or ``mean``) and ``scale``
     (``standard``).
 
     Raises:
-        SettingsError: the estimator, a parameter or a choice is unknown; the message suggests the nearest name.
+        SettingsError: a choice is unknown; the message suggests the nearest name.
     """
-    for name, choice in preprocess.items():
+    for name, choice in choices.items():
         _known(name, _CHOICES, "train.preprocess")
         _known(choice, _CHOICES[name], f"train.preprocess.{name}")
-    columns = ColumnTransformer(
+    return ColumnTransformer(
         [
-            ("categories", _categories(preprocess.get("categories", "ordinal")), contract.strings),
-            ("numbers", _numbers(preprocess), contract.numbers),
+            ("categories", _categories(choices.get("categories", "ordinal")), contract.strings),
+            ("numbers", _numbers(choices), contract.numbers),
         ]
     )
-    return Pipeline([("preprocess", columns), ("model", _model(estimator, parameters, seed, contract.task))])
 
 
 def _categories(choice: str) -> Any:
@@ -64,7 +56,12 @@ def _numbers(preprocess: Mapping[str, str]) -> Any:
     return make_pipeline(*steps) if steps else "passthrough"
 
 
-def _model(place: str, parameters: Mapping[str, Any], seed: int, task: str) -> Any:
+def build_estimator(place: str, parameters: Mapping[str, Any], *, task: str, seed: int) -> Any:
+    """An unfitted estimator of the class at ``package.module.Name``, with its parameters and, where it has one, the seed.
+
+    Raises:
+        SettingsError: the class or a parameter is unknown, or is for another task.
+    """
     estimator = _class(place)()
     is_one = is_classifier if task == "classification" else is_regressor
     if not is_one(estimator) or not hasattr(type(estimator), "fit"):

@@ -1,5 +1,8 @@
-"""Refuse training data that breaks the contract or an expectation."""
+"""Validate: what rows must keep before they may train a model."""
 
-from slipway.steps.validate.step import validate
+from slipway.contract.schema import read_contract
+from slipway.steps.validate.contract_checks import contract_rules
+from slipway.steps.validate.step import expectation_rules, refuse_broken
+from slipway.tables.data_frame import read_parquet
 
-__all__ = ["validate"]
+__all__ = ["contract_rules", "expectation_rules", "read_contract", "read_parquet", "refuse_broken"]

@@ -1,0 +1,41 @@
+"""Train: one scikit-learn pipeline, from the columns that a caller sends to the estimator that the settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sklearn.pipeline import Pipeline
+
+from slipway.pipeline.component import main
+from slipway.steps.train import build_estimator, build_preprocessing, fit, read_contract
+
+
+def train(
+    out: Path,
+    *,
+    train: Path,
+    contract: Path,
+    target: str,
+    estimator: str,
+    parameters: dict,  # type: ignore[type-arg]  # the harness looks a parameter's plain type up
+    preprocess: dict,  # type: ignore[type-arg]
+    seed: int = 0,
+) -> dict[str, float]:
+    """Write ``model.skops``: the same inputs and seed always give the same predictions.
+
+    Raises:
+        SettingsError: there is no such estimator or parameter, or a parameter's value is none that it takes.
+        DataError: a feature is null in every row, or the target is null somewhere.
+    """
+    public = read_contract(contract)
+    model = Pipeline(
+        [
+            ("preprocess", build_preprocessing(public, preprocess)),
+            ("model", build_estimator(estimator, parameters, task=public.task, seed=seed)),
+        ]
+    )
+    return fit(model, train, public, target, out)
+
+
+if __name__ == "__main__":
+    main(train)

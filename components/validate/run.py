@@ -1,0 +1,35 @@
+"""Validate: rows that break the contract or an expectation train nothing, and all that is wrong is said at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slipway.pipeline.component import main
+from slipway.steps.validate import contract_rules, expectation_rules, read_contract, read_parquet, refuse_broken
+
+
+def validate(
+    out: Path,
+    *,
+    data: Path,
+    contract: Path,
+    target: str,
+    time: str = "",
+    expectations: dict,  # type: ignore[type-arg]  # the harness looks a parameter's plain type up
+) -> dict[str, float]:
+    """Write ``validation.json`` with every check, and give the number of rows and checks.
+
+    Raises:
+        ValidationError: at least one check failed; a sentence for each.
+        SettingsError: an expectation has an unknown name, column or class, or bounds that cannot be met.
+    """
+    rows, public = read_parquet(data), read_contract(contract)
+    rules = [
+        *contract_rules(public, target, time),  # types, nulls, allowed values, classes: what callers rely on
+        *expectation_rules(expectations, rows, public, target),  # `[validate]`: how many rows, what ranges and shares
+    ]
+    return refuse_broken(rows, rules, data, out)
+
+
+if __name__ == "__main__":
+    main(validate)

@@ -1,0 +1,1 @@
+../../../../../components/evaluate/run.py

@@ -1,0 +1,1 @@
+../../../../../components/ingest/run.py

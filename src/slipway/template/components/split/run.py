@@ -1,0 +1,1 @@
+../../../../../components/split/run.py

@@ -1,0 +1,1 @@
+../../../../../components/train/run.py

@@ -1,0 +1,1 @@
+../../../../../components/validate/run.py
