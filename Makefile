@@ -21,7 +21,7 @@ ship: setup ## train, gate, seal, register, roll out and prove the model
 release: setup ## version, changelog, commit and tag, pushed as one
 	@$(BIN)/slipway release $(ARGS)
 
-spark: .venv-spark/.locked ## make .venv-spark from requirements-spark.lock, for --engine spark and its tests
+spark: .venv-spark/.locked ## make .venv-spark from deploy/batch/requirements-spark.lock, for --engine spark and its tests
 
 test: setup ## every test
 	@$(BIN)/pytest $(ARGS)
@@ -40,8 +40,8 @@ format: setup ## let ruff mend what it can
 
 lock: $(UV) ## resolve again: one resolution, and its subsets for serving and for Spark
 	$(UV) pip compile $(LOCK) --group dev pyproject.toml -o requirements.lock
-	$(UV) pip compile $(LOCK) --group serving -c requirements.lock pyproject.toml -o requirements-serving.lock
-	$(UV) pip compile $(LOCK) --group spark -c requirements.lock pyproject.toml -o requirements-spark.lock
+	$(UV) pip compile $(LOCK) --group serving -c requirements.lock pyproject.toml -o deploy/realtime/requirements.lock
+	$(UV) pip compile $(LOCK) --group spark -c requirements.lock pyproject.toml -o deploy/batch/requirements-spark.lock
 LOCK := --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 clean: ## remove what the setup made (never the champion or its store)
@@ -60,8 +60,8 @@ $(UV):
 	@touch $@
 
 # pyspark is half a gigabyte of Java that nothing else needs, so it has an environment of its own.
-.venv-spark/.locked: requirements-spark.lock | $(UV)
+.venv-spark/.locked: deploy/batch/requirements-spark.lock | $(UV)
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-spark
-	@echo "installing requirements-spark.lock into .venv-spark ..." >&2
-	@$(UV) pip sync --quiet --require-hashes --python .venv-spark/bin/python requirements-spark.lock
+	@echo "installing deploy/batch/requirements-spark.lock into .venv-spark ..." >&2
+	@$(UV) pip sync --quiet --require-hashes --python .venv-spark/bin/python deploy/batch/requirements-spark.lock
 	@touch $@

@@ -71,7 +71,7 @@ def test_nothing_is_installed_without_a_hash_but_the_wheel_from_the_context() ->
 
 
 def test_the_serving_lock_has_a_hash_for_every_package_and_is_what_the_image_installs() -> None:
-    lock = (ROOT / "requirements-serving.lock").read_text()
+    lock = (ROOT / "deploy/realtime/requirements.lock").read_text()
     packages = re.findall(r"^[\w-]+==[^\n]*\\\n(?:    --hash=sha256:[0-9a-f]{64})", lock, re.MULTILINE)
     assert len(packages) == len(re.findall(r"^[\w-]+==", lock, re.MULTILINE)) > 5
 
@@ -85,8 +85,8 @@ def test_no_secret_and_no_address_stands_in_it() -> None:
 def test_only_what_it_copies_reaches_the_builder() -> None:
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     copied = [value.split()[0] for value in values("COPY") if not value.startswith("--from")]
-    assert ignored == ["*", "!requirements-serving.lock", "!dist/*.whl", "!.slipway/target/releases"]
-    assert copied == ["requirements-serving.lock", "dist/*.whl", "${BUNDLE}"]
+    assert ignored == ["*", "!deploy/realtime/requirements.lock", "!dist/*.whl", "!.slipway/target/releases"]
+    assert copied == ["deploy/realtime/requirements.lock", "dist/*.whl", "${BUNDLE}"]
 
 
 def test_it_says_which_release_it_is_and_how_it_is_asked_and_stopped() -> None:

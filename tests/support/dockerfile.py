@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-DOCKERFILE = ROOT / "Dockerfile"
+DOCKERFILE = ROOT / "deploy" / "realtime" / "Dockerfile"
 USER = 65532
 # A test's Python may lie in root's home, so this user may read everything here; it may write as little as any other.
 _READS = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]

@@ -32,7 +32,7 @@ spark.executor.extraJavaOptions {QUICK}
 
 
 def spark_python() -> Path:
-    """The Python with what requirements-spark.lock names, made once for each checkout."""
+    """The Python with what deploy/batch/requirements-spark.lock names, made once for each checkout."""
     with FileLock(ROOT / ".venv/.spark.lock"):
         subprocess.run(["make", "-s", "spark"], cwd=ROOT, check=True)
     return PYTHON
