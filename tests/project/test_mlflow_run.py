@@ -49,7 +49,7 @@ def split_alone(store: Path, manager: str) -> None:
 def installed(*places: Path) -> set[str]:
     """Names and versions of what is installed, all but Slipway itself."""
     found = importlib.metadata.distributions(**({"path": [str(p) for p in places]} if places else {}))
-    return {f"{d.name.lower()}=={d.version}" for d in found if d.name != "slipway"}
+    return {f"{d.name.lower()}=={d.version}" for d in found if d.name != "slipway-ml"}
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def template(folder: Path, first: str = "Initial commit") -> Path:
 def project(version: str = "0.0.0") -> str:
     """The real project file, under the template's name and at this version, whatever became of them here."""
     document: Any = tomlkit.parse((ROOT / "pyproject.toml").read_text())
-    document["project"]["name"], document["project"]["version"] = "slipway", version
+    document["project"]["name"], document["project"]["version"] = "slipway-ml", version
     return tomlkit.dumps(document)
 
 

@@ -37,7 +37,7 @@ def test_two_builds_of_a_tag_are_the_same_bytes_whatever_lies_around(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = build_package(root, tmp_path / "one")
-    assert [path.name for path in first] == ["slipway-1.0.0-py3-none-any.whl", "slipway-1.0.0.tar.gz"]
+    assert [path.name for path in first] == ["slipway_ml-1.0.0-py3-none-any.whl", "slipway_ml-1.0.0.tar.gz"]
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     other = clone(root, tmp_path / "elsewhere" / "clone")
@@ -60,10 +60,10 @@ def test_the_version_inside_is_the_tags_and_the_time_is_the_commits(root: Path, 
     pushed(root, "fix: later")
     wheel, source = build_package(root, tmp_path / "out", "v1.0.0")
     with ZipFile(wheel) as files:
-        assert "\nVersion: 1.0.0\n" in files.read("slipway-1.0.0.dist-info/METADATA").decode()
+        assert "\nVersion: 1.0.0\n" in files.read("slipway_ml-1.0.0.dist-info/METADATA").decode()
     with tarfile.open(source) as archive:
         assert {member.mtime for member in archive} == {int(git(root, "log", "-1", "--format=%ct", "v1.0.0"))}
-        assert "slipway-1.0.0/pyproject.toml" in archive.getnames()
+        assert "slipway_ml-1.0.0/pyproject.toml" in archive.getnames()
 
 
 def test_without_a_release_there_is_no_package(root: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def first_release(world: World) -> None:
     sums = parse_sums(world.asset("v1.0.0", "SHA256SUMS").decode(), "SHA256SUMS")
     for name, digest in sums.items():
         assert hashlib.sha256(world.asset("v1.0.0", name)).hexdigest() == digest
-    assert {name.partition("-")[0] for name in sums} >= {"flights", "slipway", "sbom.cdx.json", "report.html"}
+    assert {name.partition("-")[0] for name in sums} >= {"flights", "slipway_ml", "sbom.cdx.json", "report.html"}
     release = json.loads((world.target / "current" / "release.json").read_text())
     assert (release["version"], release["commit"]) == ("1.0.0", world.head("v1.0.0^{commit}"))
 

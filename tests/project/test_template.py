@@ -1,0 +1,85 @@
+"""A folder with settings and a features function is a project: what it lacks is the root's own, and the wheel carries it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from slipway.pipeline.project_files import TEMPLATE, component_folder, pipeline_script
+from tests.support.commands import clean
+from tests.support.projects import diabetes
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path for path in TEMPLATE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+COMPONENTS = sorted(path.parent.name for path in ROOT.glob("components/*/MLproject"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as users get it: built from the source archive, which is built from the checkout."""
+    out = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def test_no_file_of_the_template_is_kept_twice() -> None:
+    assert len(FILES) == 2 + 2 * len(COMPONENTS) + 1
+    for path in FILES:
+        assert path.is_symlink()
+        assert path.resolve() == ROOT / path.relative_to(TEMPLATE)
+
+
+def test_the_template_has_every_component_of_the_root() -> None:
+    assert COMPONENTS == ["evaluate", "ingest", "package", "split", "train", "validate"]
+    assert sorted(path.name for path in (TEMPLATE / "components").iterdir() if path.is_dir()) == COMPONENTS
+
+
+def test_a_projects_own_script_and_component_go_before_the_templates(tmp_path: Path) -> None:
+    assert pipeline_script(tmp_path) == TEMPLATE / "pipeline" / "run.py"
+    assert component_folder(tmp_path, "split") == TEMPLATE / "components" / "split"
+    own = tmp_path / "components" / "split"
+    own.mkdir(parents=True)
+    (own / "MLproject").touch()
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "run.py").touch()
+    assert pipeline_script(tmp_path) == tmp_path / "pipeline" / "run.py"
+    assert component_folder(tmp_path, "split") == own
+    assert component_folder(tmp_path, "train") == TEMPLATE / "components" / "train"
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_the_roots_own_bytes(wheel: Path) -> None:
+    with ZipFile(wheel) as files:
+        names = {name for name in files.namelist() if name.startswith("slipway/template/")}
+        assert names == {f"slipway/template/{path.relative_to(TEMPLATE)}" for path in FILES}
+        for path in FILES:
+            assert files.read(f"slipway/template/{path.relative_to(TEMPLATE)}") == path.read_bytes()
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_runs_a_project_of_two_files(wheel: Path, tmp_path: Path) -> None:
+    site, settings = tmp_path / "site", diabetes(tmp_path / "p")
+    with ZipFile(wheel) as files:
+        files.extractall(site)
+    code = (
+        "import slipway, sys; from slipway.cli.main import main\n"
+        f"assert slipway.__path__[0].startswith({str(site)!r}); main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "--settings", str(settings)],
+        cwd=tmp_path,
+        env=clean(PYTHONPATH=str(site)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "candidate runs:/" in done.stdout
