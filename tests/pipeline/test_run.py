@@ -9,7 +9,7 @@ import pytest
 
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
-from tests.support.commands import Ended, warmed
+from tests.support.commands import ROOT, Ended, warmed
 from tests.support.projects import diabetes, wine
 
 
@@ -108,3 +108,36 @@ def test_components_let_waiting_threads_sleep(tmp_path: Path) -> None:
     ingest = project.with_name("ingest.py")
     ingest.write_text(f"import os\nassert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'\n{ingest.read_text()}")
     assert slipway(project, "run").returncode == 0
+
+
+def test_a_script_without_the_function_that_wires_the_steps_is_refused(tmp_path: Path) -> None:
+    settings = diabetes(tmp_path / "p")
+    script = settings.parent / "pipeline" / "run.py"
+    script.parent.mkdir()
+    script.write_text("def step() -> None: ...\n")
+    refused = slipway(settings, "run")
+    assert refused.returncode == 3
+    assert f"slipway: {script} has no function 'steps', which wires the steps of the pipeline" in refused.stderr
+
+
+def test_a_project_may_wire_its_steps_in_another_way(tmp_path: Path) -> None:
+    """The root's script with a step skipped: nobody validates here."""
+    settings = diabetes(tmp_path / "p")
+    script = settings.parent / "pipeline" / "run.py"
+    script.parent.mkdir()
+    text = (ROOT / "pipeline" / "run.py").read_text()
+    start, end = text.index("    _, split = flow.together("), text.index("    trained, holdout")
+    script.write_text(
+        text[:start]
+        + '    split = flow.step("split", data=rows, target=target, by="hash", holdout_share=0.3)\n'
+        + text[end:]
+    )
+    done = slipway(settings, "run", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [step["name"] for step in json.loads(done.stdout)["steps"]] == [
+        "ingest",
+        "split",
+        "train",
+        "evaluate",
+        "package",
+    ]
