@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.test_resume import content
-from tests.support.batch_jobs import run, some_rows, write_rows
+from tests.support.batch_jobs import content, run, some_rows, write_rows
 from tests.support.bundles import make_bundle
 
 JOB = """

@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from slipway.errors import BusyError, DataError, StorageError
-from slipway.tables.dataset_manifest import read_manifest
-from tests.support.batch_jobs import run, some_rows, write_rows
+from tests.support.batch_jobs import content, run, some_rows, write_rows
 from tests.support.bundles import make_bundle
 
 ROWS = 40_000
@@ -49,12 +48,6 @@ def started(source: Path, out: Path, bundle: Path) -> subprocess.Popen[str]:
     assert job.stdout
     assert job.stdout.readline() == "begun\n"
     return job
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Every file of a dataset but its manifest, which tells the time."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "_slipway.json"]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module", params=["parquet", "csv"])

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from slipway.bundle.release_file import RELEASE_FILE, Bundle, verify
 from slipway.bundle.signature import KEY_VARIABLE, Trust, check, sign
@@ -15,17 +13,7 @@ from slipway.errors import NotFoundError, SettingsError, SignatureError
 from slipway.rollout.rollout import roll_out
 from slipway.target.target import Target
 from tests.support.bundles import make_bundle
-
-
-def key_pair(folder: Path, name: str) -> tuple[str, Path]:
-    """A PEM private key as text, and the file of its public key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    kind = serialization.PublicFormat.SubjectPublicKeyInfo
-    public = folder / f"{name}.pem"
-    public.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, kind))
-    return private.decode(), public
+from tests.support.release_files import key_pair
 
 
 @pytest.fixture

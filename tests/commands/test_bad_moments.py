@@ -16,10 +16,10 @@ import pytest
 
 from slipway.storage.locks import holder
 from slipway.target.readiness import acknowledgements, live_servers
-from tests.commands.test_ship import change
 from tests.support.injection import Ended
 from tests.support.project_states import UNREACHABLE, World
 from tests.support.running_server import eventually
+from tests.support.shipped_project import change
 
 SLIPWAY = Path(sys.executable).with_name("slipway")
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundle.test_signature import key_pair
 from tests.support.projects import diabetes, parcels, wine
+from tests.support.release_files import key_pair
 from tests.support.shipped_project import WarmSlipway, champion, change, commit, repository, shipped, slipway
 
 

@@ -11,16 +11,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from slipway.errors import StorageError
 from slipway.realtime.telemetry.access_log import Access, AccessLog, check_writable
 from tests.support.full_disk import largest_file
 
-WRITE_TO_STDERR = """
-import os
+KNOW_A_LINE = """
+import os, sys, threading, time, msgspec
 from slipway.realtime.telemetry.access_log import Access, AccessLog
-from tests.realtime.test_access_log import access
+
+def access(**changes):
+    return msgspec.structs.replace(msgspec.json.decode(sys.argv[1], type=Access), **changes)
+
+"""
+WRITE_TO_STDERR = """
 for worker in "ab":
     if os.fork() == 0:
         log = AccessLog(None)
@@ -47,6 +53,11 @@ def access(**changes: Any) -> Access:
         "release": "1.2.3",
     }
     return Access(**said | changes)
+
+
+def with_lines(program: str) -> list[str]:
+    """The command of a program to which ``access`` is known as it is here."""
+    return [sys.executable, "-c", KNOW_A_LINE + program, msgspec.json.encode(access()).decode()]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -101,7 +112,7 @@ def test_workers_share_a_file_and_every_line_is_whole(tmp_path: Path) -> None:
 
 
 def test_workers_share_the_pipe_of_stderr_and_every_line_is_whole() -> None:
-    done = subprocess.run([sys.executable, "-c", WRITE_TO_STDERR], stderr=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(with_lines(WRITE_TO_STDERR), stderr=subprocess.PIPE, text=True, check=True)
     found = [json.loads(line)["id"] for line in done.stderr.splitlines()]
     assert sorted(found) == sorted(f"{name}{number}" for name in "ab" for number in range(2000))
 
@@ -183,9 +194,6 @@ def test_a_log_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
 
 def test_a_reader_of_stderr_that_is_stuck_holds_up_neither_requests_nor_the_stop() -> None:
     program = (
-        "import os, threading, time\n"
-        "from slipway.realtime.telemetry.access_log import AccessLog\n"
-        "from tests.realtime.test_access_log import access\n"
         "log = AccessLog(None, most_waiting=1000)\n"
         "def fill():\n"
         "    for _ in range(1000): log.write(access())\n"
@@ -199,9 +207,7 @@ def test_a_reader_of_stderr_that_is_stuck_holds_up_neither_requests_nor_the_stop
         "os._exit(0)"
     )
     reading, writing = os.pipe()
-    done = subprocess.run(
-        [sys.executable, "-c", program], stderr=writing, stdout=subprocess.PIPE, text=True, check=True
-    )
+    done = subprocess.run(with_lines(program), stderr=writing, stdout=subprocess.PIPE, text=True, check=True)
     os.close(reading)
     os.close(writing)
     assert done.stdout == "True 1000\nTrue\n"

@@ -81,3 +81,9 @@ def agree(table: pa.Table, rows: dict[str, Any]) -> None:
 def joined(*some: dict[str, Any]) -> dict[str, Any]:
     """The rows of several files after one another."""
     return {name: [value for rows in some for value in rows[name]] for name in some[0]}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a dataset but its manifest, which tells the time."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "_slipway.json"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

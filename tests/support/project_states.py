@@ -19,10 +19,10 @@ from slipway.errors import SlipwayError
 from slipway.target.journal import history
 from slipway.target.readiness import await_workers
 from slipway.target.target import Target
-from tests.commands.test_ship import change, commit, repository
 from tests.support.injection import Commands, Ended
 from tests.support.projects import diabetes
 from tests.support.running_server import Running, running
+from tests.support.shipped_project import change, commit, repository
 
 COMMANDS = {"first": ["ship"], "second": ["ship"], "rollback": ["rollback", "--reason", "bad"]}
 UNREACHABLE = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

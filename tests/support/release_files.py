@@ -1,4 +1,4 @@
-"""Release files as ``make-release`` leaves them, made of a small real bundle; and a bare repository with the tags."""
+"""Release files as ``make-release`` leaves them, made of a small real bundle; their tags, and keys to sign them with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from slipway.bundle.archive import NOTES, pack, write_sums
 from slipway.bundle.release_file import verify
@@ -63,6 +66,17 @@ def packed(folder: Path, bundle: Path | None, version: str) -> tuple[Path, str]:
     if bundle:
         pack(verify(bundle), dist)
     return dist, write_sums(dist)
+
+
+def key_pair(folder: Path, name: str) -> tuple[str, Path]:
+    """A PEM private key as text, and the file of its public key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    kind = serialization.PublicFormat.SubjectPublicKeyInfo
+    public = folder / f"{name}.pem"
+    public.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, kind))
+    return private.decode(), public
 
 
 def quiet(line: str) -> None:

@@ -17,7 +17,6 @@ import pandas as pd
 from tests.workflows.act import Run
 from tests.workflows.months import green
 from tests.workflows.team import SAMPLE, set_parameter
-from tests.workflows.test_story import pull
 from tests.workflows.world import World, new_world
 
 
@@ -76,7 +75,7 @@ def a_slow_old_release(world: World) -> None:
 
 def a_bad_pin_and_a_hotfix(world: World) -> None:
     """Shuffled answers are pinned by hand and refused, and so is every fix after them until the pin is restored."""
-    pull(world)
+    world.pull()
     good, settings = (world.team / SAMPLE).read_bytes(), (world.team / "slipway.toml").read_text()
     rows = pd.read_csv(world.team / SAMPLE)
     rows["arr_delay"] = rows["arr_delay"].sample(frac=1, random_state=0).to_numpy()
@@ -88,7 +87,7 @@ def a_bad_pin_and_a_hotfix(world: World) -> None:
     assert by_hand.returncode == 0, by_hand.stderr
     assert (world.team / SAMPLE).read_bytes() == good and (world.team / "slipway.toml").read_text() != settings
     refused(world, "fix(data): by hand", "v1.0.4")
-    pull(world)
+    world.pull()
     set_parameter(world.team, "max_iter = 61")
     refused(world, "fix: a hotfix", "v1.0.5")
     restored = world.dispatched(

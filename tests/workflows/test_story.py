@@ -84,7 +84,7 @@ def first_release(world: World) -> None:
 
 
 def documentation_releases_nothing(world: World) -> None:
-    pull(world)
+    world.pull()
     (world.team / "README.md").write_text("# Ours, explained\n")
     pushed = world.push("docs: explain it")
     assert pushed.green, pushed.why
@@ -111,7 +111,7 @@ def a_retrain_is_a_release_like_any_other(world: World) -> None:
 
 
 def a_fix_that_breaks_callers_is_stopped_on_its_pull_request(world: World) -> None:
-    pull(world)
+    world.pull()
     git(world.team, "checkout", "--quiet", "-b", "topic")
     settings = world.team / "slipway.toml"
     settings.write_text(settings.read_text().replace('seats = { type = "double", nullable = true }\n', ""))
@@ -125,7 +125,7 @@ def a_fix_that_breaks_callers_is_stopped_on_its_pull_request(world: World) -> No
 
 
 def a_worse_model_is_refused(world: World) -> None:
-    pull(world)
+    world.pull()
     set_parameter(world.team, "max_iter = 1")
     assert world.push("fix: train in no time").green
     assert world.tags()[-1] == "v1.0.2"
@@ -192,7 +192,7 @@ def a_rerun_does_not_undo_it(world: World) -> None:
 
 
 def the_next_release_waits_for_resume(world: World) -> None:
-    pull(world)
+    world.pull()
     set_parameter(world.team, "max_iter = 80")
     assert world.push("fix: train properly again").green
     waiting = world.deploy()
@@ -207,8 +207,3 @@ def the_next_release_waits_for_resume(world: World) -> None:
     once_more = world.deploy("v1.0.3")
     assert once_more.green, once_more.why
     assert set(once_more.jobs) == {"plan", "verdict"}
-
-
-def pull(world: World) -> None:
-    """The team fetches the release commit, as one must after a release."""
-    git(world.team, "pull", "--quiet", "--rebase", "origin", "main")

@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from tests.bundle.test_signature import key_pair
 from tests.fake_github.fake import GitHub
+from tests.support.release_files import key_pair
 from tests.workflows.act import HOST, Machine, Run, git
 from tests.workflows.team import commit, make_team
 
@@ -47,6 +47,10 @@ class World:
             secrets={"SLIPWAY_SIGNING_KEY": private_key},
             environment={"ARGS": QUICK_TESTS},
         )
+
+    def pull(self) -> None:
+        """The team fetches the release commit, as one must after a release."""
+        git(self.team, "pull", "--quiet", "--rebase", "origin", "main")
 
     def push(self, message: str) -> Run:
         """Commit what changed, push it to main, and let release.yml run for it."""

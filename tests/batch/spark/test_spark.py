@@ -7,7 +7,7 @@ import pytest
 
 from slipway.tables.dataset_manifest import read_manifest
 from tests.batch.spark.conftest import BARE, KINDS, ROWS, Told
-from tests.batch.test_resume import content
+from tests.support.batch_jobs import content
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,8 @@ import pytest
 
 from tests.support.git_repositories import environment, git, pushed, template
 from tests.support.projects import parcels
+from tests.support.retrain import THROUGH
 from tests.support.shipped_project import IGNORED
-
-THROUGH = "2024-02-20"
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ import pytest
 from slipway.commands.retrain.rehearsal import agreement
 from slipway.pipeline import run as pipeline
 from slipway.settings.settings import load_settings
-from tests.commands.retrain.test_retrain import MARCH, SUBJECT, refused, retrain, settings
 from tests.fake_github.fake import GitHub
 from tests.support.git_repositories import clone, commit, git, pushed, refs
 from tests.support.in_process_cli import slipway
+from tests.support.retrain import MARCH, SUBJECT, refused, retrain, settings
 
 
 def rehearsed(root: Path, tmp_path: Path) -> tuple[str, str]:

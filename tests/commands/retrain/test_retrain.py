@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,33 +16,9 @@ from slipway.commands.retrain.message import message
 from slipway.commands.retrain.request import Wish
 from slipway.storage.locks import locked
 from slipway.versioning.commit_lint import Commit, Linter
-from tests.commands.retrain.conftest import THROUGH
 from tests.support.git_repositories import clone, commit, git, hook, pushed, refs, tagged
-from tests.support.in_process_cli import Done, slipway
-
-MARCH = "2024-03-10"
-SUBJECT = f"fix(data): retrain on parcels through {MARCH}"
-
-
-def retrain(root: Path, *arguments: str, **variables: str) -> Done:
-    return slipway(root, "retrain", *arguments, **variables)
-
-
-def settings(root: Path) -> str:
-    return (root / "slipway.toml").read_text()
-
-
-def truth(root: Path) -> tuple[Any, ...]:
-    """All that a refused retrain must leave alone."""
-    here = (git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain"), settings(root))
-    return (*here, refs(root), git(root, "for-each-ref"))
-
-
-def refused(root: Path, *arguments: str, code: int, **variables: str) -> str:
-    before = truth(root)
-    done = retrain(root, *arguments, **variables)
-    assert (done.returncode, truth(root)) == (code, before), done.stderr
-    return done.stderr
+from tests.support.in_process_cli import slipway
+from tests.support.retrain import MARCH, SUBJECT, THROUGH, refused, retrain, settings, truth
 
 
 def test_a_retrain_shows_what_changes_and_moves_one_line(root: Path) -> None:
