@@ -26,7 +26,6 @@ from tests.support.git_repositories import ROOT, environment
 from tests.support.project_states import World
 from tests.support.random_histories import Life
 from tests.support.release_files import ALL, Client, bare_repository
-from tests.support.shipped_project import WarmSlipway
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -93,13 +92,6 @@ def champion(good: Candidate, tmp_path_factory: pytest.TempPathFactory) -> Bundl
 def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     """The life of one target, of which tests may change no more than the journal's times."""
     return Life(tmp_path_factory.mktemp("life"), seed=5)
-
-
-@pytest.fixture(scope="session")
-def slipway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmSlipway]:
-    program = WarmSlipway(tmp_path_factory.mktemp("said"))
-    yield program
-    program.close()
 
 
 @pytest.fixture(scope="session")

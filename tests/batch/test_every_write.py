@@ -15,8 +15,10 @@ from tests.support.bundles import make_bundle
 JOB = """
 import os, signal, sys
 from pathlib import Path
-from deploy.batch import Options, Policy, Request, score_dataset
-from deploy.bundle import verify
+from slipway.batch.job import Request, score_dataset
+from slipway.batch.plan import Options
+from slipway.batch.policy import Policy
+from slipway.bundle.release_file import verify
 source, out, bundle, fatal = *map(Path, sys.argv[1:4]), int(sys.argv[4])
 changes = 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import pytest
 from slipway.drift.report import read_report
 from slipway.errors import DataError, DriftError, NotFoundError, SettingsError
 from tests.support.drifting_rows import SETTINGS, days, joined, predicted, project, written
-from tests.support.shipped_project import WarmSlipway, change
+from tests.support.fork_server import slipway
+from tests.support.projects import edit
 
 CALM = days(14, start="2013-10-01", seed=1)
 MOVED = days(14, start="2013-10-01", seed=1, shift=3.0)
@@ -27,75 +27,78 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_the_exit_code_is_0_without_drift_and_its_own_with(settings: Path, slipway: WarmSlipway) -> None:
-    code, out, err = slipway(settings, "drift", "calm.parquet")
-    assert (code, err) == (0, "")
-    assert out.startswith("840 rows from 2013-10-01 to 2013-10-14 against the 1,800 of release 1.2.3\n")
-    assert "no drift: all rows at once; at most 1.0% of such comparisons alarm by chance" in out
-    code, out, err = slipway(settings, "drift", "moved.parquet")
-    assert code == DriftError.exit_code
-    assert re.search(r"^distance +DRIFT +\d+\.\d{3} +0\.\d{3} +\d\.\d{3} +0\.0\d{3} ", out, re.MULTILINE)
+def test_the_exit_code_is_0_without_drift_and_its_own_with(settings: Path) -> None:
+    done = slipway(settings, "drift", "calm.parquet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("840 rows from 2013-10-01 to 2013-10-14 against the 1,800 of release 1.2.3\n")
+    assert "no drift: all rows at once; at most 1.0% of such comparisons alarm by chance" in done.stdout
+    done = slipway(settings, "drift", "moved.parquet")
+    assert done.returncode == DriftError.exit_code
+    assert re.search(r"^distance +DRIFT +\d+\.\d{3} +0\.\d{3} +\d\.\d{3} +0\.0\d{3} ", done.stdout, re.MULTILINE)
     assert re.search(
-        r"^slipway: \d of 8 columns drifted from release 1\.2\.3 \(all rows at once\), '\w+' the furthest", err
+        r"^slipway: \d of 8 columns drifted from release 1\.2\.3 \(all rows at once\), '\w+' the furthest", done.stderr
     )
 
 
-def test_machines_get_everything_a_person_is_told(settings: Path, slipway: WarmSlipway) -> None:
-    code, out, _ = slipway(settings, "drift", ".slipway/target/current", "moved.parquet", "--json")
-    told = json.loads(out)
-    assert (code, told["drifted"], told["release"], told["false_alarm_rate"]) == (21, True, "1.2.3", 0.01)
+def test_machines_get_everything_a_person_is_told(settings: Path) -> None:
+    done = slipway(settings, "drift", ".slipway/target/current", "moved.parquet", "--json")
+    told = done.told
+    assert (done.returncode, told["drifted"], told["release"], told["false_alarm_rate"]) == (21, True, "1.2.3", 0.01)
     (distance,) = [f for f in told["windows"][0]["findings"] if f["column"] == "distance"]
     assert distance["drifted"] and sum(one["now"] for one in distance["bins"]) == pytest.approx(1)
 
 
-def test_parquet_can_be_the_reference(settings: Path, slipway: WarmSlipway) -> None:
-    assert slipway(settings, "drift", "september.parquet", "calm.parquet")[0] == 0
-    code, _, err = slipway(settings, "drift", "september.parquet", "moved.parquet")
-    assert code == 21
-    assert "1 of 4 columns drifted from september.parquet (all rows at once), 'distance' the furthest" in err
+def test_parquet_can_be_the_reference(settings: Path) -> None:
+    assert slipway(settings, "drift", "september.parquet", "calm.parquet").returncode == 0
+    done = slipway(settings, "drift", "september.parquet", "moved.parquet")
+    assert done.returncode == 21
+    assert "1 of 4 columns drifted from september.parquet (all rows at once), 'distance' the furthest" in done.stderr
 
 
-def test_windows_and_the_rule_come_from_the_settings_or_from_the_command(settings: Path, slipway: WarmSlipway) -> None:
+def test_windows_and_the_rule_come_from_the_settings_or_from_the_command(settings: Path) -> None:
     written(settings.parent / "late.parquet", joined(CALM, days(7, start="2013-10-15", seed=5, shift=3.0)))
-    code, out, _ = slipway(settings, "drift", "late.parquet", "--windows")
-    assert code == 0
+    done = slipway(settings, "drift", "late.parquet", "--windows")
+    assert done.returncode == 0
     assert (
-        "2013-10-15 to 2013-10-21, 420 rows: drifted: " in out and "2013-10-08 to 2013-10-14, 420 rows: no drift" in out
+        "2013-10-15 to 2013-10-21, 420 rows: drifted: " in done.stdout
+        and "2013-10-08 to 2013-10-14, 420 rows: no drift" in done.stdout
     )
-    assert "no drift: 2 of the last 3 windows of 7 days, and the newest;" in out
-    assert slipway(settings, "drift", "late.parquet", "--rule", "1/3")[0] == 21
+    assert "no drift: 2 of the last 3 windows of 7 days, and the newest;" in done.stdout
+    assert slipway(settings, "drift", "late.parquet", "--rule", "1/3").returncode == 21
     for rule in ("3/2", "two", "0/2"):
-        code, _, err = slipway(settings, "drift", "late.parquet", "--rule", rule)
-        assert code == SettingsError.exit_code and f"not '{rule}'" in err
+        done = slipway(settings, "drift", "late.parquet", "--rule", rule)
+        assert done.returncode == SettingsError.exit_code and f"not '{rule}'" in done.stderr
 
 
-def test_the_live_metric_that_misses_a_floor_is_drift_of_its_own(settings: Path, slipway: WarmSlipway) -> None:
-    code, out, _ = slipway(settings, "drift", "calm.parquet", "--truth", "truth")
-    assert code == 0
-    assert "The truth of 840 rows is known:" in out
-    assert re.search(r"^floor\.accuracy +0\.9 +1\.000 +1\.000 to 1\.000 +within$", out, re.MULTILINE)
+def test_the_live_metric_that_misses_a_floor_is_drift_of_its_own(settings: Path) -> None:
+    done = slipway(settings, "drift", "calm.parquet", "--truth", "truth")
+    assert done.returncode == 0
+    assert "The truth of 840 rows is known:" in done.stdout
+    assert re.search(r"^floor\.accuracy +0\.9 +1\.000 +1\.000 to 1\.000 +within$", done.stdout, re.MULTILINE)
     truth = predicted(CALM)["prediction"].copy()
     truth[::4] = "early"
     written(settings.parent / "wrong.parquet", CALM, truth=truth)
-    code, _, err = slipway(settings, "drift", "wrong.parquet", "--truth", "truth")
-    assert code == 21
-    assert re.search(r"slipway: floor\.accuracy requires 0\.9 and the live metric is 0\.7\d\d", err)
+    done = slipway(settings, "drift", "wrong.parquet", "--truth", "truth")
+    assert done.returncode == 21
+    assert re.search(r"slipway: floor\.accuracy requires 0\.9 and the live metric is 0\.7\d\d", done.stderr)
 
 
-def test_the_truth_may_come_in_a_file_of_its_own(settings: Path, slipway: WarmSlipway) -> None:
+def test_the_truth_may_come_in_a_file_of_its_own(settings: Path) -> None:
     folder = settings.parent
     keys = [f"flight {n}" for n in range(len(CALM["tail"]))]
     written(folder / "keyed.parquet", CALM, flight=keys)
     written(folder / "outcomes.parquet", {"flight": keys, "truth": predicted(CALM)["prediction"]})
     told = ("--truth-file", "outcomes.parquet", "--key", "flight")
-    code, out, err = slipway(settings, "drift", "keyed.parquet", "--truth", "truth", *told)
-    assert code == 0, err
-    assert re.search(r"^floor\.accuracy +0\.9 +1\.000", out, re.MULTILINE)
-    code, _, err = slipway(settings, "drift", "keyed.parquet", *told)
-    assert code == SettingsError.exit_code and "--truth must name the column of outcomes.parquet" in err
+    done = slipway(settings, "drift", "keyed.parquet", "--truth", "truth", *told)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^floor\.accuracy +0\.9 +1\.000", done.stdout, re.MULTILINE)
+    done = slipway(settings, "drift", "keyed.parquet", *told)
+    assert (
+        done.returncode == SettingsError.exit_code and "--truth must name the column of outcomes.parquet" in done.stderr
+    )
 
 
-def test_the_page_needs_nothing_from_outside_and_shows_every_column(settings: Path, slipway: WarmSlipway) -> None:
+def test_the_page_needs_nothing_from_outside_and_shows_every_column(settings: Path) -> None:
     slipway(settings, "drift", "moved.parquet", "--rule", "1/2", "--html", "drift.html")
     page = (settings.parent / "drift.html").read_text()
     assert not re.search(r"(src|href)=|url\(|<script|@import", page)
@@ -106,7 +109,7 @@ def test_the_page_needs_nothing_from_outside_and_shows_every_column(settings: Pa
         assert f"<h3>{column}</h3>" in page and f"<td>{column}</td>" in page
 
 
-def test_a_hostile_name_stays_text(settings: Path, slipway: WarmSlipway, tmp_path: Path) -> None:
+def test_a_hostile_name_stays_text(settings: Path, tmp_path: Path) -> None:
     tails = CALM["tail"].copy()
     tails[:] = '<img src="x">|'
     written(settings.parent / "x.parquet", {**CALM, "tail": tails})
@@ -115,10 +118,8 @@ def test_a_hostile_name_stays_text(settings: Path, slipway: WarmSlipway, tmp_pat
     assert "&lt;img src=" in page and "<img" not in page
 
 
-def test_the_report_is_left_for_the_issue_also_when_it_drifts(
-    settings: Path, slipway: WarmSlipway, tmp_path: Path
-) -> None:
-    assert slipway(settings, "drift", "moved.parquet", "--report", str(tmp_path / "report"))[0] == 21
+def test_the_report_is_left_for_the_issue_also_when_it_drifts(settings: Path, tmp_path: Path) -> None:
+    assert slipway(settings, "drift", "moved.parquet", "--report", str(tmp_path / "report")).returncode == 21
     assert read_report(tmp_path / "report").drifted
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"drift.json", "drift.html"}
     with pytest.raises(NotFoundError, match="`slipway drift --report` leaves it"):
@@ -128,18 +129,18 @@ def test_the_report_is_left_for_the_issue_also_when_it_drifts(
         read_report(tmp_path)
 
 
-def test_the_bar_comes_from_the_settings(slipway: WarmSlipway, tmp_path: Path) -> None:
+def test_the_bar_comes_from_the_settings(tmp_path: Path) -> None:
     settings = project(tmp_path, days())
     written(tmp_path / "moved.parquet", MOVED)
-    change(settings, "[train]", "[drift]\nminimum_effect = 50\n[train]")
-    assert slipway(settings, "drift", "moved.parquet")[0] == 0
-    change(settings, "minimum_effect = 50", "k = 3\nn = 2")
-    code, _, err = slipway(settings, "drift", "moved.parquet")
-    assert code == 3 and "drift.k is 3, more than the drift.n = 2 windows there are" in err
+    edit(settings, "[train]", "[drift]\nminimum_effect = 50\n[train]")
+    assert slipway(settings, "drift", "moved.parquet").returncode == 0
+    edit(settings, "minimum_effect = 50", "k = 3\nn = 2")
+    done = slipway(settings, "drift", "moved.parquet")
+    assert done.returncode == 3 and "drift.k is 3, more than the drift.n = 2 windows there are" in done.stderr
     assert SETTINGS.count("[drift]") == 0
 
 
-def test_what_cannot_be_compared_is_refused(settings: Path, slipway: WarmSlipway) -> None:
-    code, _, err = slipway(settings, "drift", "a", "b", "c")
-    assert code == 3 and "one REFERENCE and one CURRENT" in err
-    assert slipway(settings, "drift", "nowhere.parquet")[0] == DataError.exit_code
+def test_what_cannot_be_compared_is_refused(settings: Path) -> None:
+    done = slipway(settings, "drift", "a", "b", "c")
+    assert done.returncode == 3 and "one REFERENCE and one CURRENT" in done.stderr
+    assert slipway(settings, "drift", "nowhere.parquet").returncode == DataError.exit_code

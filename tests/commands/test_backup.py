@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fork_server import slipway
 from tests.support.project_states import World
 
 
@@ -27,23 +28,23 @@ def test_all_that_was_backed_up_while_others_wrote_is_there_again_elsewhere(
     with writing(world.project / "mlflow.db"):
         told = world.told("backup", str(tmp_path / "backup.tar.gz"))
     assert told["champion"].startswith("1.1.0-")
-    ended = world.commands.run(elsewhere, "restore", str(tmp_path / "backup.tar.gz"))
-    assert ended.code == 0, ended.stderr
+    ended = slipway(elsewhere, "restore", str(tmp_path / "backup.tar.gz"))
+    assert ended.returncode == 0, ended.stderr
     assert "1.1.0 serves" in ended.stdout
     with closing(sqlite3.connect(elsewhere / "mlflow.db")) as store:
         assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert not store.execute("SELECT 1 FROM runs WHERE artifact_uri LIKE ?", (f"%{world.project}/%",)).fetchall()
     assert in_(world, elsewhere, "history") == in_(world, world.project, "history")
     assert in_(world, elsewhere, "doctor") == "[]\n"
-    run = world.commands.run(elsewhere, "run")
+    run = slipway(elsewhere, "run")
     assert run.stderr.count("(cached)") == 5, run.stderr  # the path of ingest's function is another one
-    back = world.commands.run(elsewhere, "rollback", "--reason", "tried")
-    assert (back.code, "1.0.0 serves again" in back.stdout) == (0, True), back.stderr
+    back = slipway(elsewhere, "rollback", "--reason", "tried")
+    assert (back.returncode, "1.0.0 serves again" in back.stdout) == (0, True), back.stderr
 
 
 def in_(world: World, project: Path, command: str) -> str:
-    ended = world.commands.run(project, command, "--json")
-    assert ended.code == 0, ended.stderr
+    ended = slipway(project, command, "--json")
+    assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
@@ -81,19 +82,19 @@ def test_nothing_is_overwritten_and_no_changed_byte_is_brought_back(
 ) -> None:
     file = tmp_path / "backup.tar"
     world.told("backup", str(file))
-    again = world.commands.run(world.project, "backup", str(file))
-    assert (again.code, "is there already" in again.stderr) == (14, True)
-    here = world.commands.run(world.project, "restore", str(file))
-    assert (here.code, "would be overwritten; move it away first" in here.stderr) == (14, True)
+    again = slipway(world.project, "backup", str(file))
+    assert (again.returncode, "is there already" in again.stderr) == (14, True)
+    here = slipway(world.project, "restore", str(file))
+    assert (here.returncode, "would be overwritten; move it away first" in here.stderr) == (14, True)
     content = file.read_bytes()
     place = content.index(b"journal.jsonl") + 700
     file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-    changed = world.commands.run(elsewhere, "restore", str(file))
-    assert (changed.code, "is not what was backed up" in changed.stderr) == (10, True), changed.stderr
+    changed = slipway(elsewhere, "restore", str(file))
+    assert (changed.returncode, "is not what was backed up" in changed.stderr) == (10, True), changed.stderr
     assert not (elsewhere / "mlflow.db").exists() and not (elsewhere / ".slipway/target/current").exists()
     file.write_bytes(content[: len(content) // 2])
-    cut = world.commands.run(elsewhere, "restore", str(file))
-    assert cut.code == 10, cut.stderr
-    assert world.commands.run(elsewhere, "restore", str(tmp_path / "none")).code == 16
-    assert world.commands.run(elsewhere, "backup", str(tmp_path / "empty.tar")).code == 16
+    cut = slipway(elsewhere, "restore", str(file))
+    assert cut.returncode == 10, cut.stderr
+    assert slipway(elsewhere, "restore", str(tmp_path / "none")).returncode == 16
+    assert slipway(elsewhere, "backup", str(tmp_path / "empty.tar")).returncode == 16
     assert not (tmp_path / "empty.tar").exists()

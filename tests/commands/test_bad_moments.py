@@ -16,10 +16,10 @@ import pytest
 
 from slipway.storage.locks import holder
 from slipway.target.readiness import acknowledgements, live_servers
-from tests.support.injection import Ended
+from tests.support.fork_server import Ended, slipway
 from tests.support.project_states import UNREACHABLE, World
+from tests.support.projects import edit
 from tests.support.running_server import eventually
-from tests.support.shipped_project import change
 
 SLIPWAY = Path(sys.executable).with_name("slipway")
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
@@ -57,13 +57,13 @@ def fill(folder: Path) -> Path:
 
 def refused(world: World, code: int, *arguments: str, **environment: str) -> str:
     """Run a command that must say no with this code, in one sentence; returns it."""
-    ended = world.commands.run(world.project, *arguments, **environment)
+    ended = slipway(world.project, *arguments, **environment)
     assert_refused(ended, code)
     return ended.stderr
 
 
 def assert_refused(ended: Ended, code: int) -> None:
-    assert ended.code == code, ended.stderr
+    assert ended.returncode == code, ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("slipway: ")
     assert "Traceback" not in ended.stderr
 
@@ -122,7 +122,7 @@ def test_a_read_only_target_is_read_and_not_changed(world: World) -> None:
 
 def test_a_ship_with_the_registry_away_is_done_and_the_next_ship_pays(world: World) -> None:
     world.begin("second")
-    ended = world.commands.run(world.project, "ship", "--json", MLFLOW_REGISTRY_URI="http://127.0.0.1:9", **RETRIES)
+    ended = slipway(world.project, "ship", "--json", MLFLOW_REGISTRY_URI="http://127.0.0.1:9", **RETRIES)
     assert_refused(ended, 15)
     assert json.loads(ended.stdout)["champion"] == "1.1.0"
     told = world.told("status")
@@ -133,7 +133,7 @@ def test_a_ship_with_the_registry_away_is_done_and_the_next_ship_pays(world: Wor
 
 def test_a_registry_that_was_away_hears_of_every_champion_that_it_missed(world: World) -> None:
     world.begin("second")
-    world.commands.run(world.project, "ship", MLFLOW_REGISTRY_URI="http://127.0.0.1:9", **RETRIES)
+    slipway(world.project, "ship", MLFLOW_REGISTRY_URI="http://127.0.0.1:9", **RETRIES)
     world.succeed(*BACK)
     proved = {entry.digest for entry in world.target.past_champions()}
     assert world.registrations() == dict.fromkeys(proved, (1, 1))
@@ -199,7 +199,7 @@ def test_a_clock_that_went_backwards_changes_no_order(world: World) -> None:
 
 def test_a_rollback_said_again_goes_no_further_back(world: World) -> None:
     world.begin("rollback")
-    change(world.project / "slipway.toml", "alpha = 0.9", "alpha = 0.8")
+    edit(world.project / "slipway.toml", "alpha = 0.9", "alpha = 0.8")
     world.succeed("ship")
     third = world.told("status")["targets"][0]["batch"]["release"]
     assert world.told(*BACK)["from"] == third
@@ -256,11 +256,9 @@ def test_two_dirty_builds_of_one_version_are_told_apart_by_digest(world: World) 
 
 def test_a_target_that_takes_no_prerelease_refuses_before_anything_is_trained(world: World) -> None:
     world.begin("second")
-    change(
-        world.project / "slipway.toml", "[train.parameters]", "[target]\nallow_prerelease = false\n[train.parameters]"
-    )
+    edit(world.project / "slipway.toml", "[train.parameters]", "[target]\nallow_prerelease = false\n[train.parameters]")
     with nothing_moves(world):
-        ended = world.commands.run(world.project, "ship")
+        ended = slipway(world.project, "ship")
         assert_refused(ended, 11)
         assert ended.writes == []
         assert "is a pre-release, which" in ended.stderr
@@ -269,7 +267,7 @@ def test_a_target_that_takes_no_prerelease_refuses_before_anything_is_trained(wo
 def test_a_held_target_refuses_before_anything_is_trained(world: World) -> None:
     world.begin("rollback")
     world.succeed(*BACK)
-    change(world.project / "slipway.toml", "alpha = 0.9", "alpha = 0.8")
-    ended = world.commands.run(world.project, "ship")
+    edit(world.project / "slipway.toml", "alpha = 0.9", "alpha = 0.8")
+    ended = slipway(world.project, "ship")
     assert_refused(ended, 12)
     assert ended.writes == []

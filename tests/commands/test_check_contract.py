@@ -15,8 +15,8 @@ from slipway.settings.settings import load_settings
 from slipway.versioning.next_version import upcoming
 from tests.fake_github.fake import GitHub
 from tests.support.bundles import flip, make_bundle
+from tests.support.fork_server import Ended, slipway_here
 from tests.support.git_repositories import clone, commit, git, pushed, released
-from tests.support.in_process_cli import Done, slipway
 from tests.support.projects import diabetes
 from tests.support.release_files import bare_repository, crowned
 
@@ -44,8 +44,8 @@ def edit(root: Path, old: str, new: str) -> None:
     (root / "contract.json").write_bytes(encode_contract(load_settings(settings).contract))
 
 
-def check(root: Path, *arguments: str, **variables: str) -> Done:
-    return slipway(root, "contract", "check", *arguments, **variables)
+def check(root: Path, *arguments: str, **variables: str) -> Ended:
+    return slipway_here(root, "contract", "check", *arguments, **variables)
 
 
 BREAKING = ("\"age\" = 'double'\n", "")

@@ -18,6 +18,7 @@ from slipway.target import journal
 from slipway.target.readiness import acknowledgements, await_workers, live_servers
 from slipway.target.transaction import new_entry
 from tests.support.bundles import make_bundle
+from tests.support.fork_server import slipway
 from tests.support.project_states import UNREACHABLE, World
 
 
@@ -30,8 +31,8 @@ def shipped(world: World) -> World:
 
 
 def examined(world: World, code: int = 0, **environment: str) -> list[dict[str, Any]]:
-    ended = world.commands.run(world.project, "doctor", "--json", **environment)
-    assert ended.code == code, ended.stderr
+    ended = slipway(world.project, "doctor", "--json", **environment)
+    assert ended.returncode == code, ended.stderr
     found: list[dict[str, Any]] = json.loads(ended.stdout)
     return found
 
@@ -70,7 +71,7 @@ def test_an_interrupted_rollout_is_taken_back(shipped: World) -> None:
 
 
 def test_an_unpaid_registry_is_paid_or_stays_owed(shipped: World) -> None:
-    shipped.commands.run(shipped.project, "rollback", "--reason", "bad", **UNREACHABLE)
+    slipway(shipped.project, "rollback", "--reason", "bad", **UNREACHABLE)
     owed, held = examined(shipped, 15, **UNREACHABLE)
     assert (owed["kind"], owed["mended"], owed["command"]) == ("registry", False, "slipway doctor")
     assert held["kind"] == "held"
@@ -100,7 +101,7 @@ def test_a_damaged_release_is_restored_from_the_bundle_that_was_sealed(shipped: 
 
 def test_a_champion_that_is_gone_is_restored(shipped: World) -> None:
     shutil.rmtree(past(shipped, "1.1.0"))
-    assert shipped.commands.run(shipped.project, "predict").code == 16
+    assert slipway(shipped.project, "predict").returncode == 16
     assert [(f["kind"], f["mended"]) for f in examined(shipped)] == [("damaged", True)]
     shipped.succeed("predict")
 

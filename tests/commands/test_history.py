@@ -19,6 +19,7 @@ from slipway.target import journal
 from slipway.target.target import Target
 from slipway.target.transaction import new_entry
 from tests.support.bundles import make_bundle
+from tests.support.fork_server import slipway
 from tests.support.project_states import World
 from tests.support.random_histories import LONG_AGO, Life
 
@@ -124,4 +125,4 @@ def test_the_command_tells_people_and_machines(world: World) -> None:
     shown = world.succeed("history", "--at", now).stdout
     assert "served" in shown and "1.1.0" in shown and "and still does" in shown
     assert f"rmse {told['scores']['rmse']:.3f}" in world.succeed("history").stdout
-    assert world.commands.run(world.project, "history", "--at", "noon").code == 3
+    assert slipway(world.project, "history", "--at", "noon").returncode == 3

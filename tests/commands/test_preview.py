@@ -10,8 +10,8 @@ from slipway.commands.check_contract import judge
 from slipway.commands.preview import preview
 from slipway.settings.settings import load_settings
 from slipway.versioning.next_version import Upcoming, upcoming
+from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import commit, git, pushed, refs, released
-from tests.support.in_process_cli import slipway
 from tests.support.projects import diabetes
 
 pytestmark = pytest.mark.usefixtures("own_environment")
@@ -22,7 +22,7 @@ def test_a_preview_names_version_notes_callers_and_training_and_changes_nothing(
     settings = load_settings(diabetes(root))
     pushed(root, "feat(api): answer in *euros* (#7)", "fix: close the `door`")
     before = (refs(root), git(root, "log", "--all", "--format=%H"), git(root, "status", "--porcelain"))
-    done = slipway(root, "preview")
+    done = slipway_here(root, "preview")
     assert before == (refs(root), git(root, "log", "--all", "--format=%H"), git(root, "status", "--porcelain"))
     sha = settings.data.sources["diabetes"].sha256
     for part in (

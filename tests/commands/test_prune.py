@@ -19,9 +19,9 @@ from slipway.target.target import Target
 from slipway.target.transaction import new_entry
 from tests.support.bundles import make_bundle
 from tests.support.project_states import World
+from tests.support.projects import edit
 from tests.support.random_histories import Life
 from tests.support.running_server import running
-from tests.support.shipped_project import change
 
 
 def target_with(folder: Path, *versions: str) -> Target:
@@ -99,7 +99,7 @@ def test_what_a_server_still_serves_stays_and_is_told(tmp_path: Path) -> None:
 
 def test_old_runs_and_sealed_bundles_go_and_every_step_that_the_newest_run_uses_stays(world: World) -> None:
     world.begin("rollback")
-    change(world.project / "slipway.toml", "[train]", "[retention]\nruns = 1\nreleases = 1\n[train]")
+    edit(world.project / "slipway.toml", "[train]", "[retention]\nruns = 1\nreleases = 1\n[train]")
     registered = world.registrations()
     would = world.told("prune", "--dry-run")
     assert {removed["kind"] for removed in would["removed"]} == {"run"}, (
@@ -119,7 +119,7 @@ def test_old_runs_and_sealed_bundles_go_and_every_step_that_the_newest_run_uses_
 def test_sealed_bundles_go_with_their_releases(world: World) -> None:
     world.begin("rollback")
     world.stop_server()
-    change(world.project / "slipway.toml", "[train]", "[retention]\nreleases = 1\n[train]")
+    edit(world.project / "slipway.toml", "[train]", "[retention]\nreleases = 1\n[train]")
     for version in ("2.0.0", "2.1.0"):
         bundle = make_bundle(world.project.parent / f"made-{version}", version)
         roll_out(world.target, bundle, who="ann", reason="new", allow_prerelease=False)

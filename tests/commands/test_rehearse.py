@@ -6,8 +6,9 @@ import json
 
 from slipway.gate.rules import RULES
 from slipway.settings.sections import Gate
+from tests.support.fork_server import slipway
 from tests.support.project_states import World
-from tests.support.shipped_project import change
+from tests.support.projects import edit
 
 
 def test_a_rehearsal_judges_beside_the_champion_and_changes_nothing_that_serves(world: World) -> None:
@@ -22,9 +23,9 @@ def test_a_rehearsal_judges_beside_the_champion_and_changes_nothing_that_serves(
 
 def test_a_rehearsal_that_would_be_refused_says_so_and_has_the_exit_code_of_a_refusal(world: World) -> None:
     world.begin("second")
-    change(world.project / "slipway.toml", "minimum_holdout_rows = 20", "minimum_holdout_rows = 2000")
-    ended = world.commands.run(world.project, "gate")
-    assert ended.code == 9
+    edit(world.project / "slipway.toml", "minimum_holdout_rows = 20", "minimum_holdout_rows = 2000")
+    ended = slipway(world.project, "gate")
+    assert ended.returncode == 9
     assert "2,000 are required; the champion is still 1.0.0" in ended.stderr
     refused = [line.split()[1] for line in ended.stdout.splitlines() if line.startswith("refuses")]
     assert refused == ["holdout.rows"]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.projects import diabetes, parcels, wine
+from tests.support.fork_server import slipway
+from tests.support.projects import diabetes, edit, parcels, wine
 from tests.support.release_files import key_pair
-from tests.support.shipped_project import WarmSlipway, champion, change, commit, repository, shipped, slipway
+from tests.support.shipped_project import champion, commit, repository, shipped
 
 
 def status(project: Path) -> tuple[str | None, str | None, str | None]:
-    told = json.loads(slipway(project, "status", "--json").stdout)
+    told = slipway(project, "status", "--json").told
     place = told["targets"][0]
     return told["registry"]["release"], place["batch"]["release"], place["realtime"]["release"]
 
@@ -23,9 +24,9 @@ def test_ship_twice_then_roll_back_then_resume(tmp_path: Path) -> None:
     project = repository(diabetes(tmp_path / "p"))
     assert shipped(project)["release"] == "1.0.0"
     assert status(project) == ("1.0.0", "1.0.0", "1.0.0")
-    first, row = champion(project), json.loads(slipway(project, "predict", "--json").stdout)
+    first, row = champion(project), slipway(project, "predict", "--json").told
 
-    change(project, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
+    edit(project, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
     commit(project, "v1.1.0")
     assert shipped(project)["champion"] == "1.1.0"
     assert champion(project) != first
@@ -33,16 +34,16 @@ def test_ship_twice_then_roll_back_then_resume(tmp_path: Path) -> None:
     assert slipway(project, "rollback", "--reason", "too slow").returncode == 0
     assert status(project) == ("1.0.0", "1.0.0", "1.0.0")
     assert champion(project) == first
-    assert json.loads(slipway(project, "predict", "--json").stdout) == row
+    assert slipway(project, "predict", "--json").told == row
 
-    change(project, "alpha = 0.9", "alpha = 0.8")
+    edit(project, "alpha = 0.9", "alpha = 0.8")
     commit(project, "v1.1.1")
     held = slipway(project, "ship")
     assert held.returncode == 12
     assert "too slow" in held.stderr
     assert slipway(project, "resume", "--reason", "mended").returncode == 0
     assert shipped(project)["champion"] == "1.1.1"
-    moves = json.loads(slipway(project, "history", "--json").stdout)
+    moves = slipway(project, "history", "--json").told
     assert [(m["action"], m["from"], m["to"], m["outcome"]) for m in moves] == [
         ("rollout", None, "1.0.0", "proved"),
         ("rollout", "1.0.0", "1.1.0", "proved"),
@@ -56,12 +57,12 @@ def test_overridden_settings_at_a_clean_tag_are_a_pre_release_that_names_them(tm
     project = repository(diabetes(tmp_path / "p"))
     done = slipway(project, "ship", "--json", "--set", "train.alpha=1.5")
     assert done.returncode == 0, done.stderr
-    release = json.loads(done.stdout)["release"]
+    release = done.told["release"]
     assert release.startswith("1.0.1-dev.0+g")
     assert release.endswith(".dirty")
     sealed = json.loads((project.parent / ".slipway/target/current/release.json").read_text())
     assert (sealed["version"], sealed["overrides"]) == (release, ["train.alpha=1.5"])
-    change(project, "[gate]", "[target]\nallow_prerelease = false\n[gate]")
+    edit(project, "[gate]", "[target]\nallow_prerelease = false\n[gate]")
     commit(project, "v1.1.0")
     refused = slipway(project, "ship", "--set", "train.alpha=1.2")
     assert refused.returncode == 11
@@ -74,7 +75,7 @@ def test_a_target_that_asks_for_a_signature_takes_no_ship_without_that_key(tmp_p
     ours, public = key_pair(tmp_path, "ours")
     stranger, _ = key_pair(tmp_path, "stranger")
     project = diabetes(tmp_path / "p")
-    change(project, "[gate]", f'[trust]\npublic_key = "{public}"\n[gate]')
+    edit(project, "[gate]", f'[trust]\npublic_key = "{public}"\n[gate]')
     repository(project)
     unsigned = slipway(project, "ship")
     assert unsigned.returncode == 31
@@ -91,14 +92,14 @@ def test_a_target_that_asks_for_a_signature_takes_no_ship_without_that_key(tmp_p
 
 def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publishes(tmp_path: Path) -> None:
     project = repository(wine(tmp_path / "p"))
-    change(project, "[gate]", "[gate.ceilings]\nroc_auc = 0.5\n[gate]")
+    edit(project, "[gate]", "[gate.ceilings]\nroc_auc = 0.5\n[gate]")
     refused = slipway(project, "ship", "--json")
     assert refused.returncode == 9
-    told = json.loads(refused.stdout)
+    told = refused.told
     assert [rule["rule"] for rule in told["rules"] if not rule["ok"]] == ["ceiling.roc_auc"]
     assert told["verdict"] == "refuse"
     assert status(project) == (None, None, None)
-    change(project, "[gate]", '[gate]\noff = ["ceiling.roc_auc"]')
+    edit(project, "[gate]", '[gate]\noff = ["ceiling.roc_auc"]')
     assert shipped(project)["verdict"] == "publish"
 
 
@@ -123,7 +124,7 @@ def test_a_second_ship_is_refused_while_one_runs(tmp_path: Path) -> None:
 def test_a_rollback_with_an_unreachable_registry_is_done_and_the_mirror_is_owed(tmp_path: Path) -> None:
     project = repository(diabetes(tmp_path / "p"))
     shipped(project)
-    change(project, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
+    edit(project, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
     commit(project, "v1.0.1")
     shipped(project)
     gone = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
@@ -135,18 +136,16 @@ def test_a_rollback_with_an_unreachable_registry_is_done_and_the_mirror_is_owed(
     assert status(project) == ("1.0.0", "1.0.0", "1.0.0")
 
 
-def test_a_second_ship_of_a_project_split_by_group_is_compared_with_the_champion(
-    slipway: WarmSlipway, tmp_path: Path
-) -> None:
+def test_a_second_ship_of_a_project_split_by_group_is_compared_with_the_champion(tmp_path: Path) -> None:
     project = parcels(tmp_path / "p")
-    change(project, 'by = "time"\nholdout_days = 30', 'by = "group"\nkey = ["customer"]')
+    edit(project, 'by = "time"\nholdout_days = 30', 'by = "group"\nkey = ["customer"]')
     repository(project)
-    assert slipway.ship(project)[0] == 0
-    change(project, "learning_rate = 0.1", "learning_rate = 0.12")
+    assert slipway(project, "ship").returncode == 0
+    edit(project, "learning_rate = 0.1", "learning_rate = 0.12")
     commit(project, "v1.1.0")
-    code, told, said = slipway.ship(project)
-    assert (code, told.get("champion")) == (0, "1.1.0"), said
-    assert {"comparable", "champion.roc_auc"} < {rule["rule"] for rule in told["rules"] if rule["judged"]}
+    done = slipway(project, "ship", "--json")
+    assert (done.returncode, done.told.get("champion")) == (0, "1.1.0"), done.stderr
+    assert {"comparable", "champion.roc_auc"} < {rule["rule"] for rule in done.told["rules"] if rule["judged"]}
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "golden.json"])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fork_server import Kill, slipway
 from tests.support.project_states import COMMANDS, UNREACHABLE, World
 
 pytestmark = pytest.mark.slow
@@ -62,8 +63,8 @@ def line(command: str) -> list[str]:
 
 
 def kill(world: World, command: str, number: int, moment: str, **environment: str) -> None:
-    killed = world.commands.run(world.project, *line(command), fatal=number, moment=moment, **environment)
-    assert killed.code == -signal.SIGKILL, killed.stderr
+    killed = slipway(world.project, *line(command), kill=Kill(number, moment), **environment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
 
 
 def check_one_digest(world: World, releases: set[str | None], scratch: Path) -> None:
@@ -105,7 +106,7 @@ def interrupted(command: str, number: int, moment: str) -> list[str]:
 @pytest.mark.parametrize("command", WRITES)
 def test_every_durable_write_of_a_command_is_among_the_cases(world: World, command: str, tmp_path: Path) -> None:
     world.begin(command)
-    ended = world.succeed(*line(command))
+    ended = world.succeed(*line(command), kill=Kill())
     assert ended.writes == WRITES[command]
     assert ended.hidden == []
     check_converged(world, command, tmp_path)
@@ -113,8 +114,8 @@ def test_every_durable_write_of_a_command_is_among_the_cases(world: World, comma
 
 def test_a_rollback_writes_the_same_when_mlflow_is_away_but_for_the_mirror(world: World) -> None:
     world.begin("rollback")
-    ended = world.commands.run(world.project, *line("rollback"), **UNREACHABLE)
-    assert (ended.code, ended.writes, ended.hidden) == (15, AWAY, [])
+    ended = slipway(world.project, *line("rollback"), kill=Kill(), **UNREACHABLE)
+    assert (ended.returncode, ended.writes, ended.hidden) == (15, AWAY, [])
 
 
 @pytest.mark.parametrize(("command", "number", "moment"), CASES)
@@ -140,8 +141,8 @@ def test_after_a_kill_without_mlflow_the_rollback_converges_and_the_mirror_is_pa
     world.begin("rollback")
     kill(world, "rollback", number, moment, **UNREACHABLE)
     check_one_digest(world, {"1.0.0", "1.1.0"}, tmp_path)
-    again = world.commands.run(world.project, *line("rollback"), **UNREACHABLE)
-    assert again.code == 15, again.stderr
+    again = slipway(world.project, *line("rollback"), **UNREACHABLE)
+    assert again.returncode == 15, again.stderr
     assert "`slipway doctor` pays what is owed" in again.stderr
     assert world.told("status")["registry"]["release"] == "1.1.0"
     check_one_digest(world, {"1.0.0"}, tmp_path)

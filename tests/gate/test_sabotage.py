@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from slipway.gate.policy import FAMILIES
-from tests.support.projects import copy_of, parcels
-from tests.support.shipped_project import WarmSlipway, change, commit, repository
+from tests.support.fork_server import Ended, slipway
+from tests.support.projects import copy_of, edit, parcels
+from tests.support.shipped_project import commit, repository
 
 ROOT = Path(__file__).parents[2]
 CODE = ("pipeline", "components", "src")
@@ -116,8 +117,13 @@ def blamed(told: dict[str, Any]) -> list[str]:
     return [rule["rule"] for rule in told["rules"] if not rule["ok"]]
 
 
+def ship(project: Path, **variables: str) -> Ended:
+    """The copy's own `slipway ship`."""
+    return slipway(project, "ship", "--json", code=project.parent, **variables)
+
+
 def switch_off(project: Path, *rules: str) -> None:
-    change(project, "[gate]\n", f"[gate]\noff = {json.dumps(rules)}\n")
+    edit(project, "[gate]\n", f"[gate]\noff = {json.dumps(rules)}\n")
 
 
 def state(project: Path) -> dict[str, Any]:
@@ -132,18 +138,18 @@ def state(project: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def prepared(slipway: WarmSlipway, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository whose 1.0.0 serves, with another honest change that is trained but not shipped."""
     project = parcels(tmp_path_factory.mktemp("prepared") / "repository")
     for folder in CODE:
         shutil.copytree(ROOT / folder, project.parent / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "requirements.lock", project.parent)
     repository(project)
-    code, told, said = slipway.ship(project)
-    assert code == 0, said
-    assert told["champion"] == "1.0.0"
-    change(project, "learning_rate = 0.1", "learning_rate = 0.12")
-    assert slipway(project, "run")[0] == 0
+    done = ship(project)
+    assert done.returncode == 0, done.stderr
+    assert done.told["champion"] == "1.0.0"
+    edit(project, "learning_rate = 0.1", "learning_rate = 0.12")
+    assert slipway(project, "run", code=project.parent).returncode == 0
     return project
 
 
@@ -153,63 +159,63 @@ def project(prepared: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("folder", CODE)
-def test_the_code_that_ships_is_the_copys_own(slipway: WarmSlipway, project: Path, folder: str) -> None:
+def test_the_code_that_ships_is_the_copys_own(project: Path, folder: str) -> None:
     for module in (project.parent / folder).rglob("*.py"):
         module.write_text("raise SystemExit(77)\n")
-    code, _, said = slipway(project, "run")
-    assert code == 77 or "component 'ingest' failed with exit code 77" in said
+    done = slipway(project, "run", code=project.parent)
+    assert done.returncode == 77 or "component 'ingest' failed with exit code 77" in done.stderr
 
 
-def test_the_twin_without_a_sabotage_ships(slipway: WarmSlipway, project: Path) -> None:
+def test_the_twin_without_a_sabotage_ships(project: Path) -> None:
     commit(project, "v1.1.0")
-    code, told, said = slipway.ship(project)
-    assert code == 0, said
-    assert (told["verdict"], told["champion"]) == ("publish", "1.1.0")
-    assert not [rule for rule in told["rules"] if not rule["judged"]]
+    done = ship(project)
+    assert done.returncode == 0, done.stderr
+    assert (done.told["verdict"], done.told["champion"]) == ("publish", "1.1.0")
+    assert not [rule for rule in done.told["rules"] if not rule["judged"]]
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES.values(), ids=SABOTAGES)
 def test_a_sabotage_is_refused_by_its_rule_alone_moves_nothing_and_ships_with_that_rule_switched_off(
-    slipway: WarmSlipway, project: Path, sabotage: Sabotage
+    project: Path, sabotage: Sabotage
 ) -> None:
-    change(project.parent / sabotage.file, sabotage.old, sabotage.new)
-    told = refused(slipway, project, sabotage.rule, alone=sabotage.alone)
+    edit(project.parent / sabotage.file, sabotage.old, sabotage.new)
+    told = refused(project, sabotage.rule, alone=sabotage.alone)
     found = {rule["rule"]: rule["found"] for rule in told["rules"]}
     assert not sabotage.rule.startswith("slice") or found["champion.roc_auc"] > 0, "the average gains"
-    ships_with_it_switched_off(slipway, project, sabotage.rule)
+    ships_with_it_switched_off(project, sabotage.rule)
 
 
-def refused(slipway: WarmSlipway, project: Path, rule: str, *, alone: bool) -> dict[str, Any]:
+def refused(project: Path, rule: str, *, alone: bool) -> dict[str, Any]:
     before = state(project)
     commit(project, "v1.1.0")
-    code, told, said = slipway.ship(project)
-    assert (code, told.get("verdict"), told.get("champion")) == (9, "refuse", "1.0.0"), said
+    done = ship(project)
+    told: dict[str, Any] = done.told
+    assert (done.returncode, told.get("verdict"), told.get("champion")) == (9, "refuse", "1.0.0"), done.stderr
     assert blamed(told) == [rule]
-    assert "the champion is still 1.0.0" in said
+    assert "the champion is still 1.0.0" in done.stderr
     if alone:
         empty = project.parent / ".slipway" / "empty"
-        code, first, said = slipway.ship(project, SLIPWAY_TARGET=str(empty))
-        assert (code, blamed(first), first["champion"]) == (9, [rule], None), said
-        assert "there is still no champion" in said
+        done = ship(project, SLIPWAY_TARGET=str(empty))
+        assert (done.returncode, blamed(done.told), done.told["champion"]) == (9, [rule], None), done.stderr
+        assert "there is still no champion" in done.stderr
         assert not empty.exists()
     assert state(project) == before
     return told
 
 
-def ships_with_it_switched_off(slipway: WarmSlipway, project: Path, rule: str) -> None:
+def ships_with_it_switched_off(project: Path, rule: str) -> None:
     switch_off(project, rule)
     commit(project, "v1.1.1")
-    code, told, said = slipway.ship(project)
-    assert (code, told.get("champion"), said.count("(cached)")) == (0, "1.1.1", 6), said
+    done = ship(project)
+    told = done.told
+    assert (done.returncode, told.get("champion"), done.stderr.count("(cached)")) == (0, "1.1.1", 6), done.stderr
     assert rule in [told_off["rule"] for told_off in told["rules"] if not told_off["judged"]]
 
 
-def test_a_byte_flipped_in_the_sealed_bundle_is_refused_at_staging_and_nothing_switches_that_off(
-    slipway: WarmSlipway, project: Path
-) -> None:
+def test_a_byte_flipped_in_the_sealed_bundle_is_refused_at_staging_and_nothing_switches_that_off(project: Path) -> None:
     """By design there is no switch: what the gate lets pass is sealed, and only sealed bytes are ever loaded."""
     before = state(project)
-    change(
+    edit(
         project.parent / "src" / "slipway" / "commands" / "ship.py",
         "        return _published(settings, target, bundle, done, say)\n",
         "        damaged = bundle.path / 'model.onnx'\n"
@@ -217,21 +223,21 @@ def test_a_byte_flipped_in_the_sealed_bundle_is_refused_at_staging_and_nothing_s
         "        return _published(settings, target, bundle, done, say)\n",
     )
     commit(project, "v1.1.0")
-    refused_at_staging(slipway, project)
+    refused_at_staging(project)
     empty = project.parent / ".slipway" / "empty"
-    refused_at_staging(slipway, project, SLIPWAY_TARGET=str(empty))
+    refused_at_staging(project, SLIPWAY_TARGET=str(empty))
     assert sorted(path.name for path in empty.rglob("*")) == ["lock"]
     assert state(project) == before
     switch_off(project, *FAMILIES)
     commit(project, "v1.1.1")
-    refused_at_staging(slipway, project)
+    refused_at_staging(project)
     assert state(project) == before
 
 
-def refused_at_staging(slipway: WarmSlipway, project: Path, **variables: str) -> None:
-    code, _, said = slipway.ship(project, **variables)
-    assert code == 10, said
-    assert "\nseal " in said  # the gate had let it pass
-    assert "model.onnx" in said.splitlines()[-1]
+def refused_at_staging(project: Path, **variables: str) -> None:
+    done = ship(project, **variables)
+    assert done.returncode == 10, done.stderr
+    assert "\nseal " in done.stderr  # the gate had let it pass
+    assert "model.onnx" in done.stderr.splitlines()[-1]
     for bundle in (project.parent / ".slipway" / "bundles").glob("1.1.*"):
         shutil.rmtree(bundle)

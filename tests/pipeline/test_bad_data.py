@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.commands import PROGRAM, ROOT, Ended, Warm, clean, files_of, runs, warmed
+from tests.support.fork_server import PROGRAM, ROOT, Ended, clean, slipway
 from tests.support.orders_project import Edit, cut, data, function, orders, put, returned, setting, stored, unpinned
+from tests.support.shipped_project import files_of, runs
 
 SETTINGS, DATA, CHANGED, CONTRACT, VALIDATION, COMPONENT = 3, 4, 5, 6, 7, 8
 Case = tuple[Edit, int, list[str]]
@@ -345,11 +346,6 @@ CASES = {f"{group}: {name}": case for group, cases in GROUPS.items() for name, c
 
 
 @pytest.fixture(scope="module")
-def slipway() -> Warm:
-    return warmed()
-
-
-@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The passing project, with a store of its own that all cases share."""
     return orders(tmp_path_factory.mktemp("orders"))
@@ -365,21 +361,21 @@ def project(place: Path) -> Iterator[Path]:
     orders(place.parent)
 
 
-def run(slipway: Warm, project: Path, temporary: Path) -> Ended:
-    return slipway("run", "--settings", str(project), TMPDIR=str(temporary))
+def run(project: Path, temporary: Path) -> Ended:
+    return slipway(project, "run", TMPDIR=str(temporary))
 
 
-def test_the_twin_that_differs_by_one_edit_passes(slipway: Warm, project: Path, tmp_path: Path) -> None:
-    done = run(slipway, project, tmp_path)
+def test_the_twin_that_differs_by_one_edit_passes(project: Path, tmp_path: Path) -> None:
+    done = run(project, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("candidate runs:/")
 
 
 @pytest.mark.parametrize("name", ["orders.csv.gz", "orders.csv.zip", "orders.parquet"])
-def test_the_twins_in_other_formats_pass(slipway: Warm, project: Path, tmp_path: Path, name: str) -> None:
+def test_the_twins_in_other_formats_pass(project: Path, tmp_path: Path, name: str) -> None:
     write = {"gz": gzipped, "zip": zipped, "parquet": pd.DataFrame.to_parquet}[name.rpartition(".")[2]]
     stored(name, write, lambda file: None)(project)
-    assert run(slipway, project, tmp_path).returncode == 0
+    assert run(project, tmp_path).returncode == 0
 
 
 def test_a_file_that_may_not_be_read_is_named(place: Path) -> None:
@@ -405,11 +401,11 @@ def without_the_powers_of_root() -> None:
 
 @pytest.mark.parametrize(("change", "code", "said"), CASES.values(), ids=CASES)
 def test_it_is_refused_by_its_own_code_and_sentence_and_nothing_is_half_written(
-    slipway: Warm, project: Path, tmp_path: Path, change: Edit, code: int, said: list[str]
+    project: Path, tmp_path: Path, change: Edit, code: int, said: list[str]
 ) -> None:
     change(project)
     before = {path.name for path in project.parent.iterdir()} | {"mlflow.db", "mlartifacts"}
-    done = run(slipway, project, tmp_path)
+    done = run(project, tmp_path)
     assert done.returncode == code, done.stderr
     for part in said:
         assert part in done.stderr

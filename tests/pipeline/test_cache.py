@@ -8,23 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Warm, files_of, runs, said_steps, warmed
+from tests.support.fork_server import Ended, slipway
 from tests.support.projects import diabetes
+from tests.support.shipped_project import files_of, runs
 
 STEPS = ("ingest", "validate", "split", "train", "evaluate", "package")
 
 
 @pytest.fixture(scope="module")
-def slipway() -> Warm:
-    return warmed()
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, slipway: Warm) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = diabetes(tmp_path_factory.mktemp("diabetes"))
-    done = slipway("run", "--settings", str(made))
+    done = slipway(made, "run")
     assert done.returncode == 0, done.stderr
     return made
+
+
+def cached(done: Ended) -> dict[str, bool]:
+    """Whether each step came from the cache, out of `slipway run --json`."""
+    return {step["name"]: step["cached"] for step in done.told["steps"]}
 
 
 def store_of(project: Path, step: str) -> Path:
@@ -58,60 +59,56 @@ DAMAGE: list[tuple[str, str, Callable[[Path], object], str]] = [
 ]
 
 
-def test_a_store_that_nobody_touched_gives_every_step(project: Path, slipway: Warm) -> None:
-    done = slipway("run", "--json", "--settings", str(project))
-    assert said_steps(done.stdout) == dict.fromkeys(STEPS, True)
+def test_a_store_that_nobody_touched_gives_every_step(project: Path) -> None:
+    done = slipway(project, "run", "--json")
+    assert cached(done) == dict.fromkeys(STEPS, True)
     assert "runs again" not in done.stderr
 
 
 @pytest.mark.parametrize(("step", "file", "damage", "said"), DAMAGE, ids=lambda v: getattr(v, "__name__", str(v)))
 def test_a_step_whose_files_changed_runs_again_and_says_why(
-    project: Path, slipway: Warm, step: str, file: str, damage: Callable[[Path], object], said: str
+    project: Path, step: str, file: str, damage: Callable[[Path], object], said: str
 ) -> None:
     damage(store_of(project, step) / file)
-    done = slipway("run", "--json", "--settings", str(project))
-    assert said_steps(done.stdout) == dict.fromkeys(STEPS, True) | {step: False}
+    done = slipway(project, "run", "--json")
+    assert cached(done) == dict.fromkeys(STEPS, True) | {step: False}
     assert f"{step}: runs again, since " in done.stderr
     assert said in done.stderr
 
 
-def test_a_step_that_was_recorded_without_digests_runs_again(project: Path, slipway: Warm) -> None:
+def test_a_step_that_was_recorded_without_digests_runs_again(project: Path) -> None:
     from mlflow import MlflowClient
 
     newest = runs(project, "tags.`slipway.step` = 'train' and attributes.status = 'FINISHED'")[0]
     MlflowClient(f"sqlite:///{project.parent / 'mlflow.db'}").delete_tag(newest.info.run_id, "slipway.outputs")
-    done = slipway("run", "--json", "--settings", str(project))
-    assert said_steps(done.stdout)["train"] is False
+    done = slipway(project, "run", "--json")
+    assert cached(done)["train"] is False
 
 
-def test_scores_come_from_the_files_that_were_verified_and_not_from_the_database(project: Path, slipway: Warm) -> None:
-    import json
-
+def test_scores_come_from_the_files_that_were_verified_and_not_from_the_database(project: Path) -> None:
     from mlflow import MlflowClient
 
-    before = json.loads(slipway("run", "--json", "--settings", str(project)).stdout)["scores"]
+    before = slipway(project, "run", "--json").told["scores"]
     newest = runs(project, "tags.`slipway.step` = 'evaluate' and attributes.status = 'FINISHED'")[0]
     MlflowClient(f"sqlite:///{project.parent / 'mlflow.db'}").log_metric(newest.info.run_id, "r2", 0.99)
-    assert json.loads(slipway("run", "--json", "--settings", str(project)).stdout)["scores"] == before
+    assert slipway(project, "run", "--json").told["scores"] == before
 
 
-def test_what_a_component_said_reaches_the_user_from_the_cache_too(tmp_path: Path, slipway: Warm) -> None:
+def test_what_a_component_said_reaches_the_user_from_the_cache_too(tmp_path: Path) -> None:
     project = diabetes(tmp_path / "p")
     project.write_text(project.read_text().replace("linear_model.Ridge", "neighbors.KNeighborsRegressor"))
     notice = "package: KNeighborsRegressor has no converter to ONNX as a regressor. So scikit-learn itself will serve"
-    first = slipway("run", "--json", "--settings", str(project))
-    assert said_steps(first.stdout)["package"] is False
+    first = slipway(project, "run", "--json")
+    assert cached(first)["package"] is False
     assert notice in first.stderr
-    second = slipway("run", "--json", "--settings", str(project))
-    assert said_steps(second.stdout)["package"] is True
+    second = slipway(project, "run", "--json")
+    assert cached(second)["package"] is True
     assert notice in second.stderr
 
 
-def test_nothing_is_left_in_the_temporary_folder_and_a_silent_component_leaves_no_log(
-    tmp_path: Path, slipway: Warm
-) -> None:
+def test_nothing_is_left_in_the_temporary_folder_and_a_silent_component_leaves_no_log(tmp_path: Path) -> None:
     project, place = diabetes(tmp_path / "p"), tmp_path / "temporary"
     place.mkdir()
-    assert slipway("run", "--settings", str(project), TMPDIR=str(place)).returncode == 0
+    assert slipway(project, "run", TMPDIR=str(place)).returncode == 0
     assert {path.name for path in place.iterdir()} <= {".ses"}  # onnxruntime's
     assert list((tmp_path / "p" / "mlartifacts").rglob("*.log")) == []

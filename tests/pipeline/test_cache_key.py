@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import clean, copy_of_programs
+from tests.support.fork_server import clean
+from tests.support.projects import copy_of_programs
 
 KEY = """
 import sys

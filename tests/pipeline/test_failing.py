@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.commands import Warm, copy_of_programs, edit, files_of, runs, warm
-from tests.support.projects import diabetes
+from tests.support.fork_server import slipway
+from tests.support.projects import copy_of_programs, diabetes, edit
+from tests.support.shipped_project import files_of, runs
 
 FIT = "        model.fit(features, frame[target].to_numpy())\n"
 MANY = "raise ValueError('first line' + chr(10) + 'second line')"
@@ -19,12 +19,6 @@ TOO_MUCH = "import resource; resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_of_programs(tmp_path_factory.mktemp("checkout") / "copy")
-
-
-@pytest.fixture(scope="module")
-def slipway(tmp_path_factory: pytest.TempPathFactory, copy: Path) -> Iterator[Warm]:
-    with warm(tmp_path_factory.mktemp("warm"), copy) as command:
-        yield command
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +46,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_component_that_breaks_is_named_with_its_log(
-    slipway: Warm, project: Path, copy: Path, tmp_path: Path, line: str, said: str, logged: str
+    project: Path, copy: Path, tmp_path: Path, line: str, said: str, logged: str
 ) -> None:
     program = copy / "src/slipway/steps/train/step.py"
     whole = program.read_text()
     edit(program, FIT, f"        {line}\n")
-    done = slipway("run", "--settings", str(project), TMPDIR=str(tmp_path))
+    done = slipway(project, "run", code=copy, TMPDIR=str(tmp_path))
     program.write_text(whole)
     assert done.returncode == 8
     assert "slipway: component 'train' " in done.stderr
@@ -71,10 +65,8 @@ def test_a_component_that_breaks_is_named_with_its_log(
     assert {path.name for path in tmp_path.iterdir()} <= {".ses"}
 
 
-def test_the_twin_without_an_edited_line_ends_well_and_takes_the_steps_before_from_the_cache(
-    slipway: Warm, project: Path
-) -> None:
-    done = slipway("run", "--settings", str(project))
+def test_the_twin_without_an_edited_line_ends_well_and_takes_the_steps_before_from_the_cache(project: Path) -> None:
+    done = slipway(project, "run", code=copy)
     assert done.returncode == 0, done.stderr
     assert "split " in done.stderr and "(cached)" in done.stderr
 
@@ -89,30 +81,28 @@ def statuses(project: Path) -> dict[str, str]:
     return {run.data.tags["slipway.step"]: run.info.status for run in inside}
 
 
-def test_what_runs_beside_a_failure_is_waited_for_and_kept(slipway: Warm, copy: Path, tmp_path: Path) -> None:
-    project, program = diabetes(tmp_path / "p"), copy / "components/split/run.py"
+def test_what_runs_beside_a_failure_is_waited_for_and_kept(copy: Path, tmp_path: Path) -> None:
+    project, program = diabetes(tmp_path / "p"), copy / "components/split/main.py"
     edit(project, "[split]", "[validate]\nminimum_rows = 1_000\n[split]")
     edit(program, "    main(split)", "    import time; time.sleep(1); main(split)")
-    refused = slipway("run", "--settings", str(project))
+    refused = slipway(project, "run", code=copy)
     assert refused.returncode == 7
     assert "component 'validate' stopped: data.parquet broke 1 of" in refused.stderr
     assert statuses(project) == {"ingest": "FINISHED", "validate": "FAILED", "split": "FINISHED"}
     log = files_of(runs(project, "tags.`slipway.step` = 'validate'")[0]) / "validate.log"
     assert "442 rows but at least 1,000 are expected" in log.read_text()
     edit(project, "minimum_rows = 1_000", "minimum_rows = 442")
-    mended = slipway("run", "--json", "--settings", str(project))
+    mended = slipway(project, "run", "--json", code=copy)
     edit(program, "    import time; time.sleep(1); main(split)", "    main(split)")
     assert mended.returncode == 0, mended.stderr
     assert "validate " in mended.stderr
     assert [line.split()[0] for line in mended.stderr.splitlines() if line.endswith("(cached)")] == ["ingest", "split"]
 
 
-def test_of_two_failures_side_by_side_both_are_recorded_and_the_first_is_told(
-    slipway: Warm, copy: Path, tmp_path: Path
-) -> None:
+def test_of_two_failures_side_by_side_both_are_recorded_and_the_first_is_told(copy: Path, tmp_path: Path) -> None:
     project = diabetes(tmp_path / "p")
     edit(project, "[split]", "[validate]\nminimum_rows = 1_000\n[split]\nby = 'group'\nkey = ['nobody']")
-    refused = slipway("run", "--settings", str(project))
+    refused = slipway(project, "run", code=copy)
     assert refused.returncode == 7
     assert "component 'split'" not in refused.stderr
     assert statuses(project) == {"ingest": "FINISHED", "validate": "FAILED", "split": "FAILED"}

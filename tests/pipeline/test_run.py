@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
-from tests.support.commands import ROOT, Ended, warmed
+from tests.support.fork_server import slipway
 from tests.support.projects import diabetes, wine
-
-
-def slipway(project: Path, *arguments: str) -> Ended:
-    return warmed()(*arguments, "--settings", str(project))
 
 
 @pytest.fixture(scope="module")
@@ -22,25 +17,25 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = diabetes(tmp_path_factory.mktemp("diabetes"))
     done = slipway(project, "run", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["scores"]["r2"] > 0.2
+    assert done.told["scores"]["r2"] > 0.2
     return project
 
 
 def test_a_second_run_takes_every_step_from_the_cache(ran: Path) -> None:
-    steps = json.loads(slipway(ran, "run", "--json").stdout)["steps"]
+    steps = slipway(ran, "run", "--json").told["steps"]
     assert [step["name"] for step in steps] == ["ingest", "validate", "split", "train", "evaluate", "package"]
     assert all(step["cached"] for step in steps)
 
 
 def test_another_parameter_runs_training_again_and_nothing_before_it(ran: Path) -> None:
-    steps = json.loads(slipway(ran, "run", "--json", "--set", "train.alpha=0.5").stdout)["steps"]
+    steps = slipway(ran, "run", "--json", "--set", "train.alpha=0.5").told["steps"]
     assert {step["name"]: step["cached"] for step in steps} == {
         "ingest": True, "validate": True, "split": True, "train": False, "evaluate": False, "package": False,
     }  # fmt: skip
 
 
 def test_no_cache_runs_everything(ran: Path) -> None:
-    steps = json.loads(slipway(ran, "run", "--json", "--no-cache").stdout)["steps"]
+    steps = slipway(ran, "run", "--json", "--no-cache").told["steps"]
     assert not any(step["cached"] for step in steps)
 
 
@@ -100,7 +95,7 @@ def test_contract_write_makes_what_the_settings_describe(tmp_path: Path) -> None
 def test_three_classes_run_with_settings_contract_and_ingest_function_of_their_own(tmp_path: Path) -> None:
     done = slipway(wine(tmp_path / "p"), "run", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["scores"]["roc_auc"] > 0.9
+    assert done.told["scores"]["roc_auc"] > 0.9
 
 
 def test_components_let_waiting_threads_sleep(tmp_path: Path) -> None:

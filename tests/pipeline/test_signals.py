@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.commands import PROGRAM, clean, copy_of_programs, edit, runs, slipway
-from tests.support.projects import diabetes
+from tests.support.fork_server import PROGRAM, clean, slipway
+from tests.support.projects import copy_of_programs, diabetes, edit
+from tests.support.shipped_project import runs
 
 WAIT = '    import time; print("waiting", flush=True); time.sleep(600)'
 
@@ -32,7 +33,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = diabetes(tmp_path_factory.mktemp("diabetes"))
-    assert slipway("run", "--settings", str(made)).returncode == 0
+    assert slipway(made, "run").returncode == 0
     return made
 
 
@@ -115,7 +116,7 @@ def test_a_killed_run_takes_its_components_along_and_the_next_run_works(
     until(lambda: gone(children), 10)
     killed = runs(project, "attributes.status = 'RUNNING'")
     assert len(killed) == 1
-    done = slipway("run", "--settings", str(project))
+    done = slipway(project, "run")
     assert done.returncode == 0, done.stderr
     assert runs(project, "attributes.status = 'RUNNING'") == []
     statuses = {run.info.run_id: run.info.status for run in runs(project)}
@@ -132,7 +133,7 @@ def test_the_run_of_a_process_that_lives_or_of_another_machine_is_left_alone(pro
     host = os.uname().nodename
     others = [f"{host} {os.getpid()}", f"not-{host} 999999999", "no process at all"]
     made = [client.create_run(experiment.experiment_id, tags={"slipway.process": one}) for one in others]
-    assert slipway("run", "--settings", str(project)).returncode == 0
+    assert slipway(project, "run").returncode == 0
     assert {run.info.run_id for run in runs(project, "attributes.status = 'RUNNING'")} == {r.info.run_id for r in made}
     for run in made:
         client.set_terminated(run.info.run_id)

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from slipway.tables.data_frame import write_parquet
-from tests.support.commands import ROOT, clean, files_of
+from tests.support.fork_server import ROOT, clean
+from tests.support.shipped_project import files_of
 
 ROWS = pd.DataFrame({"id": range(100), "y": [float(n % 7) for n in range(100)]})
 

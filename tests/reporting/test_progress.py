@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from slipway.reporting.progress import now_and_then
-from tests.support.commands import slipway
+from tests.support.fork_server import slipway
 from tests.support.projects import diabetes
 
 ON_A_TERMINAL = """
 import time
-from deploy.cli.options import say
+from slipway.cli.options import say
 with say.timed("train"), say.running("score") as note:
     note("5 rows")
     time.sleep(1.2)
@@ -31,7 +31,7 @@ def test_a_component_that_lasts_is_said_to_run_before_it_ends(tmp_path: Path) ->
     settings = diabetes(tmp_path / "p")
     ingest = settings.with_name("ingest.py")
     ingest.write_text(f"import time\n{ingest.read_text()}".replace("    return", "    time.sleep(2.5)\n    return"))
-    done = slipway("run", "--settings", str(settings))
+    done = slipway(settings, "run")
     assert done.returncode == 0, done.stderr
     assert re.search(r"^ingest: running for 2 s\n(.*\n)*ingest +\d+\.\d s$", done.stderr, re.MULTILINE)
     assert "running" not in done.stdout

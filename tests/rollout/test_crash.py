@@ -20,9 +20,9 @@ from tests.support.bundles import make_bundle
 DRIVER = """
 import functools, os, signal, sys
 from pathlib import Path
-from deploy import durable, journal
-from deploy.rollout import roll_back, roll_out
-from deploy.target import Target
+from slipway.storage import atomic
+from slipway.rollout.rollout import roll_back, roll_out
+from slipway.target.target import Target
 
 target, bundle, fatal, moment = Target(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 writes = []
@@ -47,7 +47,7 @@ def counted(write):
     return wrapped
 
 for name in ("write_file", "append_line", "swap_link", "remove_link", "publish_folder"):
-    setattr(durable, name, counted(getattr(durable, name)))
+    setattr(atomic, name, counted(getattr(atomic, name)))
 if bundle:
     roll_out(target, Path(bundle), who="ann", reason="new", allow_prerelease=False)
 else:

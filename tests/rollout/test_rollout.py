@@ -22,7 +22,7 @@ from tests.support.running_server import running
 HOLD = """
 import sys, time
 from pathlib import Path
-from deploy.realtime.presence import hold
+from slipway.target.registration import hold
 hold(Path(sys.argv[1]) / "servers" / "1" / "server.lock")
 print("held", flush=True)
 time.sleep(60)
@@ -262,8 +262,8 @@ def test_a_rollout_that_cannot_be_written_down_goes_back(
 
 def test_the_fresh_process_of_the_proof_needs_no_training_library(made: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from deploy import proof, rollout\n"
-        "found = proof.find(Path(sys.argv[1]))\n"
+        "import sys; from pathlib import Path; from slipway.rollout import rollout, verification\n"
+        "found = verification.find(Path(sys.argv[1]))\n"
         "print(found.release, found.problems, {'pandas', 'sklearn', 'mlflow', 'pydantic'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", program, str(make_bundle(made, task="regression"))]

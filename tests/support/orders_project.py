@@ -12,7 +12,7 @@ import pandas as pd
 
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
-from tests.support.commands import edit
+from tests.support.projects import edit
 
 ROWS = 300
 SETTINGS = """\

@@ -6,7 +6,6 @@ state: what it needs is never taken from under it.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from contextlib import ExitStack
@@ -19,10 +18,10 @@ from slipway.errors import SlipwayError
 from slipway.target.journal import history
 from slipway.target.readiness import await_workers
 from slipway.target.target import Target
-from tests.support.injection import Commands, Ended
-from tests.support.projects import diabetes
+from tests.support.fork_server import Ended, Kill, slipway
+from tests.support.projects import diabetes, edit
 from tests.support.running_server import Running, running
-from tests.support.shipped_project import change, commit, repository
+from tests.support.shipped_project import commit, repository
 
 COMMANDS = {"first": ["ship"], "second": ["ship"], "rollback": ["rollback", "--reason", "bad"]}
 UNREACHABLE = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
@@ -34,17 +33,15 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.project, self.states = folder / "project", folder / "states"
         self.target = Target(self.project / ".slipway" / "target")
-        self._stack = ExitStack()
         self._server: Running | None = None
         self._serving = ExitStack()
 
     def __enter__(self) -> World:
-        self.commands = self._stack.enter_context(Commands())
         settings = repository(diabetes(self.project))
         self.succeed("run")
         self.keep("first")
         self.succeed("ship")
-        change(settings, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
+        edit(settings, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
         commit(settings, "v1.1.0")
         self.succeed("run")
         self.keep("second")
@@ -56,17 +53,16 @@ class World:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._serving.close()
-        self._stack.close()
 
-    def succeed(self, *arguments: str, **environment: str) -> Ended:
+    def succeed(self, *arguments: str, kill: Kill | None = None, **environment: str) -> Ended:
         """Run a command that must end well."""
-        ended = self.commands.run(self.project, *arguments, **environment)
-        assert ended.code == 0, ended.stderr
+        ended = slipway(self.project, *arguments, kill=kill, **environment)
+        assert ended.returncode == 0, ended.stderr
         return ended
 
     def told(self, *arguments: str) -> Any:
         """What a command answers as JSON."""
-        return json.loads(self.succeed(*arguments, "--json").stdout)
+        return self.succeed(*arguments, "--json").told
 
     def keep(self, state: str) -> None:
         shutil.copytree(self.project, self.states / state, symlinks=True)
@@ -115,11 +111,11 @@ class World:
 
     def batched(self, out: Path) -> str | None:
         """The digest with which batch answers."""
-        scored = self.commands.run(self.project, "batch", "diabetes.csv", str(out / "scores.parquet"), "--json")
-        if scored.code == 16:
+        scored = slipway(self.project, "batch", "diabetes.csv", str(out / "scores.parquet"), "--json")
+        if scored.returncode == 16:
             return None
-        assert scored.code == 0, scored.stderr
-        digest: str = json.loads(scored.stdout)["digest"]
+        assert scored.returncode == 0, scored.stderr
+        digest: str = scored.told["digest"]
         return digest
 
     def outcomes(self, state: str) -> list[str | None]:

@@ -17,7 +17,8 @@ from slipway.commands.restore import STORED_PLACES
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "tests" / "examples"
 
 
 def diabetes(folder: Path) -> Path:
@@ -89,3 +90,18 @@ def copy_of(project: Path, folder: Path) -> Path:
             moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
             store.execute(moved, (str(project.parent), str(folder)))
     return folder / project.name
+
+
+def copy_of_programs(folder: Path) -> Path:
+    """A copy of this repository's programs, to be edited."""
+    for name in ("pipeline", "components", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace what stands there exactly once."""
+    text = file.read_text()
+    assert text.count(old) == 1, (file, old)
+    file.write_text(text.replace(old, new))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.support.fork_server import Ended, slipway_here
 from tests.support.git_repositories import git, refs
-from tests.support.in_process_cli import Done, slipway
 
 THROUGH = "2024-02-20"
 MARCH = "2024-03-10"
 SUBJECT = f"fix(data): retrain on parcels through {MARCH}"
 
 
-def retrain(root: Path, *arguments: str, **variables: str) -> Done:
-    return slipway(root, "retrain", *arguments, **variables)
+def retrain(root: Path, *arguments: str, **variables: str) -> Ended:
+    return slipway_here(root, "retrain", *arguments, **variables)
 
 
 def settings(root: Path) -> str:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from slipway.bundle.release_file import bundle_digest
-from tests.support.commands import Ended, warmed
+from tests.support.fork_server import slipway
 
 IGNORED = ".slipway/\nmlflow.db*\nmlartifacts/\n__pycache__/\n"
-
-
-def slipway(project: Path, *arguments: str, **variables: str) -> Ended:
-    return warmed()(*arguments, "--settings", str(project), **variables)
 
 
 def git(project: Path, *arguments: str) -> None:
@@ -28,13 +21,6 @@ def commit(project: Path, tag: str) -> None:
     git(project, "add", "-A")
     git(project, "commit", "-qm", f"feat: {tag}")
     git(project, "tag", tag)
-
-
-def change(file: Path, old: str, new: str) -> None:
-    """One edit to a file."""
-    text = file.read_text()
-    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file}"
-    file.write_text(text.replace(old, new))
 
 
 def repository(project: Path, tag: str = "v1.0.0") -> Path:
@@ -51,43 +37,18 @@ def champion(project: Path) -> str:
 def shipped(project: Path) -> dict[str, object]:
     done = slipway(project, "ship", "--json")
     assert done.returncode == 0, done.stderr
-    told: dict[str, object] = json.loads(done.stdout)
+    told: dict[str, object] = done.told
     return told
 
 
-class WarmSlipway:
-    """The `slipway` of a copy, run by a process that has the libraries imported already; see warm.py."""
+def runs(project: Path, where: str = "") -> list[Any]:
+    """The MLflow runs of a project's store, newest first."""
+    from mlflow import MlflowClient
 
-    def __init__(self, place: Path) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-        environment = {**kept, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, str(Path(__file__).with_name("warm.py"))]
-        self._place = place
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
+    client = MlflowClient(f"sqlite:///{project.parent / 'mlflow.db'}")
+    return list(client.search_runs([e.experiment_id for e in client.search_experiments()], where))
 
-    def __call__(self, project: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
-        """The exit code, and what was said on stdout and on stderr."""
-        assert self._process.stdin and self._process.stdout
-        out, err = self._place / "out", self._place / "err"
-        folder = str(project.parent)
-        command = {
-            "folder": folder,
-            "arguments": arguments,
-            "variables": {"PYTHONPATH": f"{folder}/src", **variables},
-            "out": str(out),
-            "err": str(err),
-        }
-        print(json.dumps(command), file=self._process.stdin, flush=True)
-        code = int(self._process.stdout.readline())
-        return code, out.read_text(), err.read_text()
 
-    def ship(self, project: Path, **variables: str) -> tuple[int, dict[str, Any], str]:
-        code, out, err = self(project, "ship", "--json", **variables)
-        return code, json.loads(out) if out else {}, err
-
-    def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        assert self._process.wait(timeout=60) == 0
+def files_of(run: Any) -> Path:
+    """Where the store has a run's files."""
+    return Path(run.info.artifact_uri.removeprefix("file://"))

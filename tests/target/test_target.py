@@ -20,14 +20,14 @@ from tests.support.bundles import flip, make_bundle
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from deploy import durable
-from pipeline.errors import StorageError
+from slipway.storage import atomic
+from slipway.errors import StorageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 write, path, rest = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
 arguments = {"write_file": [path, b"x" * 9000], "append_line": [path, b"x" * 9000]}
 try:
-    getattr(durable, write)(*arguments.get(write, [Path(rest[0]) if rest else None, path]))
+    getattr(atomic, write)(*arguments.get(write, [Path(rest[0]) if rest else None, path]))
 except StorageError as error:
     sys.exit(str(error))
 """

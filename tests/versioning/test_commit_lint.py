@@ -15,8 +15,8 @@ from slipway.commands.new_project import CHANGELOG
 from slipway.errors import CommitsError, ReleaseError, SettingsError
 from slipway.versioning.commit_lint import Commit, Linter, commits_in, highest
 from slipway.versioning.commit_types import commit_types, is_release_branch
+from tests.support.fork_server import Ended, slipway_here
 from tests.support.git_repositories import ROOT, commit, git, template
-from tests.support.in_process_cli import Done, slipway
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +107,12 @@ def test_the_command_names_every_commit_at_fault_and_has_an_exit_code_of_its_own
     first = commit(root, "feta: one")
     second = commit(root, "two")
     commit(root, "feat: three")
-    done = slipway(root, "commits")
+    done = slipway_here(root, "commits")
     assert done.returncode == CommitsError.exit_code
     assert "2 of 4 would release nothing as written" in done.stderr
     assert f'{first[:7]} "feta: one": `feta` is no type' in done.stderr
     assert f'{second[:7]} "two": it must begin' in done.stderr
-    fine = slipway(root, "commits", "HEAD~1..HEAD")
+    fine = slipway_here(root, "commits", "HEAD~1..HEAD")
     assert (fine.returncode, fine.stdout) == (
         0,
         "1 read, all of them well-formed; together they release a minor version\n",
@@ -121,14 +121,14 @@ def test_the_command_names_every_commit_at_fault_and_has_an_exit_code_of_its_own
 
 def test_a_title_comes_by_option_by_environment_or_by_standard_input() -> None:
     for done in (
-        slipway(ROOT, "commits", "--json", "--title", "feat: x"),
-        slipway(ROOT, "commits", "--json", SLIPWAY_TITLE="feat: x"),
-        slipway(ROOT, "commits", "--json", "--title", "-", stdin="feat: x"),
+        slipway_here(ROOT, "commits", "--json", "--title", "feat: x"),
+        slipway_here(ROOT, "commits", "--json", SLIPWAY_TITLE="feat: x"),
+        slipway_here(ROOT, "commits", "--json", "--title", "-", stdin="feat: x"),
     ):
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert (told["level"], [row["subject"] for row in told["commits"]]) == ("minor", ["feat: x"])
-    for empty in (slipway(ROOT, "commits", "--title", ""), slipway(ROOT, "commits", "--title", "-")):
+    for empty in (slipway_here(ROOT, "commits", "--title", ""), slipway_here(ROOT, "commits", "--title", "-")):
         assert (empty.returncode, "it is empty" in empty.stderr) == (CommitsError.exit_code, True)
 
 
@@ -137,8 +137,8 @@ def test_a_pull_request_is_read_from_its_base_together_with_its_title(tmp_path: 
     base = commit(root, "wip on main")
     commit(root, "feat: mine")
 
-    def read(base: str, title: str) -> Done:
-        return slipway(root, "commits", SLIPWAY_BASE=base, SLIPWAY_TITLE=title)
+    def read(base: str, title: str) -> Ended:
+        return slipway_here(root, "commits", SLIPWAY_BASE=base, SLIPWAY_TITLE=title)
 
     assert read(base, "fix: mine").stdout.startswith("2 read, all of them well-formed")
     assert read(base, "").stdout.startswith("1 read, all of them well-formed")

@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 from slipway.errors import CommitsError
 from slipway.reporting.sanitize import code, markdown, one_line
 from slipway.versioning.tag_release import cut
+from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import commit, git, pushed, refs, released
-from tests.support.in_process_cli import slipway
 from tests.support.projects import diabetes
 
 TEXTS = {
@@ -55,13 +55,13 @@ def commands(text: str) -> list[str]:
 def test_a_hostile_title_is_refused_in_one_harmless_line(tmp_path: Path, name: str) -> None:
     root = released(tmp_path)
     text = TEXTS[name][:100_000]  # Linux takes no more in one variable
-    done = slipway(root, "commits", SLIPWAY_TITLE=text)
+    done = slipway_here(root, "commits", SLIPWAY_TITLE=text)
     assert done.returncode == CommitsError.exit_code
     assert len(done.stderr) < 1000
     assert commands(done.stderr) == []
     assert [c for c in done.stderr if unicodedata.category(c) == "Cc" and c != "\n"] == []
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", done.stderr)
-    assert slipway(root, "commits", SLIPWAY_TITLE=f"feat: {text}").returncode == 0
+    assert slipway_here(root, "commits", SLIPWAY_TITLE=f"feat: {text}").returncode == 0
 
 
 def test_hostile_commits_are_released_as_text_and_inject_no_output(tmp_path: Path, output: Path) -> None:
@@ -69,7 +69,7 @@ def test_hostile_commits_are_released_as_text_and_inject_no_output(tmp_path: Pat
     pushed(root, *(f"feat({text}): {text}" for text in TEXTS.values()), *(f"fix: a {text}" for text in TEXTS.values()))
     pushed(root, *(f"docs: b\n\nBREAKING CHANGE: {text}\n\nNOTICE: {text}" for text in TEXTS.values()))
     pushed(root, b"fix: latin caf\xe9", *TEXTS.values())
-    done = slipway(root, "release")
+    done = slipway_here(root, "release")
     assert done.returncode == 0, done.stderr
     assert output.read_text() == "tag=v2.0.0\n"
     assert commands(done.stdout + done.stderr) == []
@@ -101,14 +101,14 @@ def test_the_preview_of_hostile_commits_and_names_is_text(tmp_path: Path, monkey
     hostile = "</details><script>alert(1)</script> | `x` <!--"
     file.write_text(file.read_text().replace("\"age\" = 'double'", f"'{hostile}' = 'double'"))
     file.write_text(file.read_text().replace('uri = "diabetes.csv"', f'uri = "{hostile}"'))
-    assert slipway(root, "contract", "write").returncode == 0
+    assert slipway_here(root, "contract", "write").returncode == 0
     pushed(root, *(f"feat: {text}" for text in TEXTS.values()))
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     before = tmp_path / "before.json"
     before.write_text((root / "contract.json").read_text().replace(hostile, "age"))
-    done = slipway(root, "preview", "--against", str(before))
+    done = slipway_here(root, "preview", "--against", str(before))
     assert done.returncode == 0, done.stderr
     assert summary.read_text() == "before\n" + done.stdout
     assert markup(done.stdout) == []

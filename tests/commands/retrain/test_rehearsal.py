@@ -11,8 +11,8 @@ from slipway.commands.retrain.rehearsal import agreement
 from slipway.pipeline import run as pipeline
 from slipway.settings.settings import load_settings
 from tests.fake_github.fake import GitHub
+from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import clone, commit, git, pushed, refs
-from tests.support.in_process_cli import slipway
 from tests.support.retrain import MARCH, SUBJECT, refused, retrain, settings
 
 
@@ -45,7 +45,7 @@ def test_a_rehearsal_counts_until_something_moves_and_is_found_at_the_tag(root: 
     assert done.returncode == 0, done.stderr
     assert git(root, "log", "-1", "--format=%(trailers:key=Rehearsed-Model,valueonly)").strip() == model
     assert refs(root)["main"] == git(root, "rev-parse", "HEAD")
-    assert slipway(root, "release").returncode == 0
+    assert slipway_here(root, "release").returncode == 0
     assert model not in (root / "CHANGELOG.md").read_text()
     same = pipeline.run(load_settings(root / "slipway.toml"))
     assert agreement(root, same) == f"the model is the rehearsed one, byte for byte: sha256 {model}"

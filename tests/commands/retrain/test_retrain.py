@@ -16,8 +16,8 @@ from slipway.commands.retrain.message import message
 from slipway.commands.retrain.request import Wish
 from slipway.storage.locks import locked
 from slipway.versioning.commit_lint import Commit, Linter
+from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import clone, commit, git, hook, pushed, refs, tagged
-from tests.support.in_process_cli import slipway
 from tests.support.retrain import MARCH, SUBJECT, THROUGH, refused, retrain, settings, truth
 
 
@@ -45,7 +45,7 @@ def test_a_commit_says_why_and_releases_a_patch(root: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert git(root, "log", "-1", "--format=%B") == f"{SUBJECT}\n\nReason: March came"
     assert (git(root, "status", "--porcelain"), git(root, "show", "--format=", "--name-only")) == ("", "slipway.toml")
-    assert slipway(root, "release", "--no-push").returncode == 0
+    assert slipway_here(root, "release", "--no-push").returncode == 0
     assert git(root, "describe", "--tags") == "v1.0.1"
     again = retrain(root, "--through", MARCH, "--commit")
     assert (again.returncode, again.stdout.partition(";")[0]) == (0, f"the data pin is through {MARCH} already")
@@ -150,7 +150,7 @@ def test_no_reason_makes_another_version(root: Path, reason: str) -> None:
 def test_the_contract_decides_the_prefix_and_a_breaking_one_stops(root: Path) -> None:
     def features(old: str, new: str) -> None:
         (root / "slipway.toml").write_text(settings(root).replace(old, new))
-        assert slipway(root, "contract", "write").returncode == 0
+        assert slipway_here(root, "contract", "write").returncode == 0
         commit(root, "docs: nobody is to know", file="other.txt")
 
     features('weight = "double"', 'weight = { type = "double", nullable = true }')
@@ -184,7 +184,7 @@ def test_a_retrain_starts_from_an_earlier_release_on_a_branch_of_its_own(root: P
     git(root, "checkout", "-q", "-b", "1.0.x", "v1.0.0")
     git(root, "push", "-q", "-u", "origin", "1.0.x")
     assert retrain(root, "--through", MARCH, "--push").returncode == 0
-    assert slipway(root, "release").returncode == 0
+    assert slipway_here(root, "release").returncode == 0
     assert git(root, "describe", "--tags") == "v1.0.1"
     assert "through = 2024-03-10" in git(root, "show", "v1.0.1:slipway.toml")
 
