@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from components.package.run import package
 from slipway.bundle.release_file import Bundle
@@ -26,6 +27,12 @@ from tests.support.git_repositories import ROOT, environment
 from tests.support.project_states import World
 from tests.support.random_histories import Life
 from tests.support.release_files import ALL, Client, bare_repository
+
+# A busy machine fails no property: no time counts, the same examples come each time, and a failure says how to repeat it.
+settings.register_profile(
+    "slipway", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("slipway")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.__about__ import installed
@@ -300,7 +300,6 @@ def test_readiness_and_errors_have_the_protocols_shape() -> None:
     assert json.loads(model_ready(CONTRACT)) == {"name": "flights", "ready": True}
 
 
-@settings(deadline=None, derandomize=True)
 @given(ROWS)
 def test_any_rows_come_out_of_json_as_they_went_in(rows: list[dict[str, Any]]) -> None:
     columns = {name: [row[name] for row in rows] for name in tensors()}
@@ -320,7 +319,6 @@ JUNK = st.recursive(
 FIELDS = ["name", "shape", "datatype", "data", "parameters"]
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.sampled_from(sorted(tensors())), st.sampled_from(FIELDS), JUNK)
 def test_whatever_a_field_holds_it_is_taken_or_refused(name: str, field: str, junk: Any) -> None:
     inputs = [one | {field: junk} if one["name"] == name else one for one in tensors().values()]
@@ -328,7 +326,6 @@ def test_whatever_a_field_holds_it_is_taken_or_refused(name: str, field: str, ju
         decoded(json.dumps({"inputs": inputs}).encode())
 
 
-@settings(deadline=None, derandomize=True)
 @given(JUNK, st.sampled_from(["inputs", "id", "outputs", "parameters", "other"]))
 def test_whatever_a_request_holds_it_is_taken_or_refused(junk: Any, field: str) -> None:
     with contextlib.suppress(ContractError):

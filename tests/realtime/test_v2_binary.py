@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 import tritonclient.utils
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.errors import ContractError
@@ -230,7 +230,6 @@ def test_columns_of_bytes_and_of_json_must_agree_in_rows() -> None:
     assert str(refused.value) == "all columns must have the same number of rows but 'distance' has 3, 'tail' has 2"
 
 
-@settings(deadline=None, derandomize=True)
 @given(FULL_ROWS)
 def test_any_rows_come_out_of_tritons_bytes_as_they_went_in(rows: list[dict[str, Any]]) -> None:
     columns = {
@@ -240,7 +239,6 @@ def test_any_rows_come_out_of_tritons_bytes_as_they_went_in(rows: list[dict[str,
     assert_same(request(triton_inputs(columns)).columns, columns)
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.sampled_from(sorted(TYPES)), st.binary(max_size=24), st.integers(0, 3), st.sampled_from([None, -1, 0, 1, 90]))
 def test_whatever_the_bytes_are_they_are_taken_or_refused(name: str, raw: bytes, rows: int, shift: int | None) -> None:
     body, length = binary(name, raw, shape=[rows])
@@ -248,7 +246,6 @@ def test_whatever_the_bytes_are_they_are_taken_or_refused(name: str, raw: bytes,
         decode_infer(body, None if shift is None else length + shift, CONTRACT)
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.binary(max_size=64), st.none() | st.integers(-70, 70))
 def test_a_body_of_noise_is_taken_or_refused(body: bytes, length: int | None) -> None:
     with pytest.raises(ContractError):

@@ -167,8 +167,6 @@ def _went_each_way() -> Iterator[None]:
 
 @settings(
     max_examples=50,
-    deadline=None,
-    derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
