@@ -27,8 +27,9 @@ import tritonclient.http as triton
 from slipway.contract.schema import Column, read_contract
 from slipway.inference.skops_file import load_model
 from slipway.tables.data_frame import inputs_of
+from tests.support.eventually import eventually
 from tests.support.flights import BIN, Flights, environment_for_people
-from tests.support.running_server import JSON, Answer, Running, eventually, running
+from tests.support.running_server import JSON, Answer, Running, running
 
 pytestmark = pytest.mark.slow
 Array = npt.NDArray[np.float64]

@@ -23,28 +23,29 @@ from tests.support.bundles import make_bundle
 ROWS = 40_000
 PART = 2000
 JOB = """
-import sys, time
+import sys
 from pathlib import Path
 from tests.support.batch_jobs import run
-source, out, bundle, slow = *map(Path, sys.argv[1:4]), float(sys.argv[4])
+source, out, bundle = map(Path, sys.argv[1:4])
 
 def progress(plan):
     print("begun", flush=True)
-    return lambda rows, place: time.sleep(slow)
+    return lambda rows, place: sys.stdin.readline()
 
 run(source, out, bundle, part=2000, max_bad="1%", progress=progress)
 """
 KILLS = int(os.environ.get("SLIPWAY_BATCH_KILLS", "2"))
 """How often one and the same job is killed."""
-SLOW = 0.01 * KILLS
-LIFE = SLOW * (0.9 * ROWS / PART / KILLS + 0.8)
-"""The seconds within which a job is killed once it has begun: so few that it lives through all its kills."""
+LIFE = 0.9 * ROWS / PART / KILLS + 0.8
+"""The units within which a job is killed once it has begun: so few that it lives through all its kills."""
+UNIT = 0.02
+"""About as many seconds as a unit takes."""
 
 
 def started(source: Path, out: Path, bundle: Path) -> subprocess.Popen[str]:
-    """A job in a process of its own that has begun; it pauses after each unit so that a moment can be chosen."""
-    command = [sys.executable, "-c", JOB, str(source), str(out), str(bundle), str(SLOW)]
-    job = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    """A job in a process of its own that has begun; it waits for a line after each unit so that a moment can be chosen."""
+    command = [sys.executable, "-c", JOB, str(source), str(out), str(bundle)]
+    job = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert job.stdout
     assert job.stdout.readline() == "begun\n"
     return job
@@ -74,7 +75,11 @@ def test_a_job_killed_at_any_moments_ends_with_the_bytes_of_an_unbroken_run(
     moments, out = np.random.default_rng(seed), tmp_path / "out"
     for _ in range(KILLS):
         job = started(world / "in", out, bundle_of(world))
-        time.sleep(moments.random() * LIFE)
+        units, rest = divmod(moments.random() * LIFE, 1)
+        assert job.stdin
+        job.stdin.write("\n" * int(units))
+        job.stdin.flush()
+        time.sleep(rest * UNIT)
         job.send_signal(signal.SIGKILL)
         job.communicate()
         assert not out.exists()

@@ -19,8 +19,8 @@ from components.ingest.flights import inputs
 from slipway.settings.settings import load_settings
 from slipway.steps.ingest.pinned_files import fetch
 from tests.support.batch_jobs import content
+from tests.support.eventually import eventually
 from tests.support.flights import Flights
-from tests.support.running_server import eventually
 from tests.support.spark_cluster import PYTHON, Cluster, cluster, environment
 
 

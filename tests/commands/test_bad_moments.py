@@ -16,10 +16,10 @@ import pytest
 
 from slipway.storage.locks import holder
 from slipway.target.readiness import acknowledgements, live_servers
+from tests.support.eventually import eventually
 from tests.support.fork_server import Ended, slipway
 from tests.support.project_states import UNREACHABLE, World
 from tests.support.projects import edit
-from tests.support.running_server import eventually
 
 SLIPWAY = Path(sys.executable).with_name("slipway")
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

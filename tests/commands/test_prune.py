@@ -79,7 +79,7 @@ def test_after_a_life_of_all_kinds_of_moves_one_can_go_back_as_many_times_as_was
 def test_what_a_server_still_serves_stays_and_is_told(tmp_path: Path) -> None:
     target = target_with(tmp_path, "1.0.0")
     with running(target=target.path):
-        assert await_workers(target.path, verify(target.current).digest, 10) == []
+        assert await_workers(target.path, verify(target.current).digest, 60) == []
         (known,) = live_servers(target.path)
         stopped = acknowledgements(target.path, known)[0].pid
         os.kill(stopped, signal.SIGSTOP)

@@ -48,7 +48,7 @@ def test_without_a_server_real_time_is_what_one_would_serve(target: Target) -> N
 def test_with_servers_real_time_is_what_they_acknowledged(target: Target, tmp_path: Path) -> None:
     other = make_bundle(target.path / "releases", "2.0.0", bias=1.0)
     with running(target=target.path) as server:
-        assert await_workers(target.path, verify(target.current).digest, 10) == []
+        assert await_workers(target.path, verify(target.current).digest, 60) == []
         (known,) = live_servers(target.path)
         stopped = acknowledgements(target.path, known)[0].pid
         os.kill(stopped, signal.SIGSTOP)
@@ -62,7 +62,7 @@ def test_with_servers_real_time_is_what_they_acknowledged(target: Target, tmp_pa
         (told,) = place.realtime.servers
         assert (told.pid, told.workers, told.ready, told.release) == (server.process.pid, 2, 2, None)
         assert f"worker {stopped} of {known} serves 1.0.0" in told.problems[0]
-        assert await_workers(target.path, verify(other).digest, 10) == []
+        assert await_workers(target.path, verify(other).digest, 60) == []
         place, _ = look(target)
         assert (place.realtime.release, place.realtime.servers[0].problems) == ("2.0.0", [])
 

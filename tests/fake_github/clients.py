@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
@@ -88,11 +87,3 @@ def pygithub(github: GitHub, token: str, **options: Any) -> Repository:
     quick = {"seconds_between_requests": 0, "seconds_between_writes": 0, "retry": None, "timeout": 10}
     client = Github(base_url=github.url, auth=Auth.Token(token), **{**quick, **options})
     return client.get_repo(github.full_name)
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 5) -> None:
-    """Until it is true; an assertion fails when it stays false."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)

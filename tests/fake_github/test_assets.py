@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.fake_github.clients import Client, wait_for
+from tests.fake_github.clients import Client
 from tests.fake_github.conftest import Make
 from tests.fake_github.fake import GitHub
+from tests.support.eventually import eventually
 
 CONTENT = bytes(range(256)) * 40
 OCTETS = {"accept": "application/octet-stream"}
@@ -55,7 +56,7 @@ def test_an_upload_cut_by_the_client_leaves_a_starter_that_holds_its_name(
         head = f"POST {path}?name=big.zip HTTP/1.1\r\nHost: x\r\nContent-Type: application/zip\r\n"
         token = writer.headers["Authorization"]
         connection.sendall(f"{head}Authorization: {token}\r\nContent-Length: 1000\r\n\r\nhalf".encode())
-    wait_for(lambda: names(writer, draft) == [("big.zip", "starter")])
+    assert eventually(lambda: names(writer, draft) == [("big.zip", "starter")])
     starter = writer.get(f"releases/{draft['id']}/assets").json[0]
     assert (starter["size"], starter["digest"]) == (0, None)
     assert writer.upload(draft, "big.zip", CONTENT).status == 422

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.fake_github.clients import Client, wait_for
+from tests.fake_github.clients import Client
 from tests.fake_github.fake import GitHub
 from tests.fake_github.faults import Fault
 from tests.fake_github.shapes import faults, misshapen
+from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,10 +63,10 @@ def test_a_fake_that_closes_lets_go_of_clients_and_threads(bare: Path) -> None:
         hanging, idle = (socket.create_connection(("127.0.0.1", port(github)), timeout=5) for _ in range(2))
         github.plan(Fault("hang"))
         hanging.sendall(b"GET /rate_limit HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_for(lambda: len(github.requests) == 1)
+        assert eventually(lambda: len(github.requests) == 1)
         assert Client(github).get("/rate_limit").status == 200
     assert ended(hanging) and ended(idle)
-    wait_for(lambda: threading.active_count() == before)
+    assert eventually(lambda: threading.active_count() == before)
 
 
 def ended(connection: socket.socket) -> bool:

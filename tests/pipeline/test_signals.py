@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.support.eventually import eventually
 from tests.support.fork_server import PROGRAM, clean, slipway
 from tests.support.projects import copy_of_programs, diabetes, edit
 from tests.support.shipped_project import runs
@@ -53,7 +53,9 @@ def running(
     process = subprocess.Popen(
         command, env=environment, cwd=endless, start_new_session=True, text=True, stderr=subprocess.PIPE
     )
-    until(lambda: len([log for log in tmp_path.glob("slipway-*/*/*.log") if "waiting" in log.read_text()]) == 2)
+    assert eventually(
+        lambda: len([log for log in tmp_path.glob("slipway-*/*/*.log") if "waiting" in log.read_text()]) == 2
+    )
     children = psutil.Process(process.pid).children(recursive=True)
     yield process, children
     process.kill()
@@ -61,13 +63,6 @@ def running(
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
     process.communicate()
-
-
-def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def gone(children: list[psutil.Process]) -> bool:
@@ -97,7 +92,7 @@ def test_a_signal_ends_the_run_with_its_components_and_its_records(
 ) -> None:
     process, children = running
     send(process.pid, number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.endswith(f"slipway: stopped by {number.name}; its components ended too, and nothing was changed\n")
     assert "Traceback" not in said
@@ -113,7 +108,7 @@ def test_a_killed_run_takes_its_components_along_and_the_next_run_works(
     process, children = running
     process.kill()
     process.wait()
-    until(lambda: gone(children), 10)
+    assert eventually(lambda: gone(children))
     killed = runs(project, "attributes.status = 'RUNNING'")
     assert len(killed) == 1
     done = slipway(project, "run")

@@ -21,7 +21,7 @@ import yaml
 from tests.support.bundles import GOLDEN, make_bundle
 from tests.support.dockerfile import AS_USER, DOCKERFILE, ROOT, USER, Image, command, environment, instructions, values
 from tests.support.documents import Block, blocks
-from tests.support.running_server import eventually
+from tests.support.eventually import eventually
 
 TRAINING = ("pyarrow", "pandas", "sklearn", "mlflow", "pydantic", "skops", "matplotlib", "onnx", "git", "github")
 
@@ -38,7 +38,7 @@ def serving(image: Image, port: int, log: Path) -> Iterator[subprocess.Popen[byt
     arguments = [image.inside(part).replace("8080", str(port)) for part in command("ENTRYPOINT") + command("CMD")]
     process = image.start(arguments, log)
     try:
-        assert eventually(lambda: b"serving 1.4.0" in log.read_bytes() or process.poll() is not None, 30)
+        assert eventually(lambda: b"serving 1.4.0" in log.read_bytes() or process.poll() is not None)
         yield process
     finally:
         process.kill()

@@ -15,7 +15,8 @@ from slipway.realtime.http.options import Options, Tls
 from slipway.realtime.http.server import serve
 from slipway.target.readiness import ask_golden, await_workers, live_servers
 from tests.support.bundles import GOLDEN, flip, make_bundle
-from tests.support.running_server import JSON, Running, eventually, running
+from tests.support.eventually import eventually
+from tests.support.running_server import JSON, Running, running
 
 OLD, NEW = "old-token-of-twenty!", "new-token-of-twenty!"
 ROW = {name: [values[0]] for name, values in GOLDEN.items()}
@@ -37,7 +38,7 @@ def tokens(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(target: Path, tokens: Path) -> Iterator[Running]:
     with running(target=target, token_file=tokens) as server:
-        assert await_workers(target, verify(target / "current").digest, 10) == []
+        assert await_workers(target, verify(target / "current").digest, 60) == []
         yield server
 
 

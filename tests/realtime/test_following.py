@@ -15,7 +15,8 @@ import pytest
 from slipway.bundle.release_file import Golden, decode_golden, verify
 from slipway.target.readiness import acknowledgements, ask_golden, await_workers, forget_dead_servers, live_servers
 from tests.support.bundles import GOLDEN, answers, flip, make_bundle, seal
-from tests.support.running_server import JSON, Running, eventually, exchange, running
+from tests.support.eventually import eventually
+from tests.support.running_server import JSON, Running, exchange, running
 
 BODY = json.dumps({"inputs": GOLDEN}).encode()
 BIASES = {"1.0.0": 0.0, "2.0.0": 1.5}
@@ -33,7 +34,7 @@ def target(tmp_path: Path) -> Path:
 def server(target: Path) -> Iterator[Running]:
     with running(target=target) as server:
         # Both workers must hold 1.0.0 before a test changes what `current` names.
-        assert await_workers(target, verify(release(target, "1.0.0")).digest, 10) == []
+        assert await_workers(target, verify(release(target, "1.0.0")).digest, 60) == []
         yield server
 
 

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from slipway.realtime.telemetry.counters_folder import cells_folder
 from slipway.realtime.telemetry.metrics import BUCKETS, CONTENT_TYPE, Metrics
 from slipway.realtime.telemetry.shared_counters import Cells
-from tests.support.running_server import eventually
+from tests.support.eventually import eventually
 
 ROUTES = ("/invocations", "/ping")
 _fork = multiprocessing.get_context("fork")

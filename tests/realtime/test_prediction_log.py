@@ -22,8 +22,8 @@ from slipway.realtime.telemetry import prediction_logger
 from slipway.realtime.telemetry.prediction_logger import PredictionLog, check_writable
 from slipway.tables.prediction_log import MOST_ROWS, LoggedPrediction, read_predictions
 from tests.support.bundles import GOLDEN, answers, labels, make_bundle
+from tests.support.eventually import eventually
 from tests.support.full_disk import largest_file
-from tests.support.running_server import eventually
 
 _fork = multiprocessing.get_context("fork")
 

@@ -21,7 +21,8 @@ from tests.load_generator.apart import begun
 from tests.load_generator.load import Load, Question
 from tests.load_generator.result import Outcome, Result
 from tests.support.bundles import GOLDEN, answers, flip, make_bundle
-from tests.support.running_server import eventually, running
+from tests.support.eventually import eventually
+from tests.support.running_server import running
 
 SECONDS = float(os.environ.get("SLIPWAY_SOAK_SECONDS", "8"))
 SWAPS = int(os.environ.get("SLIPWAY_SOAK_SWAPS", "4"))
@@ -65,11 +66,11 @@ def soaked(tmp_path_factory: pytest.TempPathFactory) -> Soaked:
     bundles = [make_bundle(target / "releases", version, bias=bias) for version, bias in BIASES.items()]
     flip(target, bundles[0])
     with running(target=target, workers=WORKERS) as server:
-        assert await_workers(target, verify(bundles[0]).digest, 10) == []
+        assert await_workers(target, verify(bundles[0]).digest, 60) == []
         with begun(Load(server.port, QUESTIONS, SECONDS, RATE, connections=CONNECTIONS)) as load:
             kills, last = disturb(target, bundles)
             result = load.result()
-        return Soaked(result, kills, await_workers(target, verify(last).digest, 20))
+        return Soaked(result, kills, await_workers(target, verify(last).digest, 60))
 
 
 def disturb(target: Path, bundles: list[Path]) -> tuple[list[Kill], Path]:
@@ -92,7 +93,7 @@ def workers(target: Path) -> list[int]:
 
 def kill_worker(target: Path) -> Kill:
     """Kill one, once there is another to answer."""
-    assert eventually(lambda: len(workers(target)) == WORKERS, 10), "a killed worker did not come back"
+    assert eventually(lambda: len(workers(target)) == WORKERS), "a killed worker did not come back"
     worker, at = workers(target)[0], time.monotonic()
     os.kill(worker, signal.SIGKILL)
     # Its sockets close with its lock; as a process it counts as dead a moment before its last thread is.

@@ -6,9 +6,9 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 
 from slipway.bundle.release_file import verify
 from slipway.github.promote import promote
+from tests.support.eventually import eventually
 from tests.support.release_files import SETTINGS, Client, crowned, quiet
 
 pytestmark = pytest.mark.slow
@@ -34,21 +35,17 @@ def tracking(tmp_path: Path) -> Iterator[str]:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     server = subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        answers(f"http://127.0.0.1:{port}/health")
+        assert eventually(lambda: answers(f"http://127.0.0.1:{port}/health"), 300)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait()
 
 
-def answers(address: str) -> None:
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(address).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"{address} never answered")
+def answers(address: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(address):
+        return True
+    return False
 
 
 def register(folder: Path, tracking: str) -> None:

@@ -20,12 +20,12 @@ from tests.support.bundles import GOLDEN, answers, flip, make_bundle
 from tests.support.running_server import running
 
 HOLD = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from slipway.target.registration import hold
 hold(Path(sys.argv[1]) / "servers" / "1" / "server.lock")
 print("held", flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 

@@ -105,7 +105,7 @@ class World:
             return None
         if self._server is None:
             self._server = self._serving.enter_context(running(target=self.target.path))
-        assert await_workers(self.target.path, champion.digest, 30) == []
+        assert await_workers(self.target.path, champion.digest, 60) == []
         (digest,) = {self._server.ask("GET", "/version").json["digest"] for _ in range(3)}
         return str(digest)
 

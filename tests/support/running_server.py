@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.support.eventually import eventually
 
 PROGRAM = (
     "import sys, msgspec; from pathlib import Path\n"
@@ -51,7 +52,7 @@ class Running:
         self.log = log
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def post(self, request: Any, **headers: str) -> Answer:
         return self.ask("POST", "/invocations", json.dumps(request).encode(), JSON | headers)
@@ -65,7 +66,7 @@ class Running:
 
     def stop(self, sign: int = signal.SIGTERM) -> int:
         self.process.send_signal(sign)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=60)
 
 
 def exchange(
@@ -96,17 +97,7 @@ def running(
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-                process.wait(timeout=15)
-
-
-def eventually(condition: Any, seconds: float = 10) -> bool:
-    """Does this become true in time?"""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
+                process.wait(timeout=60)
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
@@ -116,6 +107,6 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
         found[:] = re.findall(r"serving \S+ on https?://127.0.0.1:(\d+)", log.read_text())
         return bool(found) or process.poll() is not None
 
-    assert eventually(said, 30), "the server said nothing"
+    assert eventually(said), "the server said nothing"
     assert found, log.read_text()
     return int(found[0])

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from tests.support.eventually import eventually
 from tests.support.flights import ROOT
-from tests.support.running_server import eventually
 
 PYTHON = ROOT / ".venv-spark/bin/python"
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from slipway.errors import MovedError, ReleaseError
 from slipway.versioning.tag_release import cut
+from tests.support.eventually import eventually
 from tests.support.git_repositories import (
     EMPTY_CHANGELOG,
     clone,
@@ -279,9 +279,7 @@ def test_a_killed_release_leaves_the_checkout_and_the_remote_as_they_were(
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     run = subprocess.Popen([SLIPWAY, "release"], cwd=root, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while not list(scratch.glob("slipway-release-*/repository/work.txt")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert eventually(lambda: list(scratch.glob("slipway-release-*/repository/work.txt")))
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL
     assert refs(root) == before

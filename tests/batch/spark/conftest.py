@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from tests.support.batch_jobs import run, some_rows, write_rows
 from tests.support.bundles import make_bundle
-from tests.support.running_server import eventually
+from tests.support.eventually import eventually
 from tests.support.spark_cluster import PYTHON, Cluster, cluster, environment
 
 PART = 2000
