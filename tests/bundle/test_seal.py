@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from slipway.pipeline.candidate import Candidate
 from slipway.storage.digests import file_digest
 from slipway.versioning.checkout_version import Version
 from tests.support.bundles import GOLDEN, answers, labels, make_contract, model_bytes
+from tests.support.failing_writes import largest_file
 
 VERSION = Version("1.4.0", "c" * 40, dirty=False, exact=True)
 PASSED = Verdict("publish", (Rule("floor.roc_auc", 0.68, 0.7, True, "roc_auc 0.700 is at least 0.680"),), True)
@@ -55,16 +53,6 @@ def sealed(candidate: Candidate, into: Path, version: Version = VERSION, verdict
 
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-@contextmanager
-def no_room_for_files_over(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_sealed_candidate_is_a_bundle_that_loads_and_reproduces_its_golden_rows(
@@ -114,7 +102,7 @@ def test_a_damaged_bundle_in_the_place_is_said_aloud_and_left_alone(candidate: C
 
 def test_a_disk_that_takes_no_more_leaves_nothing_behind(candidate: Candidate, tmp_path: Path) -> None:
     (candidate.model / "large.bin").write_bytes(bytes(100_000))
-    with no_room_for_files_over(50_000), pytest.raises(StorageError, match="nothing half-written is left"):
+    with largest_file(50_000), pytest.raises(StorageError, match="nothing half-written is left"):
         sealed(candidate, tmp_path / "releases")
     assert names_in(tmp_path / "releases") == []
     assert sealed(candidate, tmp_path / "releases").release.version == "1.4.0"

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.fork_server import slipway
-from tests.support.projects import diabetes, edit, parcels, wine
+from tests.support.projects import champion, commit, diabetes, edit, parcels, repository, shipped, wine
 from tests.support.release_files import key_pair
-from tests.support.shipped_project import champion, commit, repository, shipped
 
 
 def status(project: Path) -> tuple[str | None, str | None, str | None]:

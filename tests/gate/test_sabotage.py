@@ -17,8 +17,7 @@ import pytest
 
 from slipway.gate.policy import FAMILIES
 from tests.support.fork_server import Ended, slipway
-from tests.support.projects import copy_of, edit, parcels
-from tests.support.shipped_project import commit, repository
+from tests.support.projects import commit, copy_of, edit, parcels, repository
 
 ROOT = Path(__file__).parents[2]
 CODE = ("pipeline", "components", "src")

@@ -21,7 +21,7 @@ import pytest
 
 from tests.support.fork_server import PROGRAM, ROOT, Ended, clean, slipway
 from tests.support.orders_project import Edit, cut, data, function, orders, put, returned, setting, stored, unpinned
-from tests.support.shipped_project import files_of, runs
+from tests.support.projects import files_of, runs
 
 SETTINGS, DATA, CHANGED, CONTRACT, VALIDATION, COMPONENT = 3, 4, 5, 6, 7, 8
 Case = tuple[Edit, int, list[str]]

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fork_server import Ended, slipway
-from tests.support.projects import diabetes
-from tests.support.shipped_project import files_of, runs
+from tests.support.projects import diabetes, files_of, runs
 
 STEPS = ("ingest", "validate", "split", "train", "evaluate", "package")
 

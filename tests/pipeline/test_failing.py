@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.fork_server import slipway
-from tests.support.projects import copy_of_programs, diabetes, edit
-from tests.support.shipped_project import files_of, runs
+from tests.support.projects import copy_of_programs, diabetes, edit, files_of, runs
 
 FIT = "        model.fit(features, frame[target].to_numpy())\n"
 MANY = "raise ValueError('first line' + chr(10) + 'second line')"

@@ -15,8 +15,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.fork_server import PROGRAM, clean, slipway
-from tests.support.projects import copy_of_programs, diabetes, edit
-from tests.support.shipped_project import runs
+from tests.support.projects import copy_of_programs, diabetes, edit, runs
 
 WAIT = '    import time; print("waiting", flush=True); time.sleep(600)'
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from slipway.tables.data_frame import write_parquet
 from tests.support.fork_server import ROOT, clean
-from tests.support.shipped_project import files_of
+from tests.support.projects import files_of
 
 ROWS = pd.DataFrame({"id": range(100), "y": [float(n % 7) for n in range(100)]})
 

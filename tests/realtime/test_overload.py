@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 import math
 import os
+from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
+from slipway.bundle.release_file import folder_name
 from tests.load_generator.apart import result_of
 from tests.load_generator.load import Load, Question
 from tests.load_generator.memory import resident
 from tests.load_generator.result import Result
-from tests.support.bundles import GOLDEN, answers
+from tests.support.bundles import GOLDEN, answers, make_bundle, seal
 from tests.support.running_server import Running, running
-from tests.support.slow_bundle import make_slow_bundle
 
 SECONDS = float(os.environ.get("SLIPWAY_OVERLOAD_SECONDS", "4"))
 STRICT = os.environ.get("SLIPWAY_STRICT_TIMES") == "1"
@@ -27,11 +32,52 @@ LEAST_GOODPUT = 0.7
 MOST_MEMORY = 1.1
 UNNOTICED_MEMORY = 16 << 20
 """So much may come and go in any process; a queue without a bound grows by more."""
+WIDTH = 50_000
+SINES = 20
+"""With ``WIDTH`` numbers each, about 10 ms per row on one core; twice the rows take twice as long."""
 ROWS = [{name: values[row] for name, values in GOLDEN.items()} for row in range(len(GOLDEN["distance"]))]
 QUESTIONS = tuple(
     Question(json.dumps({"dataframe_records": [row]}).encode(), {"1.0.0": [answer]})
     for row, answer in zip(ROWS, answers(GOLDEN).tolist(), strict=True)
 )
+
+
+def make_slow_bundle(releases: Path, version: str = "1.0.0", *, bias: float = 0.0, sines: int = SINES) -> Path:
+    """Seal a bundle that answers as ``bundles.answers`` says, late, and return its folder."""
+    bundle = make_bundle(releases, version, bias=bias)
+    (bundle / "model.onnx").write_bytes(slowed((bundle / "model.onnx").read_bytes(), sines))
+    return bundle.rename(releases / folder_name(version, seal(bundle, version)))
+
+
+def slowed(model_bytes: bytes, sines: int) -> bytes:
+    """The model with a zero added to its score that takes many sines to compute.
+
+    No exponential is below zero, so the negative part of their sum is exactly zero, which no optimizer knows.
+    """
+    model = onnx.load_from_string(model_bytes)
+    score = next(node for node in model.graph.node if node.op_type == "Sum")
+    at = list(model.graph.node).index(score)
+    score.input.append("late_zero")
+    for node in reversed(work(sines)):
+        model.graph.node.insert(at, node)
+    grid = np.linspace(0.5, 1.5, WIDTH).reshape(1, -1)
+    model.graph.initializer.extend(
+        [numpy_helper.from_array(grid, "grid"), numpy_helper.from_array(np.array([1]), "row")]
+    )
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def work(sines: int) -> list[onnx.NodeProto]:
+    node, names = helper.make_node, [f"wave_{number}" for number in range(sines + 1)]
+    return [
+        node("Mul", ["distance", "grid"], [names[0]]),
+        *(node("Sin", [before], [after]) for before, after in pairwise(names)),
+        node("Exp", [names[-1]], ["positive"]),
+        node("ReduceSum", ["positive", "row"], ["total"], keepdims=1),
+        node("Neg", ["total"], ["negative"]),
+        node("Relu", ["negative"], ["late_zero"]),
+    ]
 
 
 class Overloaded:

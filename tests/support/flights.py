@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-ROOT = Path(__file__).parents[2]
+from tests.support.git_repositories import ROOT, git
+
 BIN = Path(sys.executable).parent
 TOLD = "shipped.json"
-_IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,6 @@ def clone(folder: Path) -> Path:
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "feat: flights"], ["tag", "v1.0.0"]):
         git(folder, *command)
     return folder
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """A git command as somebody."""
-    return subprocess.run(
-        ["git", *_IDENTITY, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout
 
 
 def ship(folder: Path) -> Flights:

@@ -152,7 +152,7 @@ def _become(job: dict[str, Any]) -> NoReturn:
         os.environ.update(job["environment"])
         faulthandler.dump_traceback_later(HANGS, exit=True)
         if job["kill"]:
-            importlib.import_module("tests.support.durable_writes").count(job["folder"], job["notes"], **job["kill"])
+            importlib.import_module("tests.support.failing_writes").count(job["folder"], job["notes"], **job["kill"])
         sys.argv, sys.path[0] = ["slipway", *job["arguments"]], str(Path(job["code"], "src"))
         importlib.import_module("slipway.cli.main").main()
     except SystemExit as end:

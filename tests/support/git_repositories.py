@@ -11,12 +11,13 @@ from uuid import uuid4
 import tomlkit
 
 ROOT = Path(__file__).parents[2]
+WHO = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 EMPTY_CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
 
 
 def git(root: Path, *arguments: str, stdin: bytes = b"") -> str:
-    """What git says; it fails the test when git does."""
-    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, input=stdin)
+    """What git says, to somebody; it fails the test when git does."""
+    done = subprocess.run(["git", "-C", str(root), *WHO, *arguments], check=True, capture_output=True, input=stdin)
     return done.stdout.decode(errors="replace").strip()
 
 

@@ -19,9 +19,8 @@ from slipway.target.journal import history
 from slipway.target.readiness import await_workers
 from slipway.target.target import Target
 from tests.support.fork_server import Ended, Kill, slipway
-from tests.support.projects import diabetes, edit
+from tests.support.projects import commit, diabetes, edit, repository
 from tests.support.running_server import Running, running
-from tests.support.shipped_project import commit, repository
 
 COMMANDS = {"first": ["ship"], "second": ["ship"], "rollback": ["rollback", "--reason", "bad"]}
 UNREACHABLE = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

@@ -1,4 +1,4 @@
-"""Small real projects: settings, contract, ingest function and pinned data of another team, in a folder."""
+"""Small real projects: settings, contract, ingest function and pinned data of another team, and what shipping makes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes, load_wine
 
+from slipway.bundle.release_file import bundle_digest
 from slipway.commands.restore import STORED_PLACES
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
+from tests.support.fork_server import slipway
+from tests.support.git_repositories import git
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "tests" / "examples"
+IGNORED = ".slipway/\nmlflow.db*\nmlartifacts/\n__pycache__/\n"
 
 
 def diabetes(folder: Path) -> Path:
@@ -105,3 +110,40 @@ def edit(file: Path, old: str, new: str) -> None:
     text = file.read_text()
     assert text.count(old) == 1, (file, old)
     file.write_text(text.replace(old, new))
+
+
+def commit(project: Path, tag: str) -> None:
+    git(project.parent, "add", "-A")
+    git(project.parent, "commit", "-qm", f"feat: {tag}")
+    git(project.parent, "tag", tag)
+
+
+def repository(project: Path, tag: str = "v1.0.0") -> Path:
+    (project.parent / ".gitignore").write_text(IGNORED)
+    git(project.parent, "init", "-q", "-b", "main")
+    commit(project, tag)
+    return project
+
+
+def champion(project: Path) -> str:
+    return bundle_digest((project.parent / ".slipway/target/current").resolve())
+
+
+def shipped(project: Path) -> dict[str, object]:
+    done = slipway(project, "ship", "--json")
+    assert done.returncode == 0, done.stderr
+    told: dict[str, object] = done.told
+    return told
+
+
+def runs(project: Path, where: str = "") -> list[Any]:
+    """The MLflow runs of a project's store, newest first."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project.parent / 'mlflow.db'}")
+    return list(client.search_runs([e.experiment_id for e in client.search_experiments()], where))
+
+
+def files_of(run: Any) -> Path:
+    """Where the store has a run's files."""
+    return Path(run.info.artifact_uri.removeprefix("file://"))

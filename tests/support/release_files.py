@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from slipway.github.promote import promote
 from slipway.github.release_page import publish
 from tests.fake_github.fake import GitHub
 from tests.support.bundles import make_bundle
+from tests.support.git_repositories import git
 
 ALL = {"contents": "write", "deployments": "write", "issues": "write", "actions": "write"}
 """All the powers that the workflows' jobs share between them."""
@@ -43,12 +43,12 @@ Client = Any
 def bare_repository(folder: Path) -> Path:
     """One commit for each version on main, tagged."""
     work, bare = folder / "work", folder / "bare.git"
-    run = ["git", "-c", "user.name=ann", "-c", "user.email=ann@example.org", "-C", str(work)]
-    subprocess.run(["git", "init", "-q", "-b", "main", work], check=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "-q", "-b", "main", "work")
     for version in VERSIONS:
-        subprocess.run([*run, "commit", "-q", "--allow-empty", "-m", f"feat: {version}"], check=True)
-        subprocess.run([*run, "tag", f"v{version}"], check=True)
-    subprocess.run(["git", "clone", "-q", "--bare", work, bare], check=True)
+        git(work, "commit", "-q", "--allow-empty", "-m", f"feat: {version}")
+        git(work, "tag", f"v{version}")
+    git(folder, "clone", "-q", "--bare", "work", "bare.git")
     return bare
 
 

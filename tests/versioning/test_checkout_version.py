@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,20 +11,7 @@ from semver import Version as Semver
 
 from slipway.errors import VersionError
 from slipway.versioning.checkout_version import version_of
-
-
-def git(root: Path, *arguments: str) -> str:
-    who = [
-        "-c",
-        "user.name=A",
-        "-c",
-        "user.email=a@example.org",
-        "-c",
-        "commit.gpgsign=false",
-        "-c",
-        "tag.gpgsign=false",
-    ]
-    return subprocess.run(["git", "-C", str(root), *who, *arguments], check=True, capture_output=True, text=True).stdout
+from tests.support.git_repositories import git
 
 
 def commit(root: Path, *tags: str) -> str:

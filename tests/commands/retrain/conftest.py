@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.git_repositories import environment, git, pushed, template
-from tests.support.projects import parcels
+from tests.support.projects import IGNORED, parcels
 from tests.support.retrain import THROUGH
-from tests.support.shipped_project import IGNORED
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 
 from slipway.errors import StorageError
 from slipway.realtime.telemetry.access_log import Access, AccessLog, check_writable
-from tests.support.full_disk import largest_file
+from tests.support.failing_writes import largest_file
 
 KNOW_A_LINE = """
 import os, sys, threading, time, msgspec

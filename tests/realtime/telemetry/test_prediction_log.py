@@ -23,7 +23,7 @@ from slipway.realtime.telemetry.prediction_logger import PredictionLog, check_wr
 from slipway.tables.prediction_log import MOST_ROWS, LoggedPrediction, read_predictions
 from tests.support.bundles import GOLDEN, answers, labels, make_bundle
 from tests.support.eventually import eventually
-from tests.support.full_disk import largest_file
+from tests.support.failing_writes import largest_file
 
 _fork = multiprocessing.get_context("fork")
 

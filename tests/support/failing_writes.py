@@ -1,4 +1,4 @@
-"""A command counts its durable writes, and kills itself at a chosen one: a real process, really killed by SIGKILL.
+"""Writes that fail: a process counts its durable ones and is really killed at one of them, and a disk fills up.
 
 Durable writes are the functions of ``slipway.storage.atomic``, and the calls of the MLflow client that change the store.
 What is written into the project outside of these (opened, renamed, removed, or by SQL) is reported too, so no write can
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import os
+import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,17 @@ def count(project: str, notes: str, write: int, moment: str) -> None:
             setattr(owner, name, counter.counted(getattr(owner, name)))
     event.listen(Engine, "after_cursor_execute", counter.statement)
     sys.addaudithook(counter.audit)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """A write beyond this size is cut short and the next one fails, as on a disk that fills up."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def _die() -> None:
