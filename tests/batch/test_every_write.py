@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.batch_jobs import content, run, some_rows, write_rows
-from tests.support.bundles import make_bundle
+from tests.support.bundles import make_bundle, release_of
 
 JOB = """
 import os, signal, sys
@@ -54,21 +54,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_bundle(folder / "releases", "2.0.0", bias=1.0)
     (folder / "unbroken").mkdir()
     run(folder / "in.csv", folder / "unbroken/out", old, part=100, max_bad="5%")
-    done = job(folder / "in.csv", folder / "unbroken/out", bundle(folder, "2.0.0"))
+    done = job(folder / "in.csv", folder / "unbroken/out", release_of(folder, "2.0.0"))
     (folder / "changes").write_text(done.stdout)
     return folder
-
-
-def bundle(world: Path, release: str) -> Path:
-    return next((world / "releases").glob(f"{release}-*"))
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_a_job_that_is_killed_at_a_change_of_the_disk_is_made_good_by_the_next(
     world: Path, tmp_path: Path, moment: int
 ) -> None:
-    out, new = tmp_path / "out", bundle(world, "2.0.0")
-    run(world / "in.csv", out, bundle(world, "1.0.0"), part=100, max_bad="5%")
+    out, new = tmp_path / "out", release_of(world, "2.0.0")
+    run(world / "in.csv", out, release_of(world, "1.0.0"), part=100, max_bad="5%")
     before = content(out)
     changes = int((world / "changes").read_text())
     killed = job(world / "in.csv", out, new, 1 + moment * (changes - 1) // (MOMENTS - 1))

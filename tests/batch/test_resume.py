@@ -18,7 +18,7 @@ import pytest
 
 from slipway.errors import BusyError, DataError, StorageError
 from tests.support.batch_jobs import content, run, some_rows, write_rows
-from tests.support.bundles import make_bundle
+from tests.support.bundles import make_bundle, release_of
 
 ROWS = 40_000
 PART = 2000
@@ -60,12 +60,8 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         rows["carrier"][777] = "ZZ"
         write_rows(folder / f"in/{seed}.{request.param}", rows)
     make_bundle(folder / "releases")
-    run(folder / "in", folder / "unbroken", bundle_of(folder), part=PART, max_bad="1%")
+    run(folder / "in", folder / "unbroken", release_of(folder), part=PART, max_bad="1%")
     return folder
-
-
-def bundle_of(world: Path) -> Path:
-    return next((world / "releases").glob("1.2.3-*"))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -74,7 +70,7 @@ def test_a_job_killed_at_any_moments_ends_with_the_bytes_of_an_unbroken_run(
 ) -> None:
     moments, out = np.random.default_rng(seed), tmp_path / "out"
     for _ in range(KILLS):
-        job = started(world / "in", out, bundle_of(world))
+        job = started(world / "in", out, release_of(world))
         units, rest = divmod(moments.random() * LIFE, 1)
         assert job.stdin
         job.stdin.write("\n" * int(units))
@@ -84,7 +80,7 @@ def test_a_job_killed_at_any_moments_ends_with_the_bytes_of_an_unbroken_run(
         job.communicate()
         assert not out.exists()
     said: list[str] = []
-    done = run(world / "in", out, bundle_of(world), part=PART, max_bad="1%", say=said.append)
+    done = run(world / "in", out, release_of(world), part=PART, max_bad="1%", say=said.append)
     assert content(out) == content(world / "unbroken")
     unbroken = read_manifest(world / "unbroken")
     assert unbroken
@@ -100,9 +96,9 @@ def test_a_killed_job_goes_on_from_its_finished_parts(world: Path, tmp_path: Pat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(world / "in", tmp_path / "out", bundle_of(world), part=PART, max_bad="1%", progress=lambda plan: die)
+        run(world / "in", tmp_path / "out", release_of(world), part=PART, max_bad="1%", progress=lambda plan: die)
     seen: list[int] = []
-    run(world / "in", tmp_path / "out", bundle_of(world), part=PART, max_bad="1%",
+    run(world / "in", tmp_path / "out", release_of(world), part=PART, max_bad="1%",
         progress=lambda plan: lambda rows, place: seen.append(rows))  # fmt: skip
     assert seen[0] == (done + 1) * PART
     assert content(tmp_path / "out") == content(world / "unbroken")
@@ -114,16 +110,16 @@ def test_a_part_that_was_damaged_after_the_kill_is_made_again(world: Path, tmp_p
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(world / "in", tmp_path / "out", bundle_of(world), part=PART, max_bad="1%", progress=lambda plan: die)
+        run(world / "in", tmp_path / "out", release_of(world), part=PART, max_bad="1%", progress=lambda plan: die)
     (tmp_path / "out.slipway-work/dataset/part-00002.parquet").write_bytes(b"torn")
-    run(world / "in", tmp_path / "out", bundle_of(world), part=PART, max_bad="1%")
+    run(world / "in", tmp_path / "out", release_of(world), part=PART, max_bad="1%")
     assert content(tmp_path / "out") == content(world / "unbroken")
 
 
 def test_the_same_job_again_does_nothing(world: Path, tmp_path: Path) -> None:
-    first = run(world / "in", tmp_path / "out", bundle_of(world), part=PART, max_bad="1%")
+    first = run(world / "in", tmp_path / "out", release_of(world), part=PART, max_bad="1%")
     before = (tmp_path / "out").stat().st_mtime_ns, (tmp_path / "out/_slipway.json").read_bytes()
-    second = run(world / "in", tmp_path / "out", bundle_of(world), part=PART, max_bad="1%")
+    second = run(world / "in", tmp_path / "out", release_of(world), part=PART, max_bad="1%")
     assert (first.state, second.state) == ("scored", "unchanged")
     assert first.manifest == second.manifest
     assert before == ((tmp_path / "out").stat().st_mtime_ns, (tmp_path / "out/_slipway.json").read_bytes())
@@ -175,9 +171,9 @@ def test_an_input_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
 
 
 def test_of_two_jobs_on_one_out_the_second_is_refused(world: Path, tmp_path: Path) -> None:
-    job = started(world / "in", tmp_path / "out", bundle_of(world))
+    job = started(world / "in", tmp_path / "out", release_of(world))
     with pytest.raises(BusyError, match=f"process {job.pid} of slipway batch is at work on"):
-        run(world / "in", tmp_path / "out", bundle_of(world), part=PART, max_bad="1%")
+        run(world / "in", tmp_path / "out", release_of(world), part=PART, max_bad="1%")
     job.communicate()
     assert job.returncode == 0
     assert content(tmp_path / "out") == content(world / "unbroken")

@@ -11,13 +11,13 @@ from slipway.bundle.signature import Trust
 from slipway.commands.pull import bring_tag, follow
 from slipway.errors import BundleError, BusyError, GitHubError, HeldError, NotFoundError, RolloutError, SignatureError
 from slipway.github.promote import promote, resume
-from slipway.github.release_page import publish
 from slipway.rollout.rollout import resume as resume_here
 from slipway.rollout.rollout import roll_back
 from slipway.target.journal import history
 from slipway.target.target import Target
 from tests.fake_github.fake import GitHub
-from tests.support.release_files import Client, crowned, quiet, release_files
+from tests.support.bundles import serving
+from tests.support.release_files import Client, crowned, publish_release, quiet
 
 
 @pytest.fixture
@@ -27,11 +27,6 @@ def target(tmp_path: Path) -> Target:
 
 def pull(target: Target, client: Client) -> None:
     follow(target, client, trust=Trust(), say=quiet)
-
-
-def serving(target: Target) -> str | None:
-    champion = target.champion()
-    return champion.release.version if champion else None
 
 
 def left_behind(target: Target) -> list[Path]:
@@ -64,8 +59,7 @@ def test_a_published_release_that_nobody_crowned_is_not_followed(
     client: Client, target: Target, tmp_path: Path
 ) -> None:
     crowned(client, tmp_path, "1.0.0")
-    files, digest = release_files(tmp_path, "1.0.1")
-    publish(client, "v1.0.1", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.1")
     pull(target, client)
     assert serving(target) == "1.0.0"
 
@@ -109,8 +103,7 @@ def test_a_hold_that_a_person_put_on_the_host_stays_until_lifted_there(
 
 
 def test_a_named_release_is_brought_before_it_is_crowned(client: Client, target: Target, tmp_path: Path) -> None:
-    files, digest = release_files(tmp_path, "1.0.0")
-    publish(client, "v1.0.0", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.0")
     bring_tag(target, client, "v1.0.0", reason="released", who="ann", rollback=False, trust=Trust(), say=quiet)
     assert serving(target) == "1.0.0"
 
@@ -125,8 +118,7 @@ def test_an_older_release_is_brought_by_a_rollback_only(client: Client, target: 
 
 
 def test_a_refused_release_cannot_be_brought(client: Client, target: Target, tmp_path: Path) -> None:
-    files, digest = release_files(tmp_path, "1.0.0", refused=True)
-    publish(client, "v1.0.0", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.0", refused=True)
     with pytest.raises(NotFoundError, match="the gate refused it"):
         bring_tag(target, client, "v1.0.0", reason="", who="ann", rollback=False, trust=Trust(), say=quiet)
     assert target.releases() == []
@@ -149,8 +141,7 @@ def test_bytes_that_differ_from_what_was_released_are_never_served(
 
 
 def test_a_bundle_on_another_releases_page_is_not_taken(client: Client, target: Target, tmp_path: Path) -> None:
-    files, digest = release_files(tmp_path, "1.0.0")
-    publish(client, "v1.0.1", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.0", tag="v1.0.1")
     with pytest.raises(BundleError, match=r"the page of v1\.0\.1 holds a bundle of 1\.0\.0"):
         bring_tag(target, client, "v1.0.1", reason="", who="ann", rollback=False, trust=Trust(), say=quiet)
 

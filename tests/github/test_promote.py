@@ -16,7 +16,7 @@ from slipway.github.releases import latest
 from slipway.versioning.semver import tag_of
 from tests.fake_github.fake import GitHub
 from tests.fake_github.faults import Fault
-from tests.support.release_files import Client, crowned, quiet, release_files
+from tests.support.release_files import Client, crowned, publish_release, quiet, release_files
 
 
 def made_latest(client: Client, tag: str, **changes: Any) -> None:
@@ -56,8 +56,7 @@ def test_a_release_that_nobody_published_cannot_be_promoted(client: Client) -> N
 
 
 def test_a_refused_release_cannot_be_promoted(client: Client, tmp_path: Path) -> None:
-    files, digest = release_files(tmp_path, "1.0.0", refused=True)
-    publish(client, "v1.0.0", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.0", refused=True)
     with pytest.raises(RolloutError, match=r"the gate refused it; there is still no champion"):
         made_latest(client, "v1.0.0")
 
@@ -80,8 +79,7 @@ def test_a_rollback_makes_the_earlier_one_latest_and_holds_the_next_until_resume
     assert state_of(client, "v1.0.1") == "replaced"
     with pytest.raises(RolloutError, match="was champion before and was replaced"):
         made_latest(client, "v1.0.1")
-    files, digest = release_files(tmp_path, "1.0.2")
-    publish(client, "v1.0.2", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.2")
     with pytest.raises(HeldError, match=r"bob rolled back from v1\.0\.1 to v1\.0\.0 \(drifted\).*still v1\.0\.0"):
         made_latest(client, "v1.0.2")
     resume(client, who="bob", reason="mended", say=quiet)
@@ -95,8 +93,7 @@ def test_a_rollback_makes_the_earlier_one_latest_and_holds_the_next_until_resume
 
 def test_going_back_needs_a_reason_and_a_past_champion(client: Client, tmp_path: Path) -> None:
     crowned(client, tmp_path, "1.0.1")
-    files, digest = release_files(tmp_path, "1.0.0")
-    publish(client, "v1.0.0", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.0")
     with pytest.raises(SettingsError, match="needs a reason"):
         made_latest(client, "v1.0.0", rollback=True, reason=" ")
     with pytest.raises(NotFoundError, match="never was champion"):
@@ -115,8 +112,7 @@ def test_a_rollback_that_begins_while_a_release_is_crowned_counts(
 ) -> None:
     """The race that no concurrency group may settle, for a rollback waits for nobody."""
     crowned(client, tmp_path, "1.0.0", "1.0.1")
-    files, digest = release_files(tmp_path, "1.0.2")
-    publish(client, "v1.0.2", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.2")
     from slipway.github.client import connect
 
     other = connect()

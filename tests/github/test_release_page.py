@@ -11,14 +11,13 @@ from slipway.errors import BundleError, GitHubError
 from slipway.github.release_page import MARK, publish
 from slipway.github.tracker import report
 from tests.fake_github.fake import GitHub
-from tests.support.release_files import Client, quiet, release_files, truth
+from tests.support.release_files import Client, publish_release, quiet, release_files, truth
 
 
 def test_a_release_is_published_as_a_pre_release_that_is_not_latest(
     github: GitHub, client: Client, tmp_path: Path
 ) -> None:
-    files, digest = release_files(tmp_path, "1.0.0")
-    publish(client, "v1.0.0", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.0")
     [(tag, draft, prerelease, assets)] = truth(github)
     assert (tag, draft, prerelease) == ("v1.0.0", False, True)
     assert [name for name, _ in assets] == sorted([SUMS, "notes.md", "report.html", "flights-1.0.0.bundle.tar.gz"])
@@ -27,8 +26,7 @@ def test_a_release_is_published_as_a_pre_release_that_is_not_latest(
 
 
 def test_publishing_again_changes_nothing(github: GitHub, client: Client, tmp_path: Path) -> None:
-    files, digest = release_files(tmp_path, "1.0.0")
-    publish(client, "v1.0.0", files, digest=digest, say=quiet)
+    files, digest = publish_release(client, tmp_path, "1.0.0")
     before, asked = truth(github), len(github.requests)
     publish(client, "v1.0.0", files, digest=digest, say=quiet)
     assert truth(github) == before
@@ -36,8 +34,7 @@ def test_publishing_again_changes_nothing(github: GitHub, client: Client, tmp_pa
 
 
 def test_a_refused_release_says_so_and_has_no_bundle(github: GitHub, client: Client, tmp_path: Path) -> None:
-    files, digest = release_files(tmp_path, "1.0.2", refused=True)
-    publish(client, "v1.0.2", files, digest=digest, say=quiet)
+    publish_release(client, tmp_path, "1.0.2", refused=True)
     assert github.repository.releases[0].name == "v1.0.2 (refused by the gate)"
     assert not any(".bundle." in name for name, _ in truth(github)[0][3])
 
@@ -52,8 +49,7 @@ def test_a_signature_that_came_later_is_an_asset_too(github: GitHub, client: Cli
 def test_other_bytes_under_a_published_tag_are_refused_with_both_digests(
     github: GitHub, client: Client, tmp_path: Path
 ) -> None:
-    files, digest = release_files(tmp_path, "1.0.0")
-    publish(client, "v1.0.0", files, digest=digest, say=quiet)
+    _, digest = publish_release(client, tmp_path, "1.0.0")
     before = truth(github)
     others, other_digest = release_files(tmp_path / "again", "1.0.0", bias=1)
     with pytest.raises(BundleError, match=f"{digest}.*{other_digest}"):

@@ -32,6 +32,12 @@ def key(copy: Path, *more: str) -> list[str]:
     return done.stdout.split()
 
 
+def append_line(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as changed:
+        changed.write("\n")
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     return copy_of_programs(tmp_path / "copy")
@@ -49,9 +55,7 @@ def copy(tmp_path: Path) -> Path:
 )
 def test_the_key_moves_with_code_and_with_every_file_of_the_folder(copy: Path, file: str) -> None:
     before = key(copy)
-    (copy / file).parent.mkdir(parents=True, exist_ok=True)
-    with (copy / file).open("a") as changed:
-        changed.write("\n")
+    append_line(copy / file)
     assert key(copy) != before
 
 
@@ -70,9 +74,7 @@ def test_the_key_moves_with_code_and_with_every_file_of_the_folder(copy: Path, f
 )
 def test_the_key_stays_whatever_happens_to_tests_byte_code_and_other_components(copy: Path, file: str) -> None:
     before = key(copy)
-    (copy / file).parent.mkdir(parents=True, exist_ok=True)
-    with (copy / file).open("a") as changed:
-        changed.write("\n")
+    append_line(copy / file)
     assert key(copy) == before
 
 

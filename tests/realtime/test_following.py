@@ -14,7 +14,7 @@ import pytest
 
 from slipway.bundle.release_file import Golden, decode_golden, verify
 from slipway.target.readiness import acknowledgements, ask_golden, await_workers, forget_dead_servers, live_servers
-from tests.support.bundles import GOLDEN, answers, flip, make_bundle, seal
+from tests.support.bundles import GOLDEN, answers, flip, make_bundle, release_of, seal
 from tests.support.eventually import eventually
 from tests.support.running_server import JSON, Running, exchange, running
 
@@ -26,7 +26,7 @@ BIASES = {"1.0.0": 0.0, "2.0.0": 1.5}
 def target(tmp_path: Path) -> Path:
     for version, bias in BIASES.items():
         make_bundle(tmp_path / "releases", version, bias=bias)
-    flip(tmp_path, release(tmp_path, "1.0.0"))
+    flip(tmp_path, release_of(tmp_path, "1.0.0"))
     return tmp_path
 
 
@@ -34,16 +34,12 @@ def target(tmp_path: Path) -> Path:
 def server(target: Path) -> Iterator[Running]:
     with running(target=target) as server:
         # Both workers must hold 1.0.0 before a test changes what `current` names.
-        assert await_workers(target, verify(release(target, "1.0.0")).digest, 60) == []
+        assert await_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
         yield server
 
 
-def release(target: Path, version: str) -> Path:
-    return next((target / "releases").glob(f"{version}-*"))
-
-
 def move(target: Path, version: str) -> list[str]:
-    bundle = release(target, version)
+    bundle = release_of(target, version)
     flip(target, bundle)
     return await_workers(target, verify(bundle).digest, 10)
 
@@ -94,7 +90,7 @@ def test_once_acknowledged_every_answer_is_the_new_releases(target: Path, server
 
 
 def test_a_tampered_bundle_is_never_served_and_the_refusal_is_acknowledged(target: Path, server: Running) -> None:
-    bundle = release(target, "2.0.0")
+    bundle = release_of(target, "2.0.0")
     digest = verify(bundle).digest
     (bundle / "model.onnx").write_bytes(b"tampered")
     flip(target, bundle)
@@ -113,7 +109,7 @@ def test_a_bundle_that_misses_its_golden_rows_is_never_served(target: Path, serv
 
 
 def test_a_bundle_whose_folder_names_another_digest_is_never_served(target: Path, server: Running) -> None:
-    bundle = release(target, "2.0.0")
+    bundle = release_of(target, "2.0.0")
     digest = verify(bundle).digest
     (bundle / "notes" / "MLmodel").write_text("forged")
     seal(bundle, "2.0.0")
@@ -135,7 +131,7 @@ def test_a_server_without_a_good_bundle_is_unhealthy_until_it_gets_one(tmp_path:
 
 def test_the_golden_rows_are_asked_over_http(target: Path, server: Running) -> None:
     (known,) = live_servers(target)
-    golden = decode_golden((release(target, "1.0.0") / "golden.json").read_bytes(), "golden.json")
+    golden = decode_golden((release_of(target, "1.0.0") / "golden.json").read_bytes(), "golden.json")
     other = Golden(golden.inputs, [[1.0, 0.0, 0.0]] * 5)
     assert ask_golden(target, known, golden, "1.0.0") == []
     assert "answered with release 1.0.0, not 2.0.0" in ask_golden(target, known, golden, "2.0.0")[0]
@@ -158,7 +154,7 @@ def test_a_lagging_worker_is_named(target: Path, server: Running) -> None:
     pids = [said.pid for said in acknowledgements(target, known)]
     os.kill(pids[0], signal.SIGSTOP)
     try:
-        bundle = release(target, "2.0.0")
+        bundle = release_of(target, "2.0.0")
         flip(target, bundle)
         problems = await_workers(target, verify(bundle).digest, 1.0)
     finally:

@@ -19,7 +19,7 @@ from slipway.realtime.http.options import Options
 from slipway.realtime.http.server import serve
 from slipway.tables.prediction_log import read_predictions
 from slipway.target.readiness import acknowledgements, await_workers, live_servers
-from tests.support.bundles import GOLDEN, answers, flip, make_bundle
+from tests.support.bundles import GOLDEN, answers, flip, make_bundle, release_of
 from tests.support.eventually import eventually
 from tests.support.running_server import JSON, Running, running
 
@@ -32,7 +32,7 @@ KINDS = "the content type must be application/json or application/octet-stream"
 def target(tmp_path: Path) -> Path:
     for version, bias in {"1.0.0": 0.0, "2.0.0": 1.5}.items():
         make_bundle(tmp_path / "releases", version, bias=bias)
-    flip(tmp_path, release(tmp_path, "1.0.0"))
+    flip(tmp_path, release_of(tmp_path, "1.0.0"))
     return tmp_path
 
 
@@ -40,17 +40,13 @@ def target(tmp_path: Path) -> Path:
 def server(target: Path, tmp_path: Path) -> Iterator[Running]:
     logs = {"access_log": tmp_path / "access.jsonl", "prediction_log": tmp_path / "predictions"}
     with running(target=target, **logs) as server:
-        assert await_workers(target, verify(release(target, "1.0.0")).digest, 60) == []
+        assert await_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
         yield server
 
 
-def release(target: Path, version: str) -> Path:
-    return next((target / "releases").glob(f"{version}-*"))
-
-
 def move(target: Path, version: str) -> None:
-    flip(target, release(target, version))
-    assert await_workers(target, verify(release(target, version)).digest, 60) == []
+    flip(target, release_of(target, version))
+    assert await_workers(target, verify(release_of(target, version)).digest, 60) == []
 
 
 def metrics(server: Running) -> dict[str, float]:
@@ -142,7 +138,7 @@ def test_metrics_count_over_all_workers_and_outlive_one(target: Path, server: Ru
     victim = acknowledgements(target, known)[0].pid
     os.kill(victim, signal.SIGKILL)
     assert eventually(lambda: victim not in [said.pid for said in acknowledgements(target, known)])
-    assert await_workers(target, verify(release(target, "1.0.0")).digest, 60) == []
+    assert await_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
     told = metrics(server)
     assert (told["slipway_worker_starts_total"], told["slipway_workers"]) == (3, 2)
     assert told['slipway_requests_total{code="200",route="invocations"}'] == 40

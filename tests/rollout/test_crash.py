@@ -15,7 +15,7 @@ from slipway.rollout.rollout import roll_back, roll_out
 from slipway.target.journal import history
 from slipway.target.target import Target
 from slipway.target.transaction import settle
-from tests.support.bundles import make_bundle
+from tests.support.bundles import make_bundle, serving
 
 DRIVER = """
 import functools, os, signal, sys
@@ -107,11 +107,6 @@ def drive(world: World, target: Path, command: str, k: int, moment: str) -> subp
     bundle = str(world.bundles.get(command, ""))
     line = [sys.executable, "-c", DRIVER, str(target), bundle, str(k), moment]
     return subprocess.run(line, capture_output=True, text=True, check=False)
-
-
-def serving(target: Target) -> str | None:
-    champion = target.champion()
-    return champion.release.version if champion else None
 
 
 @pytest.mark.parametrize("command", WRITES)

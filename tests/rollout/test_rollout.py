@@ -16,7 +16,7 @@ from slipway.rollout.verification import prove
 from slipway.target.journal import Entry, history
 from slipway.target.target import Target
 from slipway.target.transaction import settle
-from tests.support.bundles import GOLDEN, answers, flip, make_bundle
+from tests.support.bundles import GOLDEN, answers, flip, make_bundle, serving
 from tests.support.running_server import running
 
 HOLD = """
@@ -45,11 +45,6 @@ def deploy(target: Target, bundle: Path, *, prerelease: bool = False, automatic:
 
 def outcomes(target: Target) -> list[tuple[str | None, ...]]:
     return [(r["action"], r["from"], r["to"], r["outcome"]) for r in history(target.entries())]
-
-
-def serving(target: Target) -> str | None:
-    champion = target.champion()
-    return champion.release.version if champion else None
 
 
 def announce_server(folder: Path) -> None:

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 from slipway.bundle.release_file import folder_name
 from slipway.contract.schema import NULL_STRING, Column, Contract, Task, encode_contract, outputs_of
+from slipway.target.target import Target
 
 Array = npt.NDArray[Any]
 Rows = Mapping[str, Sequence[Any]]
@@ -120,6 +121,17 @@ def flip(target: Path, bundle: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(os.path.relpath(bundle, target))
     link.replace(target / "current")
+
+
+def release_of(folder: Path, version: str = "1.2.3") -> Path:
+    """The bundle of a version among the releases of a target, or of any folder."""
+    return next((folder / "releases").glob(f"{version}-*"))
+
+
+def serving(target: Target) -> str | None:
+    """The version that is champion."""
+    champion = target.champion()
+    return champion.release.version if champion else None
 
 
 def model_bytes(task: Task, bias: float) -> bytes:

@@ -10,7 +10,6 @@ import shutil
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from slipway.bundle.release_file import verify
@@ -48,9 +47,7 @@ class World:
         self.keep("rollback")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._serving.close()
 
     def succeed(self, *arguments: str, kill: Kill | None = None, **environment: str) -> Ended:

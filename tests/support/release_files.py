@@ -83,11 +83,17 @@ def quiet(line: str) -> None:
     """Say nothing."""
 
 
+def publish_release(client: Client, folder: Path, version: str, *, tag: str = "", **made: Any) -> tuple[Path, str]:
+    """Make a release's files and publish them on the page of its tag; returns them as `release_files` does."""
+    files, digest = release_files(folder, version, **made)
+    publish(client, tag or f"v{version}", files, digest=digest, say=quiet)
+    return files, digest
+
+
 def crowned(client: Client, folder: Path, *versions: str) -> None:
     """Publish and promote releases one after the other."""
     for number, version in enumerate(versions):
-        files, digest = release_files(folder, version, bias=number / 10)
-        publish(client, f"v{version}", files, digest=digest, say=quiet)
+        publish_release(client, folder, version, bias=number / 10)
         promote(client, f"v{version}", who="ann", reason="released", rollback=False, say=quiet)
 
 
