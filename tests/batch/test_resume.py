@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from slipway.errors import BusyError, DataError, StorageError
+from slipway.tables.dataset_manifest import read_manifest
 from tests.support.batch_jobs import content, run, some_rows, write_rows
 from tests.support.bundles import make_bundle, release_of
 

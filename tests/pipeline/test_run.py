@@ -8,7 +8,7 @@ import pytest
 
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
-from tests.support.fork_server import slipway
+from tests.support.fork_server import ROOT, slipway
 from tests.support.projects import diabetes, wine
 
 
@@ -129,7 +129,7 @@ def test_a_project_may_wire_its_steps_in_another_way(tmp_path: Path) -> None:
     )
     done = slipway(settings, "run", "--json")
     assert done.returncode == 0, done.stderr
-    assert [step["name"] for step in json.loads(done.stdout)["steps"]] == [
+    assert [step["name"] for step in done.told["steps"]] == [
         "ingest",
         "split",
         "train",

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from slipway.pipeline.project_files import TEMPLATE, component_folder, pipeline_script
-from tests.support.commands import clean
+from tests.support.fork_server import clean
 from tests.support.projects import diabetes
 
 ROOT = Path(__file__).parents[2]
