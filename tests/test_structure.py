@@ -94,11 +94,10 @@ def test_nothing_is_imported_by_the_library_itself(tmp_path: Path) -> None:
     assert done.stdout.strip() == "['slipway']"
 
 
-@pytest.mark.parametrize("path", modules(ROOT / "src"), ids=lambda p: str(p.relative_to(ROOT / "src")))
-def test_the_library_imports_nothing_of_a_project(path: Path) -> None:
-    assert {
-        name for name in imports(path) if name.split(".")[0] in ("pipeline", "components", "deploy", "tests")
-    } == set()
+def test_the_library_imports_nothing_of_a_project() -> None:
+    for path in modules(ROOT / "src"):
+        tops = {name.split(".")[0] for name in imports(path)}
+        assert tops & {"pipeline", "components", "deploy", "tests"} == set(), path
 
 
 SERVING = ("slipway.batch.job", "slipway.realtime.http.server", "slipway.inference.scorer", "slipway.cli.main")
