@@ -20,8 +20,8 @@ from tests.support.bundles import make_bundle, serving
 DRIVER = """
 import functools, os, signal, sys
 from pathlib import Path
-from slipway.storage import atomic
 from slipway.rollout.rollout import roll_back, roll_out
+from slipway.storage import atomic
 from slipway.target.target import Target
 
 target, bundle, fatal, moment = Target(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3]), sys.argv[4]

@@ -22,7 +22,7 @@ from tests.support.running_server import running
 HOLD = """
 import signal, sys
 from pathlib import Path
-from slipway.target.registration import hold
+from slipway.storage.locks import hold
 hold(Path(sys.argv[1]) / "servers" / "1" / "server.lock")
 print("held", flush=True)
 signal.pause()
