@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from slipway.batch.engine import Engine, Progress, Running
 from slipway.batch.local_engine import local_engine
 from slipway.batch.output.checkpoint import Record, Work
-from slipway.batch.output.location import alone, check_place, check_replaceable, is_whole
+from slipway.batch.output.location import check_place, check_replaceable, is_whole, output_lock
 from slipway.batch.output.manifest import manifest_of, sealed
 from slipway.batch.output.part_writer import QUARANTINE_FOLDER
 from slipway.batch.output.publish import copy_beside, move_into_place, remove_beside
@@ -70,7 +70,7 @@ def score_dataset(request: Request, bundle: Bundle) -> Done:
     check_place(request.source, out)
     scorer = load(bundle.path, threads=1, expected_digest=bundle.digest)
     scorer.check_golden()
-    with alone(out):
+    with output_lock(out):
         plan = plan_of(request.source, scorer.bundle, scorer.contract, request.options)
         published = read_manifest(out)
         if published is not None and published["job"] == plan.job and is_whole(out, published):

@@ -16,7 +16,7 @@ import msgspec
 
 from slipway.errors import NotFoundError, StorageError
 from slipway.settings.settings import Settings
-from slipway.settings.state_folder import bundles, only_ship
+from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage.clock import now
 from slipway.target.journal import JOURNAL_FILE, whoami
 from slipway.target.target import Target
@@ -55,7 +55,7 @@ def backup(settings: Settings, target: Target, into: Path) -> Manifest:
     if into.exists():
         raise StorageError(f"{into} is there already; name another file")
     with ExitStack() as stack:
-        stack.enter_context(only_ship(settings))
+        stack.enter_context(ship_lock(settings))
         if target.path.exists():
             stack.enter_context(target.lock(whoami()))
         work = stack.enter_context(TemporaryDirectory(prefix="slipway-backup-"))

@@ -23,7 +23,7 @@ from slipway.rollout import cleanup
 from slipway.rollout.registry_mirror import mirror, registered
 from slipway.rollout.repair import damaged, restore
 from slipway.settings.settings import Settings
-from slipway.settings.state_folder import bundles, only_ship
+from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage import atomic
 from slipway.target import journal
 from slipway.target.journal import Entry, whoami
@@ -120,7 +120,7 @@ def _copies(settings: Settings, target: Target) -> Iterator[Finding]:
         what = f"{name} was never proved, and a server still serves it"
         yield Finding("copy", what, str(target.release(name)), False, "slipway doctor")
     try:
-        with only_ship(settings):
+        with ship_lock(settings):
             swept = atomic.sweep(bundles(settings))
     except BusyError:
         return

@@ -11,7 +11,7 @@ import msgspec
 from slipway.bundle.release_file import RELEASE_FILE
 from slipway.pipeline.tracking.run_cleanup import forget, old_runs
 from slipway.settings.settings import Settings
-from slipway.settings.state_folder import bundles, only_ship
+from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage import atomic
 from slipway.target.journal import whoami
 from slipway.target.readiness import await_unserved
@@ -44,7 +44,7 @@ def prune(settings: Settings, target: Target, *, dry_run: bool) -> list[Removed]
         TrackingError: the MLflow store cannot be opened.
     """
     number = settings.retention.releases
-    with only_ship(settings), target.lock(whoami()):
+    with ship_lock(settings), target.lock(whoami()):
         done = list(prune_target(target, number, dry_run=dry_run))
         done += _sealed(settings, target, set(to_go_back_to(target, number)), dry_run)
         runs = old_runs(settings, settings.retention.runs)

@@ -15,7 +15,7 @@ import msgspec
 from slipway.commands.backup import MANIFEST, Manifest, places_of
 from slipway.errors import BundleError, NotFoundError, StorageError
 from slipway.settings.settings import Settings
-from slipway.settings.state_folder import only_ship
+from slipway.settings.state_folder import ship_lock
 from slipway.storage import atomic
 from slipway.storage.digests import file_digest
 from slipway.target.journal import whoami
@@ -41,7 +41,7 @@ def bring_back(settings: Settings, target: Target, backup: Path) -> Manifest:
         BundleError: a byte is not the one that was backed up.
     """
     places = places_of(settings, target)
-    with only_ship(settings), target.lock(whoami(), create=True):
+    with ship_lock(settings), target.lock(whoami(), create=True):
         if here := [str(path) for path in (*(p.path for p in places), target.current) if os.path.lexists(path)]:
             raise StorageError(f"{', '.join(here)} would be overwritten; move it away first; nothing was changed")
         with TemporaryDirectory(prefix=".slipway-backup-", dir=settings.root) as work:

@@ -19,7 +19,7 @@ from slipway.reporting.progress import Say
 from slipway.rollout import rollout
 from slipway.rollout.registry_mirror import mirror
 from slipway.settings.settings import LOCK_FILE, Settings
-from slipway.settings.state_folder import bundles, only_ship
+from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage import atomic
 from slipway.storage.digests import file_digest
 from slipway.target.champions import recent_champions
@@ -54,7 +54,7 @@ def ship(
         SlipwayError: whatever stopped it; the champion is the one it was.
     """
     policy = policy_of(settings)
-    with only_ship(settings):
+    with ship_lock(settings):
         atomic.sweep(bundles(settings))
         version, target = version_of(settings.root, overridden=bool(overrides)), target_of(settings)
         _ready(target, version, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +15,11 @@ from slipway.errors import BundleError, BusyError, NotFoundError
 from slipway.github.client import told_plainly
 from slipway.github.releases import assets_of, latest
 from slipway.storage.digests import file_digest
-
-if TYPE_CHECKING:
-    from github.Repository import Repository
-
+from slipway.storage.locks import exclusive
 
 if TYPE_CHECKING:
     from github.GitRelease import GitRelease
+    from github.Repository import Repository
 
 _CHUNK = 1 << 20
 
@@ -58,12 +55,8 @@ def workspace(folder: Path) -> Iterator[Path]:
     Raises:
         BusyError: another process downloads there.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"another `slipway pull` runs in {folder.parent}; nothing was started") from None
+    busy = BusyError(f"another `slipway pull` runs in {folder.parent}; nothing was started")
+    with exclusive(folder.with_name(f"{folder.name}.lock"), "slipway pull", busy=lambda _: busy):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:

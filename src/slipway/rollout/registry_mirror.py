@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from slipway.bundle.release_file import Bundle, verify, version_in_name
 from slipway.errors import MirrorOwedError, SlipwayError
 from slipway.pipeline.tracking.store import connect, store
 from slipway.settings.settings import STATE, Settings
-from slipway.storage.locks import Held, locked
+from slipway.storage.locks import exclusive
 from slipway.target.target import Target
 
 ALIAS = "champion"
@@ -45,7 +45,7 @@ def mirror(settings: Settings, target: Target) -> list[str]:
         BundleError, NotFoundError: the champion is damaged or gone; the registry was told nothing.
         MirrorOwedError: the registry cannot be reached; the target is right all the same.
     """
-    with _alone(settings, target):
+    with _registry_lock(settings, target):
         if (champion := target.champion()) is None:
             return []
         try:
@@ -96,18 +96,17 @@ def _told(client: Any, experiment: str, name: str, past: Iterable[Bundle], champ
         yield f"the alias '{ALIAS}' named {was}, not {champion.release.version}"
 
 
-@contextmanager
-def _alone(settings: Settings, target: Target) -> Iterator[None]:
-    state = settings.root / STATE
-    with ExitStack() as stack:
-        try:
-            state.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(state / "registry.lock", "a command that tells the registry", _LOCK_SECONDS))
-        except Held as other:
-            raise _owed(version_in_name(target.champion_folder() or ""), f"{other} tells it already") from None
-        except OSError as error:
-            raise _owed(version_in_name(target.champion_folder() or ""), error) from None
-        yield
+def _registry_lock(settings: Settings, target: Target) -> AbstractContextManager[None]:
+    def owed(why: object) -> MirrorOwedError:
+        return _owed(version_in_name(target.champion_folder() or ""), why)
+
+    return exclusive(
+        settings.root / STATE / "registry.lock",
+        "a command that tells the registry",
+        busy=lambda other: owed(f"{other} tells it already"),
+        unwritable=owed,
+        patience=_LOCK_SECONDS,
+    )
 
 
 @contextmanager

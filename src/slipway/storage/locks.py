@@ -1,70 +1,78 @@
-"""A lock that one command holds on a place. It dies with its process, and names it to those who come too late."""
+"""File locks. Each dies with its process, so nothing is ever locked by one that was killed.
+
+There is one for each need: ``exclusive`` keeps a second command out and tells it who is at work; ``hold`` proves that a
+process still lives; ``claim_slot`` gives each of several workers a number; ``is_held`` and ``holder`` only look.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from io import BufferedRandom
 from itertools import count
 from pathlib import Path
 
+from slipway.errors import SlipwayError, StorageError
+
 _PAUSE = 0.02
 _INSTANT = 0.2
 """The seconds for which a lock is asked again: one who only looks whether it is held takes it for an instant."""
-
-
-class Held(Exception):
-    """Another process holds the lock; the text is what it wrote of itself."""
-
-
-def holder(path: Path) -> str | None:
-    """Who holds a lock now, if anyone does; nothing is written."""
-    return (path.read_text(errors="replace") or "another process") if is_held(path) else None
+_NOBODY_KNOWN = "another process"
 
 
 @contextmanager
-def locked(path: Path, who: str, patience: float = _INSTANT) -> Iterator[None]:
-    """Hold a lock until the block ends.
+def exclusive(
+    path: Path,
+    who: str,
+    *,
+    busy: Callable[[str], SlipwayError],
+    unwritable: Callable[[OSError], SlipwayError] | None = None,
+    patience: float = _INSTANT,
+) -> Iterator[None]:
+    """Be the only one at work until the block ends. The file stays, and so does its folder.
 
     Args:
-        patience: the seconds after which a lock that is not let go is given up.
-
-    Raises:
-        Held: another process holds it.
-        OSError: its file cannot be written.
+        who: what this process is doing, which the next one is told.
+        busy: the error to raise while another process holds the lock, made from what that one wrote of itself.
+        unwritable: the error to raise where the file cannot be written; by default a ``StorageError``.
+        patience: the seconds after which to give up on a lock that is held.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        if not _taken(descriptor, patience):
-            raise Held(os.pread(descriptor, 1000, 0).decode(errors="replace") or "another process")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} of {who}".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _taken(descriptor: int, patience: float) -> bool:
-    deadline = time.monotonic() + patience
-    while True:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_PAUSE)
-        else:
-            return True
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = _open(path)
+            stack.callback(os.close, descriptor)
+            if not _take(descriptor, patience):
+                raise busy(os.pread(descriptor, 1000, 0).decode(errors="replace") or _NOBODY_KNOWN)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} of {who}".encode(), 0)
+        except OSError as error:
+            raise (unwritable or _cannot_write(path.parent))(error) from None
+        yield
 
 
 def hold(path: Path) -> int:
     """Lock a file until this process (and any it forks) ends, or the returned descriptor is closed."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _open(path)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
+
+
+def claim_slot(folder: Path, name: str) -> tuple[int, BufferedRandom]:
+    """Lock the file of the lowest number that no living process holds, until the returned file is closed.
+
+    Args:
+        name: what the files are called, such as ``worker-{}.lock``.
+    """
+    for number in count():
+        file = (folder / name.format(number)).open("a+b")
+        if _take(file.fileno(), 0):
+            return number, file
+        file.close()
+    raise AssertionError("count() has no end")
 
 
 def is_held(path: Path) -> bool:
@@ -83,18 +91,27 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def claim(folder: Path, name: str) -> tuple[int, BufferedRandom]:
-    """Lock the file of the lowest number that no living process holds, until the returned file is closed.
+def holder(path: Path) -> str | None:
+    """Who holds an ``exclusive`` lock now, if anyone does; nothing is written."""
+    return (path.read_text(errors="replace") or _NOBODY_KNOWN) if is_held(path) else None
 
-    Args:
-        name: what the files are called, such as ``worker-{}.lock``.
-    """
-    for number in count():
-        file = (folder / name.format(number)).open("a+b")
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _take(descriptor: int, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.close()
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_PAUSE)
         else:
-            return number, file
-    raise AssertionError("count() has no end")
+            return True
+
+
+def _cannot_write(folder: Path) -> Callable[[OSError], SlipwayError]:
+    return lambda error: StorageError(f"{folder} cannot be written: {error.strerror}; nothing was changed")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from io import BufferedRandom
 from pathlib import Path
 
-from slipway.storage.locks import claim, is_held
+from slipway.storage.locks import claim_slot, is_held
 
 UNFINISHED = ".open"
 """What follows the name of a file that a worker still writes, or was writing when it was killed."""
@@ -58,7 +58,7 @@ class LineFiles:
     def _next(self) -> int:
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         if self._claimed is None:
-            self._claimed = claim(self._folder, _LOCK)
+            self._claimed = claim_slot(self._folder, _LOCK)
         worker = self._claimed[0]
         for left in self._folder.glob(f"{self._name}-{worker}-*{UNFINISHED}"):
             left.rename(finished(left))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from slipway.bundle.release_file import Bundle, digest_in_name, verify, version_
 from slipway.bundle.signature import Trust
 from slipway.errors import BundleError, BusyError, NotFoundError, SettingsError, StorageError
 from slipway.storage import atomic
-from slipway.storage.locks import Held, holder, locked
+from slipway.storage.locks import exclusive, holder
 from slipway.target import journal
 from slipway.target.journal import Entry
 
@@ -146,9 +145,8 @@ class Target:
         """Who is at work on the target now, if anyone is; nothing is written."""
         return holder(self.path / "lock")
 
-    @contextmanager
-    def lock(self, who: str, *, create: bool = False) -> Iterator[None]:
-        """Keep every other command that changes the target out; the lock dies with its process.
+    def lock(self, who: str, *, create: bool = False) -> AbstractContextManager[None]:
+        """Keep every other command that changes the target out.
 
         Raises:
             NotFoundError: there is no such folder, and it is not to be created.
@@ -157,15 +155,10 @@ class Target:
         """
         if not (create or self.path.is_dir()):
             raise NotFoundError(f"there is no target {self}")
-        with ExitStack() as stack:
-            try:
-                self.path.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(locked(self.path / "lock", who))
-            except Held as by:
-                raise BusyError(f"{by} holds the lock of {self}; {self.champion_sentence()}; try again later") from None
-            except OSError as error:
-                raise StorageError(f"{self} cannot be written: {error.strerror}; nothing was changed") from None
-            yield
+        return exclusive(self.path / "lock", who, busy=self._busy)
+
+    def _busy(self, by: str) -> BusyError:
+        return BusyError(f"{by} holds the lock of {self}; {self.champion_sentence()}; try again later")
 
 
 def target_of(settings: Settings) -> Target:

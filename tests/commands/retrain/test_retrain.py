@@ -14,7 +14,8 @@ import pytest
 
 from slipway.commands.retrain.message import message
 from slipway.commands.retrain.request import Wish
-from slipway.storage.locks import locked
+from slipway.errors import BusyError
+from slipway.storage.locks import exclusive
 from slipway.versioning.commit_lint import Commit, Linter
 from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import clone, commit, git, hook, pushed, refs, tagged
@@ -99,7 +100,7 @@ def test_a_checkout_that_is_not_ready_is_refused(root: Path) -> None:
     assert "uncommitted changes" in refused(root, "--through", MARCH, "--commit", code=45)
     git(root, "checkout", "slipway.toml")
     (root / ".slipway").mkdir(exist_ok=True)
-    with locked(root / ".slipway" / "retrain.lock", "slipway retrain"):
+    with exclusive(root / ".slipway" / "retrain.lock", "slipway retrain", busy=BusyError):
         assert "is at work in" in refused(root, "--through", MARCH, "--commit", code=13)
 
 

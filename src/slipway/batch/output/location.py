@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from slipway.batch.plan import Plan
 from slipway.errors import BusyError, SettingsError, StorageError
-from slipway.storage.locks import Held, locked
+from slipway.storage.locks import exclusive
 from slipway.tables.input_files import local_folder
 
 
@@ -29,21 +29,18 @@ def check_place(source: str, out: Path) -> None:
         raise StorageError(f"{out} cannot be written: it is a file; a dataset is a folder")
 
 
-@contextmanager
-def alone(out: Path) -> Iterator[None]:
-    """Keep every other job on OUT out; the lock dies with its process. Its file ``.OUT.lock`` stays.
+def output_lock(out: Path) -> AbstractContextManager[None]:
+    """Keep every other job on OUT out. Its file ``.OUT.lock`` stays.
 
     Raises:
         BusyError: another job is at work.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(out.with_name(f".{out.name}.lock"), "slipway batch"))
-        except Held as by:
-            raise BusyError(f"{by} is at work on {out}; nothing was changed; try again when it has ended") from None
-        except OSError as error:
-            raise StorageError(f"{out} cannot be written: {error.strerror}; nothing was changed") from None
-        yield
+    return exclusive(
+        out.with_name(f".{out.name}.lock"),
+        "slipway batch",
+        busy=lambda by: BusyError(f"{by} is at work on {out}; nothing was changed; try again when it has ended"),
+        unwritable=lambda error: StorageError(f"{out} cannot be written: {error.strerror}; nothing was changed"),
+    )
 
 
 def is_whole(out: Path, manifest: Mapping[str, Any]) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,12 +16,12 @@ from slipway.commands.retrain.changes import Changes, compare
 from slipway.commands.retrain.plan import Plan, plan
 from slipway.commands.retrain.rehearsal import Rehearsal, check_still_counts, rehearse
 from slipway.commands.retrain.request import Wish
-from slipway.errors import BusyError, DataChangedError, DataError, RetrainError, StorageError
+from slipway.errors import BusyError, DataChangedError, DataError, RetrainError
 from slipway.pipeline import run as pipeline
 from slipway.reporting.progress import Say
 from slipway.settings.settings import STATE
 from slipway.storage import atomic
-from slipway.storage.locks import Held, locked
+from slipway.storage.locks import exclusive
 
 Goal = Literal["file", "commit", "push", "propose"]
 
@@ -69,7 +68,7 @@ def retrain(request: Request, say: Say) -> Retrained:
         BusyError: another retrain runs in this checkout.
         SlipwayError: whatever else stood in the way. The pin is where it was.
     """
-    with _alone(request.settings_file.absolute().parent):
+    with _retrain_lock(request.settings_file.absolute().parent):
         planned = plan(request.settings_file, request.wish, datetime.datetime.now(datetime.UTC).date())
         done = Retrained(planned)
         if planned.state != "moved":
@@ -137,16 +136,10 @@ def _proposed(done: Retrained, made: str, text: str) -> Retrained:
     return replace(done, commit=made, branch=branch, proposal=address)
 
 
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Be the only retrain of this checkout; the lock dies with its process."""
-    state = root / STATE
-    with ExitStack() as stack:
-        try:
-            state.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(state / "retrain.lock", "slipway retrain"))
-        except Held as by:
-            raise BusyError(f"{by} is at work in {root}; nothing was changed; try again when it has ended") from None
-        except OSError as error:
-            raise StorageError(f"{state} cannot be written: {error.strerror}; nothing was changed") from None
-        yield
+def _retrain_lock(root: Path) -> AbstractContextManager[None]:
+    """Be the only retrain of this checkout."""
+    return exclusive(
+        root / STATE / "retrain.lock",
+        "slipway retrain",
+        busy=lambda by: BusyError(f"{by} is at work in {root}; nothing was changed; try again when it has ended"),
+    )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from slipway.storage.locks import claim, is_held
+from slipway.storage.locks import claim_slot, is_held
 
 Numbers = npt.NDArray[np.float64]
 _CELL = 8
@@ -76,7 +76,7 @@ class Cells:
 
 
 def _claimed(folder: Path, size: int) -> tuple[Path, mmap.mmap]:
-    number, file = claim(folder, _FILE)
+    number, file = claim_slot(folder, _FILE)
     with file:
         if os.fstat(file.fileno()).st_size != size:
             file.truncate(size)
