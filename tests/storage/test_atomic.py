@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,43 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     atomic.write_file(tmp_path / "a", b"one")
     atomic.write_file(tmp_path / "a", b"two")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"two")]
+
+
+def test_a_file_that_need_not_outlast_the_machine_is_replaced_whole_without_waiting_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(os, "fsync", waits.append)
+    atomic.write_file(tmp_path / "a", b"one", durable=False)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"one")]
+    assert waits == []
+    atomic.write_file(tmp_path / "a", b"two")
+    assert len(waits) == len(["the file", "its folder"])
+
+
+def test_a_write_that_fails_leaves_neither_a_file_nor_a_folder_beside_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "source").mkdir()
+    with pytest.raises(StorageError, match="Is a directory; nothing half-written is left"):
+        atomic.write_file(tmp_path / "a", b"one")
+    with pytest.raises(ValueError, match="not this one"):
+        atomic.publish_files({"b": b"two"}, tmp_path / "c", check=refuse)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "source"]
+
+
+def refuse(folder: Path) -> None:
+    assert (folder / "b").read_bytes() == b"two"
+    raise ValueError("not this one")
+
+
+def test_what_killed_writes_left_is_swept_but_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").touch()
+    (tmp_path / ".link.tmp").symlink_to("kept")
+    (tmp_path / ".folder.tmp").mkdir()
+    (tmp_path / ".file.tmp").touch()
+    assert [path.name for path in atomic.sweep(tmp_path)] == [".file.tmp", ".folder.tmp", ".link.tmp"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept", "file"]
 
 
 def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path) -> None:

@@ -13,20 +13,26 @@ from slipway.errors import StorageError
 _LEFTOVER = ".{name}.tmp"
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace a file, or create it.
+
+    Args:
+        durable: whether it must be on the disk at the end. Without that a reader still sees the old file or the new one,
+            but a machine that crashes may lose it.
 
     Raises:
         StorageError: it cannot be written; what stood there still does.
     """
     temporary = _temporary(path)
-    with _said_plainly(path, temporary):
+    with _as_storage_error(path, temporary):
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            _flush(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -35,12 +41,9 @@ def append_line(path: Path, line: bytes) -> None:
     Raises:
         StorageError: it cannot be written; the whole lines before it are as they were.
     """
-    with _said_plainly(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            _append(path, descriptor, line + b"\n")
-        finally:
-            os.close(descriptor)
+    with _as_storage_error(path):
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)) as file:
+            _append(path, file.fileno(), line + b"\n")
         _sync_folder(path.parent)
 
 
@@ -65,7 +68,7 @@ def swap_link(link: Path, destination: str) -> None:
         StorageError: it cannot be written; the link is as it was.
     """
     temporary = _temporary(link)
-    with _said_plainly(link, temporary):
+    with _as_storage_error(link, temporary):
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(destination)
         temporary.replace(link)
@@ -78,7 +81,7 @@ def remove_link(link: Path) -> None:
     Raises:
         StorageError: it cannot be removed.
     """
-    with _said_plainly(link):
+    with _as_storage_error(link):
         link.unlink(missing_ok=True)
         _sync_folder(link.parent)
 
@@ -107,7 +110,7 @@ def publish_files(
         StorageError: it cannot be read or written; nothing is left of it.
     """
     temporary = _temporary(destination)
-    with _said_plainly(destination, temporary):
+    with _as_storage_error(destination, temporary):
         destination.parent.mkdir(parents=True, exist_ok=True)
         _sync_folder(destination.parent.parent)
         sweep(destination.parent)
@@ -128,7 +131,7 @@ def remove_folder(folder: Path) -> None:
         StorageError: it cannot be removed.
     """
     temporary = _temporary(folder)
-    with _said_plainly(folder):
+    with _as_storage_error(folder):
         sweep(folder.parent)
         folder.rename(temporary)
         _sync_folder(folder.parent)
@@ -142,12 +145,9 @@ def sweep(parent: Path) -> list[Path]:
         StorageError: it cannot be removed.
     """
     leftovers = sorted(parent.glob(_LEFTOVER.format(name="*")))
-    with _said_plainly(parent):
+    with _as_storage_error(parent):
         for leftover in leftovers:
-            if leftover.is_dir() and not leftover.is_symlink():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink()
+            _remove(leftover)
     return leftovers
 
 
@@ -156,12 +156,13 @@ def _temporary(path: Path) -> Path:
 
 
 @contextmanager
-def _said_plainly(path: Path, temporary: Path | None = None) -> Iterator[None]:
+def _as_storage_error(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
         if temporary is not None:
-            _discard(temporary)
+            with suppress(OSError):
+                _remove(temporary)
         if not isinstance(error, OSError):
             raise
         raise StorageError(
@@ -169,12 +170,11 @@ def _said_plainly(path: Path, temporary: Path | None = None) -> Iterator[None]:
         ) from None
 
 
-def _discard(temporary: Path) -> None:
-    with suppress(OSError):
-        if temporary.is_dir() and not temporary.is_symlink():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _append(path: Path, descriptor: int, line: bytes) -> None:
@@ -184,7 +184,7 @@ def _append(path: Path, descriptor: int, line: bytes) -> None:
     try:
         while line:
             line = line[os.write(descriptor, line) :]
-        _flush(descriptor)
+        os.fsync(descriptor)
     except OSError:
         os.ftruncate(descriptor, end)
         raise
@@ -199,16 +199,12 @@ def _fill(path: Path, content: Path | bytes) -> None:
             with content.open("rb") as came:
                 shutil.copyfileobj(came, file, 1 << 20)
         file.flush()
-        _flush(file.fileno())
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _flush(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _flush(descriptor: int) -> None:
-    os.fsync(descriptor)

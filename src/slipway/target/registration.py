@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from slipway.errors import StorageError
+from slipway.storage import atomic
 from slipway.storage.clock import now
 from slipway.storage.locks import hold
 
@@ -78,7 +79,7 @@ def present(target: Path, host: str, port: int, workers: int, certificate: Path 
         _write_token(folder)
         lock = hold(folder / "server.lock")
         write(folder / SERVER_FILE, server)
-    except OSError as error:
+    except (OSError, StorageError) as error:
         raise StorageError(f"{folder} cannot be written, so no rollout could see this server: {error}") from None
     try:
         yield folder
@@ -102,7 +103,9 @@ def _write_token(folder: Path) -> None:
 
 
 def write(path: Path, content: msgspec.Struct) -> None:
-    """Replace a file by rename, so a reader sees the old or the new one whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(msgspec.json.encode(content))
-    temporary.replace(path)
+    """Replace a file, for readers of this boot: no server outlasts a crash of its machine.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    atomic.write_file(path, msgspec.json.encode(content), durable=False)

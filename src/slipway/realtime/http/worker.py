@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from slipway.errors import NotFoundError, SlipwayError
+from slipway.errors import NotFoundError, SlipwayError, StorageError
 from slipway.realtime.http.options import Options
 from slipway.realtime.protocols.served_model import Serving, load
 from slipway.storage.clock import now
@@ -139,7 +139,7 @@ class Worker:
         said = Acknowledgement(os.getpid(), release, digest, now(), wanted, self.error)
         try:
             write(self._presence_file(".json"), said)
-        except OSError as error:
+        except StorageError as error:
             print(f"worker {os.getpid()} cannot say what it serves: {error}", file=sys.stderr, flush=True)
 
     def _presence_file(self, suffix: str) -> Path:
