@@ -9,8 +9,8 @@ from typing import NamedTuple
 from slipway.errors import ReleaseError
 from slipway.versioning.commit_types import is_release_branch
 from slipway.versioning.git.checkout import Checkout, checkout_at
-from slipway.versioning.git.command import REMOTE, git, last_line, run
-from slipway.versioning.git.remote import meet, push
+from slipway.versioning.git.command import REMOTE, first_failure, git
+from slipway.versioning.git.remote import meet, push_release
 from slipway.versioning.git.scratch_clone import workspace
 from slipway.versioning.next_version import decided
 
@@ -55,7 +55,7 @@ def cut(path: Path, *, tag_only: bool = False, to_remote: bool = True) -> Cut:
     if made is None:
         return Cut("", False, _nothing(checkout))
     if to_remote:
-        push(checkout, *made)
+        push_release(checkout, *made)
     behind = _follow(checkout, *made)
     if behind and not to_remote:
         raise ReleaseError(f"{made.tag} could not be made here: {behind}; nothing was released")
@@ -91,11 +91,8 @@ def _ready(checkout: Checkout) -> Checkout:
 
 def _follow(checkout: Checkout, tag: str, tag_object: str, commit: str) -> str:
     """Bring the checkout to the release; returns why it could not, in which case the release stands all the same."""
-    for command in (("merge", "-q", "--ff-only", commit), ("update-ref", f"refs/tags/{tag}", tag_object, "")):
-        done = run(checkout.root, *command)
-        if done.returncode:
-            return last_line(done.stderr)
-    return ""
+    steps = (("merge", "-q", "--ff-only", commit), ("update-ref", f"refs/tags/{tag}", tag_object, ""))
+    return first_failure(checkout.root, *steps)
 
 
 def _nothing(checkout: Checkout) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from slipway.errors import MovedError, RetrainError
+from slipway.versioning.git import remote
 from slipway.versioning.git.checkout import Checkout
-from slipway.versioning.git.command import REMOTE, credentials, git, last_line, run
+from slipway.versioning.git.command import REMOTE, credentials, first_failure, git, last_line, run
 
 _BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 
@@ -40,20 +41,17 @@ def push(checkout: Checkout, commit: str) -> None:
         MovedError: the branch moved meanwhile.
         RetrainError: a rule of the remote refuses it.
     """
-    place = f"refs/heads/{checkout.branch}"
-    done = run(checkout.root, "push", "-q", REMOTE, f"{commit}:{place}", extra=credentials(checkout.root))
-    if not done.returncode:
+    refusal = remote.push(checkout, {remote.branch_ref(checkout): commit})
+    if refusal is None:
         return
-    there = _there(checkout, place)
-    if there == commit:  # the connection broke after the remote took it
-        return
+    there = refusal.refs.get(remote.branch_ref(checkout), "")
     if there != checkout.commit:
         raise MovedError(
             f"{checkout.branch} moved on {REMOTE} from {checkout.commit[:7]} to {there[:7] or 'nothing'}; the pin was "
             "not pushed and nothing was changed; run the retrain again"
         )
     raise RetrainError(
-        f"{REMOTE} refused the pin: {last_line(done.stderr)}; nothing was changed; a protected branch takes it as a pull "
+        f"{REMOTE} refused the pin: {last_line(refusal.said)}; nothing was changed; a protected branch takes it as a pull "
         "request (--propose)"
     )
 
@@ -65,32 +63,22 @@ def push_aside(checkout: Checkout, commit: str, branch: str, settings: str) -> N
         RetrainError: the branch holds something else, or the remote refuses it.
     """
     place = f"refs/heads/{branch}"
-    if there := _there(checkout, place):
+    if there := remote.list_refs(checkout, place).get(place):
         git(checkout.root, "fetch", "-q", "--no-tags", REMOTE, there, extra=credentials(checkout.root))
         names = [f"{one}:{settings}" for one in (there, commit)]
         blobs = [run(checkout.root, "rev-parse", "--verify", "-q", name).stdout for name in names]
         if blobs[0] != blobs[1]:
             raise RetrainError(f"{REMOTE} has a branch {branch} with another pin; delete it first; nothing was changed")
         return
-    done = run(checkout.root, "push", "-q", REMOTE, f"{commit}:{place}", extra=credentials(checkout.root))
-    if done.returncode and _there(checkout, place) != commit:
-        raise RetrainError(f"{REMOTE} refused the branch {branch}: {last_line(done.stderr)}; nothing was changed")
+    if refusal := remote.push(checkout, {place: commit}):
+        raise RetrainError(f"{REMOTE} refused the branch {branch}: {last_line(refusal.said)}; nothing was changed")
 
 
 def follow(checkout: Checkout, commit: str, files: Mapping[str, Path]) -> str:
     """Bring branch and files of the checkout to the commit; returns why it could not, in which case they stay."""
     here = [place for place in files if (checkout.root / place).exists()]
     # What is there as it will be, after a kill or as new data, git need not write and would not overwrite.
-    for command in (("add", "-f", "--", *here), ("merge", "-q", "--ff-only", commit)):
-        done = run(checkout.root, *command)
-        if done.returncode:
-            return last_line(done.stderr)
-    return ""
-
-
-def _there(checkout: Checkout, place: str) -> str:
-    listed = git(checkout.root, "ls-remote", REMOTE, place, extra=credentials(checkout.root))
-    return listed.partition("\t")[0]
+    return first_failure(checkout.root, ("add", "-f", "--", *here), ("merge", "-q", "--ff-only", commit))
 
 
 def _author(root: Path) -> dict[str, str]:

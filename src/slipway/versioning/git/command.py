@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,6 +52,15 @@ def run(root: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> 
         )
     except FileNotFoundError:
         raise ReleaseError("git is not installed, and releases are made of its commits and tags; install it") from None
+
+
+def first_failure(root: Path, *commands: Sequence[str]) -> str:
+    """Run commands one after the other until one fails; returns what that one said, or nothing."""
+    for command in commands:
+        done = run(root, *command)
+        if done.returncode:
+            return last_line(done.stderr)
+    return ""
 
 
 def environment_of_git() -> dict[str, str]:

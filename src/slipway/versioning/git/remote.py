@@ -1,6 +1,9 @@
-"""The remote: what it has, and the one atomic push of branch and tag."""
+"""The remote: what it has, and the one push, of which it takes all or nothing."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from slipway.errors import MovedError, ReleaseError
 from slipway.reporting.sanitize import one_line
@@ -9,6 +12,44 @@ from slipway.versioning.git.command import REMOTE, credentials, git, run
 from slipway.versioning.semver import is_release_tag
 
 _TAGS = "refs/tags/"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A push that the remote did not take: which refs it has instead, with the checkout's branch, and what git said."""
+
+    refs: Mapping[str, str]
+    said: str
+
+
+def push(checkout: Checkout, wanted: Mapping[str, str]) -> Refusal | None:
+    """Push objects to the refs that ``wanted`` names, in one step; None where the remote has them all now.
+
+    Raises:
+        ReleaseError: the push failed, and the remote does not say what it has either.
+    """
+    specs = [f"{sha}:{ref}" for ref, sha in wanted.items()]
+    done = run(checkout.root, "push", "--atomic", "-q", REMOTE, *specs, extra=credentials(checkout.root))
+    if not done.returncode:
+        return None
+    refs = list_refs(checkout, branch_ref(checkout), *wanted)
+    # A connection can break after the remote took the push: what counts is what it has.
+    return None if refs.items() >= wanted.items() else Refusal(refs, done.stderr)
+
+
+def list_refs(checkout: Checkout, *patterns: str) -> dict[str, str]:
+    """The refs of the remote that match, each with its object.
+
+    Raises:
+        ReleaseError: the remote does not answer.
+    """
+    listed = git(checkout.root, "ls-remote", REMOTE, *patterns, extra=credentials(checkout.root))
+    return {ref: sha for sha, ref in (line.split("\t") for line in listed.splitlines())}
+
+
+def branch_ref(checkout: Checkout) -> str:
+    """The ref of the checkout's branch."""
+    return f"refs/heads/{checkout.branch}"
 
 
 def meet(checkout: Checkout) -> None:
@@ -20,8 +61,8 @@ def meet(checkout: Checkout) -> None:
         MovedError: the remote's branch is at another commit.
         ReleaseError: there is no such branch, commits or tags are only here, or a tag names two things.
     """
-    refs = _refs(checkout)
-    there = refs.pop(f"refs/heads/{checkout.branch}", "")
+    refs = list_refs(checkout, branch_ref(checkout), f"{_TAGS}v*")
+    there = refs.pop(branch_ref(checkout), "")
     if there != checkout.commit:
         raise _apart(checkout, there)
     listed = git(checkout.root, "for-each-ref", "--format=%(refname) %(objectname)", f"{_TAGS}v*")
@@ -29,12 +70,13 @@ def meet(checkout: Checkout) -> None:
     ours = {ref: sha for ref, sha in here.items() if is_release_tag(ref.removeprefix(_TAGS))}
     for ref, sha in ours.items():
         _check_tag(ref.removeprefix(_TAGS), sha, refs.get(ref))
-    if missing := [f"{ref}:{ref}" for ref in refs if ref not in ours]:
+    releases = (ref for ref in refs if is_release_tag(ref.removeprefix(_TAGS)))
+    if missing := [f"{ref}:{ref}" for ref in releases if ref not in ours]:
         git(checkout.root, "fetch", "-q", "--no-tags", REMOTE, *missing, extra=credentials(checkout.root))
 
 
-def push(checkout: Checkout, tag: str, tag_object: str, commit: str) -> None:
-    """Push the tag, and the branch where it moves, in one step: the remote takes both or neither.
+def push_release(checkout: Checkout, tag: str, tag_object: str, commit: str) -> None:
+    """Push the tag, and the branch where it moves: the remote takes both or neither.
 
     Raises:
         MovedError: the remote's branch moved meanwhile.
@@ -42,21 +84,9 @@ def push(checkout: Checkout, tag: str, tag_object: str, commit: str) -> None:
     """
     wanted = {f"{_TAGS}{tag}": tag_object}
     if commit != checkout.commit:
-        wanted[f"refs/heads/{checkout.branch}"] = commit
-    specs = [f"{sha}:{ref}" for ref, sha in wanted.items()]
-    done = run(checkout.root, "push", "--atomic", "-q", REMOTE, *specs, extra=credentials(checkout.root))
-    if done.returncode:
-        refs = _refs(checkout)
-        # A connection can break after the remote took the push: what counts is what it has.
-        if any(refs.get(ref) != sha for ref, sha in wanted.items()):
-            raise _refused(checkout, tag, refs, done.stderr)
-
-
-def _refs(checkout: Checkout) -> dict[str, str]:
-    patterns = (f"refs/heads/{checkout.branch}", f"{_TAGS}v*")
-    listed = git(checkout.root, "ls-remote", REMOTE, *patterns, extra=credentials(checkout.root))
-    refs = {ref: sha for sha, ref in (line.split("\t") for line in listed.splitlines())}
-    return {ref: sha for ref, sha in refs.items() if ref == patterns[0] or is_release_tag(ref.removeprefix(_TAGS))}
+        wanted[branch_ref(checkout)] = commit
+    if refusal := push(checkout, wanted):
+        raise _refused(checkout, tag, refusal)
 
 
 def _apart(checkout: Checkout, there: str) -> ReleaseError | MovedError:
@@ -86,19 +116,19 @@ def _check_tag(tag: str, here: str, there: str | None) -> None:
         )
 
 
-def _refused(checkout: Checkout, tag: str, refs: dict[str, str], said: str) -> ReleaseError | MovedError:
-    there = refs.get(f"refs/heads/{checkout.branch}", "")
+def _refused(checkout: Checkout, tag: str, refusal: Refusal) -> ReleaseError | MovedError:
+    there = refusal.refs.get(branch_ref(checkout), "")
     if there != checkout.commit:
         return MovedError(
             f"{checkout.branch} moved on {REMOTE} from {checkout.commit[:7]} to {there[:7] or 'nothing'} during the "
             f"release of {tag}; nothing was pushed; run this again, or leave it to the run of the newer commit"
         )
-    if f"{_TAGS}{tag}" in refs:
+    if f"{_TAGS}{tag}" in refusal.refs:
         return ReleaseError(
             f"the tag {tag} exists on {REMOTE} already; nothing was pushed; fetch it and run this again"
         )
-    lines = [line.strip() for line in said.splitlines() if line.startswith("remote:") or "rejected" in line]
-    reason = one_line(" ".join(lines) or said.strip(), 600)
+    said = [line.strip() for line in refusal.said.splitlines() if line.startswith("remote:") or "rejected" in line]
+    reason = one_line(" ".join(said) or refusal.said.strip(), 600)
     return ReleaseError(
         f"{REMOTE} refused {tag}: {reason}; nothing was pushed; a protected branch needs the token of an App that may "
         "push there, or --tag-only"
