@@ -16,8 +16,7 @@ from slipway.errors import InitError, SettingsError, SlipwayError
 from slipway.settings.settings import CONTRACT_FILE, Settings, load_settings
 from slipway.storage import atomic
 from slipway.versioning.commit_types import PROJECT_FILE
-from slipway.versioning.git.command import git
-from slipway.versioning.semver import newest
+from slipway.versioning.git.checkout import name_changes, newest_tag
 
 CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
 """What python-semantic-release writes into: it inserts each release after the mark, and without it nothing at all."""
@@ -100,10 +99,9 @@ def _project(text: str, name: str, description: str) -> tuple[str, str]:
 
 
 def _check(root: Path) -> None:
-    if changed := git(root, "status", "--porcelain"):
-        names = ", ".join(line[3:] for line in changed.splitlines()[:5])
+    if names := name_changes(root):
         raise InitError(f"{root} has uncommitted changes ({names}); commit them or use --force; nothing was changed")
-    if tag := newest(git(root, "tag").split()):
+    if tag := newest_tag(root):
         raise InitError(
             f"{root} has releases, the last one {tag}, so it is no fresh copy; --force does it all the same, though "
             "the next version still follows that tag; nothing was changed"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from slipway.errors import GitHubError, SettingsError
+from slipway.versioning.git.command import REMOTE, run
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -107,8 +108,7 @@ def _loopback(host: str) -> bool:
 
 
 def _origin() -> str:
-    command = ["git", "remote", "get-url", "origin"]
-    url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    url = run(Path(), "remote", "get-url", REMOTE).stdout.strip()
     path = url.removesuffix("/").removesuffix(".git").replace(":", "/").split("/")
     if len(path) < 2 or not all(path[-2:]):
         raise SettingsError("no GitHub repository is named; set GITHUB_REPOSITORY to owner/name")

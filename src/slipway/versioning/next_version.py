@@ -10,11 +10,10 @@ from slipway.contract.compatibility import Level
 from slipway.errors import ReleaseError
 from slipway.versioning.commit_lint import Linter, commits_in, highest
 from slipway.versioning.commit_types import is_release_branch
-from slipway.versioning.git.checkout import Checkout, checkout_at
-from slipway.versioning.git.command import git
+from slipway.versioning.git.checkout import Checkout, checkout_at, earlier_release
 from slipway.versioning.git.scratch_clone import workspace
 from slipway.versioning.semantic_release import Decision, decide
-from slipway.versioning.semver import newest, parse_tag
+from slipway.versioning.semver import parse_tag
 
 _DRY = ("--no-commit", "--no-tag", "--no-changelog")
 
@@ -44,8 +43,7 @@ def upcoming(path: Path, title: str = "") -> Upcoming:
     checkout = checkout_at(path)
     last = checkout.last_tag.removeprefix("v")
     if checkout.tag and not title:
-        earlier = newest(git(checkout.root, "tag", "--merged", "HEAD", "--no-contains", "HEAD").split())
-        return Upcoming(checkout.tag[1:], False, earlier.removeprefix("v"), "")
+        return Upcoming(checkout.tag[1:], False, earlier_release(checkout).removeprefix("v"), "")
     branch = _branch(checkout)
     with workspace(checkout, branch, title) as clone:
         found = decided(clone, checkout, branch, *_DRY)

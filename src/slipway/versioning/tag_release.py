@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from slipway.errors import ReleaseError
 from slipway.versioning.commit_types import is_release_branch
-from slipway.versioning.git.checkout import Checkout, checkout_at
+from slipway.versioning.git.checkout import Checkout, checkout_at, name_changes
 from slipway.versioning.git.command import REMOTE, first_failure, git
 from slipway.versioning.git.remote import meet, push_release
 from slipway.versioning.git.scratch_clone import workspace
@@ -83,8 +83,7 @@ def _ready(checkout: Checkout) -> Checkout:
         )
     if not is_release_branch(checkout.root, checkout.branch):
         raise ReleaseError(f"no release is made from the branch {checkout.branch}; main or 1.x would be one")
-    if changed := git(checkout.root, "status", "--porcelain", "--untracked-files=no"):
-        names = ", ".join(line[3:] for line in changed.splitlines()[:5])
+    if names := name_changes(checkout.root, "--untracked-files=no"):
         raise ReleaseError(f"{checkout.root} has uncommitted changes ({names}); commit them; nothing was released")
     return checkout
 

@@ -12,8 +12,7 @@ from slipway.errors import CompatibilityError, RetrainError
 from slipway.reporting.sanitize import one_line
 from slipway.settings.settings import CONTRACT_FILE, Settings
 from slipway.versioning.commit_lint import Commit, Linter
-from slipway.versioning.git.checkout import Checkout
-from slipway.versioning.git.command import run
+from slipway.versioning.git.checkout import Checkout, file_at
 from slipway.versioning.next_version import commits_release
 
 REHEARSED = "Rehearsed-Model"
@@ -28,10 +27,10 @@ def level_for(checkout: Checkout, settings: Settings) -> Level:
     Raises:
         CompatibilityError: it changed in a way that breaks callers, which a person has to say.
     """
-    found = run(settings.root, "cat-file", "blob", f"refs/tags/{checkout.last_tag}:./{CONTRACT_FILE}")
-    if not checkout.last_tag or found.returncode:
+    released = file_at(settings.root, f"refs/tags/{checkout.last_tag}", f"./{CONTRACT_FILE}")
+    if not checkout.last_tag or released is None:
         return "patch"
-    listed = changes(decode_contract(found.stdout.encode(), CONTRACT_FILE), settings.contract)
+    listed = changes(decode_contract(released.encode(), CONTRACT_FILE), settings.contract)
     needed, said = required_level(listed), commits_release(checkout.root, checkout)
     if LEVELS.index(needed) <= max(LEVELS.index(said), LEVELS.index("patch")):
         return "patch"

@@ -17,7 +17,7 @@ from slipway.settings.settings import Settings, parse_settings
 from slipway.tables.source_uri import local_path
 from slipway.versioning.commit_lint import Linter
 from slipway.versioning.commit_types import is_release_branch
-from slipway.versioning.git.checkout import Checkout, checkout_at
+from slipway.versioning.git.checkout import Checkout, checkout_at, file_at
 from slipway.versioning.git.command import git, run
 
 State = Literal["moved", "unchanged", "unreleased"]
@@ -108,17 +108,16 @@ def _committed(checkout: Checkout, path: Path, place: str) -> tuple[str, str | N
     """
     if not git(checkout.root, "status", "--porcelain", "--", place):
         return path.read_bytes().decode(), None
-    found = run(checkout.root, "cat-file", "blob", f"HEAD:{place}")
-    if found.returncode:
+    if (committed := file_at(checkout.root, "HEAD", place)) is None:
         raise RetrainError(f"{place} was never committed; commit it first; nothing was changed")
-    return found.stdout, path.read_bytes().decode() if path.is_file() else ""
+    return committed, path.read_bytes().decode() if path.is_file() else ""
 
 
 def _released(checkout: Checkout, place: str, settings: Settings) -> State:
     """Whether the pin, which stays, has a release already."""
-    found = run(checkout.root, "cat-file", "blob", f"refs/tags/{checkout.last_tag}:{place}")
-    if not checkout.last_tag or found.returncode:
+    text = file_at(checkout.root, f"refs/tags/{checkout.last_tag}", place)
+    if not checkout.last_tag or text is None:
         return "unchanged"
-    released = parse_settings(found.stdout, settings.root / Path(place).name)
+    released = parse_settings(text, settings.root / Path(place).name)
     same = pin_of(released) == pin_of(settings) and released.train == settings.train
     return "unchanged" if same else "unreleased"

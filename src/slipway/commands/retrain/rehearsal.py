@@ -19,9 +19,8 @@ from slipway.pipeline.candidate import Candidate
 from slipway.reporting.progress import Say
 from slipway.settings.settings import CONTRACT_FILE, LOCK_FILE
 from slipway.storage.digests import file_digest
-from slipway.versioning.git.checkout import checkout_at
+from slipway.versioning.git.checkout import checkout_at, earlier_release
 from slipway.versioning.git.command import git, run
-from slipway.versioning.semver import newest
 
 _READ = (CONTRACT_FILE, "components", "pipeline", "src", LOCK_FILE)
 """What a training depends on beside the settings and the data that they pin."""
@@ -93,7 +92,7 @@ def model_digest(candidate: Candidate) -> str:
 def agreement(root: Path, candidate: Candidate) -> str:
     """Whether a release's model is the one that its retrain rehearsed, in words; empty where nothing was rehearsed."""
     checkout = checkout_at(root)
-    before = newest(git(checkout.root, "tag", "--merged", "HEAD", "--no-contains", "HEAD").split())
+    before = earlier_release(checkout)
     since = f"refs/tags/{before}..HEAD" if before else "HEAD"
     said = git(checkout.root, "log", f"--format=%(trailers:key={REHEARSED},valueonly,separator=%x20)", since).split()
     if not said:

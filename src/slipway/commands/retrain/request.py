@@ -12,11 +12,11 @@ from slipway.commands.retrain.snapshot import snapshot
 from slipway.errors import NotFoundError, RetrainError, SettingsError
 from slipway.settings.sections import Source
 from slipway.settings.settings import SETTINGS_FILE, Settings, parse_settings
-from slipway.versioning.git.command import run
+from slipway.versioning.git.checkout import file_at
+from slipway.versioning.semver import is_release_tag
 
 YESTERDAY = "yesterday"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_VERSION = re.compile(r"v?((?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2})")
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,16 @@ def _named(text: str, known: list[str]) -> tuple[str, str]:
 
 def _earlier(version: str, settings: Settings) -> Pin:
     """The pin in the settings of a release's tag."""
-    if not (number := _VERSION.fullmatch(version)):
+    tag = f"v{version.removeprefix('v')}"
+    if not is_release_tag(tag):
         raise SettingsError(f"--restore takes a release X.Y.Z, and not {version[:80]!r}")
-    place = f"refs/tags/v{number[1]}:./{SETTINGS_FILE}"
-    found = run(settings.root, "cat-file", "blob", place)
-    if found.returncode:
-        raise NotFoundError(f"there is no release v{number[1]} with a {SETTINGS_FILE} here; nothing was changed")
-    pin = pin_of(parse_settings(found.stdout, settings.root / SETTINGS_FILE))
+    text = file_at(settings.root, f"refs/tags/{tag}", f"./{SETTINGS_FILE}")
+    if text is None:
+        raise NotFoundError(f"there is no release {tag} with a {SETTINGS_FILE} here; nothing was changed")
+    pin = pin_of(parse_settings(text, settings.root / SETTINGS_FILE))
     if pin.sources.keys() != settings.data.sources.keys():
         raise RetrainError(
-            f"{number[1]} was trained on {', '.join(pin.sources)} and the settings name "
+            f"{tag[1:]} was trained on {', '.join(pin.sources)} and the settings name "
             f"{', '.join(settings.data.sources)} now, so its pin alone cannot come back; nothing was changed"
         )
     return pin

@@ -39,5 +39,27 @@ def checkout_at(path: Path) -> Checkout:
     if head.returncode:
         raise ReleaseError(f"{root} has no commit yet, so there is nothing to release")
     branch = run(root, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.strip()
-    tag, last = (newest(git(root, "tag", *which).split()) for which in (("--points-at", "HEAD"), ("--merged", "HEAD")))
+    tag, last = newest_tag(root, "--points-at", "HEAD"), newest_tag(root, "--merged", "HEAD")
     return Checkout(root, head.stdout.strip(), branch, tag, last)
+
+
+def newest_tag(root: Path, *which: str) -> str:
+    """The highest release among the tags that options of `git tag` select; the empty string if none is a release."""
+    return newest(git(root, "tag", *which).split())
+
+
+def earlier_release(checkout: Checkout) -> str:
+    """The highest release in the history before HEAD; the empty string if there is none."""
+    return newest_tag(checkout.root, "--merged", "HEAD", "--no-contains", "HEAD")
+
+
+def file_at(root: Path, revision: str, place: str) -> str | None:
+    """A file as it was committed, or None where there was none; a ``place`` that begins with ``./`` counts from root."""
+    found = run(root, "cat-file", "blob", f"{revision}:{place}")
+    return None if found.returncode else found.stdout
+
+
+def name_changes(root: Path, *options: str) -> str:
+    """The first few files with uncommitted changes, by name; the empty string if there are none."""
+    changed = git(root, "status", "--porcelain", *options).splitlines()
+    return ", ".join(line[3:] for line in changed[:5])
