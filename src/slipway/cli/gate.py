@@ -67,10 +67,10 @@ def gate(
 
 def _judged(settings: Settings, name: str, overrides: tuple[str, ...], github: bool) -> Judged:
     from slipway.commands.baselines import opponents_of
-    from slipway.commands.rehearse import rehearse
+    from slipway.commands.rehearse import train_and_judge
 
     with opponents_of(settings, github=github) as opponents:
-        return rehearse(settings, name, opponents, overrides=overrides, say=say)
+        return train_and_judge(settings, name, opponents, overrides=overrides, say=say)
 
 
 def _sealed(bundle: Path) -> tuple[str, Verdict]:

@@ -11,17 +11,13 @@ from slipway.bundle.archive import NOTES, pack, write_sums
 from slipway.bundle.release_file import Bundle
 from slipway.bundle.sbom import write_sbom
 from slipway.bundle.seal import seal
-from slipway.bundle.verdict import Verdict, encode_verdict, prose, table
+from slipway.bundle.verdict import Verdict, encode_verdict, table
+from slipway.commands.rehearse import Judged, train_and_judge
 from slipway.commands.retrain.rehearsal import agreement
 from slipway.errors import BundleError, StorageError, VersionError
-from slipway.gate.judge import judge
-from slipway.gate.policy import policy_of
-from slipway.pipeline import run as pipeline
-from slipway.pipeline.candidate import Candidate
 from slipway.reporting.progress import Say
 from slipway.rollout.verification import find
 from slipway.settings.settings import LOCK_FILE, Settings
-from slipway.storage.digests import file_digest
 from slipway.versioning.build_package import build_package
 from slipway.versioning.changelog import changes_of
 from slipway.versioning.checkout_version import Version, version_of
@@ -58,27 +54,23 @@ def make_release(
     if into.exists() and any(into.iterdir()):
         raise StorageError(f"{into} is not empty; name a folder that is, for everything in it becomes the release")
     into.mkdir(parents=True, exist_ok=True)
-    policy = policy_of(settings)
-    candidate = pipeline.run(settings, cache=False, say=say)
-    with say.timed("gate"):
-        verdict = judge(candidate, champion, recent, policy)
-    said = prose(verdict, version.text, champion.release.version if champion else None)
-    rehearsal = agreement(settings.root, candidate)
-    for sentence in filter(None, (said, rehearsal)):
+    judged = train_and_judge(settings, version.text, (champion, recent), cache=False, say=say)
+    rehearsal = agreement(settings.root, judged.candidate)
+    said = [sentence for sentence in (judged.said, rehearsal) if sentence]
+    for sentence in said:
         say(sentence)
-    if verdict.verdict == "publish":
-        _pack(settings, candidate, version, verdict, into)
-    _write_papers(settings, candidate, version, verdict, "\n\n".join(filter(None, (said, rehearsal))), into)
-    return Made(version.text, verdict, write_sums(into), rehearsal)
+    if judged.verdict.verdict == "publish":
+        _pack(settings, judged, version, into)
+    _write_papers(settings, judged, version, "\n\n".join(said), into)
+    return Made(version.text, judged.verdict, write_sums(into), rehearsal)
 
 
-def _pack(settings: Settings, candidate: Candidate, version: Version, verdict: Verdict, into: Path) -> None:
-    lock = settings.root / LOCK_FILE
-    lock_digest = file_digest(lock) if lock.is_file() else ""
+def _pack(settings: Settings, judged: Judged, version: Version, into: Path) -> None:
     place = into.with_name(f".{into.name}-bundle")
     shutil.rmtree(place, ignore_errors=True)
+    name, lock = settings.name, settings.lock_digest
     bundle = seal(
-        candidate, version.text, version.commit, verdict, name=settings.name, lock_digest=lock_digest, into=place
+        judged.candidate, version.text, version.commit, judged.verdict, name=name, lock_digest=lock, into=place
     )
     if problems := find(bundle.path).problems:
         raise BundleError(f"{version.text} was sealed but does not prove itself: {'; '.join(problems)}")
@@ -86,15 +78,13 @@ def _pack(settings: Settings, candidate: Candidate, version: Version, verdict: V
     shutil.rmtree(place)
 
 
-def _write_papers(
-    settings: Settings, candidate: Candidate, version: Version, verdict: Verdict, said: str, into: Path
-) -> None:
+def _write_papers(settings: Settings, judged: Judged, version: Version, said: str, into: Path) -> None:
     """The report, the verdict, the notes, the package and the bill of materials, whatever the gate said."""
-    evaluation = candidate.metrics.parent
+    evaluation = judged.candidate.metrics.parent
     shutil.copyfile(evaluation / "report.html", into / "report.html")
-    (into / "verdict.json").write_bytes(encode_verdict(verdict))
+    (into / "verdict.json").write_bytes(encode_verdict(judged.verdict))
     summary = (evaluation / "summary.md").read_text(encoding="utf-8")
-    parts = [changes_of(settings.root, version.text), said, table(verdict), summary]
+    parts = [changes_of(settings.root, version.text), said, table(judged.verdict), summary]
     (into / NOTES).write_text("\n\n".join(part for part in parts if part), encoding="utf-8")
     build_package(settings.root, into)
     write_sbom(settings.root / LOCK_FILE, into / "sbom.cdx.json")

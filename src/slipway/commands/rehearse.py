@@ -25,16 +25,25 @@ class Judged:
     said: str
 
 
-def rehearse(
-    settings: Settings, called: str, opponents: Opponents, *, overrides: Sequence[str] = (), say: Say
+def train_and_judge(
+    settings: Settings,
+    called: str,
+    opponents: Opponents,
+    *,
+    overrides: Sequence[str] = (),
+    cache: bool = True,
+    say: Say,
 ) -> Judged:
-    """Train, or take from the cache, and judge as `ship` would; ``called`` is what to call it in words.
+    """Train, or take from the cache, and judge as `ship` would.
+
+    Args:
+        called: what to call the candidate in words, such as its version.
 
     Raises:
         SlipwayError: whatever stopped it.
     """
     policy, (champion, recent) = policy_of(settings), opponents
-    candidate = pipeline.run(settings, overrides=overrides, say=say)
+    candidate = pipeline.run(settings, overrides=overrides, cache=cache, say=say)
     with say.timed("gate"):
         verdict = judge(candidate, champion, recent, policy)
     name = champion.release.version if champion else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from slipway.bundle.release_file import Bundle
 from slipway.bundle.seal import seal
-from slipway.bundle.signature import check_can_sign, signed_here
+from slipway.bundle.signature import Trust, check_can_sign, signed_here
 from slipway.bundle.verdict import Verdict, prose
 from slipway.errors import SlipwayError, VersionError
 from slipway.gate.judge import judge
@@ -18,7 +19,7 @@ from slipway.pipeline.candidate import Candidate
 from slipway.reporting.progress import Say
 from slipway.rollout import rollout
 from slipway.rollout.registry_mirror import mirror
-from slipway.settings.settings import LOCK_FILE, Settings
+from slipway.settings.settings import Settings
 from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage import atomic
 from slipway.storage.digests import file_digest
@@ -53,59 +54,48 @@ def ship(
         BusyError: another ship runs here.
         SlipwayError: whatever stopped it; the champion is the one it was.
     """
-    policy = policy_of(settings)
+    policy, into = policy_of(settings), bundles(settings)
+    read_version = partial(version_of, settings.root, overridden=bool(overrides))
     with ship_lock(settings):
-        atomic.sweep(bundles(settings))
-        version, target = version_of(settings.root, overridden=bool(overrides)), target_of(settings)
-        _ready(target, version, settings)
+        atomic.sweep(into)
+        version, target = read_version(), target_of(settings)
+        _check_ready(target, version, trust_of(settings), settings.target.allow_prerelease)
         candidate = pipeline.run(settings, overrides=overrides, cache=cache, env_manager=env_manager, say=say)
-        _unmoved(settings, version, overridden=bool(overrides))
+        _check_unmoved(settings.root, version, read_version())
         champion = target.champion()
         done = Shipped(version.text, None, *_named(champion), candidate=candidate)
         if champion and _is(champion, candidate, version):
             say(f"{version.text} is the champion already; proving it again")
-            return _published(settings, target, champion, done, say)
+            return _publish(settings, target, champion, done, say)
         with say.timed("gate"):
             verdict = judge(candidate, champion, recent_champions(target), policy)
         done = replace(done, verdict=verdict, said=prose(verdict, version.text, done.champion))
         if verdict.verdict == "refuse":
             return done
         with say.timed("seal"):
-            bundle = _sealed(settings, candidate, version, verdict)
-        return _published(settings, target, bundle, done, say)
+            name, lock = settings.name, settings.lock_digest
+            bundle = seal(candidate, version.text, version.commit, verdict, name=name, lock_digest=lock, into=into)
+        return _publish(settings, target, bundle, done, say)
 
 
-def _ready(target: Target, version: Version, settings: Settings) -> None:
+def _check_ready(target: Target, version: Version, trust: Trust, allow_prerelease: bool) -> None:
     """Settle what was interrupted, and refuse now what no training could make fit."""
-    check_can_sign(trust_of(settings))
+    check_can_sign(trust)
     if target.path.exists():
         settle(target, who=whoami())
     target.champion()
-    check_may_follow(target, version.text, allow_prerelease=settings.target.allow_prerelease)
+    check_may_follow(target, version.text, allow_prerelease=allow_prerelease)
 
 
-def _unmoved(settings: Settings, version: Version, *, overridden: bool) -> None:
-    if (now := version_of(settings.root, overridden=overridden)) != version:
+def _check_unmoved(root: Path, version: Version, now: Version) -> None:
+    if now != version:
         raise VersionError(
-            f"{settings.root} was {version.text} when its training began and is {now.text} now, so the model has no "
+            f"{root} was {version.text} when its training began and is {now.text} now, so the model has no "
             "one version; nothing was sealed; ship again"
         )
 
 
-def _sealed(settings: Settings, candidate: Candidate, version: Version, verdict: Verdict) -> Bundle:
-    lock = settings.root / LOCK_FILE
-    return seal(
-        candidate,
-        version.text,
-        version.commit,
-        verdict,
-        name=settings.name,
-        lock_digest=file_digest(lock) if lock.is_file() else "",
-        into=bundles(settings),
-    )
-
-
-def _published(settings: Settings, target: Target, bundle: Bundle, done: Shipped, say: Say) -> Shipped:
+def _publish(settings: Settings, target: Target, bundle: Bundle, done: Shipped, say: Say) -> Shipped:
     with say.timed("roll out"):
         rollout.roll_out(
             target,

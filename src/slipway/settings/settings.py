@@ -26,6 +26,7 @@ from slipway.settings.sections import (
     Train,
     Trust,
 )
+from slipway.storage.digests import file_digest
 
 SETTINGS_FILE = "slipway.toml"
 CONTRACT_FILE = "contract.json"
@@ -82,6 +83,12 @@ class Settings(Section):
     def tracking_uri(self) -> str:
         """The default MLflow store: SQLite beside the settings, as an absolute path."""
         return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def lock_digest(self) -> str:
+        """The sha256 of the lock beside the settings; the empty string where there is none."""
+        lock = self.root / LOCK_FILE
+        return file_digest(lock) if lock.is_file() else ""
 
 
 def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:

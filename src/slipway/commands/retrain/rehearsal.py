@@ -10,8 +10,8 @@ import msgspec
 
 from slipway.bundle.release_file import engine_name
 from slipway.bundle.verdict import Verdict
-from slipway.commands import rehearse as any_rehearsal
 from slipway.commands.baselines import Opponents
+from slipway.commands.rehearse import train_and_judge
 from slipway.commands.retrain.message import REHEARSED
 from slipway.commands.retrain.plan import Plan
 from slipway.errors import GateRefused, MovedError, SettingsError
@@ -49,7 +49,7 @@ def rehearse(plan: Plan, opponents: Opponents, say: Say) -> Rehearsal:
     Raises:
         SlipwayError: whatever stopped the pipeline.
     """
-    judged = any_rehearsal.rehearse(plan.after, f"the retrain through {plan.pin.through}", opponents, say=say)
+    judged = train_and_judge(plan.after, f"the retrain through {plan.pin.through}", opponents, say=say)
     record = Rehearsed(_files(plan), model_digest(judged.candidate))
     return Rehearsal(judged.candidate, judged.verdict, judged.said, record)
 
