@@ -38,11 +38,13 @@ def follow(target: Target, repository: Repository, *, trust: Trust, say: Say) ->
     release = latest(repository)
     if release is None:
         raise NotFoundError(f"GitHub has no champion yet; {target.champion_sentence()}")
-    if _serves(target, release):
+    serving = _serving(target)
+    if serving == release.tag_name:
         say(f"{release.tag_name} serves already")
         return None
     found = records(repository)
-    behind, older = _behind(found, release.tag_name), _is_older(target, release)
+    behind = _behind(found, release.tag_name)
+    older = serving is not None and parse_tag(release.tag_name) < parse_tag(serving)
     if not older:
         _resume_with(target, found)
     return bring(target, release, reason=behind.reason, who=REMOTE + behind.who, rollback=older, trust=trust, say=say)
@@ -57,7 +59,7 @@ def bring_tag(
         NotFoundError: it is not published, or the gate had refused it.
     """
     release = published(repository, tag)
-    if _serves(target, release):
+    if _serving(target) == tag:
         say(f"{tag} serves already")
         return None
     if not rollback:
@@ -83,8 +85,7 @@ def bring(
 
 def _resume_with(target: Target, found: list[Recorded]) -> None:
     """Lift a hold that came from GitHub once GitHub lifted its own after it; one put on this host stays."""
-    held = target.held() if target.path.exists() else None
-    lifted = lifted_at(found)
+    held, lifted = target.held(), lifted_at(found)
     if held is None or not held.who.startswith(REMOTE) or lifted is None:
         return
     if lifted >= datetime.fromisoformat(held.at).replace(microsecond=0):  # GitHub's times have whole seconds
@@ -98,11 +99,7 @@ def _behind(found: list[Recorded], tag: str) -> Record:
     return next(moved, unknown)
 
 
-def _serves(target: Target, release: GitRelease) -> bool:
-    champion = target.champion() if target.path.exists() else None
-    return champion is not None and f"v{champion.release.version}" == release.tag_name
-
-
-def _is_older(target: Target, release: GitRelease) -> bool:
-    champion = target.champion() if target.path.exists() else None
-    return champion is not None and parse_tag(release.tag_name) < parse_tag(champion.release.version)
+def _serving(target: Target) -> str | None:
+    """The tag of the verified champion."""
+    champion = target.champion()
+    return f"v{champion.release.version}" if champion else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import msgspec
 
-from slipway.bundle.release_file import Bundle
 from slipway.errors import SlipwayError
 from slipway.target import journal
 from slipway.target.journal import Entry
@@ -68,13 +68,14 @@ class Place(msgspec.Struct, frozen=True):
 
 
 NOTHING = Answering(None, None)
+_Read = TypeVar("_Read")
 
 
 def look(target: Target) -> tuple[Place, list[SlipwayError]]:
     """What a target says now, also while a command is at work on it, and what keeps it from saying more."""
     errors: list[SlipwayError] = []
-    champion = _champion(target, errors)
-    entries = _entries(target, errors)
+    champion = _read_or_note(errors, target.champion)
+    entries = _read_or_note(errors, target.entries) or []
     batch = Answering(champion.release.version, champion.digest) if champion else NOTHING
     held = journal.holding(entries)
     place = Place(
@@ -90,20 +91,12 @@ def look(target: Target) -> tuple[Place, list[SlipwayError]]:
     return place, errors
 
 
-def _champion(target: Target, errors: list[SlipwayError]) -> Bundle | None:
+def _read_or_note(errors: list[SlipwayError], read: Callable[[], _Read]) -> _Read | None:
     try:
-        return target.champion()
+        return read()
     except SlipwayError as error:
         errors.append(error)
         return None
-
-
-def _entries(target: Target, errors: list[SlipwayError]) -> list[Entry]:
-    try:
-        return target.entries()
-    except SlipwayError as error:
-        errors.append(error)
-        return []
 
 
 def _unfinished(target: Target, entries: list[Entry]) -> list[Unfinished]:
@@ -111,7 +104,7 @@ def _unfinished(target: Target, entries: list[Entry]) -> list[Unfinished]:
     by = target.holder() if intents else None
     if intents and by is None:
         # One that ended while we looked was not killed.
-        still = {entry.id for entry in journal.unfinished(_entries(target, []))}
+        still = {entry.id for entry in journal.unfinished(_read_or_note([], target.entries) or [])}
         intents = [intent for intent in intents if intent.id in still]
     return [Unfinished(action=i.action, from_=i.from_, to=i.to, who=i.who, at=i.at, by=by) for i in intents]
 

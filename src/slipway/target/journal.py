@@ -16,6 +16,8 @@ from slipway.storage import atomic
 JOURNAL_FILE = "journal.jsonl"
 Action = Literal["rollout", "rollback", "resume"]
 Outcome = Literal["", "proved", "failed", "interrupted", "done"]
+_UNTOLD = ("id", "folder", "from_folder")
+"""What a row of the history leaves out: it means something inside the target only."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,16 +111,7 @@ def history(entries: Sequence[Entry]) -> list[dict[str, str | None]]:
 
 
 def _row(entry: Entry) -> dict[str, str | None]:
-    return {
-        "at": entry.at,
-        "who": entry.who,
-        "action": entry.action,
-        "from": entry.from_,
-        "to": entry.to,
-        "digest": entry.digest,
-        "reason": entry.reason,
-        "outcome": entry.outcome,
-    }
+    return {name: value for name, value in msgspec.to_builtins(entry).items() if name not in _UNTOLD}
 
 
 def _decoded(path: Path, number: int, line: bytes) -> Entry:
