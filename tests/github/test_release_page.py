@@ -8,8 +8,8 @@ import pytest
 
 from slipway.bundle.archive import SIGNATURE, SUMS
 from slipway.errors import BundleError, GitHubError
+from slipway.github.issues import report
 from slipway.github.release_page import MARK, publish
-from slipway.github.tracker import report
 from tests.fake_github.fake import GitHub
 from tests.support.release_files import Client, publish_release, quiet, release_files, truth
 

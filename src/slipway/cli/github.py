@@ -28,7 +28,7 @@ def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
     """Say what is still to do for a tag, before anything is trained; deploy.yml begins with it."""
     from slipway.github.client import connect
     from slipway.github.job_output import write_outputs, write_summary
-    from slipway.github.release_state import WORDS, state_of
+    from slipway.github.release_plan import WORDS, state_of
     from slipway.versioning.checkout_version import check_checkout
     from slipway.versioning.semver import tag_of
 
@@ -106,7 +106,7 @@ def release_page(tag: str, files: Path, digest: str | None, repository: str | No
 def report_refusal(tag: str, files: Path, repository: str | None) -> None:
     """Open one issue for a release that the gate refused."""
     from slipway.github.client import connect, patiently
-    from slipway.github.tracker import report
+    from slipway.github.issues import report
     from slipway.versioning.semver import tag_of
 
     wanted, on = tag_of(tag), connect(repository)

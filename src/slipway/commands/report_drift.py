@@ -15,7 +15,7 @@ from slipway.drift.report import markdown
 from slipway.drift.result import Drift
 from slipway.github.client import patch, told_plainly
 from slipway.github.dispatch import dispatch
-from slipway.github.tracker import find
+from slipway.github.issues import find
 
 if TYPE_CHECKING:
     from github.Issue import Issue

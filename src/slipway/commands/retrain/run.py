@@ -127,7 +127,7 @@ def _moved(done: Retrained, goal: Goal, model: str) -> Retrained:
 
 def _proposed(done: Retrained, made: str, text: str) -> Retrained:
     from slipway.github.client import connect
-    from slipway.github.tracker import propose
+    from slipway.github.issues import propose
 
     planned, branch = done.plan, branch_of(done.plan)
     commit.push_aside(planned.checkout, made, branch, planned.place)
