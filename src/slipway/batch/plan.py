@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from importlib.metadata import version
 from math import ceil
@@ -14,6 +13,7 @@ from pyarrow import types
 from slipway.bundle.release_file import Bundle
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError, DataError
+from slipway.reporting.suggestions import closest
 from slipway.storage.digests import digest_of
 from slipway.tables.arrow_columns import readable
 from slipway.tables.chunks import UNIT
@@ -93,8 +93,8 @@ def _wanted(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[s
     required = [column.name for column in contract.inputs if not column.nullable]
     for name in (*required, *kept):
         if name not in schema.names:
-            near = difflib.get_close_matches(name, schema.names, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else f"; it has {', '.join(map(repr, schema.names))}"
+            meant = closest(name, schema.names)
+            hint = f" (did you mean '{meant}'?)" if meant else f"; it has {', '.join(map(repr, schema.names))}"
             raise DataError(f"{file.path} has no column '{name}'{hint}; nothing was written")
     for column in contract.inputs:
         if column.name in schema.names and not readable(schema.field(column.name).type, column):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from slipway.drift.result import Drift, Live, Window
 from slipway.drift.rows import Wanted, rows_of
 from slipway.drift.windows import Bar, Rule, newest, whole
 from slipway.errors import DataError, SettingsError
+from slipway.reporting.suggestions import did_you_mean
 
 Note = Callable[[str], None]
 
@@ -94,6 +94,5 @@ def _check_ignored(against: Against, asked: Asked) -> None:
     known = list(against.reference.columns)
     for name in asked.ignore:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean '{close[0]}'?" if close else f"it has {', '.join(known)}"
-            raise SettingsError(f"drift.ignore names '{name}', which {against.name} does not have; {hint}")
+            hint = did_you_mean(name, known, f"it has {', '.join(known)}")
+            raise SettingsError(f"drift.ignore names '{name}', which {against.name} does not have{hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from slipway.errors import DataError, SettingsError
 from slipway.gate.candidate import predictions_of
 from slipway.gate.policy import GatePolicy, part
 from slipway.pipeline.candidate import Candidate
+from slipway.reporting.suggestions import did_you_mean
 from slipway.statistics.metrics import metrics_for, score
 from slipway.statistics.time_blocks import blocks_of
 from slipway.tables.data_frame import read_parquet
@@ -106,9 +106,8 @@ def _check_columns(frame: pd.DataFrame, policy: GatePolicy) -> None:
     sliced = [column for columns in policy.slice_columns.values() for column in columns]
     for name in filter(None, (policy.target, policy.time, *sliced)):
         if name not in frame.columns:
-            close = difflib.get_close_matches(name, list(map(str, frame.columns)), 1)
-            meant = f"; did you mean '{close[0]}'?" if close else ""
-            raise SettingsError(f"the holdout has no column '{name}', which the gate needs{meant}")
+            hint = did_you_mean(name, frame.columns)
+            raise SettingsError(f"the holdout has no column '{name}', which the gate needs{hint}")
 
 
 def _answered(predictions: Array) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
 from slipway.gate.rules import RULES
+from slipway.reporting.suggestions import did_you_mean
 from slipway.settings.settings import Settings
 from slipway.statistics.metrics import metrics_for, range_of
 
@@ -105,9 +105,8 @@ def _check_bound(setting: str, metric: str, bound: float, *, below: bool) -> Non
 
 def _check_known(what: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        close = difflib.get_close_matches(name, known, 1)
-        meant = f"did you mean '{close[0]}'?" if close else f"it is one of {', '.join(known)}"
-        raise SettingsError(f"{what} '{name}'; {meant}")
+        hint = did_you_mean(name, known, f"it is one of {', '.join(known)}")
+        raise SettingsError(f"{what} '{name}'{hint}")
 
 
 def policy_of(settings: Settings) -> GatePolicy:

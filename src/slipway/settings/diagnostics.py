@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+
+from slipway.reporting.suggestions import did_you_mean
 
 _HEADER = re.compile(r"\s*\[\[?([^\]=]+)\]\]?\s*(#.*)?")
 _KEY = re.compile(r"""\s*((?:[\w.\s-]|"[^"]*"|'[^']*')+?)\s*=""")
@@ -72,8 +73,7 @@ def _parts(dotted: str) -> Place:
 
 def _suggestion(place: Place, model: Any) -> str:
     names = _known(place[:-1], model)
-    close = difflib.get_close_matches(place[-1], names, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(names)}" if names else ""
+    return did_you_mean(place[-1], names, f"known here: {', '.join(names)}" if names else "")
 
 
 def _known(inside: Place, model: Any) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from slipway.errors import DataError, SettingsError
+from slipway.reporting.suggestions import did_you_mean
 from slipway.statistics.sample import Integers
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ def blocks_of(time: pd.Series | None, block: str, rows: int) -> Integers:
     if block == "row":
         return np.arange(rows)
     if block not in BLOCKS:
-        close = difflib.get_close_matches(block, BLOCKS, 1)
-        meant = f"; did you mean '{close[0]}'?" if close else f"; it is one of {', '.join(BLOCKS)}"
-        raise SettingsError(f"unknown block '{block}'{meant}")
+        hint = did_you_mean(block, BLOCKS, f"it is one of {', '.join(BLOCKS)}")
+        raise SettingsError(f"unknown block '{block}'{hint}")
     if time is None:
         raise SettingsError(f"blocks by {block} need a time column; name one in slipway.toml or use block 'row'")
     return np.unique(calendar_of(time, block), return_inverse=True)[1].astype(np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import DataError, SettingsError
+from slipway.reporting.suggestions import did_you_mean
 from slipway.tables.data_frame import read_parquet, write_parquet
 
 __all__ = ["Holdout", "hold_out_by_hash", "hold_out_last_days", "read_parquet", "write_split"]
@@ -67,8 +67,7 @@ def hold_out_by_hash(frame: pd.DataFrame, key: str, share: float, by: str) -> Ho
         raise SettingsError("split.by = 'group' needs split.key, the columns that name a row's group")
     for name in columns:
         if name not in frame.columns:
-            close = difflib.get_close_matches(name, map(str, frame.columns), n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else f"; it has {', '.join(map(str, frame.columns))}"
+            hint = did_you_mean(name, frame.columns, f"it has {', '.join(map(str, frame.columns))}")
             raise SettingsError(f"split.key names the column '{name}', which the data does not have{hint}")
     columns = columns or list(frame.columns)
     keys = frame[columns].astype(str).agg("\x1f".join, axis=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from slipway.contract.compatibility import LEVELS, Level
 from slipway.reporting.sanitize import one_line
+from slipway.reporting.suggestions import closest
 from slipway.versioning.commit_parser import CommitParser
 from slipway.versioning.commit_types import commit_types, parser_options
 from slipway.versioning.git.command import git
@@ -103,7 +103,7 @@ class Linter:
         return f"; did you mean `{meant}`?" if meant else self._known()
 
     def _meant(self, word: str) -> str:
-        return next(iter(difflib.get_close_matches(word.lower(), [*self._types], 1, 0.55)), "")
+        return closest(word.lower(), self._types, cutoff=0.55)
 
     def _known(self) -> str:
         return f"; the types are {', '.join(self._types)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError, DataError, SettingsError
+from slipway.reporting.suggestions import did_you_mean
 from slipway.statistics.sample import Floats, Integers
 from slipway.statistics.time_blocks import blocks_of
 from slipway.tables.data_frame import inputs_of
@@ -102,9 +102,7 @@ def _check_columns(frame: pd.DataFrame, target: str, time: str, slices: Sequence
             raise DataError(f"the holdout has no column '{name}'; it has {', '.join(map(str, frame.columns))}")
     for name in slices:
         if name not in frame.columns:
-            close = difflib.get_close_matches(str(name), [str(column) for column in frame.columns], 1)
-            meant = f"; did you mean '{close[0]}'?" if close else ""
-            raise SettingsError(f"slices: the holdout has no column '{name}'{meant}")
+            raise SettingsError(f"slices: the holdout has no column '{name}'{did_you_mean(str(name), frame.columns)}")
 
 
 def _truth(frame: pd.DataFrame, contract: Contract, target: str) -> npt.NDArray[Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from slipway.errors import DataChangedError, DataError, SettingsError
+from slipway.reporting.suggestions import did_you_mean
 from slipway.tables.source_uri import local_path
 
 
@@ -77,8 +77,8 @@ def _refuse_unknown_scheme(uri: str) -> None:
     try:
         get_filesystem_class(scheme)
     except ValueError:
-        close = difflib.get_close_matches(scheme, [*known_implementations, "package"], n=1, cutoff=0.5)
-        hint = f"did you mean '{close[0]}'?" if close else "a path, package:// and every scheme of fsspec are known"
-        raise SettingsError(f"data.sources: {uri} has the unknown scheme '{scheme}'; {hint}") from None
+        others = "a path, package:// and every scheme of fsspec are known"
+        hint = did_you_mean(scheme, [*known_implementations, "package"], others, cutoff=0.5)
+        raise SettingsError(f"data.sources: {uri} has the unknown scheme '{scheme}'{hint}") from None
     except ImportError as error:
         raise SettingsError(f"data.sources: {uri} needs a Python package that is not installed: {error}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import importlib.util
 import types
 import zipfile
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from slipway.contract.schema import read_contract
 from slipway.errors import DataError, SettingsError
+from slipway.reporting.suggestions import did_you_mean
 from slipway.steps.ingest.table_checks import require_columns, up_to, with_times
 from slipway.tables.data_frame import inputs_of, write_parquet
 
@@ -86,9 +86,7 @@ def _function(place: str) -> Features:
     module = _module(Path(file))
     found: Any = getattr(module, name, None)
     if not callable(found):
-        close = difflib.get_close_matches(name, vars(module), n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise SettingsError(f"data.function: {file} has no function '{name}'{hint}")
+        raise SettingsError(f"data.function: {file} has no function '{name}'{did_you_mean(name, vars(module))}")
     features: Features = found
     return features
 

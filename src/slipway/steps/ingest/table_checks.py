@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 from collections.abc import Iterable
 
 import pandas as pd
 from pandas.api import types
 
 from slipway.errors import DataError, SettingsError
+from slipway.reporting.suggestions import closest
 from slipway.tables.data_frame import rows_shown
 
 
@@ -89,6 +89,5 @@ def _refuse_mixed(values: pd.Series) -> None:
 
 
 def _hint(missing: list[str], names: list[str]) -> str:
-    close = difflib.get_close_matches(missing[0], names, n=1)
-    meant = f" (did you mean '{close[0]}'?)" if close else ""
-    return f"{meant}; it has {', '.join(names)}"
+    meant = closest(missing[0], names)
+    return (f" (did you mean '{meant}'?)" if meant else "") + f"; it has {', '.join(names)}"

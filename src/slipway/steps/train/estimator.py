@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
+from slipway.reporting.suggestions import closest, did_you_mean
 
 _CHOICES = {"categories": ("ordinal", "onehot"), "impute": ("", "median", "mean"), "scale": ("", "standard")}
 
@@ -82,8 +82,8 @@ def _class(place: str) -> type[BaseEstimator]:
     except (ImportError, ValueError) as error:
         raise SettingsError(f"train.estimator: there is no module of '{place}': {error}") from None
     if not hasattr(home, name):
-        close = difflib.get_close_matches(name, dir(home), n=1)
-        hint = f"; did you mean '{module}.{close[0]}'?" if close else ""
+        meant = closest(name, dir(home))
+        hint = f"; did you mean '{module}.{meant}'?" if meant else ""
         raise SettingsError(f"train.estimator: {module} has no '{name}'{hint}")
     found = getattr(home, name)
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
@@ -97,6 +97,5 @@ def _class(place: str) -> type[BaseEstimator]:
 def _known(name: str, names: Iterable[str], place: str) -> None:
     if name in names:
         return
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(map(repr, sorted(names)))}"
-    raise SettingsError(f"{place}: unknown '{name}'; {hint}")
+    hint = did_you_mean(name, names, f"known are {', '.join(map(repr, sorted(names)))}")
+    raise SettingsError(f"{place}: unknown '{name}'{hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from pandas.api import types
 
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
+from slipway.reporting.suggestions import did_you_mean
 from slipway.steps.validate.checks import WHOLE_DATA, Rule
 
 Bounds = tuple[float | None, float | None]
@@ -49,9 +49,8 @@ def read_expectations(settings: Mapping[str, Any], columns: Sequence[str], contr
 def _known(what: str, names: Iterable[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            choice = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known) or 'none'}"
-            raise SettingsError(f"expectations: unknown {what} '{name}'; {choice}")
+            hint = did_you_mean(name, known, f"there are {', '.join(known) or 'none'}")
+            raise SettingsError(f"expectations: unknown {what} '{name}'{hint}")
 
 
 def _check_bounds(wanted: Expectations) -> None:
