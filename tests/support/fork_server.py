@@ -31,7 +31,7 @@ LIBRARIES = (
     *("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *("mlflow.store.tracking.rest_store", "mlflow.store.model_registry.rest_store"),
     *("pandas", "pyarrow.parquet", "sklearn.ensemble", "sklearn.compose", "sklearn.pipeline", "sklearn.inspection"),
-    *("skops.io", "onnx", "onnxruntime", "spox", "pandera.pandas", "matplotlib.pyplot", "pydantic", "click", "fsspec"),
+    *("skops.io", "onnx", "onnxruntime", "spox", "matplotlib.pyplot", "pydantic", "click", "fsspec"),
 )
 OURS = (
     *("slipway.cli.main", "slipway.batch", "slipway.commands.doctor", "slipway.commands.ship", "slipway.gate.judge"),

@@ -1,4 +1,4 @@
-"""One rule, and the judgement of a data set by all of them at once, which pandera does."""
+"""One rule, and the judgement of a data set by all of them at once."""
 
 from __future__ import annotations
 
@@ -54,41 +54,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def judge(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Outcome]:
     """The outcome of every rule, in order, all failures collected; a missing column has one outcome of its own."""
-    columns = list(dict.fromkeys(rule.column for rule in rules if rule.column != WHOLE_DATA))
-    verdicts = _failures(frame, rules, columns)
-    outcomes = [_presence(frame, column) for column in columns]
+    columns = dict.fromkeys(rule.column for rule in rules if rule.column != WHOLE_DATA)
     known = [rule for rule in rules if rule.column == WHOLE_DATA or rule.column in frame.columns]
-    return outcomes + [_outcome(frame, rule, verdicts.get((rule.column, rule.name), True)) for rule in known]
-
-
-def _failures(frame: pd.DataFrame, rules: Sequence[Rule], columns: Sequence[str]) -> dict[tuple[str, str], Verdict]:
-    # It takes a quarter of a second to import, which only a run that validates should pay.
-    import pandera.pandas as pa
-
-    def checks(column: str) -> list[Any]:
-        own = [rule for rule in rules if rule.column == column]
-        return [pa.Check(r.test, name=r.name, ignore_na=False, n_failure_cases=EXAMPLES) for r in own]
-
-    # Without a type pandera would still look for nulls and say so in words of its own.
-    wanted = {column: pa.Column(None, checks(column), nullable=True) for column in columns}
-    schema = pa.DataFrameSchema(wanted, checks=checks(WHOLE_DATA))
-    try:
-        schema.validate(frame.reset_index(drop=True), lazy=True, inplace=True)
-    except pa.errors.SchemaErrors as errors:
-        return dict(_failure(error) for error in errors.schema_errors if _is_ours(error))
-    return {}
-
-
-def _is_ours(error: Any) -> bool:
-    """Whether it is one of our rules; pandera says itself that a column is missing, and ``_presence`` says it too."""
-    return error.reason_code is None or error.reason_code.name != "COLUMN_NOT_IN_DATAFRAME"
-
-
-def _failure(error: Any) -> tuple[tuple[str, str], Verdict]:
-    if error.check_output is None:
-        raise error
-    column = error.schema.name or WHOLE_DATA
-    return (column, error.check.name), error.check_output
+    return [_presence(frame, column) for column in columns] + [_outcome(frame, rule) for rule in known]
 
 
 def _presence(frame: pd.DataFrame, column: str) -> Outcome:
@@ -98,12 +66,13 @@ def _presence(frame: pd.DataFrame, column: str) -> Outcome:
     return Outcome(PRESENT, column, ok=False, message=f"The data has no column '{column}'; it has {has}.")
 
 
-def _outcome(frame: pd.DataFrame, rule: Rule, verdict: Verdict) -> Outcome:
-    if verdict is True:
-        return Outcome(rule.name, rule.column, ok=True)
-    wrong = np.zeros(0, np.int64) if isinstance(verdict, bool | np.bool_) else np.flatnonzero(~verdict.to_numpy(bool))
-    examples = _examples(frame, rule, wrong[:EXAMPLES])
+def _outcome(frame: pd.DataFrame, rule: Rule) -> Outcome:
     subject = frame if rule.column == WHOLE_DATA else frame[rule.column]
+    verdict = rule.test(subject)
+    if np.all(verdict):
+        return Outcome(rule.name, rule.column, ok=True)
+    wrong = np.flatnonzero(~verdict.to_numpy(bool)) if isinstance(verdict, pd.Series) else np.zeros(0, np.int64)
+    examples = _examples(frame, rule, wrong[:EXAMPLES])
     listed = "; ".join(f"row {example.row}: {example.value!r}" for example in examples)
     message = rule.complaint(subject, len(wrong)) + (f" ({listed})." if listed else ".")
     return Outcome(rule.name, rule.column, ok=False, failed=len(wrong), examples=examples, message=message)
