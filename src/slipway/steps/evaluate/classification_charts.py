@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.patches import Rectangle
+from sklearn.metrics import confusion_matrix
 
 from slipway.statistics.weighted_metrics import BINS
 from slipway.steps.evaluate.chart_style import FIRST, INK, MORE, MUTED, SECOND, canvas
@@ -49,17 +50,16 @@ def precision_recall(scored: Scored) -> Chart:
 
 def confusion(scored: Scored) -> Chart:
     """How the rows of each true class were labelled, as shares of that class and as numbers."""
-    sizes = {label: int(np.sum(scored.truth == label)) for label in scored.contract.classes}
-    classes = sorted(sizes, key=lambda label: -sizes[label])[:MOST_CLASSES] if _many(scored) else list(sizes)
+    counts = confusion_matrix(scored.truth, scored.labels, labels=scored.contract.classes)
+    sizes = counts.sum(axis=1)
+    largest = np.argsort(-sizes, kind="stable")[:MOST_CLASSES] if _many(scored) else np.arange(len(sizes))
+    classes = [scored.contract.classes[number] for number in largest]
     figure, axes = canvas("Predicted", "True", height=max(3.2, 0.5 + 0.3 * len(classes)), left=0.22)
-    for row, true in enumerate(classes):
-        labels = scored.labels[scored.truth == true]
-        for column, label in enumerate(classes):
-            count = int(np.sum(labels == label))
-            share = count / max(1, len(labels))
-            axes.add_patch(Rectangle((column, row), 0.97, 0.95, facecolor=FIRST, alpha=0.06 + 0.5 * share))
-            text = f"{share:.0%}\n{count:,}" if len(classes) <= 5 else f"{count:,}"
-            axes.text(column + 0.485, row + 0.475, text, ha="center", va="center", color=INK, fontsize=9)
+    for (row, column), count in np.ndenumerate(counts[np.ix_(largest, largest)]):
+        share = count / max(1, sizes[largest[row]])
+        axes.add_patch(Rectangle((column, row), 0.97, 0.95, facecolor=FIRST, alpha=0.06 + 0.5 * share))
+        text = f"{share:.0%}\n{count:,}" if len(classes) <= 5 else f"{count:,}"
+        axes.text(column + 0.485, row + 0.475, text, ha="center", va="center", color=INK, fontsize=9)
     middles = np.arange(len(classes)) + 0.485
     axes.set(xlim=(0, len(classes)), ylim=(len(classes), 0))
     axes.set_xticks(middles, [label[:8] for label in classes])
