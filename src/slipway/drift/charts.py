@@ -44,14 +44,6 @@ def over_time(windows: Sequence[Window], columns: Sequence[str], least: float) -
     return _svg("The stability index by window", parts)
 
 
-def _curve(points: Sequence[tuple[float, float]], colour: int, name: str) -> str:
-    """A line with its name at the end of it."""
-    through = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    x, y = points[-1]
-    told = f'<text x="{x + 5:.1f}" y="{y + 3:.1f}" font-size="9" fill="var(--series-{colour})">{escape(name)}</text>'
-    return f'<polyline points="{through}" fill="none" stroke="var(--series-{colour})" stroke-width="2"/>{told}'
-
-
 def _bar(x: float, y: float, width: float, height: float, colour: int, one: Bin, share: float) -> str:
     told = f"<title>{escape(one.name)}: {share:.1%} {'in the reference' if colour == 1 else 'now'}</title>"
     shape = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'

@@ -10,7 +10,7 @@ import msgspec
 from slipway.drift import charts
 from slipway.drift.result import Drift, Finding, Live, decode_drift, encode_drift
 from slipway.errors import DataError, NotFoundError
-from slipway.reporting.html_page import card, figure, page, table
+from slipway.reporting.html_page import render
 from slipway.storage import atomic
 
 DRIFT_FILE, PAGE_FILE = "drift.json", "drift.html"
@@ -53,14 +53,23 @@ def read_report(folder: Path) -> Drift:
 def report(drift: Drift) -> str:
     """The page: the verdict, every column, and pictures of those that moved furthest."""
     findings = furthest_first(drift.newest.findings)
-    pictures = "".join(_picture(finding) for finding in findings[:_PICTURES])
-    body = (
-        f'<section class="cards">{"".join(_cards(drift))}</section>\n'
-        f'<section><h2>Columns</h2><div class="panel">{table(HEAD, map(row, findings))}</div></section>\n'
-        f"{_windows(drift)}{_live(drift)}"
-        f'<section><h2>Where they moved</h2><div class="charts">{pictures}</div></section>'
+    furthest = [finding.column for finding in findings[:_LINES]]
+    return render(
+        __package__,
+        "report.html.j2",
+        kicker="Drift",
+        name=drift.model,
+        about=about(drift),
+        keys=_key_numbers(drift),
+        head=HEAD,
+        rows=[row(finding) for finding in findings],
+        windows=_window_rows(drift),
+        over_time=charts.over_time(drift.windows, furthest, drift.minimum_effect),
+        live=drift.live,
+        bar_head=BAR_HEAD,
+        bars=bars(drift.live) if drift.live else [],
+        pictures=[_picture(finding) for finding in findings[:_PICTURES]],
     )
-    return page("Drift", drift.model, about(drift), body)
 
 
 def about(drift: Drift) -> str:
@@ -98,37 +107,23 @@ def row(finding: Finding) -> tuple[str, ...]:
     return (finding.column, "yes" if finding.drifted else "", *effects, *shares)
 
 
-def _cards(drift: Drift) -> Iterator[str]:
+def _key_numbers(drift: Drift) -> Iterator[tuple[str, str, str]]:
     moved, judged = drift.newest.moved, len(drift.newest.findings)
-    yield card("Verdict", "Drift" if drift.drifted else "No drift", drift.rule)
-    yield card("Columns that drifted", f"{len(moved)} of {judged}", ", ".join(moved[:3]))
-    yield card("Rows", f"{drift.rows:,}", f"{drift.newest.blocks:,} blocks by {drift.block} in the newest window")
-    yield card("Break the contract", f"{drift.broken_rows:,}", "rows that the model could not answer")
+    yield "Verdict", "Drift" if drift.drifted else "No drift", drift.rule
+    yield "Columns that drifted", f"{len(moved)} of {judged}", ", ".join(moved[:3])
+    yield "Rows", f"{drift.rows:,}", f"{drift.newest.blocks:,} blocks by {drift.block} in the newest window"
+    yield "Break the contract", f"{drift.broken_rows:,}", "rows that the model could not answer"
 
 
-def _picture(finding: Finding) -> str:
+def _picture(finding: Finding) -> tuple[str, str, str]:
     note = f"Blue: the reference. Orange: now. Stability index {finding.stability_index:.3f}."
-    return figure(finding.column, charts.bins(finding), note)
+    return finding.column, charts.bins(finding), note
 
 
-def _windows(drift: Drift) -> str:
+def _window_rows(drift: Drift) -> list[tuple[str, ...]]:
     if len(drift.windows) < 2:
-        return ""
-    rows = [(w.since, w.until, f"{w.rows:,}", w.unjudged or ", ".join(w.moved) or "none") for w in drift.windows]
-    shown = [finding.column for finding in furthest_first(drift.newest.findings)[:_LINES]]
-    picture = charts.over_time(drift.windows, shown, drift.minimum_effect)
-    chart = figure("Stability index by window", picture, "Dashed: the minimum effect. The columns that moved furthest.")
-    told = table(("from", "to", "rows", "drifted"), rows)
-    return f'<section><h2>Windows</h2><div class="charts">{chart}<div class="panel">{told}</div></div></section>\n'
-
-
-def _live(drift: Drift) -> str:
-    if drift.live is None:
-        return ""
-    told = f"{drift.live.rows:,} rows whose truth is known"
-    return (
-        f'<section><h2>Live metric of {told}</h2><div class="panel">{table(BAR_HEAD, bars(drift.live))}</div></section>'
-    )
+        return []
+    return [(w.since, w.until, f"{w.rows:,}", w.unjudged or ", ".join(w.moved) or "none") for w in drift.windows]
 
 
 def bars(live: Live) -> list[tuple[str, ...]]:

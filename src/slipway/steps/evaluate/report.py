@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from typing import Any
 
-from slipway.reporting.html_page import card, figure, page, table
-from slipway.statistics.metrics import higher_is_better
+from slipway.reporting.html_page import render
 from slipway.steps.evaluate import charts, classification_charts, regression_charts
 from slipway.steps.evaluate.chart_style import style, svg
 from slipway.steps.evaluate.charts import Chart
 from slipway.steps.evaluate.results import Results, SliceScores
 from slipway.steps.evaluate.scored_holdout import Scored
-from slipway.steps.evaluate.summary import about, interval, number, words
+from slipway.steps.evaluate.summary import about, metric_rows, number, words
 
 KEY_NUMBERS = 4
 
@@ -20,16 +20,19 @@ KEY_NUMBERS = 4
 def report(scored: Scored, results: Results) -> str:
     """The whole page: key numbers, metrics, charts, slices."""
     with style():
-        task = "".join(_chart(chart) for chart in _task_charts(scored, results))
-        slices = "".join(_slice(column, scores, results) for column, scores in results.slices.items())
-    by_slice = f'<h2>By slice</h2><div class="slices">{slices}</div>' if slices else ""
-    body = (
-        f'<section class="cards">{"".join(_cards(results))}</section>\n'
-        f'<section><h2>Metrics</h2><div class="panel">{_metrics(results)}</div></section>\n'
-        f'<section><h2>Charts</h2><div class="charts">{task}</div></section>\n'
-        f"<section>{by_slice}</section>"
+        task = [_drawn(chart) for chart in _task_charts(scored, results)]
+        slices = [_slice(column, scores, results) for column, scores in results.slices.items()]
+    return render(
+        __package__,
+        "report.html.j2",
+        kicker="Evaluation",
+        name=scored.contract.name,
+        about=about(results),
+        keys=[row[:3] for row in metric_rows(results)[:KEY_NUMBERS]],
+        metrics=metric_rows(results),
+        charts=task,
+        slices=slices,
     )
-    return page("Evaluation", scored.contract.name, about(results), body)
 
 
 def _task_charts(scored: Scored, results: Results) -> Iterator[Chart]:
@@ -45,28 +48,12 @@ def _task_charts(scored: Scored, results: Results) -> Iterator[Chart]:
     yield from (chart for chart in made if chart)
 
 
-def _cards(results: Results) -> Iterator[str]:
-    for name, measured in list(results.metrics.items())[:KEY_NUMBERS]:
-        yield card(words(name), number(measured.value), interval(measured.low, measured.high))
-
-
-def _metrics(results: Results) -> str:
-    rows = [
-        (words(name), number(m.value), interval(m.low, m.high), "higher" if higher_is_better(name) else "lower")
-        for name, m in results.metrics.items()
-    ]
-    return table(("Metric", "Value", "95 % interval", "Better"), rows)
-
-
-def _slice(column: str, scores: dict[str, SliceScores], results: Results) -> str:
+def _slice(column: str, scores: dict[str, SliceScores], results: Results) -> dict[str, Any]:
     names = list(results.metrics)
     rows = [(value, f"{int(s['rows']):,}", *(number(s[name]) for name in names)) for value, s in scores.items()]
-    told = table((column, "Rows", *map(words, names)), rows)
-    chart = _chart(charts.by_slice(column, scores, results))
-    return (
-        f'<div class="slice">{chart}<details><summary>Every metric by {escape(column)}</summary>{told}</details></div>'
-    )
+    chart = _drawn(charts.by_slice(column, scores, results))
+    return {"chart": chart, "head": (column, "Rows", *map(words, names)), "rows": rows}
 
 
-def _chart(chart: Chart) -> str:
-    return figure(chart.title, svg(chart.figure, escape(chart.title)), chart.note)
+def _drawn(chart: Chart) -> tuple[str, str, str]:
+    return chart.title, svg(chart.figure, escape(chart.title)), chart.note

@@ -49,19 +49,20 @@ def about(results: Results) -> str:
 
 def summary(contract: Contract, results: Results) -> str:
     """The whole summary; slices and inputs are cut to the largest ten."""
-    parts = [f"## Evaluation of {contract.name}", about(results), _metrics(results)]
+    parts = [f"## Evaluation of {contract.name}", about(results)]
+    parts.append(_table(("metric", "value", "95 % interval", "better"), metric_rows(results)))
     parts += [_slice(column, scores, results) for column, scores in results.slices.items()]
     if results.importance:
         parts.append(_importance(results))
     return "\n\n".join(parts) + "\n"
 
 
-def _metrics(results: Results) -> str:
-    rows = [
+def metric_rows(results: Results) -> list[tuple[str, str, str, str]]:
+    """Each metric with its value, its interval and which way is better, as a person reads them."""
+    return [
         (words(name), number(m.value), interval(m.low, m.high), "higher" if higher_is_better(name) else "lower")
         for name, m in results.metrics.items()
     ]
-    return _table(("metric", "value", "95 % interval", "better"), rows)
 
 
 def _slice(column: str, scores: dict[str, SliceScores], results: Results) -> str:
