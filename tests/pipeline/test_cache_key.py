@@ -47,6 +47,8 @@ def copy(tmp_path: Path) -> Path:
     "file",
     [
         "src/slipway/steps/evaluate/step.py",
+        "src/slipway/steps/evaluate/report.html.j2",
+        "src/slipway/reporting/page.html.j2",
         "components/evaluate/page.html",
         "components/evaluate/words.json",
         "components/evaluate/deep/inside/table.csv",

@@ -97,3 +97,4 @@ def _files(module: str) -> Iterator[Path]:
     if module.split(".")[0] == LIBRARY.name:
         place = LIBRARY.parent.joinpath(*module.split("."))
         yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
+        yield from place.parent.glob("*.j2")  # a module's templates stand beside it
