@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Table = Sequence[Sequence[str]]
+from slipway.reporting.markdown import table
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 _QUANTILES = {"5 %": "0.05", "median": "0.5", "95 %": "0.95"}
 
 
@@ -16,10 +18,10 @@ def summary(manifest: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             f"## {manifest['rows']['scored']:,} rows scored by {manifest['release']}",
-            _table(_rows(manifest)),
+            table(*_rows(manifest)),
             "### Predictions",
-            *(_table(_shares(name, told)) for name, told in predictions.items() if "values" in told),
-            *([_table(_numbers(predictions))] if any("min" in told for told in predictions.values()) else []),
+            *(table(*_shares(name, told)) for name, told in predictions.items() if "values" in told),
+            *([table(*_numbers(predictions))] if any("min" in told for told in predictions.values()) else []),
             "### Odd" if odd else "Nothing is odd about them.",
             *(["\n".join(odd)] if odd else []),
         ]
@@ -33,22 +35,20 @@ def failure(error: Exception) -> str:
 
 def _rows(manifest: Mapping[str, Any]) -> Table:
     rows, timings = manifest["rows"], manifest["timings"]
-    return [
-        ["rows in", "scored", "set aside", "rows/s", "seconds", "digest of the dataset"],
-        [f"{rows['in']:,}", f"{rows['scored']:,}", f"{rows['quarantined']:,}", f"{timings['rows_per_second']:,}",
-         f"{timings['seconds']:.1f}", f"`{manifest['digest'][:12]}`"],
-    ]  # fmt: skip
+    counts = (f"{number:,}" for number in (rows["in"], rows["scored"], rows["quarantined"], timings["rows_per_second"]))
+    head = ["rows in", "scored", "set aside", "rows/s", "seconds", "digest of the dataset"]
+    return head, [[*counts, f"{timings['seconds']:.1f}", f"`{manifest['digest'][:12]}`"]]
 
 
 def _shares(name: str, told: Mapping[str, Any]) -> Table:
     head = [_plain(name), "rows", "share"]
-    return [head, *([_plain(v), f"{n:,}", f"{n / told['rows']:.1%}"] for v, n in told["values"].items())]
+    return head, [[_plain(v), f"{n:,}", f"{n / told['rows']:.1%}"] for v, n in told["values"].items()]
 
 
 def _numbers(predictions: Mapping[str, Mapping[str, Any]]) -> Table:
     head = ["output", "least", *_QUANTILES, "most", "mean", "nulls"]
     told = [(name, one) for name, one in predictions.items() if "min" in one]
-    return [head, *([_plain(name), *map(_number, _points(one)), f"{one['nulls']:,}"] for name, one in told)]
+    return head, [[_plain(name), *map(_number, _points(one)), f"{one['nulls']:,}"] for name, one in told]
 
 
 def _points(told: Mapping[str, Any]) -> list[float | None]:
@@ -59,11 +59,6 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}"
 
 
-def _table(rows: Table) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
-
-
 def _plain(text: str) -> str:
-    """A text within a line of Markdown: as code, without what would end code, cell or line."""
-    return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+    """A text within a line of Markdown: as code, without what would end code or line."""
+    return f"`{' '.join(text.split()).replace('`', chr(39))}`"

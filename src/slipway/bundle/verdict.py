@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from slipway.reporting import markdown
+
 Number = float | str | None
 
 
@@ -57,8 +59,7 @@ def prose(verdict: Verdict, version: str, champion: str | None) -> str:
 
 def table(verdict: Verdict) -> str:
     """Every rule as a Markdown table, for a release's page and a job's summary."""
-    rows = [f"| {_mark(rule)} | `{rule.rule}` | {rule.why.replace('|', chr(92) + '|')} |" for rule in verdict.rules]
-    return "\n".join(["| | rule | why |", "|---|---|---|", *rows])
+    return markdown.table(("", "rule", "why"), [(_mark(rule), f"`{rule.rule}`", rule.why) for rule in verdict.rules])
 
 
 def _mark(rule: Rule) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from slipway.commands.check_contract import Judgement
+from slipway.reporting.markdown import table
 from slipway.reporting.sanitize import code, markdown
 from slipway.settings.settings import Settings
 from slipway.versioning.next_version import Upcoming
@@ -30,27 +31,21 @@ def _notes(coming: Upcoming) -> list[str]:
 def _contract(judgement: Judgement) -> str:
     lines = ["### For callers", markdown(_capital(judgement.sentence)) + "."]
     if judgement.changes:
-        rows = [
-            f"| {change.level} | {code(change.column)} | {_cell(change.sentence)} |" for change in judgement.changes
-        ]
-        lines.append("\n".join(["| step | column | change |", "|---|---|---|", *rows]))
+        rows = [(change.level, code(change.column), markdown(change.sentence)) for change in judgement.changes]
+        lines.append(table(("step", "column", "change"), rows))
     return "\n\n".join(lines)
 
 
 def _training(settings: Settings) -> str:
     data = settings.data
-    sources = [f"| {code(name)} | {code(pin.uri)} | `{pin.sha256}` |" for name, pin in data.sources.items()]
+    sources = [(code(name), code(pin.uri), f"`{pin.sha256}`") for name, pin in data.sources.items()]
     through = f", through {data.through}" if data.through else ""
     lines = [
         f"### What is trained: {code(settings.name)}",
         f"{code(settings.train.estimator)} on {code(data.function)}{through}.",
-        "\n".join(["| source | where | sha256 |", "|---|---|---|", *sources]),
+        table(("source", "where", "sha256"), sources),
     ]
     return "\n\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return markdown(text).replace("|", "\\|").replace("\n", " ")
 
 
 def _capital(sentence: str) -> str:

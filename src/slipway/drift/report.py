@@ -11,6 +11,7 @@ from slipway.drift import charts
 from slipway.drift.result import Drift, Finding, Live, decode_drift, encode_drift
 from slipway.errors import DataError, NotFoundError
 from slipway.reporting.html_page import render
+from slipway.reporting.markdown import table
 from slipway.storage import atomic
 
 DRIFT_FILE, PAGE_FILE = "drift.json", "drift.html"
@@ -86,9 +87,10 @@ def about(drift: Drift) -> str:
 def markdown(drift: Drift) -> str:
     """The verdict, the columns that moved furthest, and the live metric."""
     findings = furthest_first(drift.newest.findings)
-    lines = [f"| {' | '.join(HEAD)} |", f"|---|---|{'---:|' * (len(HEAD) - 2)}"]
-    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row(f))} |" for f in findings[:20]]
-    parts = [f"**{'Drift' if drift.drifted else 'No drift'}** of {drift.model}. {about(drift)}", "\n".join(lines)]
+    parts = [
+        f"**{'Drift' if drift.drifted else 'No drift'}** of {drift.model}. {about(drift)}",
+        table(HEAD, [row(finding) for finding in findings[:20]], numbers=len(HEAD) - 2),
+    ]
     if drift.live:
         parts.append("\n".join(f"- {' '.join(told)}" for told in bars(drift.live)))
     return "\n\n".join(parts) + "\n"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 
 from slipway.contract.schema import Contract
+from slipway.reporting.markdown import table
 from slipway.statistics.metrics import higher_is_better
 from slipway.steps.evaluate.results import Results, SliceScores
 
@@ -50,7 +49,7 @@ def about(results: Results) -> str:
 def summary(contract: Contract, results: Results) -> str:
     """The whole summary; slices and inputs are cut to the largest ten."""
     parts = [f"## Evaluation of {contract.name}", about(results)]
-    parts.append(_table(("metric", "value", "95 % interval", "better"), metric_rows(results)))
+    parts.append(table(("metric", "value", "95 % interval", "better"), metric_rows(results), numbers=3))
     parts += [_slice(column, scores, results) for column, scores in results.slices.items()]
     if results.importance:
         parts.append(_importance(results))
@@ -73,15 +72,10 @@ def _slice(column: str, scores: dict[str, SliceScores], results: Results) -> str
     ]
     more = len(scores) + results.left_out.get(column, 0) - len(rows)
     note = f"\n\nThe {len(rows)} largest of {len(rows) + more} values." if more else ""
-    return f"### By {column}\n\n" + _table((column, "rows", words(first), "95 % interval"), rows) + note
+    return f"### By {column}\n\n" + table((column, "rows", words(first), "95 % interval"), rows, numbers=3) + note
 
 
 def _importance(results: Results) -> str:
     rows = [(name, number(drop)) for name, drop in list(results.importance.items())[:SHOWN]]
     head = f"### What the model relies on\n\nLoss in {words(results.primary)} when an input is shuffled.\n\n"
-    return head + _table(("input", "loss"), rows)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return head + table(("input", "loss"), rows, numbers=1)
