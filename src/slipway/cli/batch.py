@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from slipway.cli.options import answer, bundle_of, bundle_option, json_option, say, settings_option
+from slipway.cli.options import answer, bundle_of, bundle_option, github_champion, json_option, say, settings_option
 from slipway.errors import SettingsError, SlipwayError
 
 if TYPE_CHECKING:
@@ -95,18 +95,10 @@ def _verified(settings_file: Path, bundle: Path | None, github: bool) -> Iterato
         return
     if bundle:
         raise SettingsError("--bundle and --github each name a bundle; give one of them")
-    with tempfile.TemporaryDirectory(prefix="slipway-champion-") as folder:
-        yield _downloaded(settings_file, Path(folder))
-
-
-def _downloaded(settings_file: Path, folder: Path) -> Any:
-    from slipway.github.client import connect, patiently
-    from slipway.github.download import fetch_champion
     from slipway.settings.settings import load_settings
-    from slipway.target.target import trust_of
 
-    trust, on = trust_of(load_settings(settings_file)), connect()
-    return patiently(lambda: fetch_champion(on, folder, trust), say)
+    with tempfile.TemporaryDirectory(prefix="slipway-champion-") as folder:
+        yield github_champion(load_settings(settings_file), Path(folder))
 
 
 def _summarized(request: Any, bundle: Any) -> Any:

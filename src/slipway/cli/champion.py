@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slipway.cli.options import answer, json_option, say, settings_option
+from slipway.cli.options import answer, json_option, on_github, open_target, run_options, say, settings_option
 from slipway.errors import GateRefused, SlipwayError
 
 if TYPE_CHECKING:
@@ -19,11 +19,7 @@ reason_option = click.option("--reason", required=True, help="Why, for the journ
 
 
 @click.command(epilog="Example: slipway ship --json")
-@settings_option
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run.")
-@click.option("--no-cache", is_flag=True, help="Run every component, whatever the cache holds.")
-@click.option("--env-manager", type=click.Choice(["local", "uv", "virtualenv"]), default="local", show_default=True)
-@json_option
+@run_options
 def ship(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_manager: str, as_json: bool) -> None:
     """Train, gate, seal, roll out to batch and real time, prove and register."""
     from slipway.cli import results
@@ -57,12 +53,9 @@ def rollback(settings_file: Path, to: str | None, reason: str, as_json: bool) ->
     Said again while the hold lasts, it goes no further back; --to names a release that is further back.
     """
     from slipway.rollout.rollout import roll_back
-    from slipway.settings.settings import load_settings
     from slipway.target.journal import whoami
-    from slipway.target.target import target_of
 
-    settings = load_settings(settings_file)
-    target = target_of(settings)
+    settings, target = open_target(settings_file)
     held = target.held()
     entry = roll_back(target, to=to, reason=reason, who=whoami())
     again = held is not None and held.id == entry.id
@@ -82,18 +75,15 @@ def rollback(settings_file: Path, to: str | None, reason: str, as_json: bool) ->
 @json_option
 def resume(settings_file: Path, reason: str, github: bool, as_json: bool) -> None:
     """Lift the hold on automatic rollouts."""
-    from slipway.github.client import connect, patiently
     from slipway.github.promote import resume as resumed_there
     from slipway.rollout.rollout import resume as resumed
-    from slipway.settings.settings import load_settings
     from slipway.target.journal import whoami
-    from slipway.target.target import target_of
 
     if github:
-        on = connect()
-        patiently(lambda: resumed_there(on, who=whoami(), reason=reason, say=say), say)
+        on_github(lambda on: resumed_there(on, who=whoami(), reason=reason, say=say))
         return
-    entry = resumed(target_of(load_settings(settings_file)), reason=reason, who=whoami())
+    _, target = open_target(settings_file)
+    entry = resumed(target, reason=reason, who=whoami())
     if as_json:
         answer(told(entry))
         return

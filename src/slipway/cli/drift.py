@@ -6,12 +6,12 @@ import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from slipway.cli.github import repository_option
-from slipway.cli.options import bundle_of, json_option, say, settings_option
+from slipway.cli.options import bundle_of, github_champion, json_option, on_github, say, settings_option
 from slipway.cli.terminal import Row, show
 from slipway.errors import DriftError, SettingsError
 
@@ -120,21 +120,12 @@ def _against(settings: Settings, settings_file: Path, named: list[str], download
     from slipway.drift.rows import Wanted, rows_of
 
     if download:
-        return of_bundle(_downloaded(settings, download))
+        return of_bundle(github_champion(settings, download))
     if not named or (Path(named[0]) / RELEASE_FILE).is_file():
         return of_bundle(verify(bundle_of(settings_file, Path(named[0]) if named else None)))
     time, contract = settings.data.time, settings.contract
     rows = rows_of(named[0], Wanted(contract, time))
     return of_rows(named[0], rows, contract, time=time, block=settings.gate.block or "row")
-
-
-def _downloaded(settings: Settings, folder: Path) -> Any:
-    from slipway.github.client import connect, patiently
-    from slipway.github.download import fetch_champion
-    from slipway.target.target import trust_of
-
-    on, trust = connect(), trust_of(settings)
-    return patiently(lambda: fetch_champion(on, folder, trust), say)
 
 
 def _show(found: Drift) -> None:
@@ -193,10 +184,9 @@ def report_drift(folder: Path, settings_file: Path, repository: str | None) -> N
     """Keep one GitHub issue for what `slipway drift --report DIR` found, or close it; or start a retrain, as set."""
     from slipway.commands.report_drift import report
     from slipway.drift.report import markdown, read_report
-    from slipway.github.client import connect, patiently
     from slipway.github.job_output import write_summary
     from slipway.settings.settings import load_settings
 
-    mode, found, on = load_settings(settings_file).drift.mode, read_report(folder), connect(repository)
+    mode, found = load_settings(settings_file).drift.mode, read_report(folder)
     write_summary(markdown(found))
-    click.echo(patiently(lambda: report(on, found, mode, say), say))
+    click.echo(on_github(lambda on: report(on, found, mode, say), repository))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from slipway.cli.options import answer, json_option, say, settings_option
+from slipway.cli.options import answer, json_option, say, set_option, settings_option
 from slipway.cli.terminal import show
 from slipway.errors import GateRefused
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     slipway gate --explain --bundle .slipway/target/current"""
 )
 @settings_option
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run.")
+@set_option
 @click.option(
     "--bundle", type=click.Path(path_type=Path), help="Tell what was said of this bundle; nothing is trained."
 )

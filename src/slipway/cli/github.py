@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from slipway.cli.options import say, settings_option
+from slipway.cli.options import on_github, open_target, say, settings_option
 
 tag_argument = click.argument("tag", metavar="vX.Y.Z")
 repository_option = click.option(
@@ -91,12 +91,11 @@ def sign(files: Path, digest: str | None, private: bool) -> None:
 @repository_option
 def release_page(tag: str, files: Path, digest: str | None, repository: str | None) -> None:
     """Make the GitHub release of a tag true: draft, assets, check, publish; repairs a half-made one."""
-    from slipway.github.client import connect, patiently
     from slipway.github.release_page import publish
     from slipway.versioning.semver import tag_of
 
-    wanted, on = tag_of(tag), connect(repository)
-    click.echo(patiently(lambda: publish(on, wanted, files, digest=digest, say=say), say))
+    wanted = tag_of(tag)
+    click.echo(on_github(lambda on: publish(on, wanted, files, digest=digest, say=say), repository))
 
 
 @click.command("report-refusal", epilog="Example: slipway report-refusal v1.4.0 --files dist/")
@@ -105,12 +104,11 @@ def release_page(tag: str, files: Path, digest: str | None, repository: str | No
 @repository_option
 def report_refusal(tag: str, files: Path, repository: str | None) -> None:
     """Open one issue for a release that the gate refused."""
-    from slipway.github.client import connect, patiently
-    from slipway.github.issues import report
+    from slipway.github.tracker import report
     from slipway.versioning.semver import tag_of
 
-    wanted, on = tag_of(tag), connect(repository)
-    click.echo(patiently(lambda: report(on, wanted, files), say))
+    wanted = tag_of(tag)
+    click.echo(on_github(lambda on: report(on, wanted, files), repository))
 
 
 @click.command(epilog='Example: slipway promote v1.4.0; slipway promote v1.3.2 --rollback --reason "scores drifted"')
@@ -120,13 +118,12 @@ def report_refusal(tag: str, files: Path, repository: str | None) -> None:
 @repository_option
 def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> None:
     """Crown a published release as Latest, and write down who did it, from what and why."""
-    from slipway.github.client import connect, patiently
     from slipway.github.promote import promote as promoted
     from slipway.target.journal import whoami
     from slipway.versioning.semver import tag_of
 
-    wanted, on, why = tag_of(tag), connect(repository), reason if rollback else reason or "released"
-    patiently(lambda: promoted(on, wanted, who=whoami(), reason=why, rollback=rollback, say=say), say)
+    wanted, why = tag_of(tag), reason if rollback else reason or "released"
+    on_github(lambda on: promoted(on, wanted, who=whoami(), reason=why, rollback=rollback, say=say), repository)
 
 
 @click.command(epilog="Example: slipway pull; slipway pull v1.4.0")
@@ -138,20 +135,21 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
 def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repository: str | None) -> None:
     """Bring a published release onto this host's target: the named one, or the one that is Latest."""
     from slipway.commands.pull import REMOTE, bring_tag, follow
-    from slipway.github.client import connect, patiently
-    from slipway.settings.settings import load_settings
     from slipway.target.journal import whoami
-    from slipway.target.target import target_of, trust_of
+    from slipway.target.target import trust_of
     from slipway.versioning.semver import tag_of
 
-    settings = load_settings(settings_file)
-    target, trust, on = target_of(settings), trust_of(settings), connect(repository)
+    settings, target = open_target(settings_file)
+    trust = trust_of(settings)
     if tag is None:
-        patiently(lambda: follow(target, on, trust=trust, say=say), say)
+        on_github(lambda on: follow(target, on, trust=trust, say=say), repository)
         return
     wanted, why = tag_of(tag), reason if rollback else reason or "released"
     who = REMOTE + whoami() if os.environ.get("GITHUB_ACTIONS") == "true" else whoami()
-    patiently(lambda: bring_tag(target, on, wanted, reason=why, who=who, rollback=rollback, trust=trust, say=say), say)
+    on_github(
+        lambda on: bring_tag(target, on, wanted, reason=why, who=who, rollback=rollback, trust=trust, say=say),
+        repository,
+    )
 
 
 @click.command(epilog="Example: slipway dispatch deploy.yml --ref v1.4.0 --input dry-run=false")

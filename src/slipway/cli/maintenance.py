@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from slipway.cli.options import answer, json_option, settings_option
+from slipway.cli.options import answer, json_option, open_target, settings_option
 from slipway.cli.terminal import show
 
 _MEGABYTE = 1e6
@@ -25,11 +25,9 @@ def prune(settings_file: Path, dry_run: bool, as_json: bool) -> None:
     """
     from slipway.commands.prune import prune as pruned
     from slipway.commands.prune import total
-    from slipway.settings.settings import load_settings
-    from slipway.target.target import target_of
 
-    settings = load_settings(settings_file)
-    removed = pruned(settings, target_of(settings), dry_run=dry_run)
+    settings, target = open_target(settings_file)
+    removed = pruned(settings, target, dry_run=dry_run)
     if as_json:
         answer({"dry_run": dry_run, "bytes": total(removed), "removed": msgspec.to_builtins(removed)})
         return
@@ -48,11 +46,9 @@ def backup(file: Path, settings_file: Path, as_json: bool) -> None:
     Ships and rollouts wait meanwhile; servers and batch jobs do not. A team's MLflow server is not in it.
     """
     from slipway.commands.backup import backup as backed_up
-    from slipway.settings.settings import load_settings
-    from slipway.target.target import target_of
 
-    settings = load_settings(settings_file)
-    manifest = backed_up(settings, target_of(settings), file.absolute())
+    settings, target = open_target(settings_file)
+    manifest = backed_up(settings, target, file.absolute())
     if as_json:
         answer({"file": str(file), "at": manifest.at, "champion": manifest.champion, "files": len(manifest.files)})
         return
@@ -66,11 +62,8 @@ def backup(file: Path, settings_file: Path, as_json: bool) -> None:
 def restore(file: Path, settings_file: Path, as_json: bool) -> None:
     """Bring store and target back from a backup, where there is neither; every byte is checked first."""
     from slipway.commands.restore import bring_back
-    from slipway.settings.settings import load_settings
-    from slipway.target.target import target_of
 
-    settings = load_settings(settings_file)
-    target = target_of(settings)
+    settings, target = open_target(settings_file)
     manifest = bring_back(settings, target, file)
     champion = target.champion()
     name = champion.release.version if champion else None

@@ -7,15 +7,11 @@ from typing import Any
 
 import click
 
-from slipway.cli.options import answer, bundle_of, bundle_option, json_option, say, settings_option
+from slipway.cli.options import answer, bundle_of, bundle_option, json_option, run_options, say, settings_option
 
 
 @click.command(epilog="Example: slipway run --set train.max_iter=300")
-@settings_option
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run.")
-@click.option("--no-cache", is_flag=True, help="Run every component, whatever the cache holds.")
-@click.option("--env-manager", type=click.Choice(["local", "uv", "virtualenv"]), default="local", show_default=True)
-@json_option
+@run_options
 def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_manager: str, as_json: bool) -> None:
     """Run the pipeline: make a candidate, and change nothing else."""
     from slipway.cli import results

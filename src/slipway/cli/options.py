@@ -8,13 +8,21 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from slipway.errors import NotFoundError
 from slipway.reporting.progress import Note, Say, now_and_then, to_stderr
 
+if TYPE_CHECKING:
+    from github.Repository import Repository
+
+    from slipway.bundle.release_file import Bundle
+    from slipway.settings.settings import Settings
+    from slipway.target.target import Target
+
+_Made = TypeVar("_Made")
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 settings_option: Decorator = click.option(
@@ -25,10 +33,23 @@ settings_option: Decorator = click.option(
     show_default=True,
     help="The settings file; paths in it count from its folder.",
 )
+set_option: Decorator = click.option(
+    "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run."
+)
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for machines.")
 bundle_option: Decorator = click.option(
     "--bundle", type=click.Path(path_type=Path), help="A bundle's folder, instead of the champion."
 )
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a verb that runs the pipeline."""
+    managers = click.Choice(["local", "uv", "virtualenv"])
+    env_manager = click.option("--env-manager", type=managers, default="local", show_default=True)
+    no_cache = click.option("--no-cache", is_flag=True, help="Run every component, whatever the cache holds.")
+    for option in (json_option, env_manager, no_cache, set_option, settings_option):
+        command = option(command)
+    return command
 
 
 def _running(work: str) -> AbstractContextManager[Note]:
@@ -66,6 +87,32 @@ def target_of(settings_file: Path) -> Path:
     from slipway.target.target import path_of
 
     return path_of(load_settings(settings_file))
+
+
+def open_target(settings_file: Path) -> tuple[Settings, Target]:
+    """The settings, and the target that they name."""
+    from slipway.settings.settings import load_settings
+    from slipway.target.target import target_of
+
+    settings = load_settings(settings_file)
+    return settings, target_of(settings)
+
+
+def on_github(work: Callable[[Repository], _Made], repository: str | None = None) -> _Made:
+    """Do something that is safe to do again with the repository on GitHub, again while its faults are passing ones."""
+    from slipway.github.client import connect, patiently
+
+    on = connect(repository)
+    return patiently(lambda: work(on), say)
+
+
+def github_champion(settings: Settings, folder: Path) -> Bundle:
+    """The bundle of the release that GitHub calls Latest, verified, in a folder of its own in ``folder``."""
+    from slipway.github.download import fetch_champion
+    from slipway.target.target import trust_of
+
+    trust = trust_of(settings)
+    return on_github(lambda on: fetch_champion(on, folder, trust))
 
 
 def bundle_of(settings_file: Path, bundle: Path | None) -> Path:

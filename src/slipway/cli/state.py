@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from slipway.cli.options import answer, json_option, settings_option
+from slipway.cli.options import answer, json_option, open_target, settings_option
 from slipway.cli.terminal import Row, show
 
 if TYPE_CHECKING:
@@ -27,11 +27,9 @@ def status(settings_file: Path, as_json: bool) -> None:
     """Say what serves where; looking changes nothing, and a command at work is no hindrance."""
     from slipway.commands.status import look
     from slipway.rollout.registry_mirror import registered
-    from slipway.settings.settings import load_settings
-    from slipway.target.target import target_of
 
-    settings = load_settings(settings_file)
-    place, errors = look(target_of(settings))
+    settings, target = open_target(settings_file)
+    place, errors = look(target)
     registry = registered(settings)
     if as_json:
         whole = {"registry": registry, "targets": [place], "held": place.held}
@@ -53,12 +51,10 @@ def status(settings_file: Path, as_json: bool) -> None:
 def history(settings_file: Path, at: str | None, as_json: bool) -> None:
     """Say what was champion when, who made it so and why, with the holdout metric of each release."""
     from slipway.commands.history import moment, served_at, told
-    from slipway.settings.settings import load_settings
     from slipway.settings.state_folder import bundles
-    from slipway.target.target import target_of
 
-    settings = load_settings(settings_file)
-    target, elsewhere = target_of(settings), [bundles(settings)]
+    settings, target = open_target(settings_file)
+    elsewhere = [bundles(settings)]
     if at is not None:
         served = served_at(target, moment(at), elsewhere)
         answer(msgspec.to_builtins(served)) if as_json else show(list(_served_rows(served)))
@@ -82,11 +78,8 @@ def doctor(settings_file: Path, as_json: bool) -> None:
     and leftovers are removed. The exit code is 0 when all agrees at the end.
     """
     from slipway.commands.doctor import examine, problem
-    from slipway.settings.settings import load_settings
-    from slipway.target.target import target_of
 
-    settings = load_settings(settings_file)
-    target = target_of(settings)
+    settings, target = open_target(settings_file)
     findings = examine(settings, target)
     left = problem(findings)
     if as_json:
