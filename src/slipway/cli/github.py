@@ -104,7 +104,7 @@ def release_page(tag: str, files: Path, digest: str | None, repository: str | No
 @repository_option
 def report_refusal(tag: str, files: Path, repository: str | None) -> None:
     """Open one issue for a release that the gate refused."""
-    from slipway.github.tracker import report
+    from slipway.github.issues import report
     from slipway.versioning.semver import tag_of
 
     wanted = tag_of(tag)
