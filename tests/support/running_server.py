@@ -107,6 +107,6 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
         found[:] = re.findall(r"serving \S+ on https?://127.0.0.1:(\d+)", log.read_text())
         return bool(found) or process.poll() is not None
 
-    assert eventually(said), "the server said nothing"
+    assert eventually(said, 90), "the server said nothing"
     assert found, log.read_text()
     return int(found[0])
