@@ -16,11 +16,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
-from tests.support.commands import Ended, files_of, runs, warmed
-from tests.support.shipped_project import change, commit, git, slipway
 
-from tests.support.projects import move_store
-from tests.support.running_server import Running, eventually, running
+from tests.support.eventually import eventually
+from tests.support.fork_server import Ended, slipway
+from tests.support.git_repositories import git
+from tests.support.projects import commit, edit, files_of, move_store, runs
+from tests.support.running_server import Running, running
 
 FORMATS = Path(__file__).parent / "data" / "formats"
 TOO_LITTLE, HELD = 4, 12
@@ -127,7 +128,7 @@ def test_every_byte_of_a_bundle_is_verified_and_its_golden_rows_are_predicted(pa
     folders = [*(state / "bundles").glob("[!.]*"), *(state / "target" / "releases").glob("[!.]*")]
     assert len(folders) >= 4
     for folder in folders:
-        ended = warmed()("verify", str(folder), "--json")
+        ended = slipway(past.folder, "verify", str(folder), "--json")
         assert ended.returncode == 0, ended.stderr
 
 
@@ -266,7 +267,7 @@ def test_drift_says_of_an_earlier_dataset_and_log_what_it_said(past: Past, what:
 
 def test_a_backup_is_restored_where_there_is_nothing(rents: Past, tmp_path: Path) -> None:
     """Store, bundles and target come back from the earlier commit's file, and predict and agree as before."""
-    git(rents.settings, "clone", "-q", ".", str(tmp_path / "elsewhere" / "project"))
+    git(rents.settings.parent, "clone", "-q", ".", str(tmp_path / "elsewhere" / "project"))
     shutil.copytree(rents.made, tmp_path / "elsewhere" / "made")
     restored = Past(tmp_path / "elsewhere", "rents")
     restored.succeed("restore", str(rents.made / "backup.tar.gz"))
@@ -279,7 +280,7 @@ def test_a_backup_is_restored_where_there_is_nothing(rents: Past, tmp_path: Path
 
 def release_next(past: Past, tag: str) -> None:
     """Another setting, committed and tagged."""
-    change(past.settings, *NEXT[past.name])
+    edit(past.settings, *NEXT[past.name])
     commit(past.settings, tag)
 
 

@@ -8,14 +8,18 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes, load_wine
 
+from slipway.bundle.release_file import bundle_digest
 from slipway.commands.restore import STORED_PLACES
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
+from tests.support.fork_server import slipway
+from tests.support.git_repositories import git
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "tests" / "examples"
@@ -96,3 +100,55 @@ def move_store(database: Path, before: str, now_at: str) -> None:
         for table, column in STORED_PLACES:
             moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
             store.execute(moved, (before, now_at))
+
+
+def copy_of_programs(folder: Path) -> Path:
+    """A copy of this repository's programs, to be edited."""
+    for name in ("pipeline", "components", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace what stands there exactly once."""
+    text = file.read_text()
+    assert text.count(old) == 1, (file, old)
+    file.write_text(text.replace(old, new))
+
+
+def commit(project: Path, tag: str) -> None:
+    git(project.parent, "add", "-A")
+    git(project.parent, "commit", "-qm", f"feat: {tag}")
+    git(project.parent, "tag", tag)
+
+
+def repository(project: Path, tag: str = "v1.0.0") -> Path:
+    (project.parent / ".gitignore").write_text(IGNORED)
+    git(project.parent, "init", "-q", "-b", "main")
+    commit(project, tag)
+    return project
+
+
+def champion(project: Path) -> str:
+    return bundle_digest((project.parent / ".slipway/target/current").resolve())
+
+
+def shipped(project: Path) -> dict[str, object]:
+    done = slipway(project, "ship", "--json")
+    assert done.returncode == 0, done.stderr
+    told: dict[str, object] = done.told
+    return told
+
+
+def runs(project: Path, where: str = "") -> list[Any]:
+    """The MLflow runs of a project's store, newest first."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project.parent / 'mlflow.db'}")
+    return list(client.search_runs([e.experiment_id for e in client.search_experiments()], where))
+
+
+def files_of(run: Any) -> Path:
+    """Where the store has a run's files."""
+    return Path(run.info.artifact_uri.removeprefix("file://"))
