@@ -36,7 +36,7 @@ class Reply:
 class Client:
     """Plain HTTP as one token; paths without a leading slash stand below the repository."""
 
-    def __init__(self, github: GitHub, token: str | None = None, timeout: float = 10) -> None:
+    def __init__(self, github: GitHub, token: str | None = None, timeout: float = 60) -> None:
         self.github = github
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.timeout = timeout
@@ -84,6 +84,6 @@ def named(headers: Mapping[str, str]) -> dict[str, str]:
 
 def pygithub(github: GitHub, token: str, **options: Any) -> Repository:
     """The repository as PyGithub sees it; no retries and no pauses unless asked for."""
-    quick = {"seconds_between_requests": 0, "seconds_between_writes": 0, "retry": None, "timeout": 10}
+    quick = {"seconds_between_requests": 0, "seconds_between_writes": 0, "retry": None, "timeout": 60}
     client = Github(base_url=github.url, auth=Auth.Token(token), **{**quick, **options})
     return client.get_repo(github.full_name)

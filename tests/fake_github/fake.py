@@ -103,7 +103,7 @@ class GitHub:
     def dispatches(self) -> list[Dispatch]:
         return self.repository.dispatches
 
-    def next_dispatch(self, timeout: float = 10) -> Dispatch:
+    def next_dispatch(self, timeout: float = 60) -> Dispatch:
         """Wait for the next accepted dispatch, so that a test can run it; raises queue.Empty."""
         return self.repository.dispatched.get(timeout=timeout)
 

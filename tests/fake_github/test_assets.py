@@ -73,7 +73,7 @@ def test_an_upload_of_no_length_or_of_nothing_is_400(writer: Client, draft: Any)
 
 def test_an_upload_in_chunks_is_400_for_it_says_no_length(writer: Client, draft: Any, github: GitHub) -> None:
     host, path = github.url.removeprefix("http://"), draft["upload_url"].removeprefix(github.url).partition("{")[0]
-    connection = http.client.HTTPConnection(host, timeout=5)
+    connection = http.client.HTTPConnection(host, timeout=60)
     connection.request("POST", f"{path}?name=a.zip", iter([b"abc"]), writer.headers, encode_chunked=True)
     answer = connection.getresponse()
     assert (answer.status, json.loads(answer.read())["message"]) == (400, "Bad Content-Length: ")

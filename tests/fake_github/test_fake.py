@@ -45,7 +45,7 @@ def test_a_request_is_remembered_with_what_it_sent(github: GitHub, writer: Clien
 
 
 def test_one_connection_serves_many_requests_and_unread_bodies_do_not_spoil_it(github: GitHub) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port(github), timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port(github), timeout=60)
     for path, status in (("/rate_limit", 200), ("/repos/octo/flights/releases", 401), ("/rate_limit", 200)):
         connection.request("POST" if status == 401 else "GET", path, b"x" * 10 if status == 401 else None)
         answer = connection.getresponse()
@@ -60,7 +60,7 @@ def port(github: GitHub) -> int:
 def test_a_fake_that_closes_lets_go_of_clients_and_threads(bare: Path) -> None:
     before = threading.active_count()
     with GitHub(bare) as github:
-        hanging, idle = (socket.create_connection(("127.0.0.1", port(github)), timeout=5) for _ in range(2))
+        hanging, idle = (socket.create_connection(("127.0.0.1", port(github)), timeout=60) for _ in range(2))
         github.plan(Fault("hang"))
         hanging.sendall(b"GET /rate_limit HTTP/1.1\r\nHost: x\r\n\r\n")
         assert eventually(lambda: len(github.requests) == 1)
@@ -138,7 +138,7 @@ def test_the_program_serves_tells_what_happens_and_ends(bare: Path, end: str) ->
         assert create_release(first)["immutable"] is True
         if end == "signal":
             program.terminate()
-        told = program.communicate(timeout=20)[0]
+        told = program.communicate(timeout=60)[0]
     lines = [json.loads(line) for line in told.splitlines()]
     assert {"request": ["POST /repos/octo/flights/releases", 201]} in lines
     assert [line["event"]["action"] for line in lines if "event" in line] == ["published", "created"]
@@ -147,7 +147,7 @@ def test_the_program_serves_tells_what_happens_and_ends(bare: Path, end: str) ->
 
 def create_release(started: Any) -> Any:
     """Of the first token that the program printed."""
-    connection = http.client.HTTPConnection(started["url"].removeprefix("http://"), timeout=5)
+    connection = http.client.HTTPConnection(started["url"].removeprefix("http://"), timeout=60)
     headers = {"Authorization": f"token {started['tokens'][0]}"}
     connection.request("POST", f"/repos/{started['repository']}/releases", b'{"tag_name": "v1.0.0"}', headers)
     return json.loads(connection.getresponse().read())

@@ -64,7 +64,9 @@ def test_a_component_that_breaks_is_named_with_its_log(
     assert {path.name for path in tmp_path.iterdir()} <= {".ses"}
 
 
-def test_the_twin_without_an_edited_line_ends_well_and_takes_the_steps_before_from_the_cache(project: Path) -> None:
+def test_the_twin_without_an_edited_line_ends_well_and_takes_the_steps_before_from_the_cache(
+    project: Path, copy: Path
+) -> None:
     done = slipway(project, "run", code=copy)
     assert done.returncode == 0, done.stderr
     assert "split " in done.stderr and "(cached)" in done.stderr

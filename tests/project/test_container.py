@@ -118,11 +118,11 @@ def test_it_serves_is_healthy_and_stops_when_asked_and_wrote_nothing(image: Imag
             json.dumps({"inputs": GOLDEN}).encode(),
             {"content-type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.headers["x-model-version"] == "1.4.0"
             assert len(json.load(answer)["predictions"]) == 5
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0, (tmp_path / "log").read_text()
+        assert process.wait(60) == 0, (tmp_path / "log").read_text()
     assert image.files() == before
 
 

@@ -41,7 +41,7 @@ def server(target: Path) -> Iterator[Running]:
 def move(target: Path, version: str) -> list[str]:
     bundle = release_of(target, version)
     flip(target, bundle)
-    return await_workers(target, verify(bundle).digest, 10)
+    return await_workers(target, verify(bundle).digest, 60)
 
 
 class Caller(threading.Thread):
@@ -94,7 +94,7 @@ def test_a_tampered_bundle_is_never_served_and_the_refusal_is_acknowledged(targe
     digest = verify(bundle).digest
     (bundle / "model.onnx").write_bytes(b"tampered")
     flip(target, bundle)
-    problems = await_workers(target, digest, 10)
+    problems = await_workers(target, digest, 60)
     assert problems
     assert all(f"could not load {bundle.name}" in p and "'model.onnx'" in p and "has changed" in p for p in problems)
     assert {server.ask("GET", "/ping").release for _ in range(10)} == {"1.0.0"}
@@ -114,7 +114,7 @@ def test_a_bundle_whose_folder_names_another_digest_is_never_served(target: Path
     (bundle / "notes" / "MLmodel").write_text("forged")
     seal(bundle, "2.0.0")
     flip(target, bundle)
-    assert any("was expected" in problem for problem in await_workers(target, digest, 10))
+    assert any("was expected" in problem for problem in await_workers(target, digest, 60))
 
 
 def test_a_server_without_a_good_bundle_is_unhealthy_until_it_gets_one(tmp_path: Path) -> None:
@@ -156,6 +156,7 @@ def test_a_lagging_worker_is_named(target: Path, server: Running) -> None:
     try:
         bundle = release_of(target, "2.0.0")
         flip(target, bundle)
+        assert eventually(lambda: {s.release for s in acknowledgements(target, known) if s.pid != pids[0]} == {"2.0.0"})
         problems = await_workers(target, verify(bundle).digest, 1.0)
     finally:
         os.kill(pids[0], signal.SIGCONT)

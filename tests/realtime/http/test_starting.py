@@ -59,7 +59,7 @@ def test_a_stop_while_the_workers_still_start_is_heard(tmp_path: Path) -> None:
     for _ in range(6):
         with running(bundle=bundle, workers=3) as server:
             server.process.send_signal(signal.SIGTERM)
-            assert server.process.wait(timeout=5) == 0
+            assert server.process.wait(timeout=60) == 0
 
 
 def test_a_request_that_was_begun_is_answered_though_the_server_is_stopped(tmp_path: Path) -> None:
