@@ -28,6 +28,7 @@ from slipway.github.release_page import publish
 from slipway.target.target import Target
 from tests.fake_github.fake import GitHub
 from tests.fake_github.faults import Fault
+from tests.support.fork_server import PROGRAM
 from tests.support.release_files import ALL, SETTINGS, bare_repository, crowned, quiet, release_files, truth
 
 KINDS: dict[str, Callable[[int], Fault]] = {
@@ -188,7 +189,7 @@ def started_and_killed(world: World, command: str, k: int, after: bool) -> int:
     """Run the real command, and kill it at its k-th request, before or after GitHub did what it asks."""
     process: list[subprocess.Popen[bytes]] = []
     world.github.plan(Fault("call", at=k, after=after, action=lambda: os.kill(process[0].pid, signal.SIGKILL)))
-    line = [sys.executable, "-c", "from slipway.cli.main import main; main()", *arguments(world, command)]
+    line = [sys.executable, "-c", PROGRAM, *arguments(world, command)]
     process.append(subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     code = process[0].wait(timeout=60)
     world.github.faults.clear()

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
 
-from tests.support.flights import clone, git
+from tests.support.flights import BIN, ROOT, clone, environment_for_people, git
 from tests.support.projects import diabetes
-
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 
 
 def mlflow_run(project: str, store: Path, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """`mlflow run` with the virtual environment activated and a store of its own, by default at the repository's root."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    environment = plain | {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    environment = environment_for_people() | {
         "MLFLOW_TRACKING_URI": f"sqlite:///{store / 'mlflow.db'}",
         "MLFLOW_ENV_ROOT": str(store / "environments"),
     }

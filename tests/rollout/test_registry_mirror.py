@@ -17,6 +17,7 @@ import pytest
 from slipway.bundle.release_file import verify
 from slipway.github.promote import promote
 from tests.support.eventually import eventually
+from tests.support.fork_server import slipway
 from tests.support.release_files import SETTINGS, Client, crowned, quiet
 
 pytestmark = pytest.mark.slow
@@ -50,9 +51,7 @@ def answers(address: str) -> bool:
 
 def register(folder: Path, tracking: str) -> None:
     (folder / "slipway.toml").write_text(SETTINGS)
-    line = [sys.executable, "-c", "from slipway.cli.main import main; main()", "register", "--settings", "slipway.toml"]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = slipway(folder, "register", MLFLOW_TRACKING_URI=tracking)
     assert done.returncode == 0, done.stderr
 
 

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.support.git_repositories import ROOT, git
+from tests.support.fork_server import clean
+from tests.support.git_repositories import git
 
+ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 TOLD = "shipped.json"
 
@@ -76,8 +78,7 @@ class Flights:
 
 def environment_for_people() -> dict[str, str]:
     """The environment with `slipway` and `mlflow` on PATH, and no MLflow store but the default one."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    return plain | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    return clean(PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}")
 
 
 def clone(folder: Path) -> Path:

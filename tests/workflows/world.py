@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from tests.fake_github.fake import GitHub
+from tests.support.fork_server import PROGRAM
 from tests.support.release_files import key_pair
 from tests.workflows.act import HOST, Machine, Run, git
 from tests.workflows.team import commit, make_team
@@ -125,7 +126,7 @@ class World:
         environment = {"SLIPWAY_TARGET": str(self.target), "GITHUB_API_URL": self.github.url}
         environment |= {"GITHUB_REPOSITORY": self.github.full_name, "GH_TOKEN": self.machine.token}
         return subprocess.run(
-            [sys.executable, "-c", "from slipway.cli.main import main; main()", *arguments],
+            [sys.executable, "-c", PROGRAM, *arguments],
             cwd=self.team, env={**host_environment(), **environment}, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -163,7 +164,7 @@ def server(world: World) -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     environment = {**host_environment(), "SLIPWAY_TARGET": str(world.target)}
-    line = ["-c", "from slipway.cli.main import main; main()", "serve", "--port", str(port), "--workers", "1"]
+    line = ["-c", PROGRAM, "serve", "--port", str(port), "--workers", "1"]
     process = subprocess.Popen(
         [sys.executable, *line], cwd=world.team, env=environment, stderr=subprocess.PIPE, text=True
     )
