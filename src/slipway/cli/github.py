@@ -47,17 +47,14 @@ def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
 def make_release(out: Path, settings_file: Path, repository: str | None) -> None:
     """Train, gate and seal the release whose tag is checked out, and leave its page's files in DIR."""
     from slipway.bundle.verdict import table
+    from slipway.commands.baselines import opponents_of
     from slipway.commands.make_release import make_release as made_release
-    from slipway.github.client import connect
     from slipway.github.job_output import write_outputs, write_summary
-    from slipway.github.past_champions import opponents
     from slipway.settings.settings import load_settings
-    from slipway.target.champions import RECENT
 
     settings = load_settings(settings_file)
-    with tempfile.TemporaryDirectory(prefix="slipway-opponents-") as folder:
-        champion, recent = opponents(connect(repository), Path(folder), RECENT)
-        made = made_release(settings, champion=champion, recent=recent, into=out, say=say)
+    with opponents_of(settings, github=True, repository=repository) as opponents:
+        made = made_release(settings, opponents, into=out, say=say)
     write_outputs(verdict=made.verdict.verdict, digest=made.sums_digest)
     parts = [f"## {made.release}: {made.verdict.verdict}", table(made.verdict), made.rehearsal]
     write_summary("\n\n".join(filter(None, parts)))

@@ -17,8 +17,11 @@ Opponents = tuple[Bundle | None, Sequence[Bundle]]
 
 
 @contextmanager
-def opponents_of(settings: Settings, *, github: bool = False) -> Iterator[Opponents]:
+def opponents_of(settings: Settings, *, github: bool = False, repository: str | None = None) -> Iterator[Opponents]:
     """Those of the local target, or those that GitHub has, which are here for as long as the block lasts.
+
+    Args:
+        repository: GitHub's ``owner/name``, by default that of the checkout.
 
     Raises:
         BundleError: the bytes of one are not the sealed ones.
@@ -32,4 +35,4 @@ def opponents_of(settings: Settings, *, github: bool = False) -> Iterator[Oppone
     from slipway.github.past_champions import opponents
 
     with TemporaryDirectory(prefix="slipway-opponents-") as folder:
-        yield opponents(connect(), Path(folder), RECENT)
+        yield opponents(connect(repository), Path(folder), RECENT)

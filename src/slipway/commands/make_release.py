@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.bundle.archive import NOTES, pack, write_sums
-from slipway.bundle.release_file import Bundle
 from slipway.bundle.sbom import write_sbom
 from slipway.bundle.seal import seal
 from slipway.bundle.verdict import Verdict, encode_verdict, table
+from slipway.commands.baselines import Opponents
 from slipway.commands.rehearse import Judged, train_and_judge
 from slipway.commands.retrain.rehearsal import agreement
 from slipway.errors import BundleError, StorageError, VersionError
@@ -34,13 +33,11 @@ class Made:
     """Whether the model is the one that a retrain rehearsed; empty where none was."""
 
 
-def make_release(
-    settings: Settings, *, champion: Bundle | None, recent: Sequence[Bundle], into: Path, say: Say
-) -> Made:
+def make_release(settings: Settings, opponents: Opponents, *, into: Path, say: Say) -> Made:
     """Make the files of the release whose tag is checked out; a refused one gets a report, and no bundle.
 
     Args:
-        champion: the bundle to beat, and ``recent``: earlier champions; verified by the caller.
+        opponents: whom to beat; verified by the caller.
         into: an empty or absent folder.
 
     Raises:
@@ -54,7 +51,7 @@ def make_release(
     if into.exists() and any(into.iterdir()):
         raise StorageError(f"{into} is not empty; name a folder that is, for everything in it becomes the release")
     into.mkdir(parents=True, exist_ok=True)
-    judged = train_and_judge(settings, version.text, (champion, recent), cache=False, say=say)
+    judged = train_and_judge(settings, version.text, opponents, cache=False, say=say)
     rehearsal = agreement(settings.root, judged.candidate)
     said = [sentence for sentence in (judged.said, rehearsal) if sentence]
     for sentence in said:
