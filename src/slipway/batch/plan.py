@@ -12,10 +12,10 @@ from pyarrow import types
 
 from slipway.bundle.release_file import Bundle
 from slipway.contract.schema import Contract
-from slipway.errors import ContractError, DataError
+from slipway.errors import DataError
 from slipway.reporting.suggestions import closest
 from slipway.storage.digests import digest_of
-from slipway.tables.arrow_columns import readable
+from slipway.tables.arrow_columns import check_types
 from slipway.tables.chunks import UNIT
 from slipway.tables.dataset_manifest import RELEASE_COLUMN
 from slipway.tables.input_files import Input, find_inputs
@@ -96,12 +96,7 @@ def _wanted(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[s
             meant = closest(name, schema.names)
             hint = f" (did you mean '{meant}'?)" if meant else f"; it has {', '.join(map(repr, schema.names))}"
             raise DataError(f"{file.path} has no column '{name}'{hint}; nothing was written")
-    for column in contract.inputs:
-        if column.name in schema.names and not readable(schema.field(column.name).type, column):
-            raise ContractError(
-                f"column '{column.name}' of {file.path} holds {schema.field(column.name).type} but the contract of "
-                f"'{contract.name}' says {column.type}; nothing was written"
-            )
+    check_types(schema, contract, file.path)
     inputs = {column.name for column in contract.inputs}
     return pa.schema([field for field in schema if field.name in kept or field.name in inputs])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,21 +153,12 @@ def _show_live(live: Live) -> None:
         click.echo(", but [gate] has no floor and no ceiling to hold it against.")
 
 
-def _rows(window: Window) -> list[Row]:
-    furthest = sorted(window.findings, key=lambda f: (not f.prediction, not f.drifted, -f.stability_index))
-    return [
-        (
-            f.column,
-            "DRIFT" if f.drifted else "",
-            f"{f.stability_index:.3f}",
-            f"{f.total_variation:.3f}",
-            "" if f.transport is None else f"{f.transport:.3f}",
-            f"{f.chance:.4f}",
-            f"{f.nulls_before:.1%} -> {f.nulls:.1%}",
-            f"{f.strangers:.1%}",
-        )
-        for f in furthest
-    ]
+def _rows(window: Window) -> Iterator[Row]:
+    from slipway.drift.report import row
+
+    for finding in sorted(window.findings, key=lambda f: (not f.prediction, not f.drifted, -f.stability_index)):
+        _, _, *effects, before, now, strangers = row(finding)
+        yield finding.column, "DRIFT" if finding.drifted else "", *effects, f"{before} -> {now}", strangers
 
 
 def _verdict(found: Drift) -> str:

@@ -16,11 +16,11 @@ from pyarrow import types
 
 from slipway.contract.schema import Column, Contract
 from slipway.drift.labels import REQUEST, Outcomes, values_of
-from slipway.errors import ContractError, DataError
+from slipway.errors import DataError
 from slipway.inference.scorer import columns_of
 from slipway.statistics.reference import answered
 from slipway.storage.rotating_files import in_order
-from slipway.tables.arrow_columns import readable, to_columns
+from slipway.tables.arrow_columns import check_types, to_columns
 from slipway.tables.csv_types import typed
 from slipway.tables.dataset_manifest import RELEASE_COLUMN, read_manifest
 from slipway.tables.input_files import Input, find_inputs
@@ -119,7 +119,7 @@ def _predicted(requests: Sequence[LoggedPrediction], contract: Contract) -> dict
 def _of_file(file: Input, wanted: Wanted) -> Iterator[Rows]:
     contract = wanted.columns
     schema = schema_of(file, contract)
-    _check_types(schema, contract, file)
+    check_types(schema, contract, file.path, state="")
     if wanted.told and wanted.told not in schema.names:
         raise DataError(f"{file.path} has no column '{wanted.told}'; it has {', '.join(schema.names)}")
     names = {*(column.name for column in contract.inputs), wanted.time, wanted.told, RELEASE_COLUMN}
@@ -143,15 +143,6 @@ def _rows(batch: pa.RecordBatch, contract: Contract, wanted: Wanted, raw: bool, 
         frozenset(map(str, pc.unique(scored).to_pylist())) if scored is not None else frozenset(),
         broken,
     )
-
-
-def _check_types(schema: pa.Schema, contract: Contract, file: Input) -> None:
-    for column in contract.inputs:
-        if column.name in schema.names and not readable(schema.field(column.name).type, column):
-            raise ContractError(
-                f"column '{column.name}' of {file.path} holds {schema.field(column.name).type} but the contract of "
-                f"'{contract.name}' says {column.type}"
-            )
 
 
 def _moments(values: pa.Array, name: str, file: Input) -> npt.NDArray[np.datetime64]:

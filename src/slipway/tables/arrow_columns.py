@@ -20,8 +20,8 @@ TEXT_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(
 """How the contract's types are read from text. Whole numbers too are float64: 1.5 is to be refused, not unreadable."""
 
 
-def check_types(schema: pa.Schema, contract: Contract, path: Path) -> None:
-    """Compare the types of the source's columns with the contract's.
+def check_types(schema: pa.Schema, contract: Contract, path: Path | str, state: str = "; nothing was written") -> None:
+    """Compare the types of the source's columns with the contract's; ``state`` is what a refusal ends in.
 
     Raises:
         ContractError: a column has a type that the contract's cannot be read from.
@@ -30,7 +30,7 @@ def check_types(schema: pa.Schema, contract: Contract, path: Path) -> None:
         if column.name in schema.names and not readable(schema.field(column.name).type, column):
             raise ContractError(
                 f"column '{column.name}' of {path} holds {schema.field(column.name).type} but the contract of "
-                f"'{contract.name}' says {column.type}; nothing was written"
+                f"'{contract.name}' says {column.type}{state}"
             )
 
 
