@@ -135,7 +135,7 @@ def test_the_golden_rows_are_asked_over_http(target: Path, server: Running) -> N
     other = Golden(golden.inputs, [[1.0, 0.0, 0.0]] * 5)
     assert ask_golden(target, known, golden, "1.0.0") == []
     assert "answered with release 1.0.0, not 2.0.0" in ask_golden(target, known, golden, "2.0.0")[0]
-    assert "golden row 0 was answered" in ask_golden(target, known, other, "1.0.0")[0]
+    assert "does not reproduce the golden predictions: row 0 gave" in ask_golden(target, known, other, "1.0.0")[0]
     server.stop()
     assert "did not answer" in ask_golden(target, known, golden, "1.0.0")[0]
 

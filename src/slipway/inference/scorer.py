@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from slipway.bundle.golden import golden_difference
 from slipway.bundle.release_file import Bundle, Golden, decode_golden, verify_and_read
 from slipway.contract.schema import Column, Contract, decode_contract
 from slipway.contract.validation import Problem, problems_in
 from slipway.errors import BundleError, ContractError
 from slipway.inference.engines import Array, Columns, Engine, OnnxEngine, Predictions, skops_engine
 
-__all__ = ["Columns", "Predictions", "Problem", "Scorer", "columns_of", "golden_difference", "load"]
+__all__ = ["Columns", "Predictions", "Problem", "Scorer", "columns_of", "load"]
 
-TOLERANCE = 1e-9
-"""How far a prediction may be from the golden one, relative to it."""
 _FILES = {"onnx": "model.onnx", "skops": "model.skops"}
 
 
@@ -83,7 +82,8 @@ class Scorer:
             values, labels = self.predict(columns_of(self.golden.inputs, self.contract))
         except ContractError as error:
             raise BundleError(f"the golden rows of {self.bundle.path} break its own contract: {error}") from None
-        if difference := golden_difference(self.golden, values, labels):
+        said = None if labels is None else labels.tolist()
+        if difference := golden_difference(self.golden, values.tolist(), said):
             raise BundleError(f"{self.bundle.path} does not reproduce its golden predictions: {difference}")
 
 
@@ -122,21 +122,6 @@ def columns_of(inputs: Mapping[str, Sequence[object]], contract: Contract) -> di
         for name, values in inputs.items()
         if name in types
     }
-
-
-def golden_difference(golden: Golden, values: Array, labels: Array | None) -> str | None:
-    """What differs from the golden predictions beyond the tolerance, if anything does."""
-    expected = np.array(golden.predictions, dtype=np.float64)
-    if values.shape != expected.shape:
-        return f"their shape is {values.shape} but {expected.shape} was expected"
-    wrong = ~np.isclose(values, expected, rtol=TOLERANCE, atol=1e-300)
-    if wrong.any():
-        row = int(np.argwhere(wrong)[0][0])
-        return f"row {row} gave {values[row].tolist()} but {expected[row].tolist()} was expected"
-    if labels is not None and golden.labels is not None and list(labels) != golden.labels:
-        row = next(i for i, (came, want) in enumerate(zip(labels, golden.labels, strict=True)) if came != want)
-        return f"row {row} gave the label {labels[row]!r} but {golden.labels[row]!r} was expected"
-    return None
 
 
 def _contract(text: bytes, bundle: Bundle) -> Contract:

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import json
 
 from slipway.batch.file_job import score
+from slipway.bundle.golden import golden_difference
 from slipway.bundle.release_file import Bundle, decode_golden, verify_and_read
 from slipway.errors import BundleError, RolloutError, SlipwayError
-from slipway.inference.scorer import Scorer, golden_difference, load
+from slipway.inference.scorer import Scorer, load
 from slipway.target.readiness import ask_golden, await_workers, forget_dead_servers, live_servers
 from slipway.target.target import Target
 
@@ -103,8 +103,8 @@ def _batch_problems(scorer: Scorer) -> Iterator[str]:
     outputs = scorer.contract.outputs
     numbers = [table[c.name].to_pylist() for c in outputs if c.type == "double"]
     texts = [table[c.name].to_pylist() for c in outputs if c.type == "string"]
-    values = np.array(numbers).T if scorer.contract.classes else np.array(numbers[0])
-    if difference := golden_difference(scorer.golden, values, np.array(texts[0], dtype=object) if texts else None):
+    predictions = list(zip(*numbers, strict=True)) if scorer.contract.classes else numbers[0]
+    if difference := golden_difference(scorer.golden, predictions, texts[0] if texts else None):
         yield f"batch does not reproduce the golden predictions of {version}: {difference}"
     if (said := set(table["release"].to_pylist())) != {version}:
         yield f"batch names the release {', '.join(map(str, said))} in its rows, not {version}"

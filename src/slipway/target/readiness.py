@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,11 +11,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from slipway.bundle.golden import golden_difference
 from slipway.bundle.release_file import Golden, digest_in_name
 from slipway.storage.locks import is_held
 from slipway.target.registration import SERVER_FILE, Acknowledgement, Server, address_to_ask, own_token, servers_folder
 
-TOLERANCE = 1e-9
 _PAUSE = 0.02
 Said = TypeVar("Said")
 
@@ -101,7 +100,9 @@ def ask_golden(target: Path, server: Server, golden: Golden, release: str, timeo
     if status != 200:
         return [f"{server} answered {status}: {body.decode(errors='replace')[:500]}"]
     problems = [] if answered == release else [f"{server} answered with release {answered}, not {release}"]
-    return problems + [f"{server}: {wrong}" for wrong in _differences(body, golden)]
+    if difference := golden_difference(golden, msgspec.json.decode(body).get("predictions", [])):
+        problems.append(f"{server} does not reproduce the golden predictions: {difference}")
+    return problems
 
 
 def _read(file: Path, kind: type[Said]) -> Said | None:
@@ -133,23 +134,3 @@ def _connection(server: Server, timeout: float) -> http.client.HTTPConnection:
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return http.client.HTTPSConnection(host, server.port, timeout=timeout, context=context)
-
-
-def _differences(body: bytes, golden: Golden) -> Iterator[str]:
-    came, expected = msgspec.json.decode(body).get("predictions", []), golden.predictions
-    if len(came) != len(expected):
-        yield f"{len(came)} predictions came but {len(expected)} were expected"
-        return
-    for row, (one, other) in enumerate(zip(came, expected, strict=True)):
-        if not _close(one, other):
-            yield f"golden row {row} was answered {one} but {other} was expected"
-
-
-def _close(came: list[float] | float, expected: list[float] | float) -> bool:
-    if isinstance(came, list) and isinstance(expected, list):
-        return len(came) == len(expected) and all(map(_close, came, expected))
-    return (
-        not isinstance(came, list)
-        and not isinstance(expected, list)
-        and math.isclose(came, expected, rel_tol=TOLERANCE)
-    )
