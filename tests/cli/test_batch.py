@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from slipway.bundle.release_file import verify
 from slipway.errors import ContractError, SettingsError, StorageError
 from tests.support.batch_jobs import some_rows, write_rows
 from tests.support.bundles import make_bundle
@@ -73,9 +75,20 @@ def test_another_input_needs_overwrite(folder: Path) -> None:
     assert batch(folder, "in.csv", "out", "--overwrite").returncode == 0
 
 
+def test_of_one_file_it_says_what_it_did_and_leaves_nothing_else(folder: Path) -> None:
+    before = {path.name for path in folder.iterdir()}
+    said = batch(folder, "in.csv", "out.csv").stdout
+    assert re.fullmatch(r"50 rows scored by 1\.2\.3 into out\.csv in \d+\.\d s\n", said)
+    told = json.loads(batch(folder, "in.csv", "out.csv", "--json").stdout)
+    assert {**told, "seconds": 0} == {"rows": 50, "seconds": 0, "release": "1.2.3", "out": "out.csv",
+                                      "digest": verify(folder / "bundle").digest}  # fmt: skip
+    assert {path.name for path in folder.iterdir()} == {*before, "out.csv"}
+
+
 def test_a_name_with_a_suffix_is_one_file_that_only_keep_belongs_to(folder: Path) -> None:
     assert batch(folder, "in.csv", "out.parquet", "--keep", "id").returncode == 0
     assert (folder / "out.parquet").is_file()
+    assert "carrier" not in pq.read_table(folder / "out.parquet").column_names
     refused = batch(folder, "in.csv", "out.parquet", "--max-bad", "2%")
     assert refused.returncode == SettingsError.exit_code
     assert "name a folder for a dataset" in refused.stderr

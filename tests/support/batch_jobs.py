@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pyarrow.parquet as pq
 from pyarrow import csv, feather
 
 from slipway.batch.job import Done, Request, score_dataset
+from slipway.batch.one_file import score_file
 from slipway.batch.plan import Options
 from slipway.batch.policy import Policy
 from slipway.bundle.release_file import verify
+from slipway.inference.scorer import load
 from tests.support.bundles import answers
 
 
@@ -66,6 +69,14 @@ def run(
     """One job."""
     request = Request(str(source), out, Options(keep, rows_per_part=part), Policy(max_bad), **more)
     return score_dataset(request, verify(bundle))
+
+
+def score(source: Path | str, out: Path, bundle: Path, *, keep: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+    """One job into a single file."""
+    verified = verify(bundle)
+    scorer = load(verified.path, expected_digest=verified.digest)
+    scorer.check_golden()
+    return score_file(str(source), out, scorer, keep=keep, **more)
 
 
 def probabilities(table: pa.Table) -> np.ndarray:

@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from slipway.batch.engine import Engine, Progress, Running
 from slipway.batch.local_engine import local_engine
+from slipway.batch.output.accounting import check_inputs
 from slipway.batch.output.checkpoint import Record, Work
 from slipway.batch.output.location import check_place, check_replaceable, is_whole, output_lock
 from slipway.batch.output.manifest import manifest_of, sealed
-from slipway.batch.output.part_writer import QUARANTINE_FOLDER
 from slipway.batch.output.publish import copy_beside, move_into_place, remove_beside
-from slipway.batch.plan import Options, Plan, plan_of
+from slipway.batch.output.quarantine import QUARANTINE_FOLDER, first_rows
+from slipway.batch.plan import Options, Plan, plan_dataset
 from slipway.batch.policy import Policy, oddities
 from slipway.batch.scoring.anomalies import distant
 from slipway.bundle.release_file import Bundle
@@ -27,8 +26,6 @@ from slipway.inference.bundle_reference import reference_in
 from slipway.inference.scorer import Scorer, load
 from slipway.storage import atomic
 from slipway.tables.dataset_manifest import MANIFEST_FILE, read_manifest
-
-_EXAMPLES = 3
 
 
 class Done(NamedTuple):
@@ -71,7 +68,7 @@ def score_dataset(request: Request, bundle: Bundle) -> Done:
     scorer = load(bundle.path, threads=1, expected_digest=bundle.digest)
     scorer.check_golden()
     with output_lock(out):
-        plan = plan_of(request.source, scorer.bundle, scorer.contract, request.options)
+        plan = plan_dataset(request.source, scorer.bundle, scorer.contract, request.options)
         published = read_manifest(out)
         if published is not None and published["job"] == plan.job and is_whole(out, published):
             _check_published(published, request)
@@ -114,13 +111,11 @@ def _begun(request: Request, plan: Plan, work: Work) -> list[Record]:
 
 
 def _check_inputs(plan: Plan, manifest: Mapping[str, Any], work: Work) -> None:
-    moved = [file.path for file in plan.inputs if file.moved()]
-    if moved or manifest["rows"]["in"] == 0:
+    try:
+        check_inputs(plan, manifest["rows"]["in"])
+    except DataError:
         work.remove()
-    if moved:
-        raise DataError(f"{moved[0]} changed while it was read; no dataset was published; run the job again")
-    if manifest["rows"]["in"] == 0:
-        raise DataError(f"{plan.source} has no rows; nothing was written")
+        raise
 
 
 def _check_quarantine(manifest: Mapping[str, Any], request: Request, work: Work, out: Path) -> None:
@@ -132,7 +127,7 @@ def _check_quarantine(manifest: Mapping[str, Any], request: Request, work: Work,
     raise ContractError(
         f"{rows['quarantined']} of the {rows['in']} rows of {request.source} break the contract, and "
         f"--max-bad {request.policy.max_bad} allows no more; no dataset was published at {out}; they are in {kept}: "
-        + "; ".join(_examples(kept))
+        + "; ".join(f"{row['file']} row {row['row']}, {row['reasons']}" for row in first_rows(kept))
     )
 
 
@@ -148,12 +143,6 @@ def _check_published(published: Mapping[str, Any], request: Request) -> None:
             f"{request.out} was scored already by {published['release']}, and {rows['quarantined']} of its {rows['in']} "
             f"rows broke the contract; --max-bad {request.policy.max_bad} allows no more; the dataset is as it was"
         )
-
-
-def _examples(quarantine: Path) -> list[str]:
-    with pq.ParquetFile(sorted(quarantine.iterdir())[0]) as file:
-        first = next(file.iter_batches(_EXAMPLES)).to_pylist()
-    return [f"{row['file']} row {row['row']}, {row['reasons']}" for row in first]
 
 
 def _far(scorer: Scorer, records: Sequence[Record]) -> list[str]:

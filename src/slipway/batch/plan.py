@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from math import ceil
 from typing import Any, Literal, NamedTuple
@@ -22,7 +22,7 @@ from slipway.tables.input_files import Input, find_inputs
 from slipway.tables.readers import schema_of
 
 FORMAT = 1
-Format = Literal["parquet", "csv"]
+Format = Literal["parquet", "csv", "csv.gz"]
 
 
 class Options(NamedTuple):
@@ -44,7 +44,10 @@ class Options(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The files in order with what is read of each, the columns that are kept, and the output's schema."""
+    """The files in order with what is read of each, the columns that are kept, and the output's schema.
+
+    ``identity`` is everything that decides the bytes of a dataset; empty for a single file, which has no manifest.
+    """
 
     source: str
     inputs: Sequence[Input]
@@ -52,16 +55,32 @@ class Plan(NamedTuple):
     kept: Sequence[str]
     schema: pa.Schema
     options: Options
-    identity: dict[str, Any]
+    identity: Mapping[str, Any]
 
     @property
     def job(self) -> str:
         """The digest of everything that decides the dataset's bytes."""
         return digest_of(self.identity)
 
+    @property
+    def measured(self) -> bool:
+        """Whether it is told how the columns are distributed, which is what a manifest does."""
+        return bool(self.identity)
 
-def plan_of(source: str, bundle: Bundle, contract: Contract, options: Options) -> Plan:
-    """Look at every file of IN.
+
+def plan_dataset(source: str, bundle: Bundle, contract: Contract, options: Options) -> Plan:
+    """Look at every file of IN, for a dataset.
+
+    Raises:
+        DataError: as ``plan_file`` does.
+        ContractError: likewise.
+    """
+    plan = plan_file(source, contract, options)
+    return plan._replace(identity=_identity(plan.inputs, bundle, options))
+
+
+def plan_file(source: str, contract: Contract, options: Options) -> Plan:
+    """Look at every file of IN, for a single file.
 
     Raises:
         DataError: there is none, some cannot be read (all are named), or they lack a column or disagree about one.
@@ -73,8 +92,7 @@ def plan_of(source: str, bundle: Bundle, contract: Contract, options: Options) -
     wanted = [_wanted(file, schema, contract, kept) for file, schema in zip(inputs, schemas, strict=True)]
     fields = [_kept_fields(file, schema, contract, kept) for file, schema in zip(inputs, wanted, strict=True)]
     _check_alike(inputs, fields)
-    schema = _output(source, fields[0], contract)
-    return Plan(source, inputs, wanted, kept, schema, options, _identity(inputs, bundle, options))
+    return Plan(source, inputs, wanted, kept, _output(source, fields[0], contract), options, identity={})
 
 
 def _schemas(inputs: Sequence[Input], contract: Contract) -> list[pa.Schema]:
@@ -132,6 +150,8 @@ def _output(source: str, kept: Sequence[pa.Field], contract: Contract) -> pa.Sch
 
 
 def _identity(inputs: Sequence[Input], bundle: Bundle, options: Options) -> dict[str, Any]:
+    # A rollout makes a single file to prove batch, and need not wait for this import.
+
     return {
         "format": FORMAT,
         "release": bundle.release.version,

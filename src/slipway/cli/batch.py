@@ -17,8 +17,6 @@ from slipway.errors import SettingsError, SlipwayError
 if TYPE_CHECKING:
     from slipway.batch.engine import Engine
 
-_FILES = (".csv", ".csv.gz", ".parquet")
-
 
 def _names(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Each text as a line of CSV, so that the one input of a workflow can name several columns."""
@@ -61,17 +59,18 @@ def batch(
     """Score the rows of IN with the champion, into OUT.
 
     IN is a file, a folder, a glob or a URI: CSV, JSON lines, Parquet or Arrow. OUT is a folder for a dataset; a name
-    that ends in .csv, .csv.gz or .parquet is one file, from one CSV or Parquet file.
+    that ends in .csv, .csv.gz or .parquet is one file.
     """
     from slipway.batch.job import Request
     from slipway.batch.local_engine import return_large_blocks
+    from slipway.batch.output.location import FILES
     from slipway.batch.plan import Options
     from slipway.batch.policy import Policy
     from slipway.batch.progress import signs
 
     return_large_blocks()
     verified = click.get_current_context().with_resource(_verified(settings_file, bundle, github))
-    if out.name.lower().endswith(_FILES) and not out.is_dir():
+    if out.name.lower().endswith(tuple(FILES)) and not out.is_dir():
         chosen = (kind, max_bad, on_odd, overwrite, rows_per_part, engine, master)
         if chosen != ("parquet", "0", "warn", False, 1 << 20, "local", None):
             raise SettingsError(f"{out} is one file, for which only --keep can be chosen; name a folder for a dataset")
@@ -129,9 +128,14 @@ def _engine(name: Literal["local", "spark"], master: str | None) -> Engine:
 
 
 def _into_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_json: bool) -> None:
-    from slipway.batch.file_job import score
+    from slipway.batch.one_file import score_file
+    from slipway.batch.progress import signs
+    from slipway.inference.scorer import load
 
-    summary = score(Path(source), out, bundle, keep=keep)
+    scorer = load(bundle.path, expected_digest=bundle.digest)
+    scorer.check_golden()
+    with say.running("batch") as note:
+        summary = score_file(source, out, scorer, keep=keep, progress=signs(lambda sign: note(str(sign))))
     told = f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s"
     _tell(summary, lambda: told, as_json)
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import json
 
-from slipway.batch.file_job import score
+from slipway.batch.one_file import score_file
 from slipway.bundle.golden import golden_difference
 from slipway.bundle.release_file import Bundle, decode_golden, verify_and_read
 from slipway.errors import BundleError, RolloutError, SlipwayError
@@ -96,7 +96,7 @@ def _batch_problems(scorer: Scorer) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="slipway-proof-") as folder:
         source, out = Path(folder) / "golden.parquet", Path(folder) / "scored.parquet"
         pq.write_table(_golden_table(scorer, Path(folder) / "golden.json"), source)
-        score(source, out, scorer.bundle, keep=["golden_row"])
+        score_file(str(source), out, scorer, keep=["golden_row"])
         # Not `read_table`: what it can do more imports pandas where it is installed.
         with pq.ParquetFile(out) as file:
             table = file.read()

@@ -32,7 +32,19 @@ def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
                 os.fsync(file.fileno())
         temporary.replace(path)
         if durable:
-            _sync_folder(path.parent)
+            _sync(path.parent)
+
+
+def move_file(made: Path, path: Path) -> None:
+    """Give a file that was written beside ``path``, on the same disk, the name ``path``, over what stood there.
+
+    Raises:
+        StorageError: the disk is full or the like; what stood at ``path`` still does.
+    """
+    with _as_storage_error(path):
+        _sync(made)
+        made.replace(path)
+        _sync(path.parent)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -44,7 +56,7 @@ def append_line(path: Path, line: bytes) -> None:
     with _as_storage_error(path):
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)) as file:
             _append(path, file.fileno(), line + b"\n")
-        _sync_folder(path.parent)
+        _sync(path.parent)
 
 
 def whole_lines(path: Path) -> list[bytes]:
@@ -72,7 +84,7 @@ def swap_link(link: Path, destination: str) -> None:
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(destination)
         temporary.replace(link)
-        _sync_folder(link.parent)
+        _sync(link.parent)
 
 
 def remove_link(link: Path) -> None:
@@ -83,7 +95,7 @@ def remove_link(link: Path) -> None:
     """
     with _as_storage_error(link):
         link.unlink(missing_ok=True)
-        _sync_folder(link.parent)
+        _sync(link.parent)
 
 
 def publish_folder(source: Path, destination: Path) -> None:
@@ -112,16 +124,16 @@ def publish_files(
     temporary = _temporary(destination)
     with _as_storage_error(destination, temporary):
         destination.parent.mkdir(parents=True, exist_ok=True)
-        _sync_folder(destination.parent.parent)
+        _sync(destination.parent.parent)
         sweep(destination.parent)
         temporary.mkdir()
         for name, content in files.items():
             _fill(temporary / name, content)
         for folder in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:
-            _sync_folder(folder)
+            _sync(folder)
         check(temporary)
         temporary.rename(destination)
-        _sync_folder(destination.parent)
+        _sync(destination.parent)
 
 
 def remove_folder(folder: Path) -> None:
@@ -134,8 +146,18 @@ def remove_folder(folder: Path) -> None:
     with _as_storage_error(folder):
         sweep(folder.parent)
         folder.rename(temporary)
-        _sync_folder(folder.parent)
+        _sync(folder.parent)
         shutil.rmtree(temporary)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk when the function returns.
+
+    Raises:
+        StorageError: the disk is full or the like.
+    """
+    with _said_plainly(folder):
+        _sync(folder)
 
 
 def sweep(parent: Path) -> list[Path]:
@@ -202,8 +224,8 @@ def _fill(path: Path, content: Path | bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,9 +43,10 @@ class Record(NamedTuple):
 
 
 class Work:
-    """A folder ``OUT.slipway-work`` with the dataset as far as it is made and a record for each finished part."""
+    """A folder with the dataset as far as it is made and a record for each finished part: ``OUT.slipway-work``."""
 
     def __init__(self, out: Path) -> None:
+        self.out = out
         self.path = out.with_name(f"{out.name}.slipway-work")
         self.dataset = self.path / "dataset"
         self._records = self.path / "records"
@@ -106,24 +107,36 @@ class Work:
                 path.unlink()
 
 
+class _PassingWork(Work):
+    """The folder of a job that makes one part: no run goes on from that, so there are no records."""
+
+    def __init__(self, out: Path, folder: Path) -> None:
+        super().__init__(out)
+        self.path = self.dataset = folder
+
+    def keep(self, record: Record) -> None:
+        """Nothing is kept."""
+
+
+@contextmanager
+def make_passing_work(out: Path) -> Iterator[Work]:
+    """A folder beside OUT for one part, which is gone when the block ends, however it ends.
+
+    Raises:
+        StorageError: there can be no folder.
+    """
+    with ExitStack() as stack:
+        try:
+            made = tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent)
+            folder = stack.enter_context(made)
+        except OSError as error:
+            raise StorageError(f"{out} cannot be written: {error.strerror}; nothing was changed") from None
+        yield _PassingWork(out, Path(folder))
+
+
 def part_name(number: int) -> str:
     """The name of a part without its suffix."""
     return f"part-{number:05}"
-
-
-def sync(path: Path) -> None:
-    """Have a file or folder on the disk when the function returns.
-
-    Raises:
-        StorageError: the disk is full or the like.
-    """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}; nothing half-written was left") from None
-    finally:
-        os.close(descriptor)
 
 
 def _has(path: Path, sha256: str) -> bool:

@@ -7,10 +7,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from slipway.batch.plan import Plan
+from slipway.batch.plan import Format, Plan
 from slipway.errors import BusyError, SettingsError, StorageError
 from slipway.storage.locks import exclusive
 from slipway.tables.input_files import local_folder
+
+FILES: Mapping[str, Format] = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
+"""The suffixes of an OUT that is one file, and how it is written."""
 
 
 def check_place(source: str, out: Path) -> None:
@@ -20,13 +23,44 @@ def check_place(source: str, out: Path) -> None:
         SettingsError: OUT is inside IN.
         StorageError: OUT's own folder does not exist, or a file has its name.
     """
-    folder = local_folder(source)
-    if folder is not None and out.resolve().is_relative_to(folder):
-        raise SettingsError(f"{out} is inside the input {folder}, so the next job would read it; choose another place")
-    if not out.parent.is_dir():
-        raise StorageError(f"{out} cannot be written: there is no folder {out.parent}")
+    _check_folder(source, out)
     if out.exists() and not out.is_dir():
         raise StorageError(f"{out} cannot be written: it is a file; a dataset is a folder")
+
+
+def check_file_place(source: str, out: Path) -> None:
+    """The same for an OUT that is one file, and of its name; ``format_of`` says what the name stands for.
+
+    Raises:
+        SettingsError: OUT is inside IN, or its suffix is none that we write.
+        StorageError: OUT's own folder does not exist, or a folder has its name.
+    """
+    format_of(out)
+    if out.is_dir():
+        raise StorageError(f"{out} cannot be written: it is a folder")
+    _check_folder(source, out)
+
+
+def format_of(out: Path) -> Format:
+    """How an OUT that is one file is written.
+
+    Raises:
+        SettingsError: its suffix is none that we write.
+    """
+    found = next((kind for suffix, kind in FILES.items() if out.name.lower().endswith(suffix)), None)
+    if found is None:
+        raise SettingsError(f"{out} must end in .csv, .csv.gz or .parquet, which says how it is written")
+    return found
+
+
+def check_no_input(plan: Plan, out: Path) -> None:
+    """Refuse to write over a file that is read.
+
+    Raises:
+        SettingsError: OUT is one of the files of IN.
+    """
+    if out.exists() and any(file.is_local and out.samefile(file.path) for file in plan.inputs):
+        raise SettingsError(f"{out} is both the input and the output; give the output another name")
 
 
 def output_lock(out: Path) -> AbstractContextManager[None]:
@@ -66,6 +100,14 @@ def check_replaceable(out: Path, published: Mapping[str, Any] | None, plan: Plan
             f"{out} holds {_told(published)}, and this job is {_told(plan.identity)}; it is as it was; "
             "--overwrite replaces it in one step"
         )
+
+
+def _check_folder(source: str, out: Path) -> None:
+    folder = local_folder(source)
+    if folder is not None and out.resolve().is_relative_to(folder):
+        raise SettingsError(f"{out} is inside the input {folder}, so the next job would read it; choose another place")
+    if not out.parent.is_dir():
+        raise StorageError(f"{out} cannot be written: there is no folder {out.parent}")
 
 
 def _told(job: Mapping[str, Any]) -> str:

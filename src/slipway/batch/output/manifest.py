@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slipway.batch.output.accounting import count_rows
 from slipway.batch.output.checkpoint import Record
 from slipway.batch.plan import Plan
 from slipway.batch.scoring.column_statistics import tell
 from slipway.contract.schema import Contract
-from slipway.errors import DataError
 from slipway.tables.dataset_manifest import manifest_digest
 
 
@@ -28,23 +28,13 @@ def manifest_of(plan: Plan, contract: Contract, records: Sequence[Record], folde
         **plan.identity,
         "job": plan.job,
         "inputs": [{**file.record(), "rows": count} for file, count in zip(plan.inputs, rows, strict=True)],
-        "rows": _accounted(plan, sum(rows), records),
+        "rows": count_rows(plan, records),
         "columns": {field.name: str(field.type) for field in plan.schema},
         "parts": [_part(record, folder) for record in records],
         "quarantine": {name: sha256 for record in records for name, sha256 in record.quarantine.items()},
         "inputs_distribution": {name: value for name, value in measures.items() if name not in outputs},
         "predictions_distribution": {name: value for name, value in measures.items() if name in outputs},
     }
-
-
-def _accounted(plan: Plan, rows: int, records: Sequence[Record]) -> dict[str, int]:
-    scored, quarantined = (sum(getattr(record, key) for record in records) for key in ("rows", "quarantined"))
-    if rows != scored + quarantined:
-        raise DataError(
-            f"{rows} rows of {plan.source} were read but {scored} scored and {quarantined} set aside; "
-            "no dataset was published"
-        )
-    return {"in": rows, "scored": scored, "quarantined": quarantined}
 
 
 def _part(record: Record, folder: Path) -> dict[str, Any]:

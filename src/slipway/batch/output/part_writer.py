@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from slipway.batch.output.checkpoint import Record, Work, part_name, sync
+from slipway.batch.output.checkpoint import Record, Work, part_name
+from slipway.batch.output.quarantine import QUARANTINE_FOLDER
 from slipway.batch.plan import Format, Plan
 from slipway.batch.scoring.column_statistics import fold
 from slipway.batch.scoring.score_chunk import QUARANTINE, Scored
 from slipway.errors import DataError, StorageError
+from slipway.storage import atomic
 from slipway.storage.digests import file_digest
 from slipway.tables.chunks import Place, Unit, after, rows_in
-
-QUARANTINE_FOLDER = "_quarantine"
-"""Whatever reads a dataset leaves out names that begin with ``_``, so no bad row is taken for an answer."""
 
 
 class Part:
@@ -30,7 +29,7 @@ class Part:
     def __init__(self, work: Work, plan: Plan, number: int) -> None:
         self._work, self._stem = work, part_name(number)
         self._name = f"{self._stem}.{plan.options.format}"
-        self._answers = _File(work.dataset / self._name, plan.schema, plan.options.format)
+        self._answers = _File(work.dataset / self._name, work.out, plan.schema, plan.options.format)
         self._bad: _File | None = None
         self._measures: list[dict[str, Any]] = []
         self._files: Counter[str] = Counter()
@@ -79,7 +78,7 @@ class Part:
         if self._bad is None:
             folder = self._work.dataset / QUARANTINE_FOLDER
             folder.mkdir(exist_ok=True)
-            self._bad = _File(folder / f"{self._stem}.parquet", QUARANTINE, "parquet")
+            self._bad = _File(folder / f"{self._stem}.parquet", self._work.out, QUARANTINE, "parquet")
         columns = [
             pa.array(values, field.type)
             for values, field in zip(zip(*scored.bad, strict=True), QUARANTINE, strict=True)
@@ -88,48 +87,48 @@ class Part:
 
 
 class _File:
-    def __init__(self, path: Path, schema: pa.Schema, kind: Format) -> None:
-        self._path, self._temporary = path, path.with_name(f".{path.name}.tmp")
-        with _said_plainly(path):
-            self._stream = self._temporary.open("wb")
-            self._writer = _writer(self._stream, schema, kind)
+    """A file that is being written under another name; what goes wrong is told of OUT, which people know."""
+
+    def __init__(self, path: Path, out: Path, schema: pa.Schema, kind: Format) -> None:
+        self._path, self._temporary, self._out = path, path.with_name(f".{path.name}.tmp"), out
+        with _said_plainly(out):
+            self._opened = _open(self._temporary, schema, kind)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        with _said_plainly(self._path):
-            self._writer.write_batch(batch)
+        with _said_plainly(self._out):
+            self._opened[0].write_batch(batch)
 
     def finish(self) -> str:
-        with _said_plainly(self._path):
-            self._writer.close()
-            self._stream.close()
-            sync(self._temporary)
+        with _said_plainly(self._out):
+            for closable in self._opened:
+                closable.close()
             digest = file_digest(self._temporary)
-            self._temporary.replace(self._path)
-            sync(self._path.parent)
+        atomic.move_file(self._temporary, self._path)
         return digest
 
     def discard(self) -> None:
-        for closable in (self._writer, self._stream):
+        for closable in self._opened:
             # What was thrown away because the disk is full cannot be closed properly either.
-            try:
+            with suppress(OSError, pa.ArrowException):
                 closable.close()
-            except (OSError, pa.ArrowException):
-                continue
         self._temporary.unlink(missing_ok=True)
 
 
-def _writer(stream: Any, schema: pa.Schema, kind: Format) -> Any:
-    if kind == "csv":
-        return csv.CSVWriter(stream, schema, write_options=csv.WriteOptions(quoting_style="needed"))
-    return pq.ParquetWriter(stream, schema, compression="zstd")
+def _open(path: Path, schema: pa.Schema, kind: Format) -> list[Any]:
+    """What takes the batches, and then what it writes through, down to the file: each is closed before the next."""
+    file = path.open("wb")
+    if kind == "parquet":
+        return [pq.ParquetWriter(file, schema, compression="zstd"), file]
+    streams = [pa.CompressedOutputStream(file, "gzip"), file] if kind == "csv.gz" else [file]
+    return [csv.CSVWriter(streams[0], schema, write_options=csv.WriteOptions(quoting_style="needed")), *streams]
 
 
 @contextmanager
-def _said_plainly(path: Path) -> Iterator[None]:
+def _said_plainly(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StorageError(f"{path} cannot be written: {reason}; nothing half-written was left") from None
+        raise StorageError(f"{out} cannot be written: {reason}; nothing half-written was left") from None
     except pa.ArrowException as error:
-        raise DataError(f"{path} cannot hold these columns: {error}; choose other columns with --keep") from None
+        raise DataError(f"{out} cannot hold these columns: {error}; choose other columns with --keep") from None

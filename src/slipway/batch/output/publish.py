@@ -8,8 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
-from slipway.batch.output.checkpoint import sync
 from slipway.errors import StorageError
+from slipway.storage import atomic
 
 _HERE = -100
 _EXCHANGE = 2
@@ -22,8 +22,8 @@ def move_into_place(made: Path, out: Path) -> None:
         StorageError: it cannot be renamed; ``out`` is as it was.
     """
     for folder in sorted(path for path in made.rglob("*") if path.is_dir()):
-        sync(folder)
-    sync(made)
+        atomic.sync_folder(folder)
+    atomic.sync_folder(made)
     try:
         if out.exists():
             _exchange(made, out)
@@ -31,7 +31,7 @@ def move_into_place(made: Path, out: Path) -> None:
             made.rename(out)
     except OSError as error:
         raise StorageError(f"{out} cannot be replaced: {error.strerror}; it is as it was") from None
-    sync(out.parent)
+    atomic.sync_folder(out.parent)
 
 
 def copy_beside(folder: Path, destination: Path) -> None:
@@ -41,7 +41,7 @@ def copy_beside(folder: Path, destination: Path) -> None:
     shutil.copytree(folder, temporary)
     shutil.rmtree(destination, ignore_errors=True)
     temporary.rename(destination)
-    sync(destination.parent)
+    atomic.sync_folder(destination.parent)
 
 
 def remove_beside(folder: Path) -> None:

@@ -62,9 +62,13 @@ class UnitScorer:
         predictions = self._scorer.predict_checked(columns)
         seconds = time.perf_counter() - began
         kept = [pa.concat_arrays([one.kept[place] for one in found]) for place in range(len(self._plan.kept))]
-        sampled = np.concatenate([one.numbers for one in found]) % SHARE == 0
-        measures = measure(columns, sampled) | _measured(predictions, self._contract, sampled)
+        numbers = np.concatenate([one.numbers for one in found])
+        measures = self._measures(columns, predictions, numbers) if self._plan.measured else {}
         return Scored(self._batch(kept, predictions), [row for one in found for row in one.bad], measures, seconds)
+
+    def _measures(self, columns: Mapping[str, Array], predictions: Predictions, numbers: Array) -> dict[str, Any]:
+        sampled = numbers % SHARE == 0
+        return measure(columns, sampled) | _measured(predictions, self._contract, sampled)
 
     def _batch(self, kept: list[pa.Array], predictions: Predictions) -> pa.RecordBatch:
         outputs = outputs_of(predictions, self._contract)

@@ -1,4 +1,4 @@
-"""A batch job writes the scorer's numbers beside the rows that they belong to."""
+"""A single file holds the scorer's numbers beside the rows that they belong to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
 
-from slipway.batch.file_job import score
-from slipway.bundle.release_file import verify
 from slipway.contract.schema import Task
+from tests.support.batch_jobs import agree, joined, score, some_rows, write_rows
 from tests.support.bundles import CLASSES, GOLDEN, answers, flip, labels, make_bundle
 
 PROBABILITIES = [f"probability_{name}" for name in CLASSES]
@@ -70,6 +69,18 @@ def test_parquet_keeps_its_own_types_and_is_scored(tmp_path: Path, task: Task) -
     assert (table["day"].type, table["seats"].type) == (pa.date32(), pa.int16())
     given = table["prediction"].to_numpy() if task == "regression" else probabilities(table)
     np.testing.assert_allclose(given, answers(rows, task), rtol=1e-12)
+
+
+def test_the_files_of_a_folder_become_one_file_and_nothing_else_is_left(tmp_path: Path) -> None:
+    some = [some_rows(700, seed) for seed in range(2)]
+    write_rows(tmp_path / "in/a.parquet", some[0])
+    write_rows(tmp_path / "in/b.parquet", some[1])
+    (tmp_path / "out.csv.gz").write_text("yesterday's answer")
+    score(tmp_path / "in", tmp_path / "out.csv.gz", make_bundle(tmp_path / "releases"))
+    table = read(tmp_path / "out.csv.gz")
+    assert table["id"].to_pylist() == joined(*some)["id"]
+    agree(table, joined(*some))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.csv.gz", "releases"]
 
 
 def test_only_the_kept_columns_and_the_answer_are_written(tmp_path: Path) -> None:
@@ -150,7 +161,8 @@ def test_many_batches_keep_every_row_in_its_order(tmp_path: Path) -> None:
     rows = {"distance": rng.normal(size=count), "carrier": rng.choice(["AA", "UA", "00123"], count)}
     pq.write_table(pa.table({"id": np.arange(count), **rows}), tmp_path / "in.parquet")
     seen: list[int] = []
-    score(tmp_path / "in.parquet", tmp_path / "out.parquet", make_bundle(tmp_path), keep=["id"], progress=seen.append)
+    score(tmp_path / "in.parquet", tmp_path / "out.parquet", make_bundle(tmp_path), keep=["id"],
+          progress=lambda plan: lambda rows, place: seen.append(rows))  # fmt: skip
     table = read(tmp_path / "out.parquet")
     assert table["id"].to_pylist() == list(range(count))
     np.testing.assert_allclose(probabilities(table), answers(rows), rtol=1e-12)  # type: ignore[arg-type]
@@ -162,17 +174,19 @@ def test_the_champion_is_resolved_once_at_the_start(tmp_path: Path) -> None:
     first, second = make_bundle(tmp_path / "releases", "1.0.0"), make_bundle(tmp_path / "releases", "2.0.0", bias=1.0)
     flip(tmp_path, first)
     (tmp_path / "in.csv").write_text(GOLDEN_CSV)
-    score(tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "current", progress=lambda rows: flip(tmp_path, second))
+    score(tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "current",
+          progress=lambda plan: lambda rows, place: flip(tmp_path, second))  # fmt: skip
     assert set(read(tmp_path / "out.csv")["release"].to_pylist()) == {"1.0.0"}
-    assert score(tmp_path / "in.csv", tmp_path / "out.csv", verify(second))["release"] == "2.0.0"
+    assert score(tmp_path / "in.csv", tmp_path / "out.csv", second)["release"] == "2.0.0"
 
 
 def test_no_training_library_is_imported(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(GOLDEN_CSV)
     bundle = make_bundle(tmp_path)
     program = (
-        "import sys; from pathlib import Path; from slipway.batch.file_job import score\n"
-        f"score(Path({str(tmp_path / 'in.csv')!r}), Path({str(tmp_path / 'out.csv')!r}), Path({str(bundle)!r}))\n"
+        "import sys; from pathlib import Path; from slipway.batch.one_file import score_file\n"
+        "from slipway.inference.scorer import load\n"
+        f"score_file({str(tmp_path / 'in.csv')!r}, Path({str(tmp_path / 'out.csv')!r}), load(Path({str(bundle)!r})))\n"
         "print(sorted({'pandas', 'sklearn', 'mlflow', 'pydantic', 'scipy', 'onnx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -1,8 +1,9 @@
-"""Whatever goes wrong, a batch job says so in a sentence and leaves what stood at its output."""
+"""Whatever goes wrong, a job for a single file says so in a sentence and leaves what stood at its output."""
 
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from slipway.batch.file_job import score
 from slipway.errors import BundleError, ContractError, DataError, SettingsError, SlipwayError, StorageError
+from tests.support.batch_jobs import score, some_rows, write_rows
 from tests.support.bundles import make_bundle
 
 HEADER = "distance,seats,carrier\n"
@@ -41,9 +42,8 @@ def refused(folder: Path, name: str, content: str | bytes, error: type[SlipwayEr
         ("distance,carier\n1,AA\n", "has no column 'carrier' (did you mean 'carier'?)"),
         ("distance,distance,carrier\n1,1,AA\n", "has more than one column 'distance'"),
         ("distance,note,carrier,note\n1,a,AA,b\n", "has more than one column 'note'"),
-        (HEADER + "1,2,AA\n1,2\n", "row 1 (line 3) has 2 fields but the header has 3"),
-        (HEADER.encode() + b"1,2,AA\n1,2,\xff\xfe\n", "row 1 (line 3), column 'carrier' holds no UTF-8"),
         ("distance,carrier,release\n1,AA,x\n", "already has a column 'release'"),
+        (HEADER + '1,2,AA\n1,2,"AA\n', "a quote in row 1 is never closed"),
     ],
 )
 def test_an_unreadable_csv_file_is_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -53,6 +53,8 @@ def test_an_unreadable_csv_file_is_refused(tmp_path: Path, content: str | bytes,
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (HEADER + "1,2,AA\n1,2\n", "row 1 (line 3), the row has 2 fields but the header has 3"),
+        (HEADER.encode() + b"1,2,AA\n1,2,\xff\xfe\n", "row 1 (line 3), column 'carrier': the bytes are no UTF-8"),
         (HEADER + "1,2,AA\nfar,2,AA\n", "row 1 (line 3), column 'distance': \"far\" came but a finite number was"),
         (
             HEADER + "1,2,AA\n1,many,AA\n",
@@ -68,15 +70,51 @@ def test_an_unreadable_csv_file_is_refused(tmp_path: Path, content: str | bytes,
             "row 1500000 (line 1500002), column 'distance': \"é\"",
         ),
     ],
-    ids=["text", "text in a nullable column", "empty lines", "CRLF", "BOM", "quoted newlines", "reordered", "far on"],
+    ids=[
+        "too few fields",
+        "no UTF-8",
+        "text",
+        "text in a nullable column",
+        "empty lines",
+        "CRLF",
+        "BOM",
+        "quoted newlines",
+        "reordered",
+        "far on",
+    ],
 )
 @pytest.mark.parametrize("name", ["in.csv", "in.csv.gz"])
-def test_a_text_that_is_no_number_is_told_with_its_row_and_line(
-    tmp_path: Path, name: str, content: str, message: str
+def test_a_row_that_is_unreadable_is_told_with_its_number_and_line(
+    tmp_path: Path, name: str, content: str | bytes, message: str
 ) -> None:
-    packed = gzip.compress(content.encode(), 1) if name.endswith(".gz") else content
+    raw = content.encode() if isinstance(content, str) else content
+    packed = gzip.compress(raw, 1) if name.endswith(".gz") else raw
     said = refused(tmp_path, name, packed, ContractError, keep=["carrier"])
-    assert f"{name} breaks the contract, so nothing was written: {message}" in said
+    assert said.startswith("1 of the ")
+    assert f"{name} break the contract, so nothing was written: {message}" in said
+    assert not said.endswith("...")
+
+
+def test_of_several_files_the_one_with_the_bad_row_is_named(tmp_path: Path) -> None:
+    write_rows(tmp_path / "in/a.csv", some_rows(50))
+    write_rows(tmp_path / "in/b.csv", some_rows(50, seed=1) | {"carrier": ["AA"] * 49 + ["ZZ"]})
+    with pytest.raises(
+        ContractError, match=r"1 of the 100 rows .*: b\.csv row 49 \(line 51\), column 'carrier': \"ZZ\""
+    ):
+        score(tmp_path / "in", tmp_path / "out.csv", make_bundle(tmp_path / "r"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "r"]
+
+
+def test_a_whole_number_that_would_not_stay_exact_is_refused(tmp_path: Path) -> None:
+    assert "2**53" in refused(tmp_path, "in.csv", HEADER + "1,9007199254740993,AA\n", ContractError)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    source = write_rows(tmp_path / "in.csv", some_rows(60))
+    with pytest.raises(DataError, match=r"in\.csv changed while it was read; nothing was published"):
+        score(source, tmp_path / "out.csv", make_bundle(tmp_path / "r"),
+              progress=lambda plan: lambda rows, place: os.utime(source, (1, 1)))  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "r"]
 
 
 def test_a_kept_column_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -87,10 +125,11 @@ def test_rows_that_break_the_contract_are_counted_and_the_first_three_shown(tmp_
     content = HEADER + "1,1.5,AA\n,2,UA\n3,2,ZZ\n4,2,AA\n5,,\n,,\n"
     message = refused(tmp_path, "in.csv", content, ContractError)
     assert "5 of the 6 rows" in message
-    assert "row 0, column 'seats': 1.5 came but a whole number or null was expected" in message
-    assert "row 1, column 'distance': null came but a finite number was expected" in message
-    assert "row 2, column 'carrier': \"ZZ\" came" in message
+    assert "row 0 (line 2), column 'seats': 1.5 came but a whole number or null was expected" in message
+    assert "row 1 (line 3), column 'distance': null came but a finite number was expected" in message
+    assert "row 2 (line 4), column 'carrier': \"ZZ\" came" in message
     assert "row 4" not in message
+    assert message.endswith("; ...")
 
 
 def test_a_bad_row_far_into_the_file_leaves_nothing_of_the_rows_before_it(tmp_path: Path) -> None:
@@ -149,9 +188,16 @@ def test_a_suffix_that_says_nothing_is_refused(tmp_path: Path) -> None:
         score(tmp_path / "in.csv", tmp_path / "out.xls", bundle)
     with pytest.raises(SettingsError, match="both the input and the output"):
         score(tmp_path / "in.csv", tmp_path / "in.csv", bundle)
+    with pytest.raises(SettingsError, match="both the input and the output"):
+        score(f"{tmp_path}/i*.csv", tmp_path / "in.csv", bundle)
+    with pytest.raises(SettingsError, match="inside the input"):
+        score(tmp_path, tmp_path / "out.csv", bundle)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(StorageError, match="it is a folder"):
+        score(tmp_path / "in.csv", tmp_path / "folder.csv", bundle)
     with pytest.raises(StorageError, match="there is no folder"):
         score(tmp_path / "in.csv", tmp_path / "nowhere" / "out.csv", bundle)
-    with pytest.raises(DataError, match="there is no file"):
+    with pytest.raises(DataError, match="names no file or folder"):
         score(tmp_path / "absent.csv", tmp_path / "out.csv", bundle)
 
 
@@ -172,12 +218,12 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, out: str) -> No
     before = sorted(tmp_path.iterdir())
     # A limit on the size of files is the one full disk that a test can make without being root.
     program = (
-        "import resource, signal; from pathlib import Path; from slipway.batch.file_job import score\n"
+        "import resource, signal; from pathlib import Path; from tests.support.batch_jobs import score\n"
         "from slipway.errors import StorageError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
         f"try: score(Path({str(tmp_path / 'in.parquet')!r}), Path({str(tmp_path / out)!r}), Path({str(bundle)!r}))\n"
         "except StorageError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "cannot be written: File too large; nothing half-written was left" in done.stdout
+    assert f"{tmp_path / out} cannot be written: File too large; nothing half-written was left" in done.stdout
     assert sorted(tmp_path.iterdir()) == before

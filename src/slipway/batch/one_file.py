@@ -1,0 +1,84 @@
+"""One file as OUT: a dataset of one part that becomes the file itself; a row that breaks the contract refuses it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from slipway.batch.engine import Progress
+from slipway.batch.local_engine import local_engine
+from slipway.batch.output.accounting import check_inputs, count_rows
+from slipway.batch.output.checkpoint import Work, make_passing_work
+from slipway.batch.output.location import check_file_place, check_no_input, format_of
+from slipway.batch.output.quarantine import QUARANTINE_FOLDER, first_rows
+from slipway.batch.plan import Options, Plan, plan_file
+from slipway.errors import ContractError
+from slipway.inference.scorer import Scorer
+from slipway.storage import atomic
+from slipway.tables.csv_lines import find_lines
+
+
+def score_file(
+    source: str,
+    out: Path,
+    scorer: Scorer,
+    *,
+    keep: Sequence[str] = (),
+    progress: Callable[[Plan], Progress] = lambda plan: lambda rows, place: None,
+) -> dict[str, Any]:
+    """Score every row of IN into one file, which appears whole or not at all: any failure leaves what stood at OUT.
+
+    Args:
+        out: how it is written is chosen by its suffix.
+        scorer: answers every row, whatever becomes champion meanwhile; it has given its golden predictions.
+        keep: the input columns that it holds beside the outputs and ``release``; all of them, unless some are named.
+
+    Returns:
+        rows, seconds, release and digest of the bundle, and the path of the file.
+
+    Raises:
+        DataError: an input is missing, truncated, without rows or a column, or changed while it was read.
+        ContractError: a column has a wrong type, or rows break the contract; nothing was written.
+        SettingsError: OUT is an input, or its suffix is none that is written.
+        StorageError: OUT cannot be written.
+    """
+    began = time.perf_counter()
+    check_file_place(source, out)
+    options = Options(tuple(keep), format_of(out), rows_per_part=sys.maxsize)
+    plan = plan_file(source, scorer.contract, options)
+    check_no_input(plan, out)
+    with make_passing_work(out) as work:
+        rows = _publish_part(plan, scorer, work, progress(plan))
+    seconds, release = round(time.perf_counter() - began, 3), scorer.bundle.release.version
+    return {"rows": rows, "seconds": seconds, "release": release, "digest": scorer.bundle.digest, "out": str(out)}
+
+
+def _publish_part(plan: Plan, scorer: Scorer, work: Work, progress: Progress) -> int:
+    """Make the one part and give it the name of OUT; returns how many rows it has."""
+    with local_engine(plan, scorer) as engine:
+        parts = list(engine.remaining_parts(work, [], progress))
+    rows = count_rows(plan, parts)
+    check_inputs(plan, rows["in"])
+    if rows["quarantined"]:
+        raise ContractError(
+            f"{rows['quarantined']} of the {rows['in']} rows of {plan.source} break the contract, so nothing was "
+            f"written: {'; '.join(_examples(plan, work, rows['quarantined']))}"
+        )
+    atomic.move_file(work.dataset / parts[0].name, work.out)
+    return rows["in"]
+
+
+def _examples(plan: Plan, work: Work, bad: int) -> Iterator[str]:
+    rows = first_rows(work.dataset / QUARANTINE_FOLDER)
+    for file in plan.inputs:
+        own = [row for row in rows if row["file"] == file.name]
+        lines = find_lines(file, [row["row"] for row in own]) if own and file.format == "csv" else {}
+        within = f"{file.name} " if len(plan.inputs) > 1 else ""
+        for row in own:
+            line = f" (line {lines[row['row']]})" if row["row"] in lines else ""
+            yield f"{within}row {row['row']}{line}, {row['reasons']}"
+    if bad > len(rows):
+        yield "..."
