@@ -156,7 +156,7 @@ def sync_folder(folder: Path) -> None:
     Raises:
         StorageError: the disk is full or the like.
     """
-    with _said_plainly(folder):
+    with _as_storage_error(folder):
         _sync(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from slipway.contract.schema import Column, Contract
+from slipway.errors import ContractError
 
 Array = npt.NDArray[Any]
 TEXT_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
