@@ -147,3 +147,20 @@ def test_a_stale_command_would_be_noticed(stale: str) -> None:
 def test_calls_are_found_within_a_line_of_shell() -> None:
     found = slipway_calls("slipway run && X=1 .venv/bin/slipway ship --json  # now")
     assert list(found) == [["run"], ["ship", "--json"]]
+
+
+THEIRS = ("components/ingest/diabetes.py",)
+"""Files that a page lets its reader write."""
+FILES = [(d, span) for d in DOCUMENTS for span in spans(d) if re.fullmatch(r"[a-z_/<>]+\.py", span) and "/" in span]
+
+
+def places(document: Path, file: str) -> Iterator[Path]:
+    """Where a page may mean a file to be: at the root, in the library, or in the room that the page is about."""
+    library = ROOT / "src" / "slipway"
+    rooms = {"flow-request.md": "realtime", "flow-batch.md": "batch"}
+    yield from (ROOT / file, library / file, library / rooms.get(document.name, "") / file)
+
+
+@pytest.mark.parametrize(("document", "file"), FILES, ids=lambda v: v if isinstance(v, str) else v.name)
+def test_a_file_of_the_code_that_a_page_names_is_there(document: Path, file: str) -> None:
+    assert "<" in file or file in THEIRS or any(place.is_file() for place in places(document, file))
