@@ -27,7 +27,7 @@ class Part:
     """A part that is being written; its files have no name in the dataset before ``finish``."""
 
     def __init__(self, work: Work, plan: Plan, number: int) -> None:
-        self._work, self._stem = work, part_name(number)
+        self._work, self._stem, self._identified = work, part_name(number), bool(plan.identity)
         self._name = f"{self._stem}.{plan.options.format}"
         self._answers = _File(work.dataset / self._name, work.out, plan.schema, plan.options.format)
         self._bad: _File | None = None
@@ -59,14 +59,19 @@ class Part:
 
     def finish(self) -> Record:
         """Give the files their names and write the record."""
-        answers = self._answers.finish()
-        quarantine = {f"{QUARANTINE_FOLDER}/{self._stem}.parquet": self._bad.finish()} if self._bad else {}
+        answers = self._finish(self._answers)
+        quarantine = {f"{QUARANTINE_FOLDER}/{self._stem}.parquet": self._finish(self._bad)} if self._bad else {}
         record = Record(
             self._name, answers, self._rows, self._quarantined, quarantine, dict(self._files), list(self._next),
             fold(self._measures), self._seconds,
         )  # fmt: skip
         self._work.keep(record)
         return record
+
+    def _finish(self, file: _File) -> str:
+        # Only a manifest and the next run read the digest, and a single file has neither.
+        path = file.finish()
+        return file_digest(path) if self._identified else ""
 
     def discard(self) -> None:
         """Throw the files away."""
@@ -98,13 +103,12 @@ class _File:
         with _said_plainly(self._out):
             self._opened[0].write_batch(batch)
 
-    def finish(self) -> str:
+    def finish(self) -> Path:
         with _said_plainly(self._out):
             for closable in self._opened:
                 closable.close()
-            digest = file_digest(self._temporary)
         atomic.move_file(self._temporary, self._path)
-        return digest
+        return self._path
 
     def discard(self) -> None:
         for closable in self._opened:
