@@ -24,7 +24,7 @@ from tests.support.flights import BIN, ROOT, Flights
 
 MEMORY = """
 import sys, time, pandas
-from pipeline.component.model import load_model
+from slipway.inference.skops_file import load_model
 from pathlib import Path
 model, rows = load_model(Path(sys.argv[1])), pandas.read_parquet(sys.argv[2])
 began = time.perf_counter()
@@ -34,7 +34,7 @@ print("took", time.perf_counter() - began)
 TO_CSV = "import pandas, sys; pandas.read_parquet(sys.argv[1]).to_csv(sys.argv[2], index=False)"
 SCRIPT = """
 import sys, pandas
-from pipeline.component.model import load_model
+from slipway.inference.skops_file import load_model
 from pathlib import Path
 model, rows = load_model(Path(sys.argv[1])), pandas.read_parquet(sys.argv[2])
 rows[[f"probability_{name}" for name in model.classes_]] = model.predict_proba(rows)

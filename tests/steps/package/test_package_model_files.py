@@ -29,7 +29,7 @@ from pathlib import Path
 from tests.support.awkward_rows import fitted
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
-from pipeline.component.model import save_model
+from slipway.inference.skops_file import save_model
 steps = ColumnTransformer([("numbers", "passthrough", ["distance", "hour"])])
 save_model(fitted(steps, HistGradientBoostingClassifier(max_iter=5, random_state=0), 2), Path(sys.argv[1]))
 """
