@@ -39,6 +39,23 @@ def test_a_component_imports_the_harness_and_the_steps_only(path: Path) -> None:
     assert [name for name in ours if not name.startswith(allowed)] == []
 
 
+def test_the_script_of_the_pipeline_is_short_and_imports_the_pipeline_only() -> None:
+    script = ROOT / "pipeline" / "run.py"
+    assert len(script.read_text().splitlines()) <= 60
+    assert [name for name in imports(script) if name.startswith("slipway") and "slipway.pipeline" not in name] == []
+
+
+@pytest.mark.parametrize(
+    "room", sorted({path.parent for path in modules(ROOT / "src" / "slipway")}), ids=lambda p: p.name
+)
+def test_a_room_has_few_files_and_says_what_it_is_for(room: Path) -> None:
+    assert len([path for path in room.glob("*.py") if not path.name.startswith("__")]) <= 15
+    text = (room / "__init__.py").read_text()
+    assert ast.get_docstring(ast.parse(text))
+    code = [line for line in ast.parse(text).body[1:] if not isinstance(line, ast.ImportFrom | ast.Assign)]
+    assert code == [], "a room's __init__ holds a docstring, and in a step what components borrow"
+
+
 def test_nothing_about_the_example_stands_in_the_library() -> None:
     for path in modules(ROOT / "src"):
         assert "flight" not in path.read_text().lower(), path
