@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -20,7 +22,7 @@ from slipway.inference.engines import Predictions
 from slipway.realtime.docs.openapi import OPEN_PATHS, openapi
 from slipway.realtime.protocols.mlflow.decode_csv import decode_csv
 from slipway.realtime.protocols.mlflow.decode_json import decode_json
-from slipway.realtime.protocols.v2.codec import decode_infer, encode_infer
+from slipway.realtime.protocols.v2.codec import LENGTH_HEADER, decode_infer, encode_infer
 from slipway.realtime.protocols.v2.metadata import model_metadata, server_metadata
 from tests.support.bundles import GOLDEN, answers, labels, make_contract
 from tests.support.v2_requests import CONTRACT, tensors
@@ -102,6 +104,19 @@ def test_each_answer_names_the_release_and_the_request_and_each_error_has_its_pr
             assert {"x-model-version", "x-request-id"} <= response["headers"].keys(), path
             if status != "200":
                 assert response["content"]["application/json"]["schema"] == {"$ref": error_schema}, path
+
+
+def test_the_header_for_binary_tensors_has_the_protocols_name() -> None:
+    operation = document()["paths"][f"{MODEL}/infer"]["post"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == [LENGTH_HEADER]
+    assert LENGTH_HEADER in operation["responses"]["200"]["headers"]
+
+
+def test_the_wheel_brings_what_is_the_same_for_every_model() -> None:
+    builder = WheelBuilder(str(Path(__file__).parents[3]))
+    assert "src/slipway/realtime/docs/openapi.json" in {
+        file.distribution_path for file in builder.recurse_included_files()
+    }
 
 
 def test_only_a_secured_server_asks_for_a_token_and_never_on_a_probe() -> None:

@@ -18,16 +18,12 @@ _SHAPE: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}, "
 
 
 def schemas(contract: Contract) -> dict[str, Schema]:
-    """Every named schema of the document."""
+    """Every named schema that follows from the contract."""
     return {
         "Row": _row(contract),
         "Invocation": {"oneOf": [_form(name, _content(name, contract)) for name in _FORMS]},
         "Predictions": _object({"predictions": _array(_prediction(contract))}),
-        "Version": _object({"release": _maybe(_TEXT), "digest": _maybe(_TEXT), "server": _TEXT}),
-        "Error": _object({"error_code": _TEXT, "message": _TEXT}),
-        "V2Error": _object({"error": _TEXT}),
         **_inference(contract),
-        **_metadata(),
     }
 
 
@@ -100,7 +96,8 @@ def _inference(contract: Contract) -> dict[str, Schema]:
         "inputs": _array({"anyOf": [_tensor(column, contract) for column in contract.inputs]}),
         "outputs": _array(wish),
     }
-    answer = {"model_name": _TEXT, "model_version": _TEXT, "id": _TEXT, "outputs": _array(_answered(outputs))}
+    answered = _v2_tensor(outputs, sorted(set(DATATYPES.values())), {"type": ["number", "string"]})
+    answer = {"model_name": _TEXT, "model_version": _TEXT, "id": _TEXT, "outputs": _array(answered)}
     return {
         "InferenceRequest": _object(request, required=["inputs"])
         | {"description": f"Needs a tensor for each of {', '.join(_required(contract)) or 'no column'}."},
@@ -111,34 +108,19 @@ def _inference(contract: Contract) -> dict[str, Schema]:
 def _tensor(column: Column, contract: Contract) -> Schema:
     one = value(column, contract.null_string)
     nested = _array(one) | {"minItems": 1, "maxItems": 1}
-    properties = {
-        "name": {"const": column.name},
-        "shape": _SHAPE,
-        "datatype": {"enum": list(ACCEPTED[column.type])},
-        "data": _array({"anyOf": [one, nested]}),
-        "parameters": _parameters("binary_data_size", "integer"),
-    }
-    return {"title": column.name} | _object(properties, required=["name", "shape", "datatype"])
+    accepted = list(ACCEPTED[column.type])
+    return {"title": column.name} | _v2_tensor({"const": column.name}, accepted, {"anyOf": [one, nested]})
 
 
-def _answered(names: Schema) -> Schema:
+def _v2_tensor(name: Schema, datatypes: list[str], data: Schema) -> Schema:
     properties = {
-        "name": names,
+        "name": name,
         "shape": _SHAPE,
-        "datatype": {"enum": sorted(set(DATATYPES.values()))},
-        "data": _array({"type": ["number", "string"]}),
+        "datatype": {"enum": datatypes},
+        "data": _array(data),
         "parameters": _parameters("binary_data_size", "integer"),
     }
     return _object(properties, required=["name", "shape", "datatype"])
-
-
-def _metadata() -> dict[str, Schema]:
-    tensor = _object({"name": _TEXT, "datatype": _TEXT, "shape": _array({"type": "integer"})})
-    model = {"name": _TEXT, "versions": _array(_TEXT), "platform": _TEXT}
-    return {
-        "ServerMetadata": _object({"name": _TEXT, "version": _TEXT, "extensions": _array(_TEXT)}),
-        "ModelMetadata": _object(model | {"inputs": _array(tensor), "outputs": _array(tensor)}),
-    }
 
 
 def _required(contract: Contract) -> list[str]:
