@@ -22,8 +22,9 @@ from slipway.inference.engines import Predictions
 from slipway.realtime.docs.openapi import OPEN_PATHS, openapi
 from slipway.realtime.protocols.mlflow.decode_csv import decode_csv
 from slipway.realtime.protocols.mlflow.decode_json import decode_json
-from slipway.realtime.protocols.v2.codec import LENGTH_HEADER, decode_infer, encode_infer
+from slipway.realtime.protocols.v2.infer import decode_infer, encode_infer
 from slipway.realtime.protocols.v2.metadata import model_metadata, server_metadata
+from slipway.realtime.protocols.v2.request import LENGTH_HEADER
 from tests.support.bundles import GOLDEN, answers, labels, make_contract
 from tests.support.v2_requests import CONTRACT, tensors
 
@@ -114,9 +115,7 @@ def test_the_header_for_binary_tensors_has_the_protocols_name() -> None:
 
 def test_the_wheel_brings_what_is_the_same_for_every_model() -> None:
     builder = WheelBuilder(str(Path(__file__).parents[3]))
-    assert "src/slipway/realtime/docs/openapi.json" in {
-        file.distribution_path for file in builder.recurse_included_files()
-    }
+    assert "slipway/realtime/docs/openapi.json" in {file.distribution_path for file in builder.recurse_included_files()}
 
 
 def test_only_a_secured_server_asks_for_a_token_and_never_on_a_probe() -> None:

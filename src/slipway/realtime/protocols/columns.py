@@ -32,11 +32,15 @@ def arrays(lists: Lists, contract: Contract) -> dict[str, Array]:
         ContractError: the columns differ in length, or a value has a wrong type.
     """
     present = [column for column in contract.inputs if column.name in lists]
-    lengths = {column.name: len(lists[column.name]) for column in present}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"'{name}' has {rows}" for name, rows in lengths.items())
-        raise ContractError(f"all columns must have the same number of rows but {told}")
+    check_rows({column.name: len(lists[column.name]) for column in present})
     return {column.name: _array(lists[column.name], column) for column in present}
+
+
+def check_rows(rows: dict[str, int]) -> None:
+    """Refuse columns that differ in their number of rows."""
+    if len(set(rows.values())) > 1:
+        told = ", ".join(f"'{name}' has {number}" for name, number in rows.items())
+        raise ContractError(f"all columns must have the same number of rows but {told}")
 
 
 def _array(values: Sequence[Any], column: Column) -> Array:

@@ -17,7 +17,7 @@ from slipway.contract.schema import Contract, outputs_of
 from slipway.errors import ContractError
 from slipway.inference.engines import Predictions
 from slipway.inference.scorer import load
-from slipway.realtime.protocols.v2.codec import Inference, Requested, decode_infer, encode_infer
+from slipway.realtime.protocols.v2.infer import Inference, Requested, decode_infer, encode_infer
 from slipway.realtime.protocols.v2.metadata import (
     model_metadata,
     model_ready,

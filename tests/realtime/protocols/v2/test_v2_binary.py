@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from slipway.errors import ContractError
 from slipway.inference.engines import Predictions
-from slipway.realtime.protocols.v2.codec import LENGTH_HEADER, Inference, decode_infer, encode_infer
+from slipway.realtime.protocols.v2.infer import Inference, decode_infer, encode_infer
+from slipway.realtime.protocols.v2.request import LENGTH_HEADER
 from tests.support.v2_requests import CLASSES, CONTRACT, FULL_ROWS, Columns, assert_same, tensor, tensors
 
 DTYPES: dict[str, Any] = {"FP64": "<f8", "INT64": "<i8", "BOOL": bool, "BYTES": object}

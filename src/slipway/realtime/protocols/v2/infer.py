@@ -1,18 +1,43 @@
-"""``POST /v2/models/<name>/infer``: the Open Inference Protocol over one release."""
+"""``POST /v2/models/<name>/infer``: the Open Inference Protocol v2 over one release, with Triton's binary tensors.
+
+A request becomes columns, and predictions become a body.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
 
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError
+from slipway.inference.engines import Array, Predictions
+from slipway.realtime.protocols.columns import Lists, arrays, check_rows
 from slipway.realtime.protocols.messages import JSON, Answer, Asked, Refusal, Request, refused
-from slipway.realtime.protocols.v2.codec import LENGTH_HEADER, Inference, decode_infer, encode_infer
+from slipway.realtime.protocols.v2.datatypes import DATATYPES
+from slipway.realtime.protocols.v2.request import LENGTH_HEADER, InferRequest, Output, receive
+from slipway.realtime.protocols.v2.tensors import encode, listed, numbers, strings
 
 if TYPE_CHECKING:
     from slipway.realtime.protocols.served_model import Serving
 
 _KINDS = (JSON, "application/octet-stream")
+
+
+class Requested(NamedTuple):
+    """An output to answer, as bytes or as JSON."""
+
+    name: str
+    binary: bool
+
+
+class Inference(NamedTuple):
+    """A request: the columns as a scorer takes them, the caller's id, and the outputs to answer."""
+
+    columns: dict[str, Array]
+    id: str | None
+    outputs: tuple[Requested, ...]
 
 
 def infer(request: Request, serving: Serving) -> Answer:
@@ -23,7 +48,7 @@ def infer(request: Request, serving: Serving) -> Answer:
         return refused(Refusal(415, "BAD_REQUEST", told), "/v2")
     scorer = serving.scorer
     try:
-        inference = _decoded(request, scorer.contract)
+        inference = decode_infer(request.body, _header_length(request), scorer.contract)
         predictions = scorer.predict(inference.columns)
     except ContractError as error:
         return refused(Refusal(400, "BAD_REQUEST", str(error)), "/v2")
@@ -33,8 +58,81 @@ def infer(request: Request, serving: Serving) -> Answer:
     return Answer(200, body, content_type, tuple(extra.items()), asked=asked)
 
 
-def _decoded(request: Request, contract: Contract) -> Inference:
+def _header_length(request: Request) -> int | None:
     length = request.headers.get(LENGTH_HEADER.lower())
     if length is not None and not (length.isascii() and length.isdigit()):
         raise ContractError(f"the header {LENGTH_HEADER} must be a whole number of bytes but is '{length[:80]}'")
-    return decode_infer(request.body, None if length is None else int(length[:20]), contract)
+    return None if length is None else int(length[:20])
+
+
+def decode_infer(body: bytes, header_length: int | None, contract: Contract) -> Inference:
+    """The columns and the wishes of an inference request.
+
+    ``header_length`` is the number in the header ``Inference-Header-Content-Length``: how many bytes of the body are
+    JSON, None when all are.
+
+    Raises:
+        ContractError: it is no inference request, or a tensor cannot be the column of its name.
+    """
+    request, tensors, binary = receive(body, header_length)
+    outputs = _outputs(request, contract)
+    present = [(column, tensors[column.name]) for column in contract.inputs if column.name in tensors]
+    lists: Lists = {c.name: listed(tensor, c) for c, tensor in present if c.name not in binary}
+    if not binary:
+        return Inference(arrays(lists, contract), request.id, outputs)
+    came = [(column, tensor, binary[column.name]) for column, tensor in present if column.name in binary]
+    lists |= {c.name: strings(tensor, raw, c) for c, tensor, raw in came if c.type == "string"}
+    # A signalling NaN is null like any other and no reason for a warning.
+    with np.errstate(invalid="ignore"):
+        numeric = {c.name: numbers(tensor, raw, c) for c, tensor, raw in came if c.type != "string"}
+    check_rows({column.name: tensor.shape[0] for column, tensor in present})
+    return Inference(numeric | arrays(lists, contract), request.id, outputs)
+
+
+def encode_infer(
+    predictions: Predictions, contract: Contract, release: str, inference: Inference
+) -> tuple[bytes, dict[str, str]]:
+    """The body that answers a request, and the headers that it needs beside the usual ones: none when all is JSON."""
+    told: dict[str, Any] = {"model_name": contract.name, "model_version": release}
+    if inference.id is not None:
+        told["id"] = inference.id
+    outputs = [_output(requested, predictions, contract) for requested in inference.outputs]
+    text = msgspec.json.encode(told | {"outputs": [output for output, _ in outputs]})
+    if not any(requested.binary for requested in inference.outputs):
+        return text, {}
+    headers = {"content-type": "application/octet-stream", LENGTH_HEADER: str(len(text))}
+    return b"".join([text, *(raw for _, raw in outputs)]), headers
+
+
+def _outputs(request: InferRequest, contract: Contract) -> tuple[Requested, ...]:
+    names = [column.name for column in contract.outputs]
+    binary = request.parameters is not None and bool(request.parameters.binary_data_output)
+    if not request.outputs:
+        return tuple(Requested(name, binary) for name in names)
+    for output in request.outputs:
+        if output.name not in names:
+            known = ", ".join(f"'{name}'" for name in names)
+            raise ContractError(f"the output '{output.name}' was requested but '{contract.name}' gives {known}")
+    return tuple(Requested(output.name, _is_binary(output, binary)) for output in request.outputs)
+
+
+def _is_binary(output: Output, otherwise: bool) -> bool:
+    wish = None if output.parameters is None else output.parameters.binary_data
+    return otherwise if wish is None else wish
+
+
+def _output(requested: Requested, predictions: Predictions, contract: Contract) -> tuple[dict[str, Any], bytes]:
+    position = next(number for number, column in enumerate(contract.outputs) if column.name == requested.name)
+    values = _values(position, predictions)
+    datatype = DATATYPES[contract.outputs[position].type]
+    output = {"name": requested.name, "shape": [len(values)], "datatype": datatype}
+    if not requested.binary:
+        return output | {"data": values.tolist()}, b""
+    raw = encode(values, datatype)
+    return output | {"parameters": {"binary_data_size": len(raw)}}, raw
+
+
+def _values(position: int, predictions: Predictions) -> Array:
+    if predictions.labels is None:
+        return predictions.values
+    return predictions.labels if position == 0 else predictions.values[:, position - 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 
@@ -49,7 +49,7 @@ class RequestParameters(msgspec.Struct, frozen=True, gc=False):
     binary_data_output: bool | None = None
 
 
-class Request(msgspec.Struct, frozen=True):
+class InferRequest(msgspec.Struct, frozen=True):
     """An inference request; fields and parameters that are not named here are ignored."""
 
     inputs: list[Tensor]
@@ -58,19 +58,14 @@ class Request(msgspec.Struct, frozen=True):
     outputs: list[Output] | None = None
 
 
-class Received(NamedTuple):
-    """A request, its inputs by name, and the binary data of each that has some."""
-
-    request: Request
-    tensors: dict[str, Tensor]
-    binary: dict[str, memoryview]
+_decode = msgspec.json.Decoder(InferRequest).decode
 
 
-_decode = msgspec.json.Decoder(Request).decode
-
-
-def receive(body: bytes, header_length: int | None) -> Received:
+def receive(body: bytes, header_length: int | None) -> tuple[InferRequest, dict[str, Tensor], dict[str, memoryview]]:
     """Take a body apart; ``header_length`` is how many bytes of it are JSON, None when all are.
+
+    Returns:
+        The request, its inputs by name, and the binary data of each that has some.
 
     Raises:
         ContractError: it is not an inference request, an input came twice, or the sizes do not add up.
@@ -83,10 +78,10 @@ def receive(body: bytes, header_length: int | None) -> Received:
     _check_names(request.inputs, len(tensors), "input")
     outputs = request.outputs or ()
     _check_names(outputs, len({output.name for output in outputs}), "output")
-    return Received(request, tensors, _binary(tensors, memoryview(body)[end:]))
+    return request, tensors, _binary(tensors, memoryview(body)[end:])
 
 
-def _parsed(text: memoryview) -> Request:
+def _parsed(text: memoryview) -> InferRequest:
     try:
         return _decode(text)
     except msgspec.ValidationError as error:

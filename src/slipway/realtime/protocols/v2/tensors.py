@@ -1,4 +1,6 @@
-"""Is a tensor what its column needs? Its datatype, its shape, and as many values as the shape holds.
+"""The tensors of the v2 protocol, as JSON or as bytes: little-endian, row by row, strings behind their length.
+
+Is a tensor what its column needs? Its datatype, its shape, and as many values as the shape holds.
 
 The column says what a value means, the datatype only how it travels: a JSON number keeps all its digits, whatever the
 datatype, as long as that can hold it.
@@ -8,14 +10,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from slipway.contract.schema import Column
 from slipway.contract.validation import Problem, shown
 from slipway.errors import ContractError
-from slipway.realtime.protocols.v2.binary import Array, decode_numbers, decode_strings
 from slipway.realtime.protocols.v2.datatypes import ACCEPTED, RANGES
 from slipway.realtime.protocols.v2.request import Tensor
 
+Array = npt.NDArray[Any]
+
 _INT = frozenset({int})
+_SIGNED = {"INT8": "i1", "INT16": "i2", "INT32": "i4", "INT64": "i8", "FP16": "f2", "FP32": "f4", "FP64": "f8"}
+_UNSIGNED = {"UINT8": "u1", "UINT16": "u2", "UINT32": "u4", "UINT64": "u8", "BOOL": "u1"}
+_FORMATS = {datatype: np.dtype(f"<{form}") for datatype, form in (_SIGNED | _UNSIGNED).items()}
+_LENGTH = 4
 
 
 def listed(tensor: Tensor, column: Column) -> list[Any]:
@@ -43,17 +53,53 @@ def numbers(tensor: Tensor, raw: memoryview, column: Column) -> Array:
         ContractError: the tensor cannot be the column, or there are more or fewer bytes than its values take.
     """
     _check_data(tensor, column)
-    return decode_numbers(raw, tensor.datatype, _rows(tensor, column), column.name)
+    rows = _rows(tensor, column)
+    form = _FORMATS[tensor.datatype]
+    if len(raw) != rows * form.itemsize:
+        raise ContractError(
+            f"column '{column.name}': {len(raw)} bytes of binary data came but {rows} values of {tensor.datatype} take "
+            f"{rows * form.itemsize}"
+        )
+    return np.frombuffer(raw, form).astype(np.float64)
 
 
 def strings(tensor: Tensor, raw: memoryview, column: Column) -> list[str]:
     """The values of a BYTES tensor that came as bytes.
 
     Raises:
-        ContractError: the tensor cannot be the column, or its bytes are not as many strings as its shape holds.
+        ContractError: the tensor cannot be the column, a string ends after the data does, bytes are left over, or it is
+            not UTF-8.
     """
     _check_data(tensor, column)
-    return decode_strings(raw, _rows(tensor, column), column.name)
+    rows, name = _rows(tensor, column), column.name
+    found: list[str] = []
+    end = 0
+    for row in range(rows):
+        start = end + _LENGTH
+        end = start + (int.from_bytes(raw[start - _LENGTH : start], "little") if start <= len(raw) else 0)
+        if end > len(raw):
+            raise ContractError(
+                f"row {row}, column '{name}': the binary data ends after {len(raw)} bytes but the string needs {end}"
+            )
+        found.append(_text(raw[start:end], row, name))
+    if end != len(raw):
+        raise ContractError(f"column '{name}': {len(raw) - end} bytes came after the last of {rows} strings")
+    return found
+
+
+def encode(values: Array, datatype: str) -> bytes:
+    """The values of an output as bytes."""
+    if datatype != "BYTES":
+        return values.astype(_FORMATS[datatype]).tobytes()
+    texts = [value.encode() for value in values.tolist()]
+    return b"".join(len(text).to_bytes(_LENGTH, "little") + text for text in texts)
+
+
+def _text(raw: memoryview, row: int, name: str) -> str:
+    try:
+        return str(raw, "utf-8")
+    except UnicodeDecodeError as error:
+        raise ContractError(str(Problem(row, name, f"a string with {error.reason}", "valid UTF-8"))) from None
 
 
 def _check_data(tensor: Tensor, column: Column) -> None:
