@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from slipway.realtime.http.admission import OverloadedError, Turns
-from slipway.realtime.http.request_body import Bodies, RefusedError
+from slipway.realtime.http.request_body import Bodies
 from slipway.realtime.http.supervisor import Watching
 from slipway.realtime.http.worker import Worker
 from slipway.realtime.protocols.messages import Answer, Pending, Refusal, Request, Route, refused
@@ -60,8 +60,8 @@ class App:
         route = self.worker.routes.get(path)
         try:
             answer, serving = await self._answered(scope.method, path, route, headers, protocol)
-        except RefusedError as error:
-            answer, serving = refused(error.refusal, path), self.worker.serving
+        except Refusal as refusal:
+            answer, serving = refused(refusal, path), self.worker.serving
         except Exception:
             _logger.exception("request %s failed", request_id)
             told = f"request {request_id} failed; the server's log says why"
@@ -72,14 +72,12 @@ class App:
 
     async def _answered(self, method: str, path: str, route: Route | None, headers: Any, protocol: Any) -> Answered:
         if route is None:
-            raise RefusedError(
-                Refusal(404, "ENDPOINT_NOT_FOUND", f"there is no {path} here; /docs tells what there is")
-            )
+            raise Refusal(404, "ENDPOINT_NOT_FOUND", f"there is no {path} here; /docs tells what there is")
         if method != route.method and not (method == "HEAD" and route.method == "GET"):
             told = f"{path} takes {route.method}, not {method}"
-            raise RefusedError(Refusal(405, "BAD_REQUEST", told, (("allow", route.method),)))
+            raise Refusal(405, "BAD_REQUEST", told, (("allow", route.method),))
         if not route.open and (refusal := self.worker.guard.refusal(headers)) is not None:
-            raise RefusedError(refusal)
+            raise refusal
         if not route.predicts:
             return await self._without_body(route, Request(headers, b""))
         body = await self._bodies.read(headers, protocol)
@@ -98,7 +96,7 @@ class App:
             try:
                 await turns.wait(size)
             except OverloadedError as error:
-                raise RefusedError(overloaded(error.seconds)) from None
+                raise overloaded(error.seconds) from None
         try:
             started = time.perf_counter()
             answer, serving = self._handled(route, request)
@@ -113,7 +111,7 @@ class App:
 
     async def _large_one(self, route: Route, request: Request) -> Answered:
         if self._large >= MOST_LARGE:
-            raise RefusedError(overloaded(1.0))
+            raise overloaded(1.0)
         self._large += 1
         try:
             loop = asyncio.get_running_loop()
@@ -132,7 +130,7 @@ class App:
         serving = self.worker.serving
         if serving is None and not route.always:
             told = f"nothing is served: {self.worker.error or 'no release was loaded yet'}"
-            raise RefusedError(Refusal(503, "TEMPORARILY_UNAVAILABLE", told))
+            raise Refusal(503, "TEMPORARILY_UNAVAILABLE", told)
         return route.handle(request, serving), serving
 
     def _request_id(self, given: str | None) -> str:

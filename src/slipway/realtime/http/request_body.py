@@ -15,14 +15,6 @@ MOST_IN_HAND = 4 * LARGEST_BODY
 _SMALL = 1 << 16
 
 
-class RefusedError(Exception):
-    """The request gets a refusal instead of an answer."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
 class Bodies:
     """The bodies that one worker is reading."""
 
@@ -35,12 +27,10 @@ class Bodies:
         """The whole body.
 
         Raises:
-            RefusedError: it is too large, encoded, too slow, or there is no room for it now.
+            Refusal: it is too large, encoded, too slow, or there is no room for it now.
         """
         if (encoding := headers.get("content-encoding") or "identity") != "identity":
-            raise RefusedError(
-                Refusal(415, "BAD_REQUEST", f"the body must come as it is but its encoding is {encoding}")
-            )
+            raise Refusal(415, "BAD_REQUEST", f"the body must come as it is but its encoding is {encoding}")
         task: Any = asyncio.current_task()
         self._reading[task] = time.monotonic() + self._seconds
         try:
@@ -48,7 +38,7 @@ class Bodies:
         except asyncio.CancelledError:
             if task in self._reading:
                 raise
-            raise RefusedError(self._too_slow()) from None
+            raise self._too_slow() from None
         finally:
             self._reading.pop(task, None)
 
@@ -65,7 +55,7 @@ class Bodies:
             return await self._in_chunks(protocol)
         size = int(declared)
         if size > self._largest:
-            raise RefusedError(self._too_large())
+            raise self._too_large()
         if size <= _SMALL:
             return bytes(await protocol())
         self._reserve(size)
@@ -80,7 +70,7 @@ class Bodies:
         try:
             async for chunk in protocol:
                 if len(kept) + len(chunk) > self._largest:
-                    raise RefusedError(self._too_large())
+                    raise self._too_large()
                 self._reserve(len(chunk))
                 reserved += len(chunk)
                 kept += chunk
@@ -91,7 +81,7 @@ class Bodies:
     def _reserve(self, size: int) -> None:
         if self._in_hand + size > MOST_IN_HAND:
             told = f"bodies of {self._in_hand} bytes are being read, and {MOST_IN_HAND} is the most; try again"
-            raise RefusedError(Refusal(503, "TEMPORARILY_UNAVAILABLE", told, (("retry-after", "1"),)))
+            raise Refusal(503, "TEMPORARILY_UNAVAILABLE", told, (("retry-after", "1"),))
         self._in_hand += size
 
     def _too_large(self) -> Refusal:

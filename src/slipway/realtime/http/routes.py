@@ -22,9 +22,11 @@ ROUTES = ("invocations", "infer", "health", "version", "metrics", "metadata", "d
 
 def routes_of(worker: Worker) -> Mapping[str, Route]:
     """The routes while this worker serves what it serves now."""
-    health = Route("GET", _health, "health", open=True)
+    health = Route("GET", _told(lambda serving: b"\n"), "health", open=True)
     routes = {
-        "/invocations": Route("POST", _invocations, "invocations", predicts=True),
+        "/invocations": Route(
+            "POST", lambda request, serving: serving.invocations(request), "invocations", predicts=True
+        ),
         "/ping": health,
         "/health": health,
         "/version": Route("GET", _version, "version", always=True),
@@ -82,14 +84,6 @@ def _v2_model_routes(path: str) -> dict[str, Route]:
 
 def _told(tell: Callable[[Serving], bytes]) -> Callable[[Request, Serving], Answer]:
     return lambda request, serving: Answer(200, tell(serving))
-
-
-def _invocations(request: Request, serving: Serving) -> Answer | Pending:
-    return serving.invocations(request)
-
-
-def _health(request: Request, serving: Serving) -> Answer:
-    return Answer(200, b"\n")
 
 
 def _version(request: Request, serving: Serving | None) -> Answer:

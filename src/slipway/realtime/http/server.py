@@ -33,6 +33,7 @@ from slipway.target.registration import address_to_ask, present
 _STOP_SECONDS = 10
 _AGAIN_SECONDS = 0.5
 _LARGEST_HEADERS = 64 << 10
+_TO_STDERR = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
 _CONNECTIONS = 4096
 """How many connections each worker takes; those beyond wait to be accepted."""
 
@@ -128,15 +129,10 @@ def _server(options: Options, announce: Callable[[], None]) -> MPServer:
         ssl_cert=options.tls.certificate if options.tls else None,
         ssl_key=options.tls.key if options.tls else None,
         log_level=LogLevels.error,
-        log_dictconfig={"handlers": _log_handlers()},
+        log_dictconfig={"handlers": {"console": _TO_STDERR, "access": _TO_STDERR}},
     )
     server.announce = announce
     return server
-
-
-def _log_handlers() -> dict[str, Any]:
-    to_stderr = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
-    return {"console": to_stderr, "access": to_stderr}
 
 
 def _first_folder(target: Path | None, bundle: Path | None) -> Path:

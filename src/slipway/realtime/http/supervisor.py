@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.realtime.http.options import STDERR
@@ -31,7 +30,8 @@ class Watching:
     def __init__(self, worker: Worker, turns: Turns, bodies: Bodies) -> None:
         options = worker.job.options
         self._worker, self._turns, self._bodies = worker, turns, bodies
-        self._access = _access_log(options.access_log) if options.access_log else None
+        access_log = None if options.access_log == STDERR else options.access_log
+        self._access = AccessLog(access_log) if options.access_log else None
         self._predictions = (
             PredictionLog(options.prediction_log, options.log_sample) if options.prediction_log else None
         )
@@ -88,7 +88,3 @@ class Watching:
             self._worker.metrics.dropped(self._access.drops(), "access")
         if self._predictions is not None:
             self._worker.metrics.dropped(self._predictions.drops(), "prediction")
-
-
-def _access_log(path: Path) -> AccessLog:
-    return AccessLog(None if path == STDERR else path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from slipway.errors import NotFoundError, SlipwayError, StorageError
+from slipway.errors import SlipwayError, StorageError
 from slipway.realtime.http.options import Options
 from slipway.realtime.protocols.served_model import Serving, load
 from slipway.storage.clock import now
@@ -51,12 +51,8 @@ class Worker:
         self._routes_of = routes_of
         self.routes: Mapping[str, Route] = routes_of(self)
         self._seen: str | None = None
+        self._said = job.presence and job.presence / f"worker-{os.getpid()}.json"
         self._lock: int | None = None
-
-    @property
-    def release(self) -> str | None:
-        """The release that is served now."""
-        return self.serving and self.serving.release
 
     @property
     def orphaned(self) -> bool:
@@ -71,8 +67,8 @@ class Worker:
 
     def start(self) -> None:
         """Load the first bundle. One that fails leaves a worker that answers 503 and waits for a better one."""
-        if self.job.presence is not None:
-            self._lock = hold(self._presence_file(".lock"))
+        if self._said is not None:
+            self._lock = hold(self._said.with_suffix(".lock"))
         if self.job.bundle is not None:
             self._turn_to(self.job.bundle, None)
         else:
@@ -92,9 +88,9 @@ class Worker:
 
     def stop(self) -> None:
         """Take back what this worker said."""
-        if self._lock is not None:
-            self._presence_file(".json").unlink(missing_ok=True)
-            self._presence_file(".lock").unlink(missing_ok=True)
+        if self._said is not None and self._lock is not None:
+            self._said.unlink(missing_ok=True)
+            self._said.with_suffix(".lock").unlink(missing_ok=True)
             os.close(self._lock)
 
     def _link(self) -> str | None:
@@ -133,16 +129,11 @@ class Worker:
         print(f"worker {os.getpid()} could not load {folder}: {reason}; {still}", file=sys.stderr, flush=True)
 
     def _acknowledge(self, wanted: str) -> None:
-        if self.job.presence is None:
+        if self._said is None:
             return
         release, digest = (self.serving.release, self.serving.digest) if self.serving else (None, None)
         said = Acknowledgement(os.getpid(), release, digest, now(), wanted, self.error)
         try:
-            write(self._presence_file(".json"), said)
+            write(self._said, said)
         except StorageError as error:
             print(f"worker {os.getpid()} cannot say what it serves: {error}", file=sys.stderr, flush=True)
-
-    def _presence_file(self, suffix: str) -> Path:
-        if self.job.presence is None:
-            raise NotFoundError("this worker follows no target")
-        return self.job.presence / f"worker-{os.getpid()}{suffix}"

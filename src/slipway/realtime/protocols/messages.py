@@ -63,13 +63,12 @@ class Route(NamedTuple):
     always: bool = False
 
 
-class Refusal(NamedTuple):
+class Refusal(Exception):
     """Why there is no answer, before it has the shape of a protocol."""
 
-    status: int
-    code: str
-    message: str
-    headers: tuple[tuple[str, str], ...] = ()
+    def __init__(self, status: int, code: str, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
 
 
 def refused(refusal: Refusal, path: str) -> Answer:
