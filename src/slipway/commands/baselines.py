@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 
 from slipway.bundle.release_file import Bundle
 from slipway.settings.settings import Settings
-from slipway.target.champions import RECENT, recent_champions
-from slipway.target.target import target_of
+from slipway.target.target import RECENT, recent_champions, target_of
 
 Opponents = tuple[Bundle | None, Sequence[Bundle]]
 """The champion, and the last ones before it."""

@@ -23,9 +23,8 @@ from slipway.settings.settings import Settings
 from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage import atomic
 from slipway.storage.digests import file_digest
-from slipway.target.champions import recent_champions
 from slipway.target.journal import whoami
-from slipway.target.target import Target, target_of, trust_of
+from slipway.target.target import Target, recent_champions, target_of, trust_of
 from slipway.target.transaction import settle
 from slipway.target.version_order import check_may_follow
 from slipway.versioning.checkout_version import Version, version_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import shutil
 import time
@@ -22,23 +23,19 @@ Said = TypeVar("Said")
 
 def live_servers(target: Path) -> list[Server]:
     """The servers of a target that run now."""
-    files = sorted(servers_folder(target).glob(f"*/{SERVER_FILE}"))
-    living = (file for file in files if is_held(file.with_name("server.lock")))
-    return [server for file in living if (server := _read(file, Server)) is not None]
+    return _said_by_living(servers_folder(target), f"*/{SERVER_FILE}", Server)
 
 
 def forget_dead_servers(target: Path) -> None:
     """Remove the folders that killed servers left."""
     for file in servers_folder(target).glob(f"*/{SERVER_FILE}"):
-        if not is_held(file.with_name("server.lock")):
+        if not is_held(file.with_suffix(".lock")):
             shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def acknowledgements(target: Path, server: Server) -> list[Acknowledgement]:
     """What each living worker of a server last said."""
-    files = sorted((servers_folder(target) / server.id).glob("worker-*.json"))
-    living = (file for file in files if is_held(file.with_suffix(".lock")))
-    return [found for file in living if (found := _read(file, Acknowledgement)) is not None]
+    return _said_by_living(servers_folder(target) / server.id, "worker-*.json", Acknowledgement)
 
 
 def await_workers(target: Path, digest: str, timeout: float) -> list[str]:
@@ -105,11 +102,13 @@ def ask_golden(target: Path, server: Server, golden: Golden, release: str, timeo
     return problems
 
 
-def _read(file: Path, kind: type[Said]) -> Said | None:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
-    except FileNotFoundError:
-        return None
+def _said_by_living(folder: Path, pattern: str, kind: type[Said]) -> list[Said]:
+    found = []
+    for file in sorted(folder.glob(pattern)):
+        with contextlib.suppress(FileNotFoundError):
+            if is_held(file.with_suffix(".lock")):
+                found.append(msgspec.json.decode(file.read_bytes(), type=kind))
+    return found
 
 
 def _post(server: Server, token: str | None, request: dict[str, Any], timeout: float) -> tuple[int, str | None, bytes]:

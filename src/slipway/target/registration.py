@@ -76,7 +76,8 @@ def present(target: Path, host: str, port: int, workers: int, certificate: Path 
     server = Server(name, os.getpid(), host, port, workers, now(), str(certificate.absolute()) if certificate else None)
     try:
         folder.mkdir(parents=True)
-        _write_token(folder)
+        (folder / _TOKEN_FILE).touch(mode=0o600, exist_ok=False)
+        (folder / _TOKEN_FILE).write_text(secrets.token_urlsafe(32))
         lock = hold(folder / "server.lock")
         write(folder / SERVER_FILE, server)
     except (OSError, StorageError) as error:
@@ -94,12 +95,6 @@ def own_token(folder: Path) -> str | None:
         return (folder / _TOKEN_FILE).read_text()
     except OSError:
         return None
-
-
-def _write_token(folder: Path) -> None:
-    descriptor = os.open(folder / _TOKEN_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(32))
 
 
 def write(path: Path, content: msgspec.Struct) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slipway.settings.settings import Settings
 
 PATH_VARIABLE = "SLIPWAY_TARGET"
+RECENT = 3
 
 
 def path_of(settings: Settings) -> Path:
@@ -159,6 +160,19 @@ class Target:
 
     def _busy(self, by: str) -> BusyError:
         return BusyError(f"{by} holds the lock of {self}; {self.champion_sentence()}; try again later")
+
+
+def recent_champions(target: Target) -> list[Bundle]:
+    """The last champions that are still here and were never marked bad, newest first.
+
+    Raises:
+        BundleError: the bytes of one are not the sealed ones.
+    """
+    bad, here, folders = target.bad_releases(), target.releases(), dict.fromkeys(
+        entry.folder for entry in reversed(target.past_champions()) if entry.folder
+    )  # fmt: skip
+    kept = [folder for folder in folders if folder in here and folder not in bad and folder != target.champion_folder()]
+    return [verify(target.release(folder)) for folder in kept[:RECENT]]
 
 
 def target_of(settings: Settings) -> Target:

@@ -19,9 +19,9 @@ def check_may_follow(target: Target, version: str, *, allow_prerelease: bool) ->
     folder = target.champion_folder()
     if folder is not None and version_in_name(folder) == version:
         return
-    _check_prerelease(target, _parsed(version), allow_prerelease)
-    check_held(target)
     asked = _parsed(version)
+    _check_prerelease(target, asked, allow_prerelease)
+    check_held(target)
     for was in _past_versions(target):
         if asked < _parsed(was) or (asked == _parsed(was) and not asked.prerelease):
             raise _not_newer(target, version, was)
