@@ -14,7 +14,7 @@ from slipway.batch.output.checkpoint import Record, Work
 from slipway.batch.output.part_writer import Part
 from slipway.batch.plan import Plan
 from slipway.batch.scoring.score_chunk import Scored, UnitScorer
-from slipway.inference.cores import cores
+from slipway.inference.engines import cores
 from slipway.inference.scorer import Scorer
 from slipway.tables.chunks import Chunk, Place, Unit, after, rows_in, units
 from slipway.tables.readers import chunks_of

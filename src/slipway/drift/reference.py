@@ -12,7 +12,7 @@ from slipway.contract.schema import Contract
 from slipway.drift.rows import Rows
 from slipway.errors import DataError, NotFoundError
 from slipway.inference.bundle_reference import reference_in
-from slipway.inference.cores import cores
+from slipway.inference.engines import cores
 from slipway.inference.scorer import Scorer, load
 from slipway.statistics.build_reference import reference_of
 from slipway.statistics.reference import REFERENCE_FILE, Reference

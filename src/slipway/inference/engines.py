@@ -32,6 +32,11 @@ class Engine(Protocol):
         ...
 
 
+def cores() -> int:
+    """How many cores this process may use to predict."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class OnnxEngine:
     """A session on a compiled model. It can be called from several threads at once.
 

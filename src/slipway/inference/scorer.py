@@ -14,8 +14,6 @@ from slipway.contract.validation import Problem, problems_in
 from slipway.errors import BundleError, ContractError
 from slipway.inference.engines import Array, Columns, Engine, OnnxEngine, Predictions, skops_engine
 
-__all__ = ["Columns", "Predictions", "Problem", "Scorer", "columns_of", "load"]
-
 _FILES = {"onnx": "model.onnx", "skops": "model.skops"}
 
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 from slipway.batch.plan import Plan
 from slipway.batch.scoring.column_statistics import SHARE, measure
 from slipway.contract.schema import Contract
-from slipway.inference.scorer import Predictions, Scorer
+from slipway.inference.engines import Predictions
+from slipway.inference.scorer import Scorer
 from slipway.tables.arrow_columns import from_numbers, from_texts, repeated, to_columns, to_kept
 from slipway.tables.chunks import Chunk, Unit
 from slipway.tables.csv_types import text_of, typed
