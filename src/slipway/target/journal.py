@@ -106,12 +106,9 @@ def history(entries: Sequence[Entry]) -> list[dict[str, str | None]]:
     """One row per command, oldest first: an intent together with its outcome."""
     rows: dict[str, dict[str, str | None]] = {}
     for entry in entries:
-        rows.setdefault(entry.id, _row(entry))["outcome"] = entry.outcome
+        row = {name: value for name, value in msgspec.to_builtins(entry).items() if name not in _UNTOLD}
+        rows.setdefault(entry.id, row)["outcome"] = entry.outcome
     return list(rows.values())
-
-
-def _row(entry: Entry) -> dict[str, str | None]:
-    return {name: value for name, value in msgspec.to_builtins(entry).items() if name not in _UNTOLD}
 
 
 def _decoded(path: Path, number: int, line: bytes) -> Entry:

@@ -112,14 +112,11 @@ def _said_by_living(folder: Path, pattern: str, kind: type[Said]) -> list[Said]:
 
 
 def _post(server: Server, token: str | None, request: dict[str, Any], timeout: float) -> tuple[int, str | None, bytes]:
-    connection = _connection(server, timeout)
-    try:
+    with contextlib.closing(_connection(server, timeout)) as connection:
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         connection.request("POST", "/invocations", msgspec.json.encode(request), headers)
         answer = connection.getresponse()
         return answer.status, answer.getheader("x-model-version"), answer.read()
-    finally:
-        connection.close()
 
 
 def _connection(server: Server, timeout: float) -> http.client.HTTPConnection:
