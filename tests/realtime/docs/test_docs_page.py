@@ -17,7 +17,7 @@ from hatchling.builders.wheel import WheelBuilder
 from slipway.bundle.release_file import Golden
 from slipway.contract.schema import Column, Contract, outputs_of
 from slipway.realtime.docs.docs_page import docs_page
-from slipway.realtime.protocols.mlflow.decode_json import decode_json
+from slipway.realtime.protocols.mlflow.decode import decode_json
 from tests.support.bundles import GOLDEN, answers, make_contract
 
 PROBE = Golden(GOLDEN, answers(GOLDEN).tolist())

@@ -20,8 +20,7 @@ from slipway.contract.validation import problems_in
 from slipway.errors import ContractError
 from slipway.inference.engines import Predictions
 from slipway.realtime.docs.openapi import OPEN_PATHS, openapi
-from slipway.realtime.protocols.mlflow.decode_csv import decode_csv
-from slipway.realtime.protocols.mlflow.decode_json import decode_json
+from slipway.realtime.protocols.mlflow.decode import decode_csv, decode_json
 from slipway.realtime.protocols.v2.infer import decode_infer, encode_infer
 from slipway.realtime.protocols.v2.metadata import model_metadata, server_metadata
 from slipway.realtime.protocols.v2.request import LENGTH_HEADER

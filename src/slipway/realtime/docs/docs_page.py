@@ -18,12 +18,11 @@ import msgspec
 from slipway.bundle.release_file import Golden
 from slipway.contract.schema import Column, Contract
 from slipway.realtime.docs.example import csv_text, infer, invocations
-from slipway.realtime.docs.openapi import OPEN_PATHS
 
 _TEMPLATE = Path(__file__).with_name("docs.html")
 _ORIGIN = '<span class="origin">http://localhost:8000</span>'
 """The page's script puts the address there under which the browser found the server."""
-_AUTHORIZATION = '-H "authorization: Bearer $TOKEN"'
+_AUTHORIZATION = ' -H "authorization: Bearer $TOKEN"'
 
 
 def docs_page(
@@ -33,6 +32,7 @@ def docs_page(
 
     ``secured`` says whether the server asks for a bearer token, which the example commands then carry.
     """
+    authorization = _AUTHORIZATION if secured else ""
     request = msgspec.json.encode(invocations(contract, golden)["dataframe_records"])
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=escape(contract.name),
@@ -42,7 +42,9 @@ def docs_page(
         outputs="\n".join(_cells(f"<code>{escape(c.name)}</code>", c.type) for c in contract.outputs),
         answered=escape(_answered(contract)),
         request=escape(msgspec.json.format(request, indent=2).decode()),
-        routes="\n".join(_routes(contract, golden, secured)),
+        origin=_ORIGIN,
+        authorization=escape(authorization),
+        routes="\n".join(_routes(contract, golden, authorization)),
     )
     return page.encode(), {"content-type": "text/html; charset=utf-8", "content-security-policy": _policy(page)}
 
@@ -80,31 +82,24 @@ def _answered(contract: Contract) -> str:
     return f"MLflow's protocol answers the probabilities of {', '.join(contract.classes)} for each row, in this order."
 
 
-def _routes(contract: Contract, golden: Golden, secured: bool) -> Iterable[str]:
+def _routes(contract: Contract, golden: Golden, authorization: str) -> Iterable[str]:
     records, model = invocations(contract, golden)["dataframe_records"], f"/v2/models/{quote(contract.name, safe='')}"
-    yield _posted("/invocations", "rows as JSON", "application/json", _json(records), secured)
-    yield _posted("/invocations", "rows as CSV", "text/csv", csv_text(golden), secured)
+    yield _posted("/invocations", "rows as JSON", "application/json", _json(records), authorization)
+    yield _posted("/invocations", "rows as CSV", "text/csv", csv_text(golden), authorization)
     yield _posted(
-        f"{model}/infer", "columns as v2 tensors", "application/json", _json(infer(contract, golden)), secured
+        f"{model}/infer", "columns as v2 tensors", "application/json", _json(infer(contract, golden)), authorization
     )
-    yield _route("GET", model, "what the model takes and gives", "", secured)
-    yield _route("GET", "/v2", "what the server is", "", secured)
-    yield _route("GET", "/v2/health/ready", "is a release served?", "", secured)
-    yield _route("GET", "/ping", "is a release served? Also at /health", "", secured)
-    yield _route("GET", "/version", "which release is served", "", secured)
-    yield _route("GET", "/metrics", "numbers for Prometheus", "", secured)
-    yield _route("GET", "/openapi.json", "all of this for a program", "", secured)
+    yield _route("GET", model, "what the model takes and gives", "", authorization)
 
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _posted(path: str, what: str, kind: str, body: str, secured: bool) -> str:
-    return _route("POST", path, what, f" -H 'content-type: {kind}' --data-binary {shlex.quote(body)}", secured)
+def _posted(path: str, what: str, kind: str, body: str, authorization: str) -> str:
+    return _route("POST", path, what, f" -H 'content-type: {kind}' --data-binary {shlex.quote(body)}", authorization)
 
 
-def _route(method: str, path: str, what: str, rest: str, secured: bool) -> str:
-    authorization = f" {_AUTHORIZATION}" if secured and path not in OPEN_PATHS else ""
+def _route(method: str, path: str, what: str, rest: str, authorization: str) -> str:
     command = f"curl -s {_ORIGIN}{escape(path)}{escape(authorization + rest)}"
     return f"<h3><code>{method} {escape(path)}</code> {escape(what)}</h3>\n<pre>{command}</pre>"

@@ -11,7 +11,7 @@ import msgspec
 
 from slipway.bundle.release_file import Golden
 from slipway.contract.schema import Contract
-from slipway.realtime.protocols.v2.datatypes import DATATYPES
+from slipway.realtime.protocols.v2.metadata import DATATYPES
 
 
 def curl(url: str, golden: Golden, *, secured: bool = False) -> str:
@@ -33,14 +33,13 @@ def invocations(contract: Contract, golden: Golden) -> dict[str, dict[str, Any]]
     """The first golden row in each of MLflow's JSON forms."""
     row = first_row(golden)
     full = [row.get(column.name) for column in contract.inputs]
-    return {
-        "dataframe_split": {
-            "dataframe_split": {"columns": [column.name for column in contract.inputs], "data": [full]}
-        },
-        "dataframe_records": {"dataframe_records": [row]},
-        "instances": {"instances": [row]},
-        "inputs": {"inputs": {name: [value] for name, value in row.items()}},
+    contents = {
+        "dataframe_split": {"columns": [column.name for column in contract.inputs], "data": [full]},
+        "dataframe_records": [row],
+        "instances": [row],
+        "inputs": {name: [value] for name, value in row.items()},
     }
+    return {form: {form: content} for form, content in contents.items()}
 
 
 def csv_text(golden: Golden) -> str:
@@ -53,10 +52,9 @@ def csv_text(golden: Golden) -> str:
 def infer(contract: Contract, golden: Golden) -> dict[str, Any]:
     """The first golden row as a v2 inference request."""
     row = first_row(golden)
-    present = [column for column in contract.inputs if column.name in row]
-    return {
-        "inputs": [
-            {"name": column.name, "shape": [1], "datatype": DATATYPES[column.type], "data": [row[column.name]]}
-            for column in present
-        ]
-    }
+    inputs = [
+        {"name": column.name, "shape": [1], "datatype": DATATYPES[column.type], "data": [row[column.name]]}
+        for column in contract.inputs
+        if column.name in row
+    ]
+    return {"inputs": inputs}

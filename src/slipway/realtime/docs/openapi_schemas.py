@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.contract.schema import Column, Contract
-from slipway.realtime.protocols.v2.datatypes import ACCEPTED, DATATYPES
+from slipway.realtime.protocols.v2.metadata import ACCEPTED, DATATYPES
 
 Schema = dict[str, Any]
 

@@ -7,13 +7,12 @@ from types import NoneType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from slipway.contract.schema import Column, Contract
 from slipway.contract.validation import problem
 from slipway.errors import ContractError
+from slipway.inference.engines import Array
 
-Array = npt.NDArray[Any]
 Lists = dict[str, Sequence[Any]]
 
 _NUMBERS = frozenset[type]({int, float, NoneType})

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from slipway.errors import ContractError
 from slipway.inference.scorer import Scorer, load
 from slipway.realtime.protocols.messages import Answer, Pending, Request
-from slipway.realtime.protocols.mlflow.decode_json import decode_json
+from slipway.realtime.protocols.mlflow.decode import decode_json
 from slipway.realtime.protocols.mlflow.fast_decode import TypedDecoder
 from slipway.realtime.protocols.mlflow.invocations import Invocations
 from tests.support.bundles import GOLDEN, make_bundle, make_contract

@@ -13,8 +13,7 @@ from slipway.inference.engines import Array, Columns, OnnxEngine, Predictions
 from slipway.inference.scorer import Scorer
 from slipway.realtime.protocols.columns import typed_array
 from slipway.realtime.protocols.messages import Answer, Asked, Pending, Refusal, Request, refused
-from slipway.realtime.protocols.mlflow.decode_csv import decode_csv
-from slipway.realtime.protocols.mlflow.decode_json import decode_json
+from slipway.realtime.protocols.mlflow.decode import decode_csv, decode_json
 from slipway.realtime.protocols.mlflow.dynamic_batch import DynamicBatch
 from slipway.realtime.protocols.mlflow.fast_decode import Row, TypedDecoder
 

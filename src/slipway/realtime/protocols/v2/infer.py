@@ -15,7 +15,7 @@ from slipway.errors import ContractError
 from slipway.inference.engines import Array, Predictions
 from slipway.realtime.protocols.columns import Lists, arrays, check_rows
 from slipway.realtime.protocols.messages import JSON, Answer, Asked, Refusal, Request, refused
-from slipway.realtime.protocols.v2.datatypes import DATATYPES
+from slipway.realtime.protocols.v2.metadata import DATATYPES
 from slipway.realtime.protocols.v2.request import LENGTH_HEADER, InferRequest, Output, receive
 from slipway.realtime.protocols.v2.tensors import encode, listed, numbers, strings
 

@@ -11,15 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from slipway.contract.schema import Column
 from slipway.contract.validation import Problem, shown
 from slipway.errors import ContractError
-from slipway.realtime.protocols.v2.datatypes import ACCEPTED, RANGES
+from slipway.inference.engines import Array
+from slipway.realtime.protocols.v2.metadata import ACCEPTED, RANGES
 from slipway.realtime.protocols.v2.request import Tensor
-
-Array = npt.NDArray[Any]
 
 _INT = frozenset({int})
 _SIGNED = {"INT8": "i1", "INT16": "i2", "INT32": "i4", "INT64": "i8", "FP16": "f2", "FP32": "f4", "FP64": "f8"}

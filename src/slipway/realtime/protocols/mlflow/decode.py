@@ -1,16 +1,30 @@
-"""MLflow's request forms as the columns that a scorer takes. Every refusal names row, column and what was expected."""
+"""MLflow's request forms, JSON and CSV, as the columns that a scorer takes; CSV is typed by the contract, not by guessing.
+
+Every refusal names row, column and what was expected.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any
 
 import msgspec
 
-from slipway.contract.schema import Contract
+from slipway.contract.schema import Column, Contract
+from slipway.contract.validation import problem
 from slipway.errors import ContractError
-from slipway.realtime.protocols.columns import Array, Lists, arrays
+from slipway.inference.engines import Array
+from slipway.realtime.protocols.columns import Lists, arrays
+
+NULL_NUMBERS = frozenset({
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
+    "NaN", "n/a", "nan", "null",
+})  # fmt: skip
+"""How writers of CSV spell a missing number; batch accepts the same ones. A missing string is the empty one only."""
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def decode_json(body: bytes, contract: Contract) -> dict[str, Array]:
@@ -46,14 +60,16 @@ def _split(content: Any, contract: Contract) -> Lists:
         if not isinstance(row, list) or len(row) != len(names):
             came = f"{len(row)} values" if isinstance(row, list) else _kind(row)
             raise ContractError(f"row {number}: {came} came but {len(names)} values were expected, one for each column")
-    positions = {c.name: _position(names, c.name) for c in contract.inputs if c.name in names}
+    wanted = [column.name for column in contract.inputs if column.name in names]
+    _check_once(names, wanted)
+    positions = {name: names.index(name) for name in wanted}
     return {name: [row[position] for row in rows] for name, position in positions.items()}
 
 
-def _position(names: list[Any], name: str) -> int:
-    if names.count(name) > 1:
-        raise ContractError(f"column '{name}' came {names.count(name)} times but one was expected")
-    return names.index(name)
+def _check_once(names: list[Any], wanted: list[str]) -> None:
+    for name in wanted:
+        if names.count(name) > 1:
+            raise ContractError(f"column '{name}' came {names.count(name)} times but one was expected")
 
 
 def _records(content: Any, contract: Contract) -> Lists:
@@ -95,6 +111,46 @@ def _only_column(values: list[Any], contract: Contract) -> Lists:
             f"model of {len(contract.inputs)} columns"
         )
     return {contract.inputs[0].name: values}
+
+
+def decode_csv(body: bytes, contract: Contract) -> dict[str, Array]:
+    """The input columns of a CSV request with a header line.
+
+    Raises:
+        ContractError: it is not UTF-8 or not CSV, or a value has a wrong type.
+    """
+    try:
+        rows = [row for row in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ContractError(f"the body is not CSV in UTF-8: {error}") from None
+    if not rows:
+        raise ContractError("the body is empty but CSV with a header line was expected")
+    names, data = rows[0], rows[1:]
+    for number, row in enumerate(data):
+        if len(row) != len(names):
+            raise ContractError(f"row {number}: {len(row)} values came but the header names {len(names)} columns")
+    _check_once(names, names)
+    wanted = [column for column in contract.inputs if column.name in names]
+    return arrays({c.name: _values(data, names.index(c.name), c) for c in wanted}, contract)
+
+
+def _values(data: list[list[str]], position: int, column: Column) -> list[Any]:
+    if column.type == "string":
+        return [row[position] or None for row in data]
+    return [_number(row[position].strip(), number, column) for number, row in enumerate(data)]
+
+
+def _number(text: str, row: int, column: Column) -> float | bool | None:
+    if text in NULL_NUMBERS:
+        return None
+    try:
+        if column.type == "boolean":
+            return _BOOLEANS[text.lower()]
+        if "_" not in text:
+            return float(text)
+    except (ValueError, KeyError):
+        pass
+    raise ContractError(str(problem(row, column, text)))
 
 
 def _named(names: Iterable[Any]) -> str:
