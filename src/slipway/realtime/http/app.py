@@ -79,14 +79,12 @@ class App:
         if not route.open and (refusal := self.worker.guard.refusal(headers)) is not None:
             raise refusal
         if not route.predicts:
-            return await self._without_body(route, Request(headers, b""))
+            request = Request(headers, b"")
+            return await asyncio.to_thread(self._whole, route, request) if route.slow else self._whole(route, request)
         body = await self._bodies.read(headers, protocol)
         if len(body) > LARGE_BODY:
             return await self._large_one(route, Request(headers, body))
         return await self._small_one(route, Request(headers, body))
-
-    async def _without_body(self, route: Route, request: Request) -> Answered:
-        return await asyncio.to_thread(self._whole, route, request) if route.slow else self._whole(route, request)
 
     async def _small_one(self, route: Route, request: Request) -> Answered:
         turns, size, seconds = self._turns, len(request.body), None

@@ -11,6 +11,9 @@ import msgspec
 
 from slipway.__about__ import installed
 from slipway.realtime.protocols.messages import Answer, Handler, Pending, Refusal, Request, Route, refused
+from slipway.realtime.protocols.v2 import metadata as v2_metadata
+from slipway.realtime.protocols.v2.infer import infer
+from slipway.realtime.telemetry.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from slipway.realtime.http.worker import Worker
@@ -38,8 +41,6 @@ def routes_of(worker: Worker) -> Mapping[str, Route]:
 
 
 def _v2_routes(worker: Worker) -> dict[str, Route]:
-    from slipway.realtime.protocols.v2 import metadata as v2_metadata
-
     routes = {
         "/v2": Route("GET", _told(lambda serving: v2_metadata.server_metadata()), "metadata", always=True),
         "/v2/health/live": Route(
@@ -69,15 +70,16 @@ def _only_of(release: str, path: str, handle: Handler) -> Handler:
 
 
 def _v2_model_routes(path: str) -> dict[str, Route]:
-    from slipway.realtime.protocols.v2.infer import infer
-    from slipway.realtime.protocols.v2.metadata import model_metadata, model_ready
-
     def metadata(serving: Serving) -> bytes:
-        return model_metadata(serving.scorer.contract, serving.release, serving.scorer.bundle.release.engine)
+        return v2_metadata.model_metadata(
+            serving.scorer.contract, serving.release, serving.scorer.bundle.release.engine
+        )
 
     return {
         path: Route("GET", _told(metadata), "metadata"),
-        f"{path}/ready": Route("GET", _told(lambda serving: model_ready(serving.scorer.contract)), "health"),
+        f"{path}/ready": Route(
+            "GET", _told(lambda serving: v2_metadata.model_ready(serving.scorer.contract)), "health"
+        ),
         f"{path}/infer": Route("POST", infer, "infer", predicts=True),
     }
 
@@ -93,8 +95,6 @@ def _version(request: Request, serving: Serving | None) -> Answer:
 
 
 def _metrics(worker: Worker) -> Answer:
-    from slipway.realtime.telemetry.metrics import CONTENT_TYPE
-
     return Answer(200, worker.metrics.expose(), CONTENT_TYPE)
 
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -31,14 +32,10 @@ _MODE = 0o640
 _encode = msgspec.json.Encoder().encode
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Access(msgspec.Struct, kw_only=True, gc=False):
     """One answer, as the log tells it; ``bytes`` are those of the request's body."""
 
-    time: datetime = msgspec.field(default_factory=_now)
+    time: datetime = msgspec.field(default_factory=partial(datetime.now, UTC))
     id: str
     client: str
     method: str
