@@ -11,16 +11,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from slipway.realtime.protocols.messages import Refusal
+
 BURST_SECONDS = 0.001
 _WEIGHT_OF_NEW = 0.2
 _SIZES = 64
 
 
-class OverloadedError(Exception):
-    """A request would wait longer than is promised."""
+class OverloadedError(Refusal):
+    """There is too much to do, and a request would wait longer than is promised; the client shall come back later."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
+        told = f"this server is busy: an answer would take {seconds * 1000:.0f} ms; try again"
+        super().__init__(503, "TEMPORARILY_UNAVAILABLE", told, (("retry-after", "1"),))
         self.seconds = seconds
 
 

@@ -91,10 +91,7 @@ class App:
         if turns.free:
             turns.begin(size)
         else:
-            try:
-                await turns.wait(size)
-            except OverloadedError as error:
-                raise overloaded(error.seconds) from None
+            await turns.wait(size)
         try:
             started = time.perf_counter()
             answer, serving = self._handled(route, request)
@@ -109,7 +106,7 @@ class App:
 
     async def _large_one(self, route: Route, request: Request) -> Answered:
         if self._large >= MOST_LARGE:
-            raise overloaded(1.0)
+            raise OverloadedError(1.0)
         self._large += 1
         try:
             loop = asyncio.get_running_loop()
@@ -134,12 +131,6 @@ class App:
     def _request_id(self, given: str | None) -> str:
         usable = given is not None and 0 < len(given) <= _LONGEST_ID and given.isascii() and given.isprintable()
         return given if usable and given is not None and " " not in given else next(self._new_ids)
-
-
-def overloaded(seconds: float) -> Refusal:
-    """There is too much to do; the client shall come back later."""
-    told = f"this server is busy: an answer would take {seconds * 1000:.0f} ms; try again"
-    return Refusal(503, "TEMPORARILY_UNAVAILABLE", told, (("retry-after", "1"),))
 
 
 def respond(protocol: Any, answer: Answer, request_id: str, release: str | None) -> None:

@@ -22,7 +22,10 @@ def read_tokens(file: Path | None) -> tuple[str, ...]:
     Raises:
         SettingsError: the file cannot be read or holds none, or a token is too short or no token at all.
     """
-    text = os.environ.get(VARIABLE, "") if file is None else _text(file)
+    try:
+        text = os.environ.get(VARIABLE, "") if file is None else file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the tokens in {file} cannot be read: {error}") from None
     tokens = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     origin = VARIABLE if file is None else str(file)
     if file is not None and not tokens:
@@ -74,13 +77,6 @@ class Guard:
     def _take(self, tokens: tuple[str, ...]) -> None:
         own = (self._own,) if self._own and tokens else ()
         self._tokens = [token.encode() for token in (*tokens, *own)]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the tokens in {file} cannot be read: {error}") from None
 
 
 def _state(file: Path | None) -> tuple[int, int, int] | None:

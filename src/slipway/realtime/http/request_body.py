@@ -38,7 +38,8 @@ class Bodies:
         except asyncio.CancelledError:
             if task in self._reading:
                 raise
-            raise self._too_slow() from None
+            told = f"the body did not arrive within {self._seconds:g} seconds"
+            raise Refusal(408, "BAD_REQUEST", told, (("connection", "close"),)) from None
         finally:
             self._reading.pop(task, None)
 
@@ -87,7 +88,3 @@ class Bodies:
     def _too_large(self) -> Refusal:
         told = f"the body is larger than {self._largest} bytes; use `slipway batch`"
         return Refusal(413, "BAD_REQUEST", told, (("connection", "close"),))
-
-    def _too_slow(self) -> Refusal:
-        told = f"the body did not arrive within {self._seconds:g} seconds"
-        return Refusal(408, "BAD_REQUEST", told, (("connection", "close"),))

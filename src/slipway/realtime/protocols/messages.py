@@ -73,13 +73,9 @@ class Refusal(Exception):
 
 def refused(refusal: Refusal, path: str) -> Answer:
     """A refusal in the shape that clients of this path expect: the Open Inference Protocol's, or else MLflow's."""
-    said = {"error": refusal.message} if is_v2(path) else {"error_code": refusal.code, "message": refusal.message}
+    is_v2 = path == "/v2" or path.startswith("/v2/")
+    said = {"error": refusal.message} if is_v2 else {"error_code": refusal.code, "message": refusal.message}
     return Answer(refusal.status, msgspec.json.encode(said), headers=refusal.headers)
-
-
-def is_v2(path: str) -> bool:
-    """Is this an address of the Open Inference Protocol?"""
-    return path == "/v2" or path.startswith("/v2/")
 
 
 class Asked(NamedTuple):

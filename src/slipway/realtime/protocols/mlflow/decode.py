@@ -86,7 +86,12 @@ def _records(content: Any, contract: Contract) -> Lists:
 
 def _instances(content: Any, contract: Contract) -> Lists:
     if isinstance(content, list) and content and not any(isinstance(item, dict) for item in content):
-        return _only_column(content, contract)
+        if len(contract.inputs) != 1:
+            raise ContractError(
+                f"row 0: {_kind(content[0])} came but an object was expected: rows without column names say nothing to a "
+                f"model of {len(contract.inputs)} columns"
+            )
+        return {contract.inputs[0].name: content}
     return _records(content, contract)
 
 
@@ -102,15 +107,6 @@ def _inputs(content: Any, contract: Contract) -> Lists:
                 f"column '{name}': {_kind(values)} came but a list was expected, one value for each row"
             )
     return wanted
-
-
-def _only_column(values: list[Any], contract: Contract) -> Lists:
-    if len(contract.inputs) != 1:
-        raise ContractError(
-            f"row 0: {_kind(values[0])} came but an object was expected: rows without column names say nothing to a "
-            f"model of {len(contract.inputs)} columns"
-        )
-    return {contract.inputs[0].name: values}
 
 
 def decode_csv(body: bytes, contract: Contract) -> dict[str, Array]:

@@ -32,7 +32,7 @@ class TypedDecoder:
     def __init__(self, contract: Contract) -> None:
         self._columns = contract.inputs
         self._names = [f"c{position}" for position in range(len(self._columns))]
-        self._row = self._struct("Row", _type, _absent)
+        self._row = self._struct("Row", _type, lambda c: None if c.nullable else msgspec.NODEFAULT)
         self._lists = self._struct("Lists", lambda c: list[_type(c)], lambda c: UNSET)  # type: ignore[misc]
         self._values = _getter(self._names)
         self._body: Any = msgspec.json.Decoder(self._body_type())
@@ -105,10 +105,6 @@ def _type(column: Column) -> Any:
     else:
         kind = bool if column.type == "boolean" else float
     return kind | None if column.nullable else kind
-
-
-def _absent(column: Column) -> Any:
-    return None if column.nullable else msgspec.NODEFAULT
 
 
 def _getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:

@@ -14,8 +14,8 @@ from slipway.__about__ import installed
 from slipway.contract.schema import Column, Contract, Type
 
 EXTENSIONS = ["binary_tensor_data"]
-_INTEGERS = [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
-_NUMBERS = ("FP64", "FP32", "FP16", *_INTEGERS)
+INTEGERS = [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
+_NUMBERS = ("FP64", "FP32", "FP16", *INTEGERS)
 
 DATATYPES: dict[Type, str] = {"double": "FP64", "long": "INT64", "boolean": "BOOL", "string": "BYTES"}
 """The datatype in which a column of each type is announced and answered."""
@@ -26,15 +26,6 @@ ACCEPTED: dict[Type, tuple[str, ...]] = {
     "string": ("BYTES",),
 }
 """The datatypes in which a column of each type may come."""
-
-
-def _range(datatype: str) -> tuple[int, int]:
-    bits = int(datatype.partition("INT")[2])
-    return (0, (1 << bits) - 1) if datatype.startswith("U") else (-1 << (bits - 1), (1 << (bits - 1)) - 1)
-
-
-RANGES = {datatype: _range(datatype) for datatype in _INTEGERS}
-"""The smallest and the largest value of each datatype of whole numbers."""
 
 
 def server_metadata() -> bytes:

@@ -16,9 +16,10 @@ from slipway.contract.schema import Column
 from slipway.contract.validation import Problem, shown
 from slipway.errors import ContractError
 from slipway.inference.engines import Array
-from slipway.realtime.protocols.v2.metadata import ACCEPTED, RANGES
+from slipway.realtime.protocols.v2.metadata import ACCEPTED, INTEGERS
 from slipway.realtime.protocols.v2.request import Tensor
 
+_RANGES = {datatype: (np.iinfo(datatype.lower()).min, np.iinfo(datatype.lower()).max) for datatype in INTEGERS}
 _INT = frozenset({int})
 _SIGNED = {"INT8": "i1", "INT16": "i2", "INT32": "i4", "INT64": "i8", "FP16": "f2", "FP32": "f4", "FP64": "f8"}
 _UNSIGNED = {"UINT8": "u1", "UINT16": "u2", "UINT32": "u4", "UINT64": "u8", "BOOL": "u1"}
@@ -39,7 +40,7 @@ def listed(tensor: Tensor, column: Column) -> list[Any]:
         raise ContractError(f"column '{column.name}': {len(values)} values came but the shape {shape} holds {rows}")
     if len(shape) == 2 and values and type(values[0]) is list:
         values = [_only(value, row, column) for row, value in enumerate(values)]
-    if tensor.datatype in RANGES:
+    if tensor.datatype in _RANGES:
         _check_integers(values, tensor.datatype, column)
     return values
 
@@ -124,7 +125,7 @@ def _only(value: Any, row: int, column: Column) -> Any:
 
 
 def _check_integers(values: list[Any], datatype: str, column: Column) -> None:
-    low, high = RANGES[datatype]
+    low, high = _RANGES[datatype]
     if values and _INT.issuperset(map(type, values)) and low <= min(values) and max(values) <= high:
         return
     for row, value in enumerate(values):
