@@ -76,8 +76,8 @@ class App:
         if method != route.method and not (method == "HEAD" and route.method == "GET"):
             told = f"{path} takes {route.method}, not {method}"
             raise Refusal(405, "BAD_REQUEST", told, (("allow", route.method),))
-        if not route.open and (refusal := self.worker.guard.refusal(headers)) is not None:
-            raise refusal
+        if not route.open:
+            self.worker.guard.check(headers)
         if not route.predicts:
             request = Request(headers, b"")
             return await asyncio.to_thread(self._whole, route, request) if route.slow else self._whole(route, request)

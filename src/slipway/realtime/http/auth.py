@@ -52,17 +52,21 @@ class Guard:
         """Must a caller bring a token?"""
         return bool(self._tokens)
 
-    def refusal(self, headers: Mapping[str, str]) -> Refusal | None:
-        """Why this request may not ask, if it may not."""
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Let a request pass that may ask.
+
+        Raises:
+            Refusal: it brings no token, or one that is not known.
+        """
         if not self._tokens:
-            return None
+            return
         scheme, _, token = (headers.get("authorization") or "").partition(" ")
         given = token.strip().encode()
         # Every token is compared, so the time says nothing of which one was close.
         if scheme.lower() == "bearer" and sum(hmac.compare_digest(given, known) for known in self._tokens):
-            return None
+            return
         told = "a bearer token is needed" if not given else "the bearer token is not one that this server knows"
-        return Refusal(401, "UNAUTHENTICATED", told, _CHALLENGE)
+        raise Refusal(401, "UNAUTHENTICATED", told, _CHALLENGE)
 
     def look_again(self) -> None:
         """Take the tokens of a file that has changed; the old ones stay valid where the new file is not right."""

@@ -23,17 +23,14 @@ def reserved(host: str, port: int) -> Iterator[int]:
         try:
             reservation.bind((host, port))
         except OSError as error:
-            raise _unbindable(host, port, error) from None
+            if error.errno != errno.EADDRINUSE:
+                raise SettingsError(f"cannot listen on port {port} of {host}: {error.strerror or error}") from None
+            told = f"port {port} of {host} is in use by another process; stop it or choose another with --port"
+            raise BusyError(told) from None
         if sys.platform == "linux":
             reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
             reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         yield reservation.getsockname()[1]
-
-
-def _unbindable(host: str, port: int, error: OSError) -> BusyError | SettingsError:
-    if error.errno == errno.EADDRINUSE:
-        return BusyError(f"port {port} of {host} is in use by another process; stop it or choose another with --port")
-    return SettingsError(f"cannot listen on port {port} of {host}: {error.strerror or error}")
 
 
 def answers(host: str, port: int) -> bool:

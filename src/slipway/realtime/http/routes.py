@@ -11,14 +11,8 @@ import msgspec
 
 from slipway.__about__ import installed
 from slipway.realtime.protocols.messages import Answer, Handler, Pending, Refusal, Request, Route, refused
+from slipway.realtime.protocols.v2 import metadata
 from slipway.realtime.protocols.v2.infer import infer
-from slipway.realtime.protocols.v2.metadata import (
-    model_metadata,
-    model_ready,
-    server_live,
-    server_metadata,
-    server_ready,
-)
 from slipway.realtime.telemetry.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -48,9 +42,11 @@ def routes_of(worker: Worker) -> Mapping[str, Route]:
 
 def _v2_routes(worker: Worker) -> dict[str, Route]:
     routes = {
-        "/v2": Route("GET", _told(lambda serving: server_metadata()), "metadata", always=True),
-        "/v2/health/live": Route("GET", _told(lambda serving: server_live()), "health", open=True, always=True),
-        "/v2/health/ready": Route("GET", _told(lambda serving: server_ready()), "health", open=True),
+        "/v2": Route("GET", _told(lambda serving: metadata.server_metadata()), "metadata", always=True),
+        "/v2/health/live": Route(
+            "GET", _told(lambda serving: metadata.server_live()), "health", open=True, always=True
+        ),
+        "/v2/health/ready": Route("GET", _told(lambda serving: metadata.server_ready()), "health", open=True),
     }
     if worker.serving is not None:
         model = f"/v2/models/{worker.serving.scorer.contract.name}"
@@ -74,12 +70,12 @@ def _only_of(release: str, path: str, handle: Handler) -> Handler:
 
 
 def _v2_model_routes(path: str) -> dict[str, Route]:
-    def metadata(serving: Serving) -> bytes:
-        return model_metadata(serving.scorer.contract, serving.release, serving.scorer.bundle.release.engine)
+    def describe_model(serving: Serving) -> bytes:
+        return metadata.model_metadata(serving.scorer.contract, serving.release, serving.scorer.bundle.release.engine)
 
     return {
-        path: Route("GET", _told(metadata), "metadata"),
-        f"{path}/ready": Route("GET", _told(lambda serving: model_ready(serving.scorer.contract)), "health"),
+        path: Route("GET", _told(describe_model), "metadata"),
+        f"{path}/ready": Route("GET", _told(lambda serving: metadata.model_ready(serving.scorer.contract)), "health"),
         f"{path}/infer": Route("POST", infer, "infer", predicts=True),
     }
 

@@ -46,7 +46,12 @@ class Watching:
                 return
             if self._worker.behind:
                 await asyncio.to_thread(self._worker.follow)
-            await self._look_around()
+            self._bodies.end_slow_ones()
+            self._worker.metrics.queue(self._turns.waiting)
+            if time.monotonic() - self._tokens_seen > _TOKEN_SECONDS:
+                self._tokens_seen = time.monotonic()
+                self._worker.guard.look_again()
+            await self._keep_logs()
 
     def answered(
         self, scope: Any, route: Route | None, request_id: str, answer: Answer, serving: Serving | None, seconds: float
@@ -76,12 +81,7 @@ class Watching:
             if log is not None:
                 log.close()
 
-    async def _look_around(self) -> None:
-        self._bodies.end_slow_ones()
-        self._worker.metrics.queue(self._turns.waiting)
-        if time.monotonic() - self._tokens_seen > _TOKEN_SECONDS:
-            self._tokens_seen = time.monotonic()
-            self._worker.guard.look_again()
+    async def _keep_logs(self) -> None:
         if self._access is not None:
             # In a thread, for stderr may be a pipe that nobody reads.
             await asyncio.to_thread(self._access.flush)

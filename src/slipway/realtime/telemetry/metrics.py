@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
-from slipway.realtime.telemetry.shared_counters import Cells, Numbers, Written
+from slipway.realtime.telemetry.shared_counters import Cells, Numbers
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -96,7 +96,11 @@ class Metrics:
         waiting = sum(worker.numbers[_QUEUE] for worker in living)
         yield GaugeMetricFamily("slipway_queue_requests", "Requests that wait now.", waiting)
         yield GaugeMetricFamily("slipway_workers", "Workers that are alive.", len(living))
-        yield _model_info(living)
+        info = GaugeMetricFamily("slipway_model_info", "Workers that serve this release.", labels=["release", "digest"])
+        serving = Counter(tuple(msgspec.json.decode(worker.text)) for worker in living if worker.text)
+        for labels, workers in serving.items():
+            info.add_metric(labels, workers)
+        yield info
 
     def _by_route(self, total: Numbers) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -121,13 +125,3 @@ _COUNTERS = (
     ("slipway_prediction_log_dropped", "Sampled requests that the prediction log had no room for.", _DROPPED),
     ("slipway_access_log_dropped", "Lines that the access log had no room for.", _UNLOGGED),
 )
-
-
-def _model_info(living: list[Written]) -> Metric:
-    from prometheus_client.core import GaugeMetricFamily
-
-    info = GaugeMetricFamily("slipway_model_info", "Workers that serve this release.", labels=["release", "digest"])
-    serving = Counter(tuple(msgspec.json.decode(worker.text)) for worker in living if worker.text)
-    for labels, workers in serving.items():
-        info.add_metric(labels, workers)
-    return info

@@ -75,9 +75,8 @@ def receive(body: bytes, header_length: int | None) -> tuple[InferRequest, dict[
     end = len(body) if header_length is None else header_length
     request = _parsed(memoryview(body)[:end])
     tensors = {tensor.name: tensor for tensor in request.inputs}
-    _check_names(request.inputs, len(tensors), "input")
-    outputs = request.outputs or ()
-    _check_names(outputs, len({output.name for output in outputs}), "output")
+    _check_names(request.inputs, "input")
+    _check_names(request.outputs or (), "output")
     return request, tensors, _binary(tensors, memoryview(body)[end:])
 
 
@@ -92,9 +91,9 @@ def _parsed(text: memoryview) -> InferRequest:
         raise ContractError("the body is not valid JSON: it is nested too deeply") from None
 
 
-def _check_names(named: Sequence[Tensor | Output], distinct: int, kind: str) -> None:
-    if len(named) != distinct:
-        names = [one.name for one in named]
+def _check_names(named: Sequence[Tensor | Output], kind: str) -> None:
+    names = [one.name for one in named]
+    if len(names) != len(set(names)):
         twice = next(name for name in names if names.count(name) > 1)
         raise ContractError(f"{kind} '{twice}' came {names.count(twice)} times but one was expected")
 
