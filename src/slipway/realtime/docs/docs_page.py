@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from string import Template
@@ -32,7 +31,6 @@ def docs_page(
 
     ``secured`` says whether the server asks for a bearer token, which the example commands then carry.
     """
-    authorization = _AUTHORIZATION if secured else ""
     request = msgspec.json.encode(invocations(contract, golden)["dataframe_records"])
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=escape(contract.name),
@@ -42,9 +40,7 @@ def docs_page(
         outputs="\n".join(_cells(f"<code>{escape(c.name)}</code>", c.type) for c in contract.outputs),
         answered=escape(_answered(contract)),
         request=escape(msgspec.json.format(request, indent=2).decode()),
-        origin=_ORIGIN,
-        authorization=escape(authorization),
-        routes="\n".join(_routes(contract, golden, authorization)),
+        **_commands(contract, golden, secured),
     )
     return page.encode(), {"content-type": "text/html; charset=utf-8", "content-security-policy": _policy(page)}
 
@@ -82,24 +78,17 @@ def _answered(contract: Contract) -> str:
     return f"MLflow's protocol answers the probabilities of {', '.join(contract.classes)} for each row, in this order."
 
 
-def _routes(contract: Contract, golden: Golden, authorization: str) -> Iterable[str]:
-    records, model = invocations(contract, golden)["dataframe_records"], f"/v2/models/{quote(contract.name, safe='')}"
-    yield _posted("/invocations", "rows as JSON", "application/json", _json(records), authorization)
-    yield _posted("/invocations", "rows as CSV", "text/csv", csv_text(golden), authorization)
-    yield _posted(
-        f"{model}/infer", "columns as v2 tensors", "application/json", _json(infer(contract, golden)), authorization
-    )
-    yield _route("GET", model, "what the model takes and gives", "", authorization)
+def _commands(contract: Contract, golden: Golden, secured: bool) -> dict[str, str]:
+    """What the template's commands need: an address, a token where one is asked for, and a row in each form."""
+    records = invocations(contract, golden)["dataframe_records"]
+    bodies = {"records": _json(records), "csv": csv_text(golden), "tensors": _json(infer(contract, golden))}
+    return {
+        "origin": _ORIGIN,
+        "model": escape(f"/v2/models/{quote(contract.name, safe='')}"),
+        "authorization": escape(_AUTHORIZATION) if secured else "",
+        **{name: escape(shlex.quote(body)) for name, body in bodies.items()},
+    }
 
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _posted(path: str, what: str, kind: str, body: str, authorization: str) -> str:
-    return _route("POST", path, what, f" -H 'content-type: {kind}' --data-binary {shlex.quote(body)}", authorization)
-
-
-def _route(method: str, path: str, what: str, rest: str, authorization: str) -> str:
-    command = f"curl -s {_ORIGIN}{escape(path)}{escape(authorization + rest)}"
-    return f"<h3><code>{method} {escape(path)}</code> {escape(what)}</h3>\n<pre>{command}</pre>"
