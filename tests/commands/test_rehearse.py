@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
-from slipway.gate.rules import RULES
+from slipway.gate.rules import read_rules
 from slipway.settings.sections import Gate
 from tests.support.fork_server import slipway
 from tests.support.project_states import World
 from tests.support.projects import edit
+
+RULES = read_rules()
 
 
 def test_a_rehearsal_judges_beside_the_champion_and_changes_nothing_that_serves(world: World) -> None:

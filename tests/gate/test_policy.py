@@ -15,12 +15,14 @@ from slipway.bundle.release_file import Bundle
 from slipway.errors import SettingsError
 from slipway.gate.judge import judge
 from slipway.gate.policy import GatePolicy, check_policy, policy_of
-from slipway.gate.rules import RULES, Explained, explanation_of
+from slipway.gate.rules import Explained, explanation_of, read_rules
 from slipway.pipeline.candidate import Candidate
 from slipway.settings.sections import Gate
 from slipway.settings.settings import load_settings
 from tests.support.candidates import POLICY, contract_for
 from tests.support.documents import ROOT, tables
+
+RULES = read_rules()
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from slipway.gate.policy import FAMILIES
+from slipway.gate.rules import list_families
 from tests.support.fork_server import Ended, slipway
 from tests.support.projects import commit, copy_of, edit, parcels, repository
 
 ROOT = Path(__file__).parents[2]
+FAMILIES = list_families()
 CODE = ("pipeline", "components", "src")
 REGISTRY = (
     *("registered_models", "registered_model_tags", "registered_model_aliases"),

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
-from slipway.gate.rules import RULES
+from slipway.gate.rules import list_families, read_rules
 from slipway.reporting.suggestions import did_you_mean
 from slipway.settings.settings import Settings
 from slipway.statistics.metrics import metrics_for, range_of
 
-FAMILIES = tuple(dict.fromkeys(explained.rule.partition(".")[0] for explained in RULES))
 SliceBounds = Mapping[str, Mapping[str, float]]
 """By slice column, then by metric."""
 
@@ -74,7 +73,7 @@ def check_policy(policy: GatePolicy, contract: Contract) -> None:
             _check_known(f"gate.{setting}: unknown metric", name, metrics)
             _check_bound(f"gate.{setting}.{name}", name, bound, below=below)
     sliced = [f"{family}.{part(column)}" for family, columns in policy.slice_columns.items() for column in columns]
-    rules = [*dict.fromkeys([*FAMILIES, *(explained.family for explained in RULES)]), *sliced]
+    rules = [*dict.fromkeys([*list_families(), *(explained.family for explained in read_rules())]), *sliced]
     rules += [f"holdout.nulls.{part(column.name)}" for column in contract.inputs]
     rules += [f"{kind}.{name}" for kind in ("floor", "ceiling", "champion", "recent") for name in metrics]
     for name in policy.off:
