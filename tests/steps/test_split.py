@@ -12,7 +12,7 @@ import pytest
 
 from components.split.run import split
 from slipway.errors import DataError, SettingsError
-from slipway.gate.leakage import seen_in_training
+from slipway.gate.holdout import seen_in_training
 from slipway.tables.data_frame import read_parquet, write_parquet
 
 

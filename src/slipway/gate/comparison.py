@@ -13,8 +13,8 @@ from slipway.bundle.verdict import Rule
 from slipway.errors import ContractError
 from slipway.gate.candidate import columns_in
 from slipway.gate.evaluation import Array, Case, slices_of, too_few
+from slipway.gate.holdout import seen_in_training
 from slipway.gate.label_check import truth
-from slipway.gate.leakage import seen_in_training
 from slipway.gate.policy import GatePolicy, part
 from slipway.inference.scorer import load
 from slipway.pipeline.candidate import Candidate

@@ -11,13 +11,12 @@ import msgspec
 from slipway.bundle.release_file import Bundle, engine_name
 from slipway.bundle.verdict import Rule, Verdict
 from slipway.contract.schema import read_contract
-from slipway.gate.calibration import calibration
 from slipway.gate.candidate import proof_of, reported_scores
 from slipway.gate.comparison import compare
 from slipway.gate.evaluation import Case, case_of, slice_rules
 from slipway.gate.holdout import holdout_rules
 from slipway.gate.policy import GatePolicy, check_policy, covers, part
-from slipway.gate.thresholds import bounds
+from slipway.gate.thresholds import bounds, calibration
 from slipway.pipeline.candidate import Candidate
 from slipway.statistics.metrics import metrics_for
 

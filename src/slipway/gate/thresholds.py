@@ -1,4 +1,4 @@
-"""Floors and ceilings, on the whole holdout and on its slices: too bad is a failure, and too good is a leak."""
+"""Floors, ceilings and the limit of calibration: too bad is a failure, and too good is a leak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from slipway.bundle.verdict import Rule
 from slipway.gate.evaluation import Array, Case, slices_of, too_few
 from slipway.gate.policy import SliceBounds, part
 from slipway.reporting.numbers import told_apart
+from slipway.statistics.bootstrap import bootstrap
 from slipway.statistics.metrics import higher_is_better, score
+
+_CALIBRATION = "calibration_error"
 
 
 def bounds(case: Case) -> Iterator[Rule]:
@@ -73,3 +76,29 @@ def _constant(case: Case) -> Array:
         return np.full(len(case.truth), case.truth.mean())
     shares = [np.mean(case.truth == label) for label in case.contract.classes]
     return np.tile(shares, (len(case.truth), 1))
+
+
+def calibration(case: Case) -> Iterator[Rule]:
+    """Whether probabilities are some: of the rows that are late with 30 %, are 30 of 100 late?
+
+    Refused where the error is above the limit and surely so, or above twice the limit whatever the interval. The
+    error of few rows is large by chance, and that of a stormy month by bad luck, so the whole interval of the block
+    bootstrap must lie above the limit. Where there is no interval, twice the limit is all that is left.
+    """
+    if case.contract.task == "regression":
+        return
+    limit, found = case.policy.maximum_calibration_error, case.scores([_CALIBRATION])[_CALIBRATION]
+    if not math.isfinite(found):
+        yield Rule("calibration", limit, None, False, f"{_CALIBRATION} has no value and at most {limit:g} is allowed")
+        return
+    low = _low(case) if limit < found <= 2 * limit else math.nan
+    ok = found <= 2 * limit and not low > limit
+    first, second = told_apart(found, limit)
+    surely = f", with 95 % confidence above {low:.3f}" if math.isfinite(low) else ""
+    verb = "not surely above" if ok and found > limit else "at most" if ok else "above"
+    yield Rule("calibration", limit, found, ok, f"{_CALIBRATION} {first} is {verb} the allowed {second}{surely}")
+
+
+def _low(case: Case) -> float:
+    judged = case.contract, case.truth, case.predictions, case.blocks
+    return bootstrap(*judged, seed=case.policy.seed, names=[_CALIBRATION])[_CALIBRATION][0]
