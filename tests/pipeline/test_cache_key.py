@@ -69,7 +69,7 @@ def test_the_key_moves_with_code_and_with_every_file_of_the_folder(copy: Path, f
         "components/evaluate/tests/rows.csv",
         "components/evaluate/__pycache__/run.cpython-311.pyc",
         "components/ingest/flights.py",
-        "src/slipway/steps/train/step.py",
+        "src/slipway/steps/train.py",
         "src/slipway/commands/ship.py",
         "src/slipway/pipeline/flow.py",
     ],

@@ -28,9 +28,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("line", "said", "logged"),
     [
-        ("raise RuntimeError('edited')", "failed with exit code 1: RuntimeError: edited", "train/step.py"),
+        ("raise RuntimeError('edited')", "failed with exit code 1: RuntimeError: edited", "steps/train.py"),
         (MANY, "failed with exit code 1: ValueError: first line", "second line"),
-        (TOO_MUCH, "failed with exit code 1: MemoryError", "train/step.py"),
+        (TOO_MUCH, "failed with exit code 1: MemoryError", "steps/train.py"),
         ("import sys; print('bye'); sys.exit(77)", "failed with exit code 77: bye", "bye"),
         ("import os; os.kill(os.getpid(), 11)", "was killed by signal 11 (SIGSEGV): it said nothing", ""),
         (
@@ -38,7 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "was killed by signal 9 (SIGKILL, as the system does when memory runs out): so far",
             "so far",
         ),
-        ("return (", "failed with exit code 1: SyntaxError: '(' was never closed", "train/step.py"),
+        ("return (", "failed with exit code 1: SyntaxError: '(' was never closed", "steps/train.py"),
         ("raise SystemExit(0)", "ended without its scores.json: it said nothing", ""),
         ("return None", "TypeError: train must return its scores, a number by name, but returned None", "Traceback"),
         ("return {'rows': 'many'}", "a number by name, but returned {'rows': 'many'}", "Traceback"),
@@ -47,7 +47,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_component_that_breaks_is_named_with_its_log(
     project: Path, copy: Path, tmp_path: Path, line: str, said: str, logged: str
 ) -> None:
-    program = copy / "src/slipway/steps/train/step.py"
+    program = copy / "src/slipway/steps/train.py"
     whole = program.read_text()
     edit(program, FIT, f"        {line}\n")
     done = slipway(project, "run", code=copy, TMPDIR=str(tmp_path))

@@ -1,22 +1,28 @@
-"""From settings to the two halves of an unfitted scikit-learn pipeline: preprocessing and estimator."""
+"""Train: what a project builds its model of, preprocessing and estimator from its settings, and the fit."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 
-from slipway.contract.schema import Contract
-from slipway.errors import SettingsError
+from slipway.contract.schema import Contract, read_contract
+from slipway.errors import DataError, SettingsError
+from slipway.inference.skops_file import save_model
 from slipway.reporting.suggestions import closest, did_you_mean
+from slipway.tables.data_frame import inputs_of, read_parquet
+
+__all__ = ["build_estimator", "build_preprocessing", "fit", "read_contract"]
 
 _CHOICES = {"categories": ("ordinal", "onehot"), "impute": ("", "median", "mean"), "scale": ("", "standard")}
 
@@ -72,6 +78,28 @@ def build_estimator(place: str, parameters: Mapping[str, Any], *, task: str, see
     if "random_state" in known:
         estimator.set_params(random_state=seed)
     return estimator.set_params(**parameters)
+
+
+def fit(model: Pipeline, train: Path, contract: Contract, target: str, out: Path) -> dict[str, float]:
+    """Fit the model on the rows of ``train`` and write ``model.skops``.
+
+    Raises:
+        SettingsError: a parameter's value is none that the estimator takes.
+        DataError: a feature is null in every row, or the target is null somewhere.
+    """
+    frame = read_parquet(train)
+    features = inputs_of(frame, contract)
+    empty = [name for name in features if features[name].isna().all()]
+    if empty:
+        raise DataError(f"every one of {len(features)} training rows is null in {', '.join(map(repr, empty))}")
+    if frame[target].isna().any():
+        raise DataError(f"{int(frame[target].isna().sum())} of {len(frame)} training rows have no '{target}'")
+    try:
+        model.fit(features, frame[target].to_numpy())
+    except InvalidParameterError as error:
+        raise SettingsError(f"train.parameters: {error}") from None
+    save_model(model, out / "model.skops")
+    return {"rows": len(features), "features": len(features.columns)}
 
 
 def _class(place: str) -> type[BaseEstimator]:
