@@ -1,15 +1,18 @@
-"""One rule, and the judgement of a data set by all of them at once."""
+"""One rule, and the judgement of a data set by all of them: all are run and kept before anything is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from slipway.errors import ValidationError
 
 EXAMPLES = 3
 PRESENT = "present"
@@ -52,7 +55,22 @@ class Outcome(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def judge(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Outcome]:
+def refuse_broken(rows: pd.DataFrame, rules: Sequence[Rule], data: Path, out: Path) -> dict[str, float]:
+    """Write ``validation.json`` with the outcome of every rule; the number of rows and checks.
+
+    Raises:
+        ValidationError: at least one check failed; a sentence for each.
+    """
+    outcomes = _judge(rows, rules)
+    report = {"rows": len(rows), "ok": all(o.ok for o in outcomes), "checks": outcomes}
+    (out / "validation.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    if failed := [outcome.message for outcome in outcomes if not outcome.ok]:
+        sentences = "".join(f"\n- {message}" for message in failed)
+        raise ValidationError(f"{data.name} broke {len(failed)} of {len(outcomes)} checks:{sentences}")
+    return {"rows": len(rows), "checks": len(outcomes)}
+
+
+def _judge(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Outcome]:
     """The outcome of every rule, in order, all failures collected; a missing column has one outcome of its own."""
     columns = dict.fromkeys(rule.column for rule in rules if rule.column != WHOLE_DATA)
     known = [rule for rule in rules if rule.column == WHOLE_DATA or rule.column in frame.columns]

@@ -27,12 +27,29 @@ class Expectations(msgspec.Struct, frozen=True):
     unique: tuple[str, ...] = ()
 
 
-def read_expectations(settings: Mapping[str, Any], columns: Sequence[str], contract: Contract) -> Expectations:
-    """Check the settings themselves: names, types, columns, classes and bounds.
+def expectation_rules(
+    settings: Mapping[str, Any], rows: pd.DataFrame, contract: Contract, target: str
+) -> Iterator[Rule]:
+    """A rule for each expectation of ``[validate]``.
 
     Raises:
-        SettingsError: names the setting, and what was probably meant.
+        SettingsError: one has an unknown name, column or class, or bounds that cannot be met; names the setting, and
+            what was probably meant.
     """
+    wanted = _read(settings, [*rows.columns, *(column.name for column in contract.inputs)], contract)
+    yield _enough_rows(max(1, wanted.minimum_rows))
+    for column, share in wanted.maximum_null_share.items():
+        yield _few_nulls(column, share)
+    for column, bounds in wanted.ranges.items():
+        yield _in_range(column, bounds)
+    for label, bounds in wanted.class_share.items():
+        yield _class_share(target, label, bounds)
+    if wanted.unique:
+        yield _unique(wanted.unique)
+
+
+def _read(settings: Mapping[str, Any], columns: Sequence[str], contract: Contract) -> Expectations:
+    """The settings themselves, checked: names, types, columns, classes and bounds."""
     _known("expectation", settings, Expectations.__struct_fields__)
     try:
         wanted = msgspec.convert(dict(settings), Expectations)
@@ -61,19 +78,6 @@ def _check_bounds(wanted: Expectations) -> None:
     for column, share in wanted.maximum_null_share.items():
         if not 0 <= share <= 1:
             raise SettingsError(f"expectations: maximum_null_share of '{column}' is {share}, not a share from 0 to 1")
-
-
-def expectation_rules(wanted: Expectations, target: str) -> Iterator[Rule]:
-    """One rule for each expectation."""
-    yield _enough_rows(max(1, wanted.minimum_rows))
-    for column, share in wanted.maximum_null_share.items():
-        yield _few_nulls(column, share)
-    for column, bounds in wanted.ranges.items():
-        yield _in_range(column, bounds)
-    for label, bounds in wanted.class_share.items():
-        yield _class_share(target, label, bounds)
-    if wanted.unique:
-        yield _unique(wanted.unique)
 
 
 def _enough_rows(minimum: int) -> Rule:
