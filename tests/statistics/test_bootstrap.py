@@ -12,7 +12,7 @@ import pytest
 from slipway.contract.schema import Contract
 from slipway.statistics.bootstrap import bootstrap, paired_difference, resamples
 from slipway.statistics.metrics import metrics_for, score
-from slipway.statistics.ranking import FEW_BLOCKS
+from slipway.statistics.weighted_metrics import FEW_BLOCKS
 from tests.support.scored_rows import BINARY, COLOURS, NUMBER, Array, binary_rows, colour_rows, number_rows, stormy_rows
 
 

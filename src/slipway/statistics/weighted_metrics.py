@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
-from slipway.statistics.ranking import average_precision, roc_auc
 from slipway.statistics.sample import Floats, Sample, Statistic, block_sums, divide, mean_of
 
 BINS = 10
+FEW_BLOCKS = 64
 
 
 def statistic_of(name: str, sample: Sample) -> Statistic:
@@ -17,17 +18,68 @@ def statistic_of(name: str, sample: Sample) -> Statistic:
     return _STATISTICS[name](sample)
 
 
+def _roc_auc(sample: Sample) -> Statistic:
+    """Area under the ROC curve, where a tie counts as half; macro mean of one-vs-rest for many classes."""
+    classes = range(sample.p.shape[1]) if sample.p.shape[1] > 2 else [sample.p.shape[1] - 1]
+    areas = [_area(sample.p[:, k], sample.y == k, sample) for k in classes]
+    return lambda counts: np.mean([area(counts) for area in areas], axis=0)
+
+
+def _area(scores: Floats, positive: npt.NDArray[np.bool_], sample: Sample) -> Statistic:
+    """The share of pairs in which the positive row has the higher score (Mann and Whitney 1947)."""
+    pairs = _pairs(scores, positive, sample)
+    hits, misses = block_sums(positive.astype(np.float64), sample), block_sums((~positive).astype(np.float64), sample)
+    between = None
+    if sample.size <= FEW_BLOCKS:
+        # The pairs won between each two blocks, which where blocks are few is worked out only once.
+        rows, beaten = pairs(np.eye(sample.size))
+        between = rows @ beaten.T
+
+    def statistic(counts: Floats) -> Floats:
+        won = pairs(counts) if between is None else (counts @ between, counts)
+        return divide(np.einsum("ri,ri->r", *won), (counts @ hits) * (counts @ misses))
+
+    return statistic
+
+
+def _pairs(
+    scores: Floats, positive: npt.NDArray[np.bool_], sample: Sample
+) -> Callable[[Floats], tuple[Floats, Floats]]:
+    """For each positive row: how often it counts, and how many negative rows it beats [rounds, positive rows]."""
+    up, down = np.flatnonzero(positive), np.flatnonzero(~positive)
+    up, down = up[np.argsort(scores[up], kind="stable")], down[np.argsort(scores[down], kind="stable")]
+    below = np.searchsorted(scores[down], scores[up], "left")
+    not_above = np.searchsorted(scores[down], scores[up], "right")
+
+    def pairs(counts: Floats) -> tuple[Floats, Floats]:
+        sums = np.zeros((len(counts), len(down) + 1))
+        np.cumsum(np.take(counts, sample.blocks[down], axis=1), axis=1, out=sums[:, 1:])
+        beaten = (np.take(sums, below, axis=1) + np.take(sums, not_above, axis=1)) / 2
+        return np.take(counts, sample.blocks[up], axis=1), beaten
+
+    return pairs
+
+
+def _average_precision(sample: Sample) -> Statistic:
+    """Precision at each threshold, weighted by the recall gained there; tied scores share a threshold."""
+    scores, order = sample.p[:, -1], np.argsort(-sample.p[:, -1], kind="stable")
+    blocks, hit = sample.blocks[order], (sample.y == 1)[order].astype(np.float64)
+    last = np.flatnonzero(np.diff(scores[order], append=np.nan) != 0)
+
+    def statistic(counts: Floats) -> Floats:
+        weights = np.take(counts, blocks, axis=1)
+        chosen = np.take(np.cumsum(weights, axis=1), last, axis=1)
+        hits = np.take(np.cumsum(weights * hit, axis=1), last, axis=1)
+        precision = np.divide(hits, chosen, out=np.zeros_like(hits), where=chosen != 0)
+        total = hits[:, -1] if len(last) else np.zeros(len(counts))
+        return divide(np.einsum("ri,ri->r", precision, np.diff(hits, axis=1, prepend=0)), total)
+
+    return statistic
+
+
 def _log_loss(sample: Sample) -> Statistic:
     epsilon = np.finfo(np.float64).eps
     return mean_of(-np.log(np.clip(sample.p[np.arange(len(sample.y)), sample.y], epsilon, 1 - epsilon)), sample)
-
-
-def _brier(sample: Sample) -> Statistic:
-    return mean_of((sample.p[:, -1] - (sample.y == 1)) ** 2, sample)
-
-
-def _accuracy(sample: Sample) -> Statistic:
-    return mean_of((sample.p.argmax(axis=1) == sample.y).astype(np.float64), sample)
 
 
 def _f1_macro(sample: Sample) -> Statistic:
@@ -62,10 +114,6 @@ def _rmse(sample: Sample) -> Statistic:
     return lambda counts: np.sqrt(mean(counts))
 
 
-def _mae(sample: Sample) -> Statistic:
-    return mean_of(np.abs(sample.y - sample.p), sample)
-
-
 def _r2(sample: Sample) -> Statistic:
     """One minus the share of variance left over; centred first, so that a large mean costs no digits."""
     centred = sample.y - (sample.y.mean() if len(sample.y) else 0)
@@ -93,15 +141,15 @@ def _median_absolute_error(sample: Sample) -> Statistic:
 
 
 _STATISTICS: dict[str, Callable[[Sample], Statistic]] = {
-    "roc_auc": roc_auc,
-    "average_precision": average_precision,
+    "roc_auc": _roc_auc,
+    "average_precision": _average_precision,
     "log_loss": _log_loss,
-    "brier": _brier,
-    "accuracy": _accuracy,
+    "brier": lambda sample: mean_of((sample.p[:, -1] - (sample.y == 1)) ** 2, sample),
+    "accuracy": lambda sample: mean_of((sample.p.argmax(axis=1) == sample.y).astype(np.float64), sample),
     "calibration_error": _calibration_error,
     "f1_macro": _f1_macro,
     "rmse": _rmse,
-    "mae": _mae,
+    "mae": lambda sample: mean_of(np.abs(sample.y - sample.p), sample),
     "r2": _r2,
     "median_absolute_error": _median_absolute_error,
 }
