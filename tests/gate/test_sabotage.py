@@ -38,7 +38,7 @@ class Sabotage(NamedTuple):
     alone: bool = False
 
 
-RESULTS = "src/slipway/steps/evaluate/results.py"
+RESULTS = "src/slipway/steps/evaluate/metrics_with_intervals.py"
 KEPT = "return frame"
 SABOTAGES = {
     "a shuffled target": Sabotage(

@@ -20,7 +20,7 @@ from slipway.inference.scorer import load
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.numbers import told_apart
 from slipway.statistics.bootstrap import paired_difference
-from slipway.statistics.metrics import higher_is_better, score
+from slipway.statistics.metrics import higher_is_better, score_one
 
 
 class _Rival(NamedTuple):
@@ -41,7 +41,7 @@ def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], ca
     yield _comparable(rival, champion, case.policy)
     if isinstance(rival, _Rival):
         name = f"the champion {rival.name}"
-        yield _no_worse(f"champion.{case.primary}", case, rival.predictions, _all(case), case.policy.margin, name)
+        yield _no_worse(f"champion.{case.primary}", case, rival.predictions, slice(None), case.policy.margin, name)
         yield from _slices(case, rival, name)
         yield from truth(case, rival.predictions, name)
     others = [bundle for bundle in recent if bundle.digest != champion.digest]
@@ -87,9 +87,11 @@ def _recent(found: Sequence[tuple[str, _Rival | str]], case: Case) -> Iterator[R
     """The best of them is enough: who is no worse than the best is no worse than any."""
     if rivals := [rival for _, rival in found if isinstance(rival, _Rival)]:
         sign = 1 if higher_is_better(case.primary) else -1
-        best = max(rivals, key=lambda rival: sign * _scored(case, rival.predictions, case.primary))
+        best = max(
+            rivals, key=lambda rival: sign * score_one(case.contract, case.truth, rival.predictions, case.primary)
+        )
         name = f"the recent release {best.name}"
-        yield _no_worse(f"recent.{case.primary}", case, best.predictions, _all(case), case.policy.margin, name)
+        yield _no_worse(f"recent.{case.primary}", case, best.predictions, slice(None), case.policy.margin, name)
     for version, reason in found:
         if isinstance(reason, str):
             why = f"the recent release {version} is no measure: {reason}"
@@ -111,7 +113,7 @@ def _slices(case: Case, rival: _Rival, name: str) -> Iterator[Rule]:
         yield from too_few(case, "slice", column, small)
 
 
-def _no_worse(rule: str, case: Case, theirs: Array, rows: Array, margin: float, name: str) -> Rule:
+def _no_worse(rule: str, case: Case, theirs: Array, rows: Array | slice, margin: float, name: str) -> Rule:
     """Non-inferiority by a paired block bootstrap, with the sign turned so that more is better.
 
     Refused where the candidate is worse by more than the margin *and* its whole 95 % interval lies below zero: then
@@ -124,7 +126,7 @@ def _no_worse(rule: str, case: Case, theirs: Array, rows: Array, margin: float, 
     difference, low, high = paired_difference(
         contract, truth, mine, other, case.blocks[rows], metric=metric, seed=case.policy.seed
     )
-    own, rival = (score(contract, truth, p, names=[metric])[metric] for p in (mine, other))
+    own, rival = (score_one(contract, truth, p, metric) for p in (mine, other))
     allowed, best = margin, high
     if not higher_is_better(metric):
         difference, allowed, best = -difference, margin * abs(rival), -low
@@ -138,11 +140,3 @@ def _compared(rule: str, metric: str, own: float, rival: float, name: str, ok: b
     first, second = told_apart(own, rival)
     verb = "is no worse than" if ok else "is worse than"
     return f"{metric}{where} {first} {verb} {second} of {name}, where {allowed:.3g} less is allowed"
-
-
-def _all(case: Case) -> Array:
-    return np.ones(len(case.frame), dtype=bool)
-
-
-def _scored(case: Case, predictions: Array, metric: str) -> float:
-    return score(case.contract, case.truth, predictions, names=[metric])[metric]

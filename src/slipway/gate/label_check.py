@@ -9,7 +9,7 @@ from slipway.bundle.verdict import Rule
 from slipway.gate.evaluation import Array, Case, slices_of
 from slipway.gate.policy import part
 from slipway.statistics.bootstrap import bootstrap
-from slipway.statistics.metrics import score
+from slipway.statistics.metrics import score_one
 
 _METRIC = "roc_auc"
 _CHANCE = 0.5
@@ -31,7 +31,7 @@ def truth(case: Case, champion: Array, name: str) -> Iterator[Rule]:
 
 def _believed(rule: str, case: Case, champion: Array, rows: Array | slice, name: str) -> Rule:
     truth, answers, blocks = case.truth[rows], champion[rows], case.blocks[rows]
-    found = score(case.contract, truth, answers, names=[_METRIC])[_METRIC]
+    found = score_one(case.contract, truth, answers, _METRIC)
     high = found
     if found < _CHANCE:
         high = bootstrap(case.contract, truth, answers, blocks, seed=case.policy.seed, names=[_METRIC])[_METRIC][1]

@@ -12,7 +12,7 @@ from slipway.gate.evaluation import Array, Case, slices_of, too_few
 from slipway.gate.policy import SliceBounds, part
 from slipway.reporting.numbers import told_apart
 from slipway.statistics.bootstrap import bootstrap
-from slipway.statistics.metrics import higher_is_better, score
+from slipway.statistics.metrics import higher_is_better, score_one
 
 _CALIBRATION = "calibration_error"
 
@@ -60,7 +60,7 @@ def _bound(rule: str, metric: str, found: float, bound: float, *, below: bool, w
 def _better_than_a_constant(case: Case) -> Rule:
     """The floor where none is set: what one and the same answer to every row would reach."""
     name, found = case.primary, case.scores([case.primary])[case.primary]
-    reached = score(case.contract, case.truth, _constant(case), names=[name])[name]
+    reached = score_one(case.contract, case.truth, _constant(case), name)
     better = higher_is_better(name)
     rule = f"{'floor' if better else 'ceiling'}.{name}"
     if not math.isfinite(found) or not math.isfinite(reached):

@@ -67,3 +67,8 @@ def score(
     counts = np.ones((1, 1)) if weights is None else np.asarray(weights, np.float64)[None, :]
     sample = sample_of(contract, truth, predictions, blocks, counts.shape[1])
     return {name: float(statistic_of(name, sample)(counts)[0]) for name in names or metrics_for(contract)}
+
+
+def score_one(contract: Contract, truth: npt.ArrayLike, predictions: npt.ArrayLike, name: str) -> float:
+    """The metric ``name`` alone, under the same conditions."""
+    return score(contract, truth, predictions, names=[name])[name]

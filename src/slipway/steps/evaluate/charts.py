@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from slipway.statistics.metrics import score
+from slipway.statistics.metrics import score_one
 from slipway.statistics.time_blocks import blocks_of
 from slipway.steps.evaluate.chart_style import FIRST, INK, MUTED, SECOND, canvas
-from slipway.steps.evaluate.results import Results, SliceScores
-from slipway.steps.evaluate.scored_holdout import Scored
-from slipway.steps.evaluate.summary import number, words
+from slipway.steps.evaluate.holdout_predictions import Scored
+from slipway.steps.evaluate.markdown_summary import number, words
+from slipway.steps.evaluate.metrics_with_intervals import Results, SliceScores
 
 INPUTS_SHOWN = 20
 LABEL_LENGTH = 22
@@ -41,7 +40,8 @@ def over_time(scored: Scored, results: Results) -> Chart | None:
         return None
     name = results.primary
     gap = "" if not results.class_shares else " A gap is a day with one class."
-    values = [_score_of(scored, days == day, name) for day in dates.index]
+    rows = [days == day for day in dates.index]
+    values = [score_one(scored.contract, scored.truth[day], scored.predictions[day], name) for day in rows]
     figure, axes = canvas("", words(name))
     axes.plot(dates.to_numpy(), values, color=FIRST, marker="o", markersize=3, linewidth=1)
     axes.axhline(results.metrics[name].value, color=MUTED, linewidth=1, linestyle="--")
@@ -105,7 +105,3 @@ def _rows(x: str, labels: list[str]) -> tuple[Figure, Axes]:
 
 def _short(text: str) -> str:
     return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
-
-
-def _score_of(scored: Scored, rows: npt.NDArray[np.bool_], name: str) -> float:
-    return score(scored.contract, scored.truth[rows], scored.predictions[rows], names=[name])[name]

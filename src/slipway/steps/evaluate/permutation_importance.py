@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slipway.contract.schema import Contract
-from slipway.statistics.metrics import higher_is_better, metrics_for, score
-from slipway.steps.evaluate.scored_holdout import Scored, predict
+from slipway.statistics.metrics import higher_is_better, metrics_for, score_one
+from slipway.steps.evaluate.holdout_predictions import Scored, predict
 
 REPEATS = 3
 ROWS = 2_000
@@ -28,10 +27,11 @@ def importance_of(model: Any, frame: pd.DataFrame, scored: Scored, seed: int) ->
     chosen = generator.choice(len(frame), size, replace=False)
     copies = _shuffled(frame.iloc[chosen][names], names, generator)
     predictions = predict(model, copies, scored.contract).reshape(len(names), REPEATS, size, -1)
-    base = _first(scored.contract, scored.truth[chosen], scored.predictions[chosen])
-    sign = 1 if higher_is_better(metrics_for(scored.contract)[0]) else -1
+    first = metrics_for(scored.contract)[0]
+    base = score_one(scored.contract, scored.truth[chosen], scored.predictions[chosen], first)
+    sign = 1 if higher_is_better(first) else -1
     losses = {
-        name: sign * (base - _mean_score(scored, chosen, shuffled))
+        name: sign * (base - _mean_score(scored, chosen, shuffled, first))
         for name, shuffled in zip(names, predictions, strict=True)
     }
     return dict(sorted(losses.items(), key=lambda item: -item[1] if np.isfinite(item[1]) else np.inf))
@@ -49,12 +49,6 @@ def _shuffled(sample: pd.DataFrame, names: list[str], generator: np.random.Gener
     return pd.DataFrame(columns)
 
 
-def _mean_score(scored: Scored, chosen: Any, shuffled: Any) -> float:
-    truth = scored.truth[chosen]
-    shape = scored.predictions[chosen].shape
-    return float(np.mean([_first(scored.contract, truth, predictions.reshape(shape)) for predictions in shuffled]))
-
-
-def _first(contract: Contract, truth: Any, predictions: Any) -> float:
-    first = metrics_for(contract)[0]
-    return score(contract, truth, predictions, names=[first])[first]
+def _mean_score(scored: Scored, chosen: Any, shuffled: Any, metric: str) -> float:
+    truth, shape = scored.truth[chosen], scored.predictions[chosen].shape
+    return float(np.mean([score_one(scored.contract, truth, copy.reshape(shape), metric) for copy in shuffled]))

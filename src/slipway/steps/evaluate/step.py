@@ -1,16 +1,25 @@
-"""The files that an evaluation leaves: numbers, predictions, a summary and a page."""
+"""The files that an evaluation leaves: numbers, predictions, a summary in Markdown and a page of HTML."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from slipway.steps.evaluate.report import report
-from slipway.steps.evaluate.results import Results
-from slipway.steps.evaluate.scored_holdout import Scored
-from slipway.steps.evaluate.summary import summary
+from slipway.reporting.html_page import render
+from slipway.steps.evaluate import charts
+from slipway.steps.evaluate.chart_style import style, svg
+from slipway.steps.evaluate.charts import Chart
+from slipway.steps.evaluate.holdout_predictions import Scored
+from slipway.steps.evaluate.markdown_summary import about, metric_rows, number, summary, words
+from slipway.steps.evaluate.metrics_with_intervals import Results, SliceScores
+from slipway.steps.evaluate.task_charts import task_charts
 from slipway.tables.data_frame import write_parquet
+
+KEY_NUMBERS = 4
 
 
 def write_evaluation(scored: Scored, results: Results, out: Path) -> dict[str, float]:
@@ -18,5 +27,39 @@ def write_evaluation(scored: Scored, results: Results, out: Path) -> dict[str, f
     write_parquet(scored.table(), out / "predictions.parquet")
     (out / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
     (out / "summary.md").write_text(summary(scored.contract, results), encoding="utf-8")
-    (out / "report.html").write_text(report(scored, results), encoding="utf-8")
+    (out / "report.html").write_text(_report(scored, results), encoding="utf-8")
     return {name: measured.value for name, measured in results.metrics.items()}
+
+
+def _report(scored: Scored, results: Results) -> str:
+    """The whole page, which needs nothing from outside, in light and in dark: key numbers, metrics, charts, slices."""
+    with style():
+        task = [_drawn(chart) for chart in _charts(scored, results)]
+        slices = [_slice(column, scores, results) for column, scores in results.slices.items()]
+    return render(
+        __package__,
+        "report.html.j2",
+        kicker="Evaluation",
+        name=scored.contract.name,
+        about=about(results),
+        keys=[row[:3] for row in metric_rows(results)[:KEY_NUMBERS]],
+        metrics=metric_rows(results),
+        charts=task,
+        slices=slices,
+    )
+
+
+def _charts(scored: Scored, results: Results) -> Iterator[Chart]:
+    made = [*task_charts(scored), charts.over_time(scored, results), charts.importance(results)]
+    yield from (chart for chart in made if chart)
+
+
+def _slice(column: str, scores: dict[str, SliceScores], results: Results) -> dict[str, Any]:
+    names = list(results.metrics)
+    rows = [(value, f"{int(s['rows']):,}", *(number(s[name]) for name in names)) for value, s in scores.items()]
+    chart = _drawn(charts.by_slice(column, scores, results))
+    return {"chart": chart, "head": (column, "Rows", *map(words, names)), "rows": rows}
+
+
+def _drawn(chart: Chart) -> tuple[str, str, str]:
+    return chart.title, svg(chart.figure, escape(chart.title)), chart.note

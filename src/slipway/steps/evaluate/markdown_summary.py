@@ -7,7 +7,7 @@ import numpy as np
 from slipway.contract.schema import Contract
 from slipway.reporting.markdown import table
 from slipway.statistics.metrics import higher_is_better
-from slipway.steps.evaluate.results import Results, SliceScores
+from slipway.steps.evaluate.metrics_with_intervals import Results, SliceScores
 
 SHOWN = 10
 

@@ -1,4 +1,5 @@
-"""Charts for classification: ranking, confusion, calibration and the spread of the scores."""
+"""Charts of one task: for classification ranking, confusion, calibration and the spread of the scores; for regression
+predictions beside the truth, and what is left over."""
 
 from __future__ import annotations
 
@@ -7,40 +8,49 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from sklearn.metrics import confusion_matrix
 
 from slipway.statistics.weighted_metrics import BINS
 from slipway.steps.evaluate.chart_style import FIRST, INK, MORE, MUTED, SECOND, canvas
-from slipway.steps.evaluate.charts import Chart
-from slipway.steps.evaluate.scored_holdout import Scored
+from slipway.steps.evaluate.charts import Chart, few_dates
+from slipway.steps.evaluate.holdout_predictions import Scored
 
 MOST_CLASSES = 12
-POINTS = 200
+CURVE_POINTS, ROWS_SHOWN = 200, 1_000
 
 Hits = npt.NDArray[np.bool_]
 Curve = tuple[str, npt.NDArray[np.float64], Hits]
 
 
-def roc(scored: Scored) -> Chart:
+def task_charts(scored: Scored) -> list[Chart | None]:
+    """The charts of the contract's task, in the order of the page."""
+    if scored.contract.task == "regression":
+        return [_predicted_and_actual(scored), _residuals(scored), _residuals_over_time(scored)]
+    return [_roc(scored), _precision_recall(scored), _calibration(scored), _distribution(scored), _confusion(scored)]
+
+
+def _roc(scored: Scored) -> Chart:
     """True against false positives as the threshold falls."""
     figure, axes = canvas("False positive rate", "True positive rate")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
     for colour, (label, p, hits) in zip(MORE, _one_vs_rest(scored), strict=False):
         true, false = _cumulative(p, hits)
-        axes.plot(*_thinned(false / max(1, false[-1]), true / max(1, true[-1])), color=colour, label=label)
+        _draw_curve(axes, false / max(1, false[-1]), true / max(1, true[-1]), colour, label)
     if len(scored.contract.classes) > 2:
         axes.legend(loc="lower right", labelcolor=INK)
     return Chart("ROC", "Dashed: guessing." + _which(scored), figure)
 
 
-def precision_recall(scored: Scored) -> Chart:
+def _precision_recall(scored: Scored) -> Chart:
     """Precision against recall as the threshold falls."""
     figure, axes = canvas("Recall", "Precision")
     for colour, (label, p, hits) in zip(MORE, _one_vs_rest(scored), strict=False):
         true, false = _cumulative(p, hits)
         precision = true[1:] / (true[1:] + false[1:])
-        axes.plot(*_thinned(true[1:] / max(1, true[-1]), precision), color=colour, label=label)
+        _draw_curve(axes, true[1:] / max(1, true[-1]), precision, colour, label)
         axes.axhline(hits.mean(), color=colour, linewidth=1, linestyle="--")
     axes.set_ylim(0, 1.03)
     if len(scored.contract.classes) > 2:
@@ -48,7 +58,7 @@ def precision_recall(scored: Scored) -> Chart:
     return Chart("Precision and recall", "Dashed: the share of the class." + _which(scored), figure)
 
 
-def confusion(scored: Scored) -> Chart:
+def _confusion(scored: Scored) -> Chart:
     """How the rows of each true class were labelled, as shares of that class and as numbers."""
     counts = confusion_matrix(scored.truth, scored.labels, labels=scored.contract.classes)
     sizes = counts.sum(axis=1)
@@ -70,7 +80,7 @@ def confusion(scored: Scored) -> Chart:
     return Chart("Confusion", f"Each row is a true class; the label is the likeliest class.{cut}", figure)
 
 
-def calibration(scored: Scored) -> Chart:
+def _calibration(scored: Scored) -> Chart:
     """What was promised against what happened, in ten bins of equally many rows."""
     sure, right = _certainty(scored)
     bins = np.array_split(np.argsort(sure, kind="stable"), min(BINS, len(sure)))
@@ -82,7 +92,7 @@ def calibration(scored: Scored) -> Chart:
     return Chart("Calibration", f"Dashed: every probability comes true as often as it says.{top}", figure)
 
 
-def distribution(scored: Scored) -> Chart:
+def _distribution(scored: Scored) -> Chart:
     """How the predicted probabilities spread, for rows that are the class and rows that are not."""
     sure, right = _certainty(scored)
     binary = len(scored.contract.classes) == 2
@@ -97,6 +107,49 @@ def distribution(scored: Scored) -> Chart:
     axes.legend(labelcolor=INK)
     what = f"Of '{scored.contract.classes[-1]}'" if binary else "Of the likeliest class"
     return Chart("Predicted probabilities", f"{what}; each group adds up to one.", figure)
+
+
+def _predicted_and_actual(scored: Scored) -> Chart:
+    """Each row's prediction over its true value, thinned evenly where there are many."""
+    chosen = _spread_evenly(len(scored.truth), ROWS_SHOWN)
+    truth, predictions = scored.truth[chosen], scored.predictions[chosen]
+    ends = [min(truth.min(), predictions.min()), max(truth.max(), predictions.max())]
+    figure, axes = canvas("True value", "Predicted", left=0.17)
+    axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle="--")
+    axes.plot(truth, predictions, "o", color=FIRST, markersize=3, alpha=0.35, markeredgewidth=0)
+    cut = f" {len(chosen):,} of {len(scored.truth):,} rows, evenly spaced." if len(chosen) < len(scored.truth) else ""
+    return Chart("Predicted and true", f"Dashed: a perfect prediction.{cut}", figure)
+
+
+def _residuals(scored: Scored) -> Chart:
+    """How the residuals spread; the outer one per cent is left out, so that the middle can be seen."""
+    left = scored.predictions - scored.truth
+    low, high = np.percentile(left, (0.5, 99.5))
+    heights, edges = np.histogram(left[(left >= low) & (left <= high)], bins=40)
+    figure, axes = canvas("Prediction minus true value", "Rows", left=0.17)
+    axes.stairs(heights, edges, fill=True, color=FIRST, alpha=0.3)
+    axes.stairs(heights, edges, color=FIRST, linewidth=1.5)
+    axes.axvline(0, color=MUTED, linewidth=1, linestyle="--")
+    axes.set_ylim(bottom=0)
+    return Chart("Residuals", "The middle 99 % of the rows.", figure)
+
+
+def _residuals_over_time(scored: Scored) -> Chart | None:
+    """The middle and the spread of each day's residuals; None without a time column or with a single day."""
+    if scored.time is None:
+        return None
+    left = pd.Series(scored.predictions - scored.truth)
+    groups = left.groupby(scored.time.dt.tz_localize(None).dt.normalize().to_numpy())
+    low, middle, high = (groups.quantile(q) for q in (0.1, 0.5, 0.9))
+    if len(middle) < 2:
+        return None
+    days = middle.index.to_numpy()
+    figure, axes = canvas("", "Prediction minus true value", left=0.17)
+    axes.fill_between(days, low.to_numpy(), high.to_numpy(), color=FIRST, alpha=0.2, linewidth=0)
+    axes.plot(days, middle.to_numpy(), color=FIRST)
+    axes.axhline(0, color=MUTED, linewidth=1, linestyle="--")
+    few_dates(axes)
+    return Chart("Residuals by day", f"Median, and the middle 80 %, on {len(days):,} days.", figure)
 
 
 def _one_vs_rest(scored: Scored) -> Iterator[Curve]:
@@ -120,10 +173,14 @@ def _cumulative(p: npt.NDArray[np.float64], hits: Hits) -> tuple[npt.NDArray[np.
     return np.concatenate([[0], true]), np.concatenate([[0], false])
 
 
-def _thinned(*lines: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    """As many points as the eye can use, the first and last among them."""
-    chosen = np.unique(np.linspace(0, len(lines[0]) - 1, POINTS).astype(int))
-    return [line[chosen] for line in lines]
+def _draw_curve(axes: Axes, x: npt.NDArray[Any], y: npt.NDArray[Any], colour: str, label: str) -> None:
+    chosen = _spread_evenly(len(x), CURVE_POINTS)
+    axes.plot(x[chosen], y[chosen], color=colour, label=label)
+
+
+def _spread_evenly(size: int, most: int) -> npt.NDArray[np.int64]:
+    """As many of the points as the eye can use, the first and last among them."""
+    return np.unique(np.linspace(0, size - 1, most).astype(int))
 
 
 def _many(scored: Scored) -> bool:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from slipway.statistics.bootstrap import bootstrap
 from slipway.statistics.metrics import metrics_for, score
-from slipway.steps.evaluate.scored_holdout import Scored
+from slipway.steps.evaluate.holdout_predictions import Scored
 
 MANY_VALUES = 50
 LARGEST = 30
