@@ -28,8 +28,8 @@ from components.package.run import package
 from slipway.errors import DataError
 from slipway.pipeline.component import parameters_of
 from slipway.statistics.reference import decode_reference
-from slipway.steps.package.holdout_reference import reference
 from slipway.steps.package.parity.predictions import Answers
+from slipway.steps.package.step import describe_holdout as reference
 from slipway.tables.data_frame import inputs_of
 from tests.support.awkward_rows import Packaged, contract_for, fitted, rows
 

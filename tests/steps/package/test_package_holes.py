@@ -99,7 +99,7 @@ def times_the_reciprocal(patch: pytest.MonkeyPatch) -> None:
 
     def scaler(step: Any, matrix: Any) -> Any:
         shifted = op.sub(scalers.numbers(matrix), constant(step.mean_))
-        return scalers.number_block(op.mul(shifted, constant(1 / step.scale_)), scalers.width(matrix))
+        return (scalers.Block(op.mul(shifted, constant(1 / step.scale_)), scalers.width(matrix)),)
 
     patch.setitem(CONVERTERS, StandardScaler, scaler)
 

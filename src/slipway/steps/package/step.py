@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from slipway.contract.schema import Contract, read_contract
-from slipway.statistics.reference import REFERENCE_FILE, encode_reference
+from slipway.errors import DataError
+from slipway.statistics.build_reference import reference_of
+from slipway.statistics.reference import REFERENCE_FILE, Reference, answered, encode_reference
+from slipway.statistics.time_blocks import calendar_of
 from slipway.steps.package.compiler.compile import compile_pipeline
 from slipway.steps.package.compiler.errors import CannotCompile
 from slipway.steps.package.golden_rows import golden_of, golden_rows
-from slipway.steps.package.holdout_reference import reference
 from slipway.steps.package.mlflow_flavor import slipway_model_1
 from slipway.steps.package.model_directory import write_model_directory
 from slipway.steps.package.parity.parity import asked, prove
-from slipway.steps.package.parity.predictions import Answers, by_graph, feeds_of
+from slipway.steps.package.parity.predictions import Answers, Array, by_graph, feeds_of
+from slipway.tables.data_frame import inputs_of
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +38,18 @@ class Compiled:
 
 
 def compile_exactly(fitted: Any, contract: Contract, held: pd.DataFrame, trained: pd.DataFrame, seed: int) -> Compiled:
-    """Compile the model and prove it on the ``held`` rows; the ``trained`` ones say which categories it has seen."""
-    graph, proof = _compiled(fitted, contract, held, trained, seed)
+    """Compile the model and prove it on the ``held`` rows; the ``trained`` ones say which categories it has seen.
+
+    There is no graph where the model has none, or where it is not exact.
+    """
+    try:
+        graph = compile_pipeline(fitted, contract).SerializeToString()
+    except CannotCompile as reason:
+        return _fall_back(fitted, str(reason), None)
+    proof = prove(fitted, graph, contract, held, trained, seed)
+    if not proof["ok"]:
+        differs = f"The compiled model differs from scikit-learn's on {', '.join(proof['wrong'])}"
+        return _fall_back(fitted, differs, proof)
     return Compiled(fitted, graph, proof)
 
 
@@ -63,31 +77,38 @@ def write_package(
     answers = _answers(fitted, graph, chosen, public)
     _write_json(folder / "golden.json", golden_of(chosen, public, answers.numbers, answers.labels))
     _write_json(folder / "proof.json", proof)
-    told = reference(held, trained, public, _answers(fitted, graph, held, public), time=time, block=block)
+    told = describe_holdout(held, trained, public, _answers(fitted, graph, held, public), time=time, block=block)
     (folder / REFERENCE_FILE).write_bytes(encode_reference(told))
     return _scores(proof, folder)
 
 
-def _compiled(
-    fitted: Any, contract: Contract, rows: pd.DataFrame, train: pd.DataFrame, seed: int
-) -> tuple[bytes | None, dict[str, Any]]:
-    """The graph and its proof; no graph where there is none or where it is not exact."""
-    try:
-        graph = compile_pipeline(fitted, contract).SerializeToString()
-    except CannotCompile as reason:
-        return None, _fallen_back(str(reason), None)
-    proof = prove(fitted, graph, contract, rows, train, seed)
-    if not proof["ok"]:
-        return None, _fallen_back(
-            f"The compiled model differs from scikit-learn's on {', '.join(proof['wrong'])}", proof
-        )
-    return graph, proof
+def describe_holdout(
+    holdout: pd.DataFrame, train: pd.DataFrame, contract: Contract, answers: Answers, *, time: str, block: str
+) -> Reference:
+    """How the holdout and the answers to it are distributed, with what training has seen beside them.
+
+    Of the holdout, since its rows are the newest, and the answers to what trained the model flatter it.
+
+    Raises:
+        DataError: rows are told apart by time, and the holdout has no such column.
+    """
+    if block != "row" and time not in holdout:
+        raise DataError(f"the holdout has no column '{time}', by which its rows are in blocks of a {block}")
+    predictions = answered(contract, answers.numbers, answers.labels)
+    return reference_of(
+        {**_columns(holdout, contract), **predictions},
+        np.zeros(len(holdout), np.int64) if block == "row" else calendar_of(holdout[time], block),
+        time=time,
+        block=block,
+        predictions=predictions,
+        training=_columns(train, contract),
+    )
 
 
-def _fallen_back(reason: str, failed: dict[str, Any] | None) -> dict[str, Any]:
-    """The proof of a model that is served by scikit-learn itself, and so needs none."""
+def _fall_back(fitted: Any, reason: str, failed: dict[str, Any] | None) -> Compiled:
+    """A model that is served by scikit-learn itself, and so needs no proof."""
     log.warning("%s. So scikit-learn itself will serve the model: the same answers, many times slower.", reason)
-    return {"ok": True, "engine": "skops", "reason": reason, "failed": failed}
+    return Compiled(fitted, None, {"ok": True, "engine": "skops", "reason": reason, "failed": failed})
 
 
 def _answers(fitted: Any, compiled: bytes | None, rows: pd.DataFrame, contract: Contract) -> Answers:
@@ -108,3 +129,8 @@ def _scores(proof: dict[str, Any], folder: Path) -> dict[str, float]:
         "proof_largest_difference": max((kind["largest_difference"] for kind in kinds), default=0.0),
         "model_bytes": float(sum(file.stat().st_size for file in folder.iterdir())),
     }
+
+
+def _columns(frame: pd.DataFrame, contract: Contract) -> dict[str, Array]:
+    inputs = inputs_of(frame, contract)
+    return {str(name): inputs[name].to_numpy() for name in inputs}

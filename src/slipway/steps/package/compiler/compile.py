@@ -40,12 +40,10 @@ from spox import Tensor, Var, argument, build
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError
 from slipway.steps.package.compiler import linear, trees
-from slipway.steps.package.compiler.errors import CannotCompile, refuse
+from slipway.steps.package.compiler.errors import refuse
 from slipway.steps.package.compiler.matrix import Block, Matrix, integers, numbers
 from slipway.steps.package.compiler.scores import Scores
 from slipway.steps.package.compiler.transformers import transform
-
-__all__ = ["CannotCompile", "compile_estimator", "compile_pipeline", "compile_steps"]
 
 CLASSIFIERS: dict[type, Callable[[Any, Matrix], Scores]] = {
     DecisionTreeClassifier: trees.tree_classifier,
@@ -61,21 +59,21 @@ CLASSIFIERS: dict[type, Callable[[Any, Matrix], Scores]] = {
 REGRESSORS: dict[type, Callable[[Any, Matrix], Var]] = {
     DecisionTreeRegressor: trees.tree_regressor,
     DummyRegressor: linear.dummy_regressor,
-    ElasticNet: linear.linear_regressor,
-    ElasticNetCV: linear.linear_regressor,
+    ElasticNet: linear.linear_form,
+    ElasticNetCV: linear.linear_form,
     ExtraTreeRegressor: trees.tree_regressor,
     ExtraTreesRegressor: trees.forest_regressor,
     GammaRegressor: linear.log_linear_regressor,
-    GradientBoostingRegressor: trees.boosting_regressor,
+    GradientBoostingRegressor: trees.boosting_sum,
     HistGradientBoostingRegressor: trees.hist_regressor,
-    HuberRegressor: linear.linear_regressor,
-    Lasso: linear.linear_regressor,
-    LassoCV: linear.linear_regressor,
-    LinearRegression: linear.linear_regressor,
+    HuberRegressor: linear.linear_form,
+    Lasso: linear.linear_form,
+    LassoCV: linear.linear_form,
+    LinearRegression: linear.linear_form,
     PoissonRegressor: linear.log_linear_regressor,
     RandomForestRegressor: trees.forest_regressor,
-    Ridge: linear.linear_regressor,
-    RidgeCV: linear.linear_regressor,
+    Ridge: linear.linear_form,
+    RidgeCV: linear.linear_form,
 }
 
 

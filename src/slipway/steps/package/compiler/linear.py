@@ -14,19 +14,23 @@ from slipway.steps.package.compiler.matrix import Matrix, constant, integers, nu
 from slipway.steps.package.compiler.scores import Scores, from_probabilities, from_raw
 
 
-def linear_regressor(step: Any, matrix: Matrix) -> Var:
+def linear_form(step: Any, matrix: Matrix) -> Var:
     """X times the coefficients, plus the intercept."""
-    return _linear(step, matrix)
+    coefficients = np.atleast_2d(step.coef_)
+    if not hasattr(step, "classes_") and len(coefficients) != 1:
+        raise refuse(step, f"predicts {len(coefficients)} targets; a contract has one")
+    product = op.matmul(numbers(matrix), constant(coefficients.T))
+    return op.add(product, constant(np.ravel(step.intercept_)))
 
 
 def log_linear_regressor(step: Any, matrix: Matrix) -> Var:
     """The exponential of the linear form: the inverse of the log link."""
-    return op.exp(_linear(step, matrix))
+    return op.exp(linear_form(step, matrix))
 
 
 def logistic_regression(step: Any, matrix: Matrix) -> Scores:
     """Sigmoid or softmax of the linear form."""
-    return from_raw(_linear(step, matrix), at_zero=0)
+    return from_raw(linear_form(step, matrix), at_zero=0)
 
 
 def dummy_classifier(step: Any, matrix: Matrix) -> Scores:
@@ -40,14 +44,6 @@ def dummy_classifier(step: Any, matrix: Matrix) -> Scores:
 def dummy_regressor(step: Any, matrix: Matrix) -> Var:
     """The same number for every row."""
     return _for_every_row(matrix, np.reshape(step.constant_, (1, 1)))
-
-
-def _linear(step: Any, matrix: Matrix) -> Var:
-    coefficients = np.atleast_2d(step.coef_)
-    if "Classifier" not in type(step).__name__ and not hasattr(step, "classes_") and len(coefficients) != 1:
-        raise refuse(step, f"predicts {len(coefficients)} targets; a contract has one")
-    product = op.matmul(numbers(matrix), constant(coefficients.T))
-    return op.add(product, constant(np.ravel(step.intercept_)))
 
 
 def _for_every_row(matrix: Matrix, row: npt.NDArray[Any]) -> Var:

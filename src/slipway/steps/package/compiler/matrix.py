@@ -57,11 +57,6 @@ def numbers(matrix: Matrix) -> Var:
     return matrix[0].var if len(matrix) == 1 else op.concat([block.var for block in matrix], axis=1)
 
 
-def number_block(var: Var, columns: int) -> Matrix:
-    """A matrix out of one float64 tensor."""
-    return (Block(var, columns),)
-
-
 def constant(value: object) -> Var:
     """A float64 constant."""
     return op.const(np.asarray(value, dtype=np.float64))

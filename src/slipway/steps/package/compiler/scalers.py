@@ -11,16 +11,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from slipway.steps.package.compiler.errors import refuse
-from slipway.steps.package.compiler.matrix import (
-    Block,
-    Matrix,
-    columns_of,
-    constant,
-    number_block,
-    numbers,
-    select,
-    width,
-)
+from slipway.steps.package.compiler.matrix import Block, Matrix, columns_of, constant, numbers, select, width
 
 
 def standard_scaler(step: Any, matrix: Matrix) -> Matrix:
@@ -48,7 +39,7 @@ def min_max_scaler(step: Any, matrix: Matrix) -> Matrix:
     if step.clip:
         low, high = step.feature_range
         scaled = op.clip(scaled, constant(low), constant(high))
-    return number_block(scaled, width(matrix))
+    return (Block(scaled, width(matrix)),)
 
 
 def selector(step: Any, matrix: Matrix) -> Matrix:
@@ -74,7 +65,7 @@ def _shift_then_divide(
         result = op.sub(result, constant(shift))
     if divisor is not None:
         result = op.div(result, constant(divisor))
-    return number_block(result, width(matrix))
+    return (Block(result, width(matrix)),)
 
 
 def _kept(step: Any, blocks: list[Block]) -> list[tuple[Block, Any]]:

@@ -35,15 +35,21 @@ def hist_regressor(step: Any, matrix: Matrix) -> Var:
 
 def boosting_classifier(step: Any, matrix: Matrix) -> Scores:
     """As for HistGradientBoosting, but a sum of exactly zero means the second class; the exponential loss doubles it."""
-    raw = _boosting_raw(step, matrix)
+    raw = boosting_sum(step, matrix)
     if step.loss == "exponential":
         return from_margin(raw, op.sigmoid(op.mul(raw, constant(2.0))), at_zero=1)
     return from_raw(raw, at_zero=1)
 
 
-def boosting_regressor(step: Any, matrix: Matrix) -> Var:
-    """The plain sum."""
-    return _boosting_raw(step, matrix)
+def boosting_sum(step: Any, matrix: Matrix) -> Var:
+    """The plain sum, the starting value first."""
+    if step.init is not None and not isinstance(step.init, str):
+        raise refuse(step, "with an init estimator of its own has no converter to ONNX")
+    start = step._raw_predict_init(np.zeros((1, width(matrix)), dtype=np.float32))[0]
+    trees = [stump(float(value), target) for target, value in enumerate(start)]
+    for stage in step.estimators_:
+        trees += [sklearn_tree(member, scale=step.learning_rate, target=k) for k, member in enumerate(stage)]
+    return tree_ensemble(as_float32(matrix), trees, len(start))
 
 
 def forest_classifier(step: Any, matrix: Matrix) -> Scores:
@@ -129,16 +135,6 @@ def hist_inputs(step: Any, matrix: Matrix) -> Matrix:
     encoder = step._preprocessor.named_transformers_["encoder"]
     encoded = ordinal_encoder(encoder, select(matrix, np.flatnonzero(categorical).tolist()))
     return encoded + select(matrix, np.flatnonzero(~categorical).tolist())
-
-
-def _boosting_raw(step: Any, matrix: Matrix) -> Var:
-    if step.init is not None and not isinstance(step.init, str):
-        raise refuse(step, "with an init estimator of its own has no converter to ONNX")
-    start = step._raw_predict_init(np.zeros((1, width(matrix)), dtype=np.float32))[0]
-    trees = [stump(float(value), target) for target, value in enumerate(start)]
-    for stage in step.estimators_:
-        trees += [sklearn_tree(member, scale=step.learning_rate, target=k) for k, member in enumerate(stage)]
-    return tree_ensemble(as_float32(matrix), trees, len(start))
 
 
 def _classes_sum(step: Any, members: Any, matrix: Matrix) -> Var:
