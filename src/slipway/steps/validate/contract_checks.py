@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from slipway.contract.schema import Column, Contract
-from slipway.steps.validate.checks import Rule
+from slipway.steps.validate.checks import Rule, count_rows
 
 INEXACT = 2.0**53
 """From here on float64 lacks whole numbers."""
@@ -54,35 +54,26 @@ def _input_rules(column: Column, contract: Contract) -> Iterator[Rule]:
 
 
 def _no_nulls(name: str, subject: str, why: str = "") -> Rule:
-    return Rule(
-        "not_null",
-        name,
-        lambda values: values.notna(),
-        lambda values, failed: f"{subject} '{name}' is null in {failed:,} of {len(values):,} rows{why}",
-    )
+    return count_rows("not_null", name, lambda values: values.notna(), f"{subject} '{name}' is null", why)
 
 
 def _closed_values(column: Column) -> Rule:
-    return Rule(
+    return count_rows(
         "values",
         column.name,
         lambda values: values.isin(column.values) | values.isna(),
-        lambda values, failed: (
-            f"Column '{column.name}' holds values outside the contract's {', '.join(column.values)} "
-            f"in {failed:,} of {len(values):,} rows"
-        ),
+        f"Column '{column.name}' holds values outside the contract's {', '.join(column.values)}",
     )
 
 
 def _exact(name: str) -> Rule:
-    return Rule(
+    return count_rows(
         "exact",
         name,
         lambda values: ~(_numbers(values).abs() >= INEXACT),
-        lambda values, failed: (
-            f"Column '{name}' holds whole numbers of 2**53 or more in {failed:,} of {len(values):,} rows; the model "
-            "computes in float64, which cannot tell them from their neighbours: make it a string, or something smaller"
-        ),
+        f"Column '{name}' holds whole numbers of 2**53 or more",
+        "; the model computes in float64, which cannot tell them from their neighbours: make it a string, or "
+        "something smaller",
     )
 
 
@@ -100,14 +91,11 @@ def _no_sentinel(name: str, sentinel: str) -> Rule:
 
 def _class_rules(contract: Contract, target: str) -> Iterator[Rule]:
     classes = ", ".join(contract.classes)
-    yield Rule(
+    yield count_rows(
         "classes",
         target,
         lambda values: values.astype(str).isin(contract.classes) | values.isna(),
-        lambda values, failed: (
-            f"Target '{target}' holds labels outside the contract's classes {classes} "
-            f"in {failed:,} of {len(values):,} rows"
-        ),
+        f"Target '{target}' holds labels outside the contract's classes {classes}",
     )
     yield Rule(
         "two_classes",
@@ -121,12 +109,8 @@ def _class_rules(contract: Contract, target: str) -> Iterator[Rule]:
 
 
 def _finite_target(target: str) -> Rule:
-    return Rule(
-        "type",
-        target,
-        lambda values: _double(values) | values.isna(),
-        lambda values, failed: f"Target '{target}' is not a finite number in {failed:,} of {len(values):,} rows",
-    )
+    what = f"Target '{target}' is not a finite number"
+    return count_rows("type", target, lambda values: _double(values) | values.isna(), what)
 
 
 def _times(name: str) -> Rule:

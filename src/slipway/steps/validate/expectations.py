@@ -12,7 +12,7 @@ from pandas.api import types
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
 from slipway.reporting.suggestions import did_you_mean
-from slipway.steps.validate.checks import WHOLE_DATA, Rule
+from slipway.steps.validate.checks import WHOLE_DATA, Rule, count_rows
 
 Bounds = tuple[float | None, float | None]
 
@@ -110,14 +110,7 @@ def _in_range(column: str, bounds: Bounds) -> Rule:
             return values.isna()
         return _within(values.astype("float64"), bounds) | values.isna()
 
-    return Rule(
-        "ranges",
-        column,
-        test,
-        lambda values, failed: (
-            f"Column '{column}' is expected to be {_text(bounds)} but is not in {failed:,} of {len(values):,} rows"
-        ),
-    )
+    return count_rows("ranges", column, test, f"Column '{column}' is expected to be {_text(bounds)} but is not")
 
 
 def _within(values: pd.Series, bounds: Bounds) -> pd.Series:
