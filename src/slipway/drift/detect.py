@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from slipway.drift.bin_counts import Tally
@@ -14,9 +14,8 @@ from slipway.drift.result import Drift, Live, Window
 from slipway.drift.rows import Wanted, rows_of
 from slipway.drift.windows import Bar, Rule, newest, whole
 from slipway.errors import DataError, SettingsError
+from slipway.reporting.progress import Note
 from slipway.reporting.suggestions import did_you_mean
-
-Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
