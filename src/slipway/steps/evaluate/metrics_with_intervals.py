@@ -15,7 +15,6 @@ from slipway.steps.evaluate.holdout_predictions import Scored
 
 MANY_VALUES = 50
 LARGEST = 30
-ROUNDS = 200
 
 SliceScores = dict[str, float]
 """``rows``, every metric, and ``low`` and ``high`` of the first one."""
@@ -52,7 +51,7 @@ class Results(msgspec.Struct, frozen=True, omit_defaults=True):
 def results_of(scored: Scored, importance: dict[str, float], seed: int) -> Results:
     """Score the whole and every slice, each with its interval."""
     values = score(scored.contract, scored.truth, scored.predictions)
-    intervals = bootstrap(scored.contract, scored.truth, scored.predictions, scored.blocks, rounds=ROUNDS, seed=seed)
+    intervals = bootstrap(scored.contract, scored.truth, scored.predictions, scored.blocks, seed=seed)
     groups = {column: _largest(scored.rows[column]) for column in scored.slices}
     return Results(
         rows=len(scored.truth),
@@ -73,7 +72,7 @@ def _slices(scored: Scored, groups: dict[str, npt.NDArray[np.int64]], seed: int)
 def _slice(scored: Scored, rows: npt.NDArray[np.int64], seed: int) -> SliceScores:
     contract, first = scored.contract, metrics_for(scored.contract)[0]
     truth, predictions = scored.truth[rows], scored.predictions[rows]
-    intervals = bootstrap(contract, truth, predictions, scored.blocks[rows], rounds=ROUNDS, seed=seed, names=[first])
+    intervals = bootstrap(contract, truth, predictions, scored.blocks[rows], seed=seed, names=[first])
     low, high = intervals[first]
     return {"rows": len(rows), **score(contract, truth, predictions), "low": low, "high": high}
 

@@ -61,8 +61,7 @@ def _ask(step: Any, blocks: list[Block]) -> Table:
         for name, categories, block in zip(names, step.categories_, blocks, strict=True)
     }
     frame = pd.DataFrame(columns)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
         encoded = step.transform(frame if hasattr(step, "feature_names_in_") else frame.to_numpy())
     return np.asarray(encoded.toarray() if hasattr(encoded, "toarray") else encoded, dtype=np.float64)
 

@@ -5,7 +5,7 @@ A random row seldom reaches a deep node, so each row is moved into the box that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -94,14 +94,8 @@ def _categories_to_try(members: list[float], categories: Matrix) -> tuple[float,
 def _joined(parts: list[_Questions]) -> _Questions:
     starts = np.cumsum([0, *(len(part.feature) for part in parts)])
     parents = [np.where(p.parent < 0, -1, p.parent + start) for p, start in zip(parts, starts[:-1], strict=True)]
-    return _Questions(
-        feature=np.concatenate([part.feature for part in parts]),
-        threshold=np.concatenate([part.threshold for part in parts]),
-        parent=np.concatenate(parents),
-        from_left=np.concatenate([part.from_left for part in parts]),
-        numeric=np.concatenate([part.numeric for part in parts]),
-        tries=np.concatenate([part.tries for part in parts]),
-    )
+    joined = {field.name: np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(_Questions)}
+    return _Questions(**{**joined, "parent": np.concatenate(parents)})
 
 
 def _reaching(asked: _Questions, chosen: Integers, base: Matrix, columns: Integers, rounded: bool) -> Matrix:

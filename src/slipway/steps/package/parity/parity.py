@@ -55,9 +55,8 @@ def prove(
     Raises:
         ContractError: scikit-learn itself refuses rows that the contract allows.
     """
-    with warnings.catch_warnings():
-        # Unseen categories and overflows are what is asked for here, and nothing that a user must hear of.
-        warnings.simplefilter("ignore")
+    # Unseen categories and overflows are what is asked for here, and nothing that a user must hear of.
+    with warnings.catch_warnings(action="ignore"):
         return _proved(model, compiled, contract, frame, train, np.random.default_rng(seed))
 
 
