@@ -181,7 +181,7 @@ def test_what_has_no_converter_is_served_by_scikit_learn_and_said_aloud(
 def test_a_graph_that_fails_its_proof_is_not_shipped(packaged: Packaged, monkeypatch: pytest.MonkeyPatch) -> None:
     from sklearn.ensemble import RandomForestClassifier
 
-    from slipway.steps.package.compiler import trees
+    from slipway.steps.package.compiler import tree_estimators as trees
     from slipway.steps.package.compiler.matrix import numbers
 
     steps = ColumnTransformer([("numbers", "passthrough", ["distance", "hour", "delay"])])

@@ -16,7 +16,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from slipway.steps.package.compiler import encoders, linear, scalers, trees
+from slipway.steps.package.compiler import encoders, linear, scalers
+from slipway.steps.package.compiler import tree_estimators as trees
 from slipway.steps.package.compiler.compile import compile_pipeline
 from slipway.steps.package.compiler.matrix import constant
 from slipway.steps.package.compiler.transformers import CONVERTERS

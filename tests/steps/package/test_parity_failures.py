@@ -60,7 +60,7 @@ def test_a_threshold_that_is_wrong_where_no_row_lies_fails_the_proof() -> None:
 
 def test_a_forest_compared_in_float64_would_fail_at_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows at the edges are sharp enough to see a missing rounding to float32."""
-    from slipway.steps.package.compiler import trees
+    from slipway.steps.package.compiler import tree_estimators as trees
     from slipway.steps.package.compiler.matrix import numbers
 
     model, contract = fitted(NUMBERS, RandomForestClassifier(10, random_state=0), 2), contract_for(2)

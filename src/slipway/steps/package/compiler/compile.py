@@ -39,39 +39,39 @@ from spox import Tensor, Var, argument, build
 
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError
-from slipway.steps.package.compiler import linear, trees
+from slipway.steps.package.compiler import linear, tree_estimators
 from slipway.steps.package.compiler.errors import refuse
 from slipway.steps.package.compiler.matrix import Block, Matrix, integers, numbers
 from slipway.steps.package.compiler.scores import Scores
 from slipway.steps.package.compiler.transformers import transform
 
 CLASSIFIERS: dict[type, Callable[[Any, Matrix], Scores]] = {
-    DecisionTreeClassifier: trees.tree_classifier,
+    DecisionTreeClassifier: tree_estimators.tree_classifier,
     DummyClassifier: linear.dummy_classifier,
-    ExtraTreeClassifier: trees.tree_classifier,
-    ExtraTreesClassifier: trees.forest_classifier,
-    GradientBoostingClassifier: trees.boosting_classifier,
-    HistGradientBoostingClassifier: trees.hist_classifier,
+    ExtraTreeClassifier: tree_estimators.tree_classifier,
+    ExtraTreesClassifier: tree_estimators.forest_classifier,
+    GradientBoostingClassifier: tree_estimators.boosting_classifier,
+    HistGradientBoostingClassifier: tree_estimators.hist_classifier,
     LogisticRegression: linear.logistic_regression,
     LogisticRegressionCV: linear.logistic_regression,
-    RandomForestClassifier: trees.forest_classifier,
+    RandomForestClassifier: tree_estimators.forest_classifier,
 }
 REGRESSORS: dict[type, Callable[[Any, Matrix], Var]] = {
-    DecisionTreeRegressor: trees.tree_regressor,
+    DecisionTreeRegressor: tree_estimators.tree_regressor,
     DummyRegressor: linear.dummy_regressor,
     ElasticNet: linear.linear_form,
     ElasticNetCV: linear.linear_form,
-    ExtraTreeRegressor: trees.tree_regressor,
-    ExtraTreesRegressor: trees.forest_regressor,
+    ExtraTreeRegressor: tree_estimators.tree_regressor,
+    ExtraTreesRegressor: tree_estimators.forest_regressor,
     GammaRegressor: linear.log_linear_regressor,
-    GradientBoostingRegressor: trees.boosting_sum,
-    HistGradientBoostingRegressor: trees.hist_regressor,
+    GradientBoostingRegressor: tree_estimators.boosting_sum,
+    HistGradientBoostingRegressor: tree_estimators.hist_regressor,
     HuberRegressor: linear.linear_form,
     Lasso: linear.linear_form,
     LassoCV: linear.linear_form,
     LinearRegression: linear.linear_form,
     PoissonRegressor: linear.log_linear_regressor,
-    RandomForestRegressor: trees.forest_regressor,
+    RandomForestRegressor: tree_estimators.forest_regressor,
     Ridge: linear.linear_form,
     RidgeCV: linear.linear_form,
 }

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slipway.steps.package.compiler.tree_ensemble import Tree
-from slipway.steps.package.compiler.trees import category_values, columns_seen, rounds_to_float32, trees_of
+from slipway.steps.package.compiler.onnx_tree_ensemble import Tree
+from slipway.steps.package.compiler.tree_estimators import category_values, columns_seen, rounds_to_float32, trees_of
 
 MOST_QUESTIONS = 20_000
 MOST_CELLS = 4_000_000

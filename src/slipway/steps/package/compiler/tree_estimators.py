@@ -16,8 +16,8 @@ from spox import Var
 from slipway.steps.package.compiler.encoders import ordinal_encoder
 from slipway.steps.package.compiler.errors import refuse
 from slipway.steps.package.compiler.matrix import Matrix, constant, numbers, select, width
+from slipway.steps.package.compiler.onnx_tree_ensemble import Tree, stump, tree_ensemble
 from slipway.steps.package.compiler.scores import Scores, from_margin, from_probabilities, from_raw
-from slipway.steps.package.compiler.tree_ensemble import Tree, stump, tree_ensemble
 
 
 def hist_classifier(step: Any, matrix: Matrix) -> Scores:
