@@ -16,7 +16,7 @@ from slipway.steps.evaluate.charts import Chart
 from slipway.steps.evaluate.holdout_predictions import Scored
 from slipway.steps.evaluate.markdown_summary import about, metric_rows, number, summary, words
 from slipway.steps.evaluate.metrics_with_intervals import Results, SliceScores
-from slipway.steps.evaluate.task_charts import task_charts
+from slipway.steps.evaluate.task_charts import draw_task_charts
 from slipway.tables.data_frame import write_parquet
 
 KEY_NUMBERS = 4
@@ -27,14 +27,14 @@ def write_evaluation(scored: Scored, results: Results, out: Path) -> dict[str, f
     write_parquet(scored.table(), out / "predictions.parquet")
     (out / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
     (out / "summary.md").write_text(summary(scored.contract, results), encoding="utf-8")
-    (out / "report.html").write_text(_report(scored, results), encoding="utf-8")
+    (out / "report.html").write_text(_render_report(scored, results), encoding="utf-8")
     return {name: measured.value for name, measured in results.metrics.items()}
 
 
-def _report(scored: Scored, results: Results) -> str:
+def _render_report(scored: Scored, results: Results) -> str:
     """The whole page, which needs nothing from outside, in light and in dark: key numbers, metrics, charts, slices."""
     with style():
-        task = [_drawn(chart) for chart in _charts(scored, results)]
+        task = [_drawn(chart) for chart in _draw_charts(scored, results)]
         slices = [_slice(column, scores, results) for column, scores in results.slices.items()]
     return render(
         __package__,
@@ -49,8 +49,8 @@ def _report(scored: Scored, results: Results) -> str:
     )
 
 
-def _charts(scored: Scored, results: Results) -> Iterator[Chart]:
-    made = [*task_charts(scored), charts.over_time(scored, results), charts.importance(results)]
+def _draw_charts(scored: Scored, results: Results) -> Iterator[Chart]:
+    made = [*draw_task_charts(scored), charts.over_time(scored, results), charts.importance(results)]
     yield from (chart for chart in made if chart)
 
 

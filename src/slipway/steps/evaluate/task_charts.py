@@ -25,7 +25,7 @@ Hits = npt.NDArray[np.bool_]
 Curve = tuple[str, npt.NDArray[np.float64], Hits]
 
 
-def task_charts(scored: Scored) -> list[Chart | None]:
+def draw_task_charts(scored: Scored) -> list[Chart | None]:
     """The charts of the contract's task, in the order of the page."""
     if scored.contract.task == "regression":
         return [_predicted_and_actual(scored), _residuals(scored), _residuals_over_time(scored)]

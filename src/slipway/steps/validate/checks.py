@@ -37,7 +37,7 @@ class Rule:
     """For a rule on the data: the columns whose values the examples show."""
 
 
-def count_rows(name: str, column: str, test: Callable[[Any], Verdict], what: str, why: str = "") -> Rule:
+def make_row_rule(name: str, column: str, test: Callable[[Any], Verdict], what: str, why: str = "") -> Rule:
     """A rule with a complaint that says ``what`` is so in how many of the rows, and ``why`` it matters."""
     return Rule(name, column, test, lambda values, failed: f"{what} in {failed:,} of {len(values):,} rows{why}")
 

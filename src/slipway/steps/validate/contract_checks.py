@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from slipway.contract.schema import Column, Contract
-from slipway.steps.validate.checks import Rule, count_rows
+from slipway.steps.validate.checks import Rule, make_row_rule
 
 INEXACT = 2.0**53
 """From here on float64 lacks whole numbers."""
@@ -54,11 +54,11 @@ def _input_rules(column: Column, contract: Contract) -> Iterator[Rule]:
 
 
 def _no_nulls(name: str, subject: str, why: str = "") -> Rule:
-    return count_rows("not_null", name, lambda values: values.notna(), f"{subject} '{name}' is null", why)
+    return make_row_rule("not_null", name, lambda values: values.notna(), f"{subject} '{name}' is null", why)
 
 
 def _closed_values(column: Column) -> Rule:
-    return count_rows(
+    return make_row_rule(
         "values",
         column.name,
         lambda values: values.isin(column.values) | values.isna(),
@@ -67,7 +67,7 @@ def _closed_values(column: Column) -> Rule:
 
 
 def _exact(name: str) -> Rule:
-    return count_rows(
+    return make_row_rule(
         "exact",
         name,
         lambda values: ~(_numbers(values).abs() >= INEXACT),
@@ -91,7 +91,7 @@ def _no_sentinel(name: str, sentinel: str) -> Rule:
 
 def _class_rules(contract: Contract, target: str) -> Iterator[Rule]:
     classes = ", ".join(contract.classes)
-    yield count_rows(
+    yield make_row_rule(
         "classes",
         target,
         lambda values: values.astype(str).isin(contract.classes) | values.isna(),
@@ -110,7 +110,7 @@ def _class_rules(contract: Contract, target: str) -> Iterator[Rule]:
 
 def _finite_target(target: str) -> Rule:
     what = f"Target '{target}' is not a finite number"
-    return count_rows("type", target, lambda values: _double(values) | values.isna(), what)
+    return make_row_rule("type", target, lambda values: _double(values) | values.isna(), what)
 
 
 def _times(name: str) -> Rule:

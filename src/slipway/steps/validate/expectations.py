@@ -12,7 +12,7 @@ from pandas.api import types
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
 from slipway.reporting.suggestions import did_you_mean
-from slipway.steps.validate.checks import WHOLE_DATA, Rule, count_rows
+from slipway.steps.validate.checks import WHOLE_DATA, Rule, make_row_rule
 
 Bounds = tuple[float | None, float | None]
 
@@ -110,7 +110,7 @@ def _in_range(column: str, bounds: Bounds) -> Rule:
             return values.isna()
         return _within(values.astype("float64"), bounds) | values.isna()
 
-    return count_rows("ranges", column, test, f"Column '{column}' is expected to be {_text(bounds)} but is not")
+    return make_row_rule("ranges", column, test, f"Column '{column}' is expected to be {_text(bounds)} but is not")
 
 
 def _within(values: pd.Series, bounds: Bounds) -> pd.Series:
