@@ -60,14 +60,13 @@ def score_holdout(
     frame = frame.reset_index(drop=True)
     _check_columns(frame, target, time, slices)
     kept = [name for name in dict.fromkeys([time, *slices]) if name]
-    truth = _truth(frame, contract, target)
     moments = frame[time] if time else None
     return Scored(
         contract,
         frame[kept],
         tuple(slices),
         moments,
-        truth,
+        _truth(frame, contract, target),
         predict(model, frame, contract),
         block,
         blocks_of(moments, block, len(frame)),
