@@ -92,7 +92,7 @@ def statuses(project: Path) -> dict[str, str]:
 
 
 def test_what_runs_beside_a_failure_is_waited_for_and_kept(copy: Path, tmp_path: Path) -> None:
-    project, program = diabetes(tmp_path / "p"), copy / "components/split/main.py"
+    project, program = diabetes(tmp_path / "p"), copy / "components/split/run.py"
     edit(project, "[split]", "[validate]\nminimum_rows = 1_000\n[split]")
     edit(program, "    main(split)", "    import time; time.sleep(1); main(split)")
     refused = slipway(project, "run", code=copy)
