@@ -11,8 +11,7 @@ from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError
 from slipway.github.deployments import records
 from slipway.github.promote import promote, resume
 from slipway.github.release_page import publish
-from slipway.github.release_plan import state_of
-from slipway.github.releases import latest
+from slipway.github.releases import latest, state_of
 from slipway.versioning.semver import tag_of
 from tests.fake_github.fake import GitHub
 from tests.fake_github.faults import Fault

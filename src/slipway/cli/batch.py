@@ -104,7 +104,7 @@ def _summarized(request: Any, bundle: Any) -> Any:
     """Score, and leave the workflow that runs this a summary of what it came to."""
     from slipway.batch.job import score_dataset
     from slipway.batch.summary import failure, summary
-    from slipway.github.job_output import write_summary
+    from slipway.github.workflows import write_summary
 
     try:
         done = score_dataset(request, bundle)

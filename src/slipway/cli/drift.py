@@ -176,7 +176,7 @@ def report_drift(folder: Path, settings_file: Path, repository: str | None) -> N
     """Keep one GitHub issue for what `slipway drift --report DIR` found, or close it; or start a retrain, as set."""
     from slipway.commands.report_drift import report
     from slipway.drift.report import markdown, read_report
-    from slipway.github.job_output import write_summary
+    from slipway.github.workflows import write_summary
     from slipway.settings.settings import load_settings
 
     mode, found = load_settings(settings_file).drift.mode, read_report(folder)

@@ -27,8 +27,8 @@ rollback_option = click.option("--rollback", is_flag=True, help="Go back to this
 def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
     """Say what is still to do for a tag, before anything is trained; deploy.yml begins with it."""
     from slipway.github.client import connect
-    from slipway.github.job_output import write_outputs, write_summary
-    from slipway.github.release_plan import WORDS, state_of
+    from slipway.github.releases import WORDS, state_of
+    from slipway.github.workflows import write_outputs, write_summary
     from slipway.versioning.checkout_version import check_checkout
     from slipway.versioning.semver import tag_of
 
@@ -49,7 +49,7 @@ def make_release(out: Path, settings_file: Path, repository: str | None) -> None
     from slipway.bundle.verdict import table
     from slipway.commands.baselines import opponents_of
     from slipway.commands.make_release import make_release as made_release
-    from slipway.github.job_output import write_outputs, write_summary
+    from slipway.github.workflows import write_outputs, write_summary
     from slipway.settings.settings import load_settings
 
     settings = load_settings(settings_file)
@@ -157,7 +157,7 @@ def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repo
 def dispatch(workflow: str, ref: str, inputs: tuple[str, ...], repository: str | None) -> None:
     """Start a workflow at a ref."""
     from slipway.github.client import connect
-    from slipway.github.dispatch import dispatch as dispatched
+    from slipway.github.workflows import dispatch as dispatched
 
     given = dict(text.partition("=")[::2] for text in inputs)
     dispatched(connect(repository), workflow, ref, given, say)

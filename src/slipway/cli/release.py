@@ -106,7 +106,7 @@ def check(against: Path | None, github: bool, title: str | None, settings_file: 
 def preview(against: Path | None, github: bool, title: str | None, settings_file: Path) -> None:
     """Show what merging this would release, as Markdown: version, notes, changes for callers, what is trained."""
     from slipway.commands.preview import preview as previewed
-    from slipway.github.job_output import write_summary
+    from slipway.github.workflows import write_summary
 
     settings, coming, judgement = _judged(settings_file, against, github, title)
     text = previewed(settings, coming, judgement)
@@ -121,7 +121,7 @@ def preview(against: Path | None, github: bool, title: str | None, settings_file
 @json_option
 def release(tag_only: bool, no_push: bool, settings_file: Path, as_json: bool) -> None:
     """Release what the commits since the last release ask for: version, changelog, commit and tag, pushed as one."""
-    from slipway.github.job_output import write_outputs
+    from slipway.github.workflows import write_outputs
     from slipway.versioning.tag_release import cut
 
     done = cut(settings_file.absolute().parent, tag_only=tag_only, to_remote=not no_push)

@@ -124,7 +124,7 @@ def _write_for_workflow(done: Retrained) -> None:
     import msgspec
 
     from slipway.bundle.verdict import table
-    from slipway.github.job_output import write_outputs, write_summary
+    from slipway.github.workflows import write_outputs, write_summary
     from slipway.reporting.sanitize import code
 
     rehearsal, state = done.rehearsal, done.plan.state

@@ -31,7 +31,7 @@ def opponents_of(settings: Settings, *, github: bool = False, repository: str | 
         yield target.champion(), recent_champions(target)
         return
     from slipway.github.client import connect
-    from slipway.github.past_champions import opponents
+    from slipway.github.download import opponents
 
     with TemporaryDirectory(prefix="slipway-opponents-") as folder:
         yield opponents(connect(repository), Path(folder), RECENT)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from slipway.bundle.signature import Trust, check
 from slipway.errors import NotFoundError
+from slipway.github.client import Say
 from slipway.github.deployments import Record, Recorded, lifted_at, records
 from slipway.github.download import fetch, workspace
 from slipway.github.releases import latest, published
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from github.GitRelease import GitRelease
     from github.Repository import Repository
 
-Say = Callable[[str], None]
 REMOTE = "github:"
 """How the journal names a person whose decision reached this host through GitHub."""
 

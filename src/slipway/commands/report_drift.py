@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from slipway.drift.report import markdown
 from slipway.drift.result import Drift
-from slipway.github.client import patch, told_plainly
-from slipway.github.dispatch import dispatch
+from slipway.github.client import Say, patch, told_plainly
 from slipway.github.issues import find
+from slipway.github.workflows import dispatch
 
 if TYPE_CHECKING:
     from github.Issue import Issue
@@ -25,7 +24,6 @@ LABEL = "drift"
 WORKFLOW = "retrain.yml"
 _STARTED = f"`{WORKFLOW}` was started."
 _NAMED = 3
-Say = Callable[[str], None]
 
 
 def report(repository: Repository, drift: Drift, mode: Literal["issue", "retrain"], say: Say) -> str:

@@ -22,6 +22,8 @@ PAUSES = (0.5, 2.0)
 _TIMEOUT = 30
 _API = "https://api.github.com"
 _Made = TypeVar("_Made")
+Say = Callable[[str], None]
+"""Takes a line for people."""
 
 
 def connect(name: str | None = None) -> Repository:
@@ -73,7 +75,7 @@ def told_plainly(what: str) -> Iterator[None]:
         raise GitHubError(f"{what}: GitHub did not answer: {error}", passing=True) from error
 
 
-def patiently(work: Callable[[], _Made], say: Callable[[str], None]) -> _Made:
+def patiently(work: Callable[[], _Made], say: Say) -> _Made:
     """Do something that is safe to do again, again, while its faults are passing ones.
 
     Raises:

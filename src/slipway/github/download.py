@@ -13,7 +13,8 @@ from slipway.bundle.release_file import Bundle, verify
 from slipway.bundle.signature import Trust, check
 from slipway.errors import BundleError, BusyError, NotFoundError
 from slipway.github.client import told_plainly
-from slipway.github.releases import assets_of, latest
+from slipway.github.deployments import records
+from slipway.github.releases import assets_of, bundle_asset, champions, latest
 from slipway.storage.digests import file_digest
 from slipway.storage.locks import exclusive
 
@@ -93,3 +94,27 @@ def fetch_champion(repository: Repository, into: Path, trust: Trust) -> Bundle:
     bundle, signature = fetch(release, folder)
     check(bundle, trust=trust, signature=signature)
     return bundle
+
+
+def opponents(repository: Repository, into: Path, past: int) -> tuple[Bundle | None, list[Bundle]]:
+    """Whom to beat where no target is at hand: the champion, and the last ``past`` ones that no rollback left behind.
+
+    All are verified; the newest comes first.
+
+    Raises:
+        BundleError: a page's bytes are not the released ones.
+        GitHubError: they could not be downloaded.
+    """
+    best = latest(repository)
+    if best is None:
+        return None, []
+    bad = {r.record.from_ for r in records(repository) if r.record.action == "rollback" and r.state == "done"}
+    older = [
+        r for r in champions(repository) if r.tag_name not in {best.tag_name, *bad} and bundle_asset(r) is not None
+    ]
+    fetched = []
+    for release in [best, *older[:past]]:
+        folder = into / release.tag_name
+        folder.mkdir(parents=True)
+        fetched.append(fetch(release, folder)[0])
+    return fetched[0], fetched[1:]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError, SlipwayError
-from slipway.github.client import patch, told_plainly
+from slipway.github.client import Say, patch, told_plainly
 from slipway.github.deployments import Action, Record, Recorded, begin, conclude, hold, records, settle
 from slipway.github.release_page import digest_of
 from slipway.github.releases import bundle_asset, champions, latest, published
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from github.Deployment import Deployment
     from github.GitRelease import GitRelease
     from github.Repository import Repository
-
-Say = Callable[[str], None]
 
 
 def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback: bool, say: Say) -> None:

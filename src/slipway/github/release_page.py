@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.bundle.archive import BUNDLE_SUFFIX, NOTES, SUMS, check_sums
 from slipway.errors import BundleError
-from slipway.github.client import patch, told_plainly
-from slipway.github.releases import assets_of, find_published, published, releases_of
+from slipway.github.client import Say, patch, told_plainly
+from slipway.github.releases import REFUSED, assets_of, find_published, published, releases_of
 from slipway.storage.digests import file_digest
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 MARK = "<!-- made by slipway -->"
-REFUSED = " (refused by the gate)"
-Say = Callable[[str], None]
 
 
 def publish(repository: Repository, tag: str, folder: Path, *, digest: str | None, say: Say) -> str:
@@ -38,7 +35,8 @@ def publish(repository: Repository, tag: str, folder: Path, *, digest: str | Non
     if (there := find_published(repository, tag)) is not None:
         return _kept(there, file_digest(folder / SUMS), say)
     files = {path.name: path for path in sorted(folder.iterdir())}
-    draft = _draft(repository, tag, _title(tag, sums), _body(files))
+    title = tag if any(name.endswith(BUNDLE_SUFFIX) for name in sums) else tag + REFUSED
+    draft = _draft(repository, tag, title, _body(files))
     _fill(draft, files, say)
     _check(draft, files)
     with told_plainly(f"{tag} is complete as a draft but could not be published"):
@@ -58,10 +56,6 @@ def _kept(page: GitRelease, digest: str, say: Say) -> str:
         )
     say(f"{page.tag_name} is published already with these very files: {page.html_url}")
     return str(page.html_url)
-
-
-def _title(tag: str, sums: dict[str, str]) -> str:
-    return tag if any(name.endswith(BUNDLE_SUFFIX) for name in sums) else tag + REFUSED
 
 
 def _body(files: dict[str, Path]) -> str:

@@ -1,10 +1,10 @@
-"""What GitHub's release pages say: which versions are published, which were champions, and which one is Latest."""
+"""What GitHub's release pages say: what is published, what was champion, what is Latest, what is left to do for a tag."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from slipway.bundle.archive import BUNDLE_SUFFIX
 from slipway.errors import NotFoundError
@@ -14,6 +14,19 @@ from slipway.versioning.semver import is_release_tag, parse_tag
 if TYPE_CHECKING:
     from github.GitRelease import GitRelease
     from github.Repository import Repository
+
+REFUSED = " (refused by the gate)"
+"""The end of a refused release's title."""
+State = Literal["new", "published", "champion", "replaced", "refused", "superseded"]
+WORDS: dict[State, str] = {
+    "new": "it is to be trained",
+    "published": "it is published and waits to be made champion",
+    "champion": "it is the champion already; nothing is to be done",
+    "replaced": "it was champion and was replaced; a rerun does not undo that",
+    "refused": "the gate refused it; the fix is the next version",
+    "superseded": "a newer release was champion before; nothing is to be done",
+}
+"""What deploy.yml has still to do for a tag, found out before anything is trained."""
 
 
 def releases_of(repository: Repository) -> list[GitRelease]:
@@ -49,6 +62,20 @@ def latest(repository: Repository) -> GitRelease | None:
 def champions(repository: Repository) -> list[GitRelease]:
     """The releases that are or once were champion (published, and no pre-release), the newest version first."""
     return [release for release in releases_of(repository) if not release.draft and not release.prerelease]
+
+
+def state_of(repository: Repository, tag: str) -> State:
+    """How far the release of a tag has come, by what its page says."""
+    page, champion = find_published(repository, tag), latest(repository)
+    if champion is not None and champion.tag_name == tag:
+        return "champion"
+    if page is not None and not page.prerelease:
+        return "replaced"
+    if page is not None and (bundle_asset(page) is None or (page.name or "").endswith(REFUSED)):
+        return "refused"
+    if any(parse_tag(past.tag_name) > parse_tag(tag) for past in champions(repository)):
+        return "superseded"
+    return "new" if page is None else "published"
 
 
 def bundle_asset(release: GitRelease) -> Any | None:
