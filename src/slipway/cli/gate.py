@@ -66,8 +66,7 @@ def gate(
 
 
 def _judged(settings: Settings, name: str, overrides: tuple[str, ...], github: bool) -> Judged:
-    from slipway.commands.baselines import opponents_of
-    from slipway.commands.rehearse import train_and_judge
+    from slipway.commands.rehearse import opponents_of, train_and_judge
 
     with opponents_of(settings, github=github) as opponents:
         return train_and_judge(settings, name, opponents, overrides=overrides, say=say)
@@ -99,12 +98,12 @@ def _explained(rule: Rule, settings: Settings) -> Iterator[str]:
     yield f"    {rule.why}"
     yield f"    refuses  {told['refuses']}"
     yield f"    because  {told['because']}"
-    yield f"    set by   {told['setting']} = {_value(told['value'])}" if told["setting"] else "    set by   nothing"
+    yield (
+        f"    set by   {told['setting']} = {msgspec.json.encode(told['value']).decode()}"
+        if told["setting"]
+        else "    set by   nothing"
+    )
     yield ""
-
-
-def _value(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _mark(rule: Rule) -> str:

@@ -47,8 +47,8 @@ def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
 def make_release(out: Path, settings_file: Path, repository: str | None) -> None:
     """Train, gate and seal the release whose tag is checked out, and leave its page's files in DIR."""
     from slipway.bundle.verdict import table
-    from slipway.commands.baselines import opponents_of
     from slipway.commands.make_release import make_release as made_release
+    from slipway.commands.rehearse import opponents_of
     from slipway.github.workflows import write_outputs, write_summary
     from slipway.settings.settings import load_settings
 

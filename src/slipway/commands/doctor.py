@@ -8,7 +8,6 @@ from typing import Literal
 
 import msgspec
 
-from slipway.bundle.release_file import Bundle
 from slipway.commands.status import look
 from slipway.errors import (
     BundleError,
@@ -143,22 +142,15 @@ def _registry(settings: Settings, target: Target) -> Iterator[Finding]:
 
 
 def _servers(target: Target) -> Iterator[Finding]:
-    champion = _whole_champion(target)
-    if champion is not None:
-        await_workers(target.path, champion.digest, _SERVER_SECONDS)
+    place, _ = look(target)
+    if place.batch.digest:
+        await_workers(target.path, place.batch.digest, _SERVER_SECONDS)
     ports = {server.pid: server for server in live_servers(target.path)}
     place, _ = look(target)
     for state in place.realtime.servers:
         if state.problems and (server := ports.get(state.pid)):
             serve = f"slipway serve --host {server.host} --port {server.port} --workers {server.workers}"
             yield Finding("server", "; ".join(state.problems), state.address, False, f"kill {server.pid}; {serve}")
-
-
-def _whole_champion(target: Target) -> Bundle | None:
-    try:
-        return target.champion()
-    except SlipwayError:
-        return None
 
 
 def _held(target: Target) -> Iterator[Finding]:

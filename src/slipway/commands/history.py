@@ -90,7 +90,7 @@ def served_at(target: Target, at: datetime, elsewhere: Sequence[Path] = ()) -> S
     proved = [move for move in moves if move.entry.outcome == "proved"]
     before = [move for move in proved if move.ended is not None and move.ended <= at]
     after = [move for move in proved if move.ended is not None and move.ended > at]
-    hold = journal.holding([entry for entry in entries if _time(entry.at) <= at])
+    hold = journal.holding([entry for entry in entries if datetime.fromisoformat(entry.at) <= at])
     served = Served(at=at.isoformat(), until=after[0].entry.at if after else None, held=hold.reason if hold else None)
     if way := [move for move in moves if move.began <= at and (move.ended is None or at < move.ended)]:
         served = msgspec.structs.replace(served, under_way=_under_way(way[-1]))
@@ -105,21 +105,17 @@ def told(target: Target, elsewhere: Sequence[Path] = ()) -> list[dict[str, Any]]
     """
     entries = target.entries()
     folders = {entry.digest: entry for entry in entries if entry.digest}
-    scored = {digest: metric_of(release_of(target, entry, elsewhere)) for digest, entry in folders.items()}
+    releases = {digest: release_of(target, entry, elsewhere) for digest, entry in folders.items()}
     rows: list[dict[str, Any]] = []
     for row in journal.history(entries):
-        name, value = scored.get(row["digest"] or "") or (None, None)
+        release = releases.get(row["digest"] or "")
+        name, value = (metric_of_scores(release.scores) if release else None) or (None, None)
         rows.append(row | {"metric": name, "score": value})
     return rows
 
 
-def metric_of(release: Release | None) -> tuple[str, float] | None:
-    """The metric by which releases are compared, as the gate found it on the release's own holdout."""
-    return metric_of_scores(release.scores) if release else None
-
-
 def metric_of_scores(scores: Mapping[str, float]) -> tuple[str, float] | None:
-    """The metric by which releases are compared, among a release's scores."""
+    """The metric by which releases are compared, as the gate found it on the release's own holdout."""
     return next(((name, scores[name]) for name in _PRIMARY if name in scores), None)
 
 
@@ -165,13 +161,13 @@ def _moves(entries: Sequence[Entry]) -> Iterator[Move]:
         last[entry.id] = entry
     for id_, entry in last.items():
         if entry.action != "resume":
-            yield Move(_time(first[id_].at), _time(entry.at) if entry.outcome else None, entry)
+            yield Move(
+                datetime.fromisoformat(first[id_].at),
+                datetime.fromisoformat(entry.at) if entry.outcome else None,
+                entry,
+            )
 
 
 def _under_way(move: Move) -> UnderWay:
     entry = move.entry
     return UnderWay(entry.action, entry.to, entry.who, move.began.isoformat(), entry.outcome)
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -10,8 +10,7 @@ from slipway.bundle.archive import NOTES, pack, write_sums
 from slipway.bundle.sbom import write_sbom
 from slipway.bundle.seal import seal
 from slipway.bundle.verdict import Verdict, encode_verdict, table
-from slipway.commands.baselines import Opponents
-from slipway.commands.rehearse import Judged, train_and_judge
+from slipway.commands.rehearse import Judged, Opponents, train_and_judge
 from slipway.commands.retrain.rehearsal import agreement
 from slipway.errors import BundleError, StorageError, VersionError
 from slipway.reporting.progress import Say

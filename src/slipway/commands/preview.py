@@ -29,7 +29,8 @@ def _notes(coming: Upcoming) -> list[str]:
 
 
 def _contract(judgement: Judgement) -> str:
-    lines = ["### For callers", markdown(_capital(judgement.sentence)) + "."]
+    sentence = judgement.sentence[:1].upper() + judgement.sentence[1:]
+    lines = ["### For callers", f"{markdown(sentence)}."]
     if judgement.changes:
         rows = [(change.level, code(change.column), markdown(change.sentence)) for change in judgement.changes]
         lines.append(table(("step", "column", "change"), rows))
@@ -46,7 +47,3 @@ def _training(settings: Settings) -> str:
         table(("source", "where", "sha256"), sources),
     ]
     return "\n\n".join(lines)
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]

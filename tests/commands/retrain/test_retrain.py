@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from slipway.commands.retrain.message import message
+from slipway.commands.retrain.commit import message
 from slipway.commands.retrain.request import Wish
 from slipway.errors import BusyError
 from slipway.storage.locks import exclusive

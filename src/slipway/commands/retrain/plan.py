@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from slipway.commands.retrain.message import level_for, message, subject
+from slipway.commands.retrain.commit import level_for, message, subject
 from slipway.commands.retrain.pin import Pin, moved, pin_of
 from slipway.commands.retrain.request import Wish, pin_for
 from slipway.errors import RetrainError

@@ -10,9 +10,8 @@ import msgspec
 
 from slipway.bundle.release_file import engine_name
 from slipway.bundle.verdict import Verdict
-from slipway.commands.baselines import Opponents
-from slipway.commands.rehearse import train_and_judge
-from slipway.commands.retrain.message import REHEARSED
+from slipway.commands.rehearse import Opponents, train_and_judge
+from slipway.commands.retrain.commit import REHEARSED
 from slipway.commands.retrain.plan import Plan
 from slipway.errors import GateRefused, MovedError, SettingsError
 from slipway.pipeline.candidate import Candidate

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from slipway.commands.baselines import opponents_of
+from slipway.commands.rehearse import opponents_of
 from slipway.commands.retrain import commit
 from slipway.commands.retrain.changes import Changes, compare
 from slipway.commands.retrain.plan import Plan, plan
