@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from slipway.cli.options import answer, bundle_of, bundle_option, github_champion, json_option, say, settings_option
+from slipway.cli.options import bundle_of, bundle_option, github_champion, json_option, say, settings_option, tell
 from slipway.errors import SettingsError, SlipwayError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def batch(
         options, policy = Options(keep, kind, rows_per_part), Policy(max_bad, on_odd)
         request = Request(source, out, options, policy, overwrite, say, progress, _engine(engine, master))
         done = _summarized(request, verified)
-    _tell({"state": done.state, "out": str(out), **done.manifest}, lambda: _sentence(done, out), as_json)
+    tell({"state": done.state, "out": str(out), **done.manifest}, _sentence(done, out), as_json)
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def _into_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_js
     with say.running("batch") as note:
         summary = score_file(source, out, scorer, keep=keep, progress=signs(lambda sign: note(str(sign))))
     told = f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s"
-    _tell(summary, lambda: told, as_json)
+    tell(summary, told, as_json)
 
 
 def _sentence(done: Any, out: Path) -> str:
@@ -150,10 +150,3 @@ def _sentence(done: Any, out: Path) -> str:
         f"{rows['scored']:,} of {rows['in']:,} rows scored by {manifest['release']} into {out}{aside} in "
         f"{timings['seconds']:.1f} s; digest {manifest['digest'][:12]}"
     )
-
-
-def _tell(result: dict[str, Any], sentence: Callable[[], str], as_json: bool) -> None:
-    if as_json:
-        answer(result)
-    else:
-        click.echo(sentence())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slipway.cli.options import answer, json_option, on_github, open_target, run_options, say, settings_option
+from slipway.cli.options import answer, json_option, on_github, open_target, run_options, say, settings_option, tell
 from slipway.errors import GateRefused, SlipwayError
 
 if TYPE_CHECKING:
@@ -60,10 +60,7 @@ def rollback(settings_file: Path, to: str | None, reason: str, as_json: bool) ->
     entry = roll_back(target, to=to, reason=reason, who=whoami())
     again = held is not None and held.id == entry.id
     owed = _mirrored(settings, target)
-    if as_json:
-        answer(told(entry) | {"again": again, "owed": str(owed) if owed else None})
-    else:
-        click.echo(_went_back(entry, again))
+    tell(told(entry) | {"again": again, "owed": str(owed) if owed else None}, _went_back(entry, again), as_json)
     if owed:
         raise owed
 
@@ -84,10 +81,7 @@ def resume(settings_file: Path, reason: str, github: bool, as_json: bool) -> Non
         return
     _, target = open_target(settings_file)
     entry = resumed(target, reason=reason, who=whoami())
-    if as_json:
-        answer(told(entry))
-        return
-    click.echo(f"automatic rollouts go on from {entry.to or 'nothing'}")
+    tell(told(entry), f"automatic rollouts go on from {entry.to or 'nothing'}", as_json)
 
 
 def told(entry: Entry) -> dict[str, str | None]:

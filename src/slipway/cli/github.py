@@ -10,7 +10,14 @@ import click
 
 from slipway.cli.options import on_github, open_target, say, settings_option
 
-tag_argument = click.argument("tag", metavar="vX.Y.Z")
+
+def _parse_release(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    from slipway.versioning.semver import tag_of
+
+    return tag_of(given) if given is not None else None
+
+
+tag_argument = click.argument("tag", metavar="vX.Y.Z", callback=_parse_release)
 repository_option = click.option(
     "--repository", metavar="OWNER/NAME", help="The GitHub repository; by default the workflow's, or that of origin."
 )
@@ -30,9 +37,7 @@ def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
     from slipway.github.releases import WORDS, state_of
     from slipway.github.workflows import write_outputs, write_summary
     from slipway.versioning.checkout_version import check_checkout
-    from slipway.versioning.semver import tag_of
 
-    tag = tag_of(tag)
     check_checkout(settings_file.absolute().parent, tag)
     state = state_of(connect(repository), tag)
     write_outputs(tag=tag, state=state)
@@ -89,10 +94,8 @@ def sign(files: Path, digest: str | None, private: bool) -> None:
 def release_page(tag: str, files: Path, digest: str | None, repository: str | None) -> None:
     """Make the GitHub release of a tag true: draft, assets, check, publish; repairs a half-made one."""
     from slipway.github.release_page import publish
-    from slipway.versioning.semver import tag_of
 
-    wanted = tag_of(tag)
-    click.echo(on_github(lambda on: publish(on, wanted, files, digest=digest, say=say), repository))
+    click.echo(on_github(lambda on: publish(on, tag, files, digest=digest, say=say), repository))
 
 
 @click.command("report-refusal", epilog="Example: slipway report-refusal v1.4.0 --files dist/")
@@ -102,10 +105,8 @@ def release_page(tag: str, files: Path, digest: str | None, repository: str | No
 def report_refusal(tag: str, files: Path, repository: str | None) -> None:
     """Open one issue for a release that the gate refused."""
     from slipway.github.issues import report
-    from slipway.versioning.semver import tag_of
 
-    wanted = tag_of(tag)
-    click.echo(on_github(lambda on: report(on, wanted, files), repository))
+    click.echo(on_github(lambda on: report(on, tag, files), repository))
 
 
 @click.command(epilog='Example: slipway promote v1.4.0; slipway promote v1.3.2 --rollback --reason "scores drifted"')
@@ -117,14 +118,13 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
     """Crown a published release as Latest, and write down who did it, from what and why."""
     from slipway.github.promote import promote as promoted
     from slipway.target.journal import whoami
-    from slipway.versioning.semver import tag_of
 
-    wanted, why = tag_of(tag), reason if rollback else reason or "released"
-    on_github(lambda on: promoted(on, wanted, who=whoami(), reason=why, rollback=rollback, say=say), repository)
+    why = reason if rollback else reason or "released"
+    on_github(lambda on: promoted(on, tag, who=whoami(), reason=why, rollback=rollback, say=say), repository)
 
 
 @click.command(epilog="Example: slipway pull; slipway pull v1.4.0")
-@click.argument("tag", metavar="[vX.Y.Z]", required=False)
+@click.argument("tag", metavar="[vX.Y.Z]", required=False, callback=_parse_release)
 @rollback_option
 @click.option("--reason", default="", help="Why, for the journal.")
 @settings_option
@@ -134,17 +134,16 @@ def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repo
     from slipway.commands.pull import REMOTE, bring_tag, follow
     from slipway.target.journal import whoami
     from slipway.target.target import trust_of
-    from slipway.versioning.semver import tag_of
 
     settings, target = open_target(settings_file)
     trust = trust_of(settings)
     if tag is None:
         on_github(lambda on: follow(target, on, trust=trust, say=say), repository)
         return
-    wanted, why = tag_of(tag), reason if rollback else reason or "released"
+    why = reason if rollback else reason or "released"
     who = REMOTE + whoami() if os.environ.get("GITHUB_ACTIONS") == "true" else whoami()
     on_github(
-        lambda on: bring_tag(target, on, wanted, reason=why, who=who, rollback=rollback, trust=trust, say=say),
+        lambda on: bring_tag(target, on, tag, reason=why, who=who, rollback=rollback, trust=trust, say=say),
         repository,
     )
 

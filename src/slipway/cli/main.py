@@ -8,27 +8,7 @@ import sys
 import click
 
 from slipway.__about__ import installed
-from slipway.cli.batch import batch
-from slipway.cli.champion import resume, rollback, ship
-from slipway.cli.drift import drift, report_drift
-from slipway.cli.gate import gate
-from slipway.cli.github import (
-    dispatch,
-    make_release,
-    promote,
-    pull,
-    register,
-    release_page,
-    release_plan,
-    report_refusal,
-    sign,
-)
-from slipway.cli.maintenance import backup, prune, restore
-from slipway.cli.model import predict, run, verify, write
-from slipway.cli.release import build_package, check, commits, init, preview, release
-from slipway.cli.retrain import retrain
-from slipway.cli.serve import serve
-from slipway.cli.state import doctor, history, status
+from slipway.cli import batch, champion, drift, gate, github, maintenance, model, release, retrain, serve, state
 from slipway.errors import SlipwayError, StorageError
 
 
@@ -56,14 +36,15 @@ def contract() -> None:
     """The model's public interface."""
 
 
-contract.add_command(write)
-contract.add_command(check)
-_MODEL = (run, gate, ship, serve, predict, batch, drift, rollback, resume, status, history, doctor, verify)
-_HOUSE = (prune, backup, restore)
-_PAGE = (release_plan, make_release, sign, release_page, report_refusal, promote)
-_GITHUB = (*_PAGE, report_drift, pull, register, dispatch)
-_RELEASE = (init, commits, preview, release, build_package, retrain)
-for command in (*_MODEL, *_HOUSE, *_GITHUB, *_RELEASE):
+contract.add_command(model.write)
+contract.add_command(release.check)
+_MODEL = (model.run, gate.gate, champion.ship, serve.serve, model.predict, batch.batch, drift.drift, model.verify)
+_STATE = (champion.rollback, champion.resume, state.status, state.history, state.doctor)
+_HOUSE = (maintenance.prune, maintenance.backup, maintenance.restore)
+_PAGE = (github.release_plan, github.make_release, github.sign, github.release_page, github.report_refusal)
+_GITHUB = (*_PAGE, github.promote, drift.report_drift, github.pull, github.register, github.dispatch)
+_RELEASE = (release.init, release.commits, release.preview, release.release, release.build_package, retrain.retrain)
+for command in (*_MODEL, *_STATE, *_HOUSE, *_GITHUB, *_RELEASE):
     slipway.add_command(command)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from slipway.cli.options import answer, json_option, open_target, settings_option
+from slipway.cli.options import answer, json_option, open_target, settings_option, tell
 from slipway.cli.terminal import show
 
 _MEGABYTE = 1e6
@@ -49,10 +49,9 @@ def backup(file: Path, settings_file: Path, as_json: bool) -> None:
 
     settings, target = open_target(settings_file)
     manifest = backed_up(settings, target, file.absolute())
-    if as_json:
-        answer({"file": str(file), "at": manifest.at, "champion": manifest.champion, "files": len(manifest.files)})
-        return
-    click.echo(f"{file} holds {len(manifest.files):,} files; the champion is {manifest.champion or 'none'}")
+    result = {"file": str(file), "at": manifest.at, "champion": manifest.champion, "files": len(manifest.files)}
+    sentence = f"{file} holds {len(manifest.files):,} files; the champion is {manifest.champion or 'none'}"
+    tell(result, sentence, as_json)
 
 
 @click.command(epilog="Example: slipway restore /mnt/backups/2026-11-22.tar.gz")
@@ -67,7 +66,6 @@ def restore(file: Path, settings_file: Path, as_json: bool) -> None:
     manifest = bring_back(settings, target, file)
     champion = target.champion()
     name = champion.release.version if champion else None
-    if as_json:
-        answer({"at": manifest.at, "champion": name, "files": len(manifest.files)})
-        return
-    click.echo(f"all is as it was at {manifest.at}: {name or 'nothing'} serves; `slipway doctor` examines it")
+    result = {"at": manifest.at, "champion": name, "files": len(manifest.files)}
+    sentence = f"all is as it was at {manifest.at}: {name or 'nothing'} serves; `slipway doctor` examines it"
+    tell(result, sentence, as_json)

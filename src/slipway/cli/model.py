@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from slipway.cli.options import answer, bundle_of, bundle_option, json_option, run_options, say, settings_option
+from slipway.cli.options import bundle_of, bundle_option, json_option, run_options, say, settings_option, tell
 
 
 @click.command(epilog="Example: slipway run --set train.max_iter=300")
@@ -20,10 +20,8 @@ def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_man
 
     settings = load_settings(settings_file, overrides)
     candidate = pipeline.run(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, say=say)
-    if as_json:
-        answer(results.of_machines(candidate))
-        return
-    click.echo("\n".join([f"candidate {candidate.model_uri}", *results.scores(candidate)]))
+    lines = [f"candidate {candidate.model_uri}", *results.scores(candidate)]
+    tell(results.of_machines(candidate), "\n".join(lines), as_json)
 
 
 @click.command(epilog="Example: slipway contract write && git diff contract.json")
@@ -49,10 +47,9 @@ def verify(bundle: Path, as_json: bool) -> None:
     scorer = load(bundle.resolve())
     scorer.check_golden()
     found = scorer.bundle
-    if as_json:
-        answer({"release": found.release.version, "digest": found.digest, "files": len(found.release.files)})
-        return
-    click.echo(f"{found.release.version} is whole: {len(found.release.files)} files, digest {found.digest}")
+    version, files = found.release.version, len(found.release.files)
+    result = {"release": version, "digest": found.digest, "files": files}
+    tell(result, f"{version} is whole: {files} files, digest {found.digest}", as_json)
 
 
 @click.command(epilog="Example: slipway predict")
@@ -68,7 +65,4 @@ def predict(settings_file: Path, bundle: Path | None, as_json: bool) -> None:
     made = scorer.predict_checked(columns_of({name: [value] for name, value in row.items()}, scorer.contract))
     release = scorer.bundle.release.version
     result = {"release": release, "inputs": row, "prediction": made.values.tolist()[0]}
-    if as_json:
-        answer(result)
-        return
-    click.echo(f"{release} answers {result['prediction']} to {row}")
+    tell(result, f"{release} answers {result['prediction']} to {row}", as_json)

@@ -69,16 +69,12 @@ def answer(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
 
 
-def champion_of(target: Path) -> Path:
-    """The champion's folder, resolved once.
-
-    Raises:
-        NotFoundError: nothing serves yet.
-    """
-    current = target / "current"
-    if not current.exists():
-        raise NotFoundError(f"no champion serves at {target}; `slipway ship` makes the first one")
-    return current.resolve()
+def tell(result: Any, sentence: str, as_json: bool) -> None:
+    """A result on stdout: for machines, or in a sentence for people."""
+    if as_json:
+        answer(result)
+    else:
+        click.echo(sentence)
 
 
 def target_of(settings_file: Path) -> Path:
@@ -116,5 +112,15 @@ def github_champion(settings: Settings, folder: Path) -> Bundle:
 
 
 def bundle_of(settings_file: Path, bundle: Path | None) -> Path:
-    """The bundle that an option names, or the champion's; a link is followed once, here."""
-    return bundle.resolve() if bundle else champion_of(target_of(settings_file))
+    """The bundle that an option names, or the champion's; a link is followed once, here.
+
+    Raises:
+        NotFoundError: nothing serves yet.
+    """
+    if bundle:
+        return bundle.resolve()
+    target = target_of(settings_file)
+    current = target / "current"
+    if not current.exists():
+        raise NotFoundError(f"no champion serves at {target}; `slipway ship` makes the first one")
+    return current.resolve()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from slipway.cli.options import Decorator, answer, json_option, settings_option
+from slipway.cli.options import Decorator, answer, json_option, settings_option, tell
 from slipway.errors import CommitsError, CompatibilityError, SettingsError
 
 if TYPE_CHECKING:
@@ -126,10 +126,7 @@ def release(tag_only: bool, no_push: bool, settings_file: Path, as_json: bool) -
 
     done = cut(settings_file.absolute().parent, tag_only=tag_only, to_remote=not no_push)
     write_outputs(tag=done.tag)
-    if as_json:
-        answer({"tag": done.tag, "new": done.new, "sentence": done.sentence})
-        return
-    click.echo(done.sentence)
+    tell({"tag": done.tag, "new": done.new, "sentence": done.sentence}, done.sentence, as_json)
 
 
 @click.command("build-package", epilog="Example: slipway build-package dist/")
