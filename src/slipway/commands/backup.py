@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import msgspec
 
@@ -34,13 +33,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
 
 
-class Place(NamedTuple):
-    """A file or folder of the project, and its name in a backup."""
-
-    name: str
-    path: Path
-
-
 def backup(settings: Settings, target: Target, into: Path) -> Manifest:
     """Write store, artifacts, sealed bundles and target into one tar file, which appears whole.
 
@@ -62,16 +54,16 @@ def backup(settings: Settings, target: Target, into: Path) -> Manifest:
         return _written(settings, target, into, Path(work))
 
 
-def places_of(settings: Settings, target: Target) -> list[Place]:
-    """All that a backup holds, in the order in which it is brought back."""
-    return [
-        Place("store/mlflow.db", settings.root / "mlflow.db"),
-        Place("artifacts", settings.root / "mlartifacts"),
-        Place("bundles", bundles(settings)),
-        Place("target/records", target.path / "records"),
-        Place(f"target/{JOURNAL_FILE}", target.journal),
-        Place("target/releases", target.path / "releases"),
-    ]
+def places_of(settings: Settings, target: Target) -> dict[str, Path]:
+    """All that a backup holds, files and folders by their names in it, in the order in which they are brought back."""
+    return {
+        "store/mlflow.db": settings.root / "mlflow.db",
+        "artifacts": settings.root / "mlartifacts",
+        "bundles": bundles(settings),
+        "target/records": target.path / "records",
+        f"target/{JOURNAL_FILE}": target.journal,
+        "target/releases": target.path / "releases",
+    }
 
 
 def _written(settings: Settings, target: Target, into: Path, work: Path) -> Manifest:
@@ -79,9 +71,9 @@ def _written(settings: Settings, target: Target, into: Path, work: Path) -> Mani
     partial = into.with_name(f".{into.name}.tmp")
     try:
         with tarfile.open(partial, "w:gz" if into.name.endswith("gz") else "w") as tar:
-            for place in places_of(settings, target):
-                path = _copied(database, work) if place.path == database and database.exists() else place.path
-                for name, file in files_in(place.name, path):
+            for place, path in places_of(settings, target).items():
+                source = _copied(database, work) if path == database and database.exists() else path
+                for name, file in files_in(place, source):
                     files[name] = _added(tar, name, file)
             if not files:
                 raise NotFoundError(f"there is neither a store in {settings.root} nor a target {target} to back up")

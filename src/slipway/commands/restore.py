@@ -42,13 +42,13 @@ def bring_back(settings: Settings, target: Target, backup: Path) -> Manifest:
     """
     places = places_of(settings, target)
     with ship_lock(settings), target.lock(whoami(), create=True):
-        if here := [str(path) for path in (*(p.path for p in places), target.current) if os.path.lexists(path)]:
+        if here := [str(path) for path in (*places.values(), target.current) if os.path.lexists(path)]:
             raise StorageError(f"{', '.join(here)} would be overwritten; move it away first; nothing was changed")
         with TemporaryDirectory(prefix=".slipway-backup-", dir=settings.root) as work:
             manifest = _unpacked(backup, Path(work))
             _move_paths(Path(work) / "store" / "mlflow.db", manifest.root, settings.root)
-            for place in places:
-                _put(Path(work) / place.name, place.path)
+            for name, path in places.items():
+                _put(Path(work) / name, path)
         if manifest.champion:
             target.flip(manifest.champion)
     return manifest

@@ -11,21 +11,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from slipway.contract.schema import Column, Contract, Task, outputs_of, read_contract
 from slipway.errors import ContractError, SettingsError
+from slipway.settings import sections
 from slipway.settings.diagnostics import sentences
-from slipway.settings.overrides import override
-from slipway.settings.sections import (
-    Data,
-    Drift,
-    Evaluate,
-    Feature,
-    Gate,
-    Retention,
-    Section,
-    Split,
-    Target,
-    Train,
-    Trust,
-)
 from slipway.storage.digests import file_digest
 
 SETTINGS_FILE = "slipway.toml"
@@ -35,22 +22,22 @@ STATE = ".slipway"
 """The folder beside the settings that holds what Slipway makes; it belongs into no commit."""
 
 
-class Settings(Section):
+class Settings(sections.Section):
     """Everything a team decides, in one place."""
 
     name: str = Field(pattern="^[a-z][a-z0-9_-]*$")
     task: Task
-    data: Data
-    features: dict[str, Feature] = Field(min_length=1)
+    data: sections.Data
+    features: dict[str, sections.Feature] = Field(min_length=1)
     validation: dict[str, Any] = Field(default={}, alias="validate")
-    split: Split = Split()
-    train: Train
-    evaluate: Evaluate = Evaluate()
-    gate: Gate = Gate()
-    drift: Drift = Drift()
-    target: Target = Target()
-    trust: Trust = Trust()
-    retention: Retention = Retention()
+    split: sections.Split = sections.Split()
+    train: sections.Train
+    evaluate: sections.Evaluate = sections.Evaluate()
+    gate: sections.Gate = sections.Gate()
+    drift: sections.Drift = sections.Drift()
+    target: sections.Target = sections.Target()
+    trust: sections.Trust = sections.Trust()
+    retention: sections.Retention = sections.Retention()
     root: Path = Field(default=Path(), exclude=True)
 
     @model_validator(mode="after")
@@ -115,13 +102,43 @@ def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Sett
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
-    overridden = [override(document, given, set(Train.model_fields)) for given in overrides]
+    overridden = [override(document, given) for given in overrides]
     if isinstance(features := document.get("features"), dict):
         document["features"] = {name: _feature(value) for name, value in features.items()}
     try:
         return Settings.model_validate({**document, "root": _whole(path).parent})
     except ValidationError as error:
         raise SettingsError("\n".join(sentences(error, Settings, path.name, text, overridden))) from None
+
+
+def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
+    """Change one setting of a document for one run, and tell which; under `train`, other names are the estimator's.
+
+    Raises:
+        SettingsError: it is no ``section.name=value``, or would touch the gate.
+    """
+    name, equals, text = given.partition("=")
+    parts = name.split(".")
+    if not equals or len(parts) < 2:
+        raise SettingsError(f"--set takes section.name=value, such as train.max_iter=300, not {given!r}")
+    if parts[0] == "gate":
+        raise SettingsError(f"--set cannot touch the gate ({name}): lowering a bar needs a commit to slipway.toml")
+    if parts[0] == "train" and len(parts) == 2 and parts[1] not in sections.Train.model_fields:
+        parts = ["train", "parameters", parts[1]]
+    section = document
+    for part in parts[:-1]:
+        section = section.setdefault(part, {})
+        if not isinstance(section, dict):
+            raise SettingsError(f"--set {name}: '{part}' is a value, not a section")
+    section[parts[-1]] = _value(text)
+    return tuple(parts)
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _whole(path: Path) -> Path:

@@ -1,8 +1,10 @@
-"""Which version would be released from a checkout, with all that python-semantic-release leaves unsaid."""
+"""Which version would be released from a checkout: python-semantic-release decides it, and here is what it leaves unsaid."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +13,12 @@ from slipway.errors import ReleaseError
 from slipway.versioning.commit_lint import Linter, commits_in, highest
 from slipway.versioning.commit_types import is_release_branch
 from slipway.versioning.git.checkout import Checkout, checkout_at, earlier_release
+from slipway.versioning.git.command import last_line, plain_environment
 from slipway.versioning.git.scratch_clone import workspace
-from slipway.versioning.semantic_release import Decision, decide
 from slipway.versioning.semver import parse_tag
 
 _DRY = ("--no-commit", "--no-tag", "--no-changelog")
+_TIMEOUT = 600
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,14 @@ def upcoming(path: Path, title: str = "") -> Upcoming:
         SettingsError: `pyproject.toml` has no table of commit types.
     """
     checkout = checkout_at(path)
-    last = checkout.last_tag.removeprefix("v")
     if checkout.tag and not title:
         return Upcoming(checkout.tag[1:], False, earlier_release(checkout).removeprefix("v"), "")
     branch = _branch(checkout)
     with workspace(checkout, branch, title) as clone:
-        found = decided(clone, checkout, branch, *_DRY)
-    return Upcoming(found.version, found.new, last, found.notes)
+        return decided(clone, checkout, branch, *_DRY)
 
 
-def decided(clone: Path, checkout: Checkout, branch: str, *options: str) -> Decision:
+def decided(clone: Path, checkout: Checkout, branch: str, *options: str) -> Upcoming:
     """Run python-semantic-release in a clone of the checkout, where it may have something to release.
 
     Raises:
@@ -60,8 +61,8 @@ def decided(clone: Path, checkout: Checkout, branch: str, *options: str) -> Deci
     unstable = not last or parse_tag(last).major == 0
     if unstable and commits_release(clone, checkout) == "none":
         # It would make 1.0.0 of anything, even of the template's "Initial commit".
-        return Decision(last, False, "")
-    found = decide(clone, *options)
+        return Upcoming(last, False, last, "")
+    found = _decide(clone, last, *options)
     if not found.new and found.version != last:
         raise ReleaseError(
             f"the commits since {checkout.last_tag or 'the start'} ask for {found.version}, but v{found.version} exists "
@@ -78,7 +79,46 @@ def commits_release(clone: Path, checkout: Checkout) -> Level:
     return highest([linter.read(commit) for commit in commits_in(clone, since)])
 
 
-def _check_branch(branch: str, found: Decision) -> None:
+def _decide(clone: Path, last: str, *options: str) -> Upcoming:
+    """Run `semantic-release version` with these options in a throw-away clone; it pushes and publishes nothing.
+
+    Raises:
+        ReleaseError: it failed; the message repeats its last line.
+    """
+    outputs = clone.with_name("outputs")
+    command = [sys.executable, "-I", "-m", "semantic_release", "version", "--no-push", "--no-vcs-release", *options]
+    done = subprocess.run(
+        command,
+        cwd=clone,
+        env={**plain_environment(), "GIT_TERMINAL_PROMPT": "0", "GITHUB_OUTPUT": str(outputs)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    if done.returncode or not outputs.is_file():
+        raise ReleaseError(f"python-semantic-release failed: {_reason(done.stderr)}; nothing was released")
+    return _parse(outputs.read_text(encoding="utf-8"), last)
+
+
+def _reason(said: str) -> str:
+    lines = [
+        line.removeprefix("::ERROR::") for line in said.splitlines() if "semantic-release in very verbose" not in line
+    ]
+    return last_line("\n".join(lines))
+
+
+def _parse(text: str, last: str) -> Upcoming:
+    """Its outputs; the notes come last, up to the end of the file, so no line in them can pass for the end."""
+    head, _, notes = text.partition("\nrelease_notes")
+    values = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
+    notes = notes.removeprefix("<<EOF\n").removesuffix("EOF\n").strip() if notes.startswith("<<EOF\n") else ""
+    return Upcoming(values["version"], values["released"] == "true", last, notes)
+
+
+def _check_branch(branch: str, found: Upcoming) -> None:
     """A maintenance branch `1.x` or `1.4.x` keeps to its own numbers."""
     if found.new and branch.endswith(".x"):
         own = tuple(map(int, branch.removesuffix(".x").split(".")))

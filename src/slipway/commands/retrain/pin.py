@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import tomlkit
 
 from slipway.errors import SettingsError
-from slipway.settings.overrides import override
-from slipway.settings.sections import Source, Train
-from slipway.settings.settings import Settings
+from slipway.settings.sections import Source
+from slipway.settings.settings import Settings, override
 
 _TRAINING = ("seed", "parameters", "preprocess")
 """What of `[train]` a retrain may change beside the data: how the same estimator learns, and nothing else."""
@@ -42,7 +41,7 @@ def moved(text: str, pin: Pin, parameters: Sequence[str] = ()) -> str:
         for key, value in source.model_dump().items():
             _place(document["data"]["sources"][name], key, value)
     for given in parameters:
-        _check_parameter(given, override(document, given, set(Train.model_fields)))
+        _check_parameter(given, override(document, given))
     after = tomlkit.dumps(document)
     if _rest(text) != _rest(after):
         raise SettingsError("moving the pin would change more than data and training; edit slipway.toml by hand")
