@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slipway.cli.options import answer, json_option, say, settings_option
-from slipway.errors import SettingsError
+from slipway.errors import GateRefused, SettingsError
 
 if TYPE_CHECKING:
     from slipway.commands.retrain.run import Retrained
@@ -48,8 +48,7 @@ def retrain(
 
     The commit is released like any other: a retrain is a release.
     """
-    from slipway.commands.retrain.rehearsal import check_passed
-    from slipway.commands.retrain.request import Wish
+    from slipway.commands.retrain.pin import Wish
     from slipway.commands.retrain.run import Request
     from slipway.commands.retrain.run import retrain as retrained
 
@@ -62,8 +61,8 @@ def retrain(
         answer(_of_machines(done))
     else:
         click.echo("\n".join(_told(done)))
-    if done.rehearsal:
-        check_passed(done.rehearsal)
+    if done.rehearsal and done.refused:
+        raise GateRefused(f"{done.rehearsal.said}; nothing was committed, and the pin stays where it was")
 
 
 def _told(done: Retrained) -> Iterator[str]:

@@ -98,7 +98,8 @@ def doctor(settings_file: Path, as_json: bool) -> None:
 def _status_rows(place: Place, registry: Registered) -> Iterator[Row]:
     yield "batch", *_cells(place.batch), ""
     yield "real time", *_cells(place.realtime), _real_time_note(place.realtime)
-    yield "registry", *_cells(registry), registry.problem or _registry_note(place.batch, registry)
+    owed = "" if registry.digest == place.batch.digest else "is owed; `slipway doctor` pays"
+    yield "registry", *_cells(registry), registry.problem or owed
     for server in place.realtime.servers:
         ready = f"{server.ready} of {server.workers} workers"
         yield f"  server {server.address}", *_cells(server), "; ".join([ready, *server.problems])
@@ -144,10 +145,6 @@ def _real_time_note(realtime: RealTime) -> str:
     if not realtime.servers:
         return "no server runs; this is what one would serve" if realtime.release else ""
     return "" if realtime.release else "the servers do not agree"
-
-
-def _registry_note(champion: Answering, registry: Registered) -> str:
-    return "" if registry.digest == champion.digest else "is owed; `slipway doctor` pays"
 
 
 def _unfinished_note(intent: Unfinished) -> str:

@@ -93,7 +93,9 @@ def served_at(target: Target, at: datetime, elsewhere: Sequence[Path] = ()) -> S
     hold = journal.holding([entry for entry in entries if datetime.fromisoformat(entry.at) <= at])
     served = Served(at=at.isoformat(), until=after[0].entry.at if after else None, held=hold.reason if hold else None)
     if way := [move for move in moves if move.began <= at and (move.ended is None or at < move.ended)]:
-        served = msgspec.structs.replace(served, under_way=_under_way(way[-1]))
+        entry, since = way[-1].entry, way[-1].began.isoformat()
+        under_way = UnderWay(entry.action, entry.to, entry.who, since, entry.outcome)
+        served = msgspec.structs.replace(served, under_way=under_way)
     return _with_champion(served, before[-1].entry, target, elsewhere) if before else served
 
 
@@ -166,8 +168,3 @@ def _moves(entries: Sequence[Entry]) -> Iterator[Move]:
                 datetime.fromisoformat(entry.at) if entry.outcome else None,
                 entry,
             )
-
-
-def _under_way(move: Move) -> UnderWay:
-    entry = move.entry
-    return UnderWay(entry.action, entry.to, entry.who, move.began.isoformat(), entry.outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from slipway.reporting.progress import Say
 from slipway.rollout.verification import find
 from slipway.settings.settings import LOCK_FILE, Settings
 from slipway.versioning.build_package import build_package
-from slipway.versioning.changelog import changes_of
 from slipway.versioning.checkout_version import Version, version_of
 
 
@@ -80,7 +80,15 @@ def _write_papers(settings: Settings, judged: Judged, version: Version, said: st
     shutil.copyfile(evaluation / "report.html", into / "report.html")
     (into / "verdict.json").write_bytes(encode_verdict(judged.verdict))
     summary = (evaluation / "summary.md").read_text(encoding="utf-8")
-    parts = [changes_of(settings.root, version.text), said, table(judged.verdict), summary]
+    parts = [_read_changes(settings.root, version.text), said, table(judged.verdict), summary]
     (into / NOTES).write_text("\n\n".join(part for part in parts if part), encoding="utf-8")
     build_package(settings.root, into)
     write_sbom(settings.root / LOCK_FILE, into / "sbom.cdx.json")
+
+
+def _read_changes(root: Path, version: str) -> str:
+    """A version's section of CHANGELOG.md, with its heading; nothing where there is none, as for a release by tag only."""
+    path = root / "CHANGELOG.md"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    found = re.search(rf"^## v{re.escape(version)}\b.*?(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return found[0].strip() if found else ""

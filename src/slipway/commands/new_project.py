@@ -23,21 +23,7 @@ CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
 _FIRST = "0.0.0"
 _TEMPLATE_TITLE = "# Slipway\n"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}[a-z0-9]")
-_README = """# {name}
-
-{description}
-
-[Slipway](docs/why.md) takes this model from a commit to a served, traceable, reversible release:
-
-```console
-$ make ship     # train, gate, seal, roll out and prove
-$ make test     # every test
-$ slipway predict
-$ slipway rollback --reason "why"
-```
-
-How it releases itself: [docs/releases.md](docs/releases.md). How to change it: [CONTRIBUTING.md](CONTRIBUTING.md).
-"""
+_README = Path(__file__).with_name("new_project_readme.txt")
 
 
 @dataclass(frozen=True)
@@ -85,7 +71,8 @@ def _plan(settings: Settings, settings_file: Path, name: str, description: str) 
     yield Change(root / "CHANGELOG.md", CHANGELOG.encode(), "empty, for the first release")
     readme = root / "README.md"
     if not readme.exists() or _text(readme).startswith(_TEMPLATE_TITLE):
-        yield Change(readme, _README.format(name=name, description=told).encode(), "a first page of your own")
+        page = _text(_README).format(name=name, description=told)
+        yield Change(readme, page.encode(), "a first page of your own")
 
 
 def _project(text: str, name: str, description: str) -> tuple[str, str]:

@@ -62,7 +62,8 @@ def ship(
         candidate = pipeline.run(settings, overrides=overrides, cache=cache, env_manager=env_manager, say=say)
         _check_unmoved(settings.root, version, read_version())
         champion = target.champion()
-        done = Shipped(version.text, None, *_named(champion), candidate=candidate)
+        name, digest = (champion.release.version, champion.digest) if champion else (None, None)
+        done = Shipped(version.text, None, name, digest, candidate=candidate)
         if champion and _is(champion, candidate, version):
             say(f"{version.text} is the champion already; proving it again")
             return _publish(settings, target, champion, done, say)
@@ -111,10 +112,6 @@ def _publish(settings: Settings, target: Target, bundle: Bundle, done: Shipped, 
     except SlipwayError as error:
         problem = error
     return replace(done, champion=bundle.release.version, digest=bundle.digest, problem=problem)
-
-
-def _named(champion: Bundle | None) -> tuple[str | None, str | None]:
-    return (champion.release.version, champion.digest) if champion else (None, None)
 
 
 def _is(champion: Bundle, candidate: Candidate, version: Version) -> bool:

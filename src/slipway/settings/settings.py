@@ -104,7 +104,8 @@ def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Sett
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
     overridden = [override(document, given) for given in overrides]
     if isinstance(features := document.get("features"), dict):
-        document["features"] = {name: _feature(value) for name, value in features.items()}
+        short = {name: {"type": value} for name, value in features.items() if isinstance(value, str)}
+        document["features"] = features | short
     try:
         return Settings.model_validate({**document, "root": _whole(path).parent})
     except ValidationError as error:
@@ -169,7 +170,3 @@ def _differences(committed: Contract, described: Contract) -> str:
     columns = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     fields = [f for f in ("name", "task", "classes", "outputs") if getattr(committed, f) != getattr(described, f)]
     return ", ".join([*(f"column '{name}'" for name in columns), *fields]) or "the order of the columns"
-
-
-def _feature(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value

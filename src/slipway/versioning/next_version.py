@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from slipway.errors import ReleaseError
 from slipway.versioning.commit_lint import Linter, commits_in, highest
 from slipway.versioning.commit_types import is_release_branch
 from slipway.versioning.git.checkout import Checkout, checkout_at, earlier_release
-from slipway.versioning.git.command import last_line, plain_environment
+from slipway.versioning.git.command import last_line, plain_environment, run_program
 from slipway.versioning.git.scratch_clone import workspace
 from slipway.versioning.semver import parse_tag
 
@@ -87,17 +86,8 @@ def _decide(clone: Path, last: str, *options: str) -> Upcoming:
     """
     outputs = clone.with_name("outputs")
     command = [sys.executable, "-I", "-m", "semantic_release", "version", "--no-push", "--no-vcs-release", *options]
-    done = subprocess.run(
-        command,
-        cwd=clone,
-        env={**plain_environment(), "GIT_TERMINAL_PROMPT": "0", "GITHUB_OUTPUT": str(outputs)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=_TIMEOUT,
-        check=False,
-    )
+    environment = {**plain_environment(), "GIT_TERMINAL_PROMPT": "0", "GITHUB_OUTPUT": str(outputs)}
+    done = run_program(command, environment, cwd=clone, timeout=_TIMEOUT)
     if done.returncode or not outputs.is_file():
         raise ReleaseError(f"python-semantic-release failed: {_reason(done.stderr)}; nothing was released")
     return _parse(outputs.read_text(encoding="utf-8"), last)

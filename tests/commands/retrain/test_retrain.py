@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from slipway.commands.retrain.commit import message
-from slipway.commands.retrain.request import Wish
+from slipway.commands.retrain.pin import Wish
 from slipway.errors import BusyError
 from slipway.storage.locks import exclusive
 from slipway.versioning.commit_lint import Commit, Linter

@@ -7,8 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from slipway.commands.retrain.pin import Pin
-from slipway.commands.retrain.request import Wish
+from slipway.commands.retrain.pin import Pin, Wish
 from slipway.contract.compatibility import LEVELS, Level, changes, required_level
 from slipway.contract.schema import decode_contract
 from slipway.errors import CompatibilityError, MovedError, RetrainError

@@ -1,20 +1,38 @@
-"""The data pin in `slipway.toml`: moved without touching a comment, a blank or any other setting."""
+"""The data pin: what a person or a schedule asks of it, and `slipway.toml` with it moved and nothing else touched."""
 
 from __future__ import annotations
 
 import datetime
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import tomlkit
 
-from slipway.errors import SettingsError
+from slipway.commands.retrain.snapshot import snapshot
+from slipway.errors import NotFoundError, RetrainError, SettingsError
 from slipway.settings.sections import Source
-from slipway.settings.settings import Settings, override
+from slipway.settings.settings import SETTINGS_FILE, Settings, override, parse_settings
+from slipway.versioning.git.checkout import file_at
+from slipway.versioning.semver import is_release_tag
 
+YESTERDAY = "yesterday"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TRAINING = ("seed", "parameters", "preprocess")
 """What of `[train]` a retrain may change beside the data: how the same estimator learns, and nothing else."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Empty fields ask for nothing; ``parameters`` are of training, such as ``train.max_iter=300``."""
+
+    through: str = ""
+    sources: tuple[str, ...] = ()
+    restore: str = ""
+    parameters: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class Pin(NamedTuple):
@@ -27,6 +45,81 @@ class Pin(NamedTuple):
 def pin_of(settings: Settings) -> Pin:
     """The pin that settings hold."""
     return Pin(settings.data.through, settings.data.sources)
+
+
+def pin_for(wish: Wish, settings: Settings, today: datetime.date) -> Pin:
+    """The pin that the wish comes to. New sources are read, and kept where the settings say so.
+
+    Raises:
+        SettingsError: the wish says nothing, contradicts itself, or names no day or source that there is.
+        RetrainError: the day is in the future, or before the one that is pinned and there is no reason.
+        NotFoundError: there is no such release to go back to.
+        DataError, DataChangedError: a source cannot be read, or changed while it was.
+    """
+    if wish.restore:
+        if wish.through or wish.sources:
+            raise SettingsError("--restore brings an earlier pin back as it was; leave --through and --source out")
+        return _earlier(wish.restore, settings)
+    if not wish.through and not wish.sources:
+        raise SettingsError("a retrain needs new data: say --through YYYY-MM-DD, --source NAME=URI, or --restore X.Y.Z")
+    through = _day(wish, settings, today) if wish.through else settings.data.through
+    return Pin(through, {**settings.data.sources, **_new_sources(wish, settings)})
+
+
+def _day(wish: Wish, settings: Settings, today: datetime.date) -> datetime.date:
+    before, through = settings.data.through, _parsed(wish.through, today)
+    if not settings.data.time:
+        raise SettingsError("--through needs data.time, the column that holds a row's moment; --source names new data")
+    if through > today:
+        raise RetrainError(f"{through} is in the future, for today is {today}; nothing was changed")
+    if before and through < before and not wish.reason:
+        raise RetrainError(
+            f"the pin is through {before} already, and {through} is before that; going back takes a --reason; "
+            "nothing was changed"
+        )
+    return through
+
+
+def _parsed(text: str, today: datetime.date) -> datetime.date:
+    if text == YESTERDAY:
+        return today - datetime.timedelta(days=1)
+    try:
+        return datetime.date.fromisoformat(text if _DAY.fullmatch(text) else "")
+    except ValueError:
+        raise SettingsError(f"--through takes a day as YYYY-MM-DD, or {YESTERDAY}, and not {text[:80]!r}") from None
+
+
+def _new_sources(wish: Wish, settings: Settings) -> Mapping[str, Source]:
+    data = settings.data
+    given = dict(_named(text, [*data.sources]) for text in wish.sources)
+    return {name: snapshot(uri, data.snapshots, settings.root) for name, uri in given.items()}
+
+
+def _named(text: str, known: list[str]) -> tuple[str, str]:
+    """``NAME=URI``, or a URI alone where there is but one source."""
+    name, equals, uri = text.partition("=")
+    if equals and name in known and uri:
+        return name, uri
+    if len(known) == 1 and not (equals and re.fullmatch(r"[\w-]+", name)):
+        return known[0], text
+    raise SettingsError(f"--source {text[:200]!r} names none of the sources {', '.join(known)}; say NAME=URI")
+
+
+def _earlier(version: str, settings: Settings) -> Pin:
+    """The pin in the settings of a release's tag."""
+    tag = f"v{version.removeprefix('v')}"
+    if not is_release_tag(tag):
+        raise SettingsError(f"--restore takes a release X.Y.Z, and not {version[:80]!r}")
+    text = file_at(settings.root, f"refs/tags/{tag}", f"./{SETTINGS_FILE}")
+    if text is None:
+        raise NotFoundError(f"there is no release {tag} with a {SETTINGS_FILE} here; nothing was changed")
+    pin = pin_of(parse_settings(text, settings.root / SETTINGS_FILE))
+    if pin.sources.keys() != settings.data.sources.keys():
+        raise RetrainError(
+            f"{tag[1:]} was trained on {', '.join(pin.sources)} and the settings name "
+            f"{', '.join(settings.data.sources)} now, so its pin alone cannot come back; nothing was changed"
+        )
+    return pin
 
 
 def moved(text: str, pin: Pin, parameters: Sequence[str] = ()) -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from slipway.commands.retrain.commit import level_for, message, subject
-from slipway.commands.retrain.pin import Pin, moved, pin_of
-from slipway.commands.retrain.request import Wish, pin_for
+from slipway.commands.retrain.pin import Pin, Wish, moved, pin_for, pin_of
 from slipway.errors import RetrainError
 from slipway.settings.settings import Settings, parse_settings
 from slipway.tables.source_uri import local_path

@@ -13,7 +13,7 @@ from slipway.bundle.verdict import Verdict
 from slipway.commands.rehearse import Opponents, train_and_judge
 from slipway.commands.retrain.commit import REHEARSED
 from slipway.commands.retrain.plan import Plan
-from slipway.errors import GateRefused, MovedError, SettingsError
+from slipway.errors import MovedError, SettingsError
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.progress import Say
 from slipway.settings.settings import CONTRACT_FILE, LOCK_FILE
@@ -51,16 +51,6 @@ def rehearse(plan: Plan, opponents: Opponents, say: Say) -> Rehearsal:
     judged = train_and_judge(plan.after, f"the retrain through {plan.pin.through}", opponents, say=say)
     record = Rehearsed(_files(plan), model_digest(judged.candidate))
     return Rehearsal(judged.candidate, judged.verdict, judged.said, record)
-
-
-def check_passed(done: Rehearsal) -> None:
-    """Stop a retrain whose rehearsal the gate refused.
-
-    Raises:
-        GateRefused: it did.
-    """
-    if done.verdict.verdict == "refuse":
-        raise GateRefused(f"{done.said}; nothing was committed, and the pin stays where it was")
 
 
 def check_still_counts(plan: Plan, text: str) -> Rehearsed:

@@ -13,9 +13,9 @@ from typing import Literal
 from slipway.commands.rehearse import opponents_of
 from slipway.commands.retrain import commit
 from slipway.commands.retrain.changes import Changes, compare
+from slipway.commands.retrain.pin import Wish
 from slipway.commands.retrain.plan import Plan, plan
 from slipway.commands.retrain.rehearsal import Rehearsal, check_still_counts, rehearse
-from slipway.commands.retrain.request import Wish
 from slipway.errors import BusyError, DataChangedError, DataError, RetrainError
 from slipway.pipeline import run as pipeline
 from slipway.reporting.progress import Say
@@ -83,12 +83,6 @@ def retrain(request: Request, say: Say) -> Retrained:
         return done if done.refused else _moved(done, request.goal, model)
 
 
-def branch_of(planned: Plan) -> str:
-    """The branch of a proposed retrain."""
-    which = planned.pin.through or hashlib.sha256(planned.text.encode()).hexdigest()[:12]
-    return f"retrain/{planned.after.name}-{which}"
-
-
 def _looked_at(planned: Plan, say: Say) -> Changes | None:
     """Validate the new data and compare it with the earlier, where that can still be read."""
     after = pipeline.ingest_only(planned.after, say=say)
@@ -129,7 +123,9 @@ def _proposed(done: Retrained, made: str, text: str) -> Retrained:
     from slipway.github.client import connect
     from slipway.github.issues import propose
 
-    planned, branch = done.plan, branch_of(done.plan)
+    planned = done.plan
+    which = planned.pin.through or hashlib.sha256(planned.text.encode()).hexdigest()[:12]
+    branch = f"retrain/{planned.after.name}-{which}"
     commit.push_aside(planned.checkout, made, branch, planned.place)
     first, _, body = text.partition("\n\n")
     address = propose(connect(), branch, base=planned.checkout.branch, title=first, body=body)

@@ -38,20 +38,27 @@ def git(root: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> 
 
 def run(root: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The finished process, whatever its exit code; text is UTF-8, and what is not is replaced."""
-    command = ["git", "-C", str(root), *arguments]
-    environment = {**environment_of_git(), **(extra or {})}
     try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-            check=False,
-        )
+        return run_program(["git", "-C", str(root), *arguments], {**environment_of_git(), **(extra or {})})
     except FileNotFoundError:
         raise ReleaseError("git is not installed, and releases are made of its commits and tags; install it") from None
+
+
+def run_program(
+    command: Sequence[str], environment: Mapping[str, str], *, cwd: Path | None = None, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The finished process of a program that is asked nothing and given nothing to read."""
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
 
 
 def first_failure(root: Path, *commands: Sequence[str]) -> str:
