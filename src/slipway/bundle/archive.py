@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from slipway.bundle.release_file import RELEASE_FILE, Bundle
 from slipway.bundle.signature import sign
-from slipway.errors import BundleError, NotFoundError
+from slipway.errors import BundleError, NotFoundError, StorageError
 from slipway.storage.digests import file_digest
 
 SUMS = "SHA256SUMS"
@@ -76,6 +78,18 @@ def parse_sums(text: str, origin: str) -> dict[str, str]:
     if not matches or not all(matches):
         raise BundleError(f"{origin} is not a list of sha256 digests and file names")
     return {match[2]: match[1] for match in matches if match}
+
+
+def write_sbom(lock: Path, out: Path) -> None:
+    """Write the packages of a hashed requirements file as a CycloneDX bill of materials, the same bytes for the same lock.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    command = [sys.executable, "-m", "cyclonedx_py", "requirements", str(lock), "--output-reproducible", "-o", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StorageError(f"the bill of materials of {lock.name} could not be written: {done.stderr.strip()[-500:]}")
 
 
 def pack(bundle: Bundle, into: Path) -> Path:

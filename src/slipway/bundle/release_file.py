@@ -100,7 +100,8 @@ def verify_and_read(
     folder = folder.resolve()
     text = _release_bytes(folder)
     digest = hashlib.sha256(text).hexdigest()
-    _check_expected(folder, digest, expected_digest)
+    if expected_digest is not None and (len(expected_digest) < 12 or not digest.startswith(expected_digest)):
+        raise BundleError(f"{folder / RELEASE_FILE} has the sha256 {digest} but {expected_digest} was expected")
     release = decode_release(text, str(folder / RELEASE_FILE))
     _check_names(folder, release.files)
     kept = {name: _checked(folder, name, sealed, name in names) for name, sealed in release.files.items()}
@@ -147,11 +148,6 @@ def _release_bytes(folder: Path) -> bytes:
         raise NotFoundError(
             f"there is no bundle at {folder}: {RELEASE_FILE} cannot be read ({error.strerror})"
         ) from None
-
-
-def _check_expected(folder: Path, digest: str, expected: str | None) -> None:
-    if expected is not None and (len(expected) < 12 or not digest.startswith(expected)):
-        raise BundleError(f"{folder / RELEASE_FILE} has the sha256 {digest} but {expected} was expected")
 
 
 def _check_names(folder: Path, files: Mapping[str, str]) -> None:

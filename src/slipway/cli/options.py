@@ -77,14 +77,6 @@ def tell(result: Any, sentence: str, as_json: bool) -> None:
         click.echo(sentence)
 
 
-def target_of(settings_file: Path) -> Path:
-    """The target's folder."""
-    from slipway.settings.settings import load_settings
-    from slipway.target.target import path_of
-
-    return path_of(load_settings(settings_file))
-
-
 def open_target(settings_file: Path) -> tuple[Settings, Target]:
     """The settings, and the target that they name."""
     from slipway.settings.settings import load_settings
@@ -119,8 +111,7 @@ def bundle_of(settings_file: Path, bundle: Path | None) -> Path:
     """
     if bundle:
         return bundle.resolve()
-    target = target_of(settings_file)
-    current = target / "current"
-    if not current.exists():
+    _, target = open_target(settings_file)
+    if not target.current.exists():
         raise NotFoundError(f"no champion serves at {target}; `slipway ship` makes the first one")
-    return current.resolve()
+    return target.current.resolve()

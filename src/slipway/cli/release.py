@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
 
 from slipway.cli.options import Decorator, answer, json_option, settings_option, tell
 from slipway.errors import CommitsError, CompatibilityError, SettingsError
-
-if TYPE_CHECKING:
-    from slipway.commands.check_contract import Published
-    from slipway.settings.settings import Settings
 
 title_option: Decorator = click.option(
     "--title",
@@ -144,7 +140,7 @@ def build_package(out: Path, tag: str, settings_file: Path) -> None:
 
 def _judged(settings_file: Path, against: Path | None, github: bool, title: str | None) -> Any:
     """The settings, what comes next, and whether it is honest."""
-    from slipway.commands.check_contract import judge
+    from slipway.commands.check_contract import judge, read_published
     from slipway.contract.schema import read_contract
     from slipway.settings.settings import check_contract, load_settings
     from slipway.versioning.next_version import upcoming
@@ -152,16 +148,8 @@ def _judged(settings_file: Path, against: Path | None, github: bool, title: str 
     settings = load_settings(settings_file)
     contract = read_contract(check_contract(settings))
     coming = upcoming(settings.root, _title(title))
-    champion = _champion(settings, against, github, coming.last)
+    champion = read_published(settings, against=against, github=github, last=coming.last)
     return settings, coming, judge(contract, champion, coming)
-
-
-def _champion(settings: Settings, against: Path | None, github: bool, last: str) -> Published | None:
-    from slipway.commands.check_contract import published_at, published_here, published_on_github
-
-    if against:
-        return published_at(against, last)
-    return published_on_github() if github else published_here(settings)
 
 
 def _title(title: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from slipway.cli.options import Decorator, bundle_option, settings_option
+from slipway.cli.options import Decorator, bundle_option, open_target, settings_option
 from slipway.errors import SettingsError
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -48,10 +48,9 @@ def _number(name: str, smallest: float, default: float, told: str) -> Decorator:
 @click.option("--log-sample", type=click.FloatRange(0, 1), default=1, show_default=True, help="What share it keeps.")
 def serve(settings_file: Path, bundle: Path | None, target: Path | None, **given: Any) -> None:
     """Serve the champion over HTTP, and follow it when it changes."""
-    from slipway.cli.options import target_of
     from slipway.realtime.http.server import serve as serve_forever
 
-    followed = target or (None if bundle else target_of(settings_file))
+    followed = target or (None if bundle else open_target(settings_file)[1].path)
     serve_forever(_options(**given), target=followed, bundle=bundle)
 
 

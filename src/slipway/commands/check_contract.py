@@ -41,36 +41,32 @@ class Judgement:
     changes: list[Change]
 
 
-def published_by(bundle: Bundle) -> Published:
-    """What a verified bundle promises to its callers, wherever it came from."""
-    return Published(bundle.release.version, read_contract(bundle.path / CONTRACT_FILE))
+def read_published(settings: Settings, *, against: Path | None, github: bool, last: str) -> Published | None:
+    """What callers rely on: ``against``, what GitHub calls Latest, or the champion of the local target, if there is one.
 
-
-def published_at(path: Path, last: str) -> Published:
-    """What a bundle's folder promises, or a contract file: that one is taken to be of the ``last`` release.
+    Args:
+        against: a bundle's folder, or a contract file: that one is taken to be of the ``last`` release.
 
     Raises:
         ContractError: the file is missing or is no contract.
-        BundleError: the bundle's bytes are not the sealed ones.
-    """
-    if (path / RELEASE_FILE).exists():
-        return published_by(verify(path))
-    return Published(last, read_contract(path))
-
-
-def published_here(settings: Settings) -> Published | None:
-    """What the champion of the local target promises, if one serves."""
-    champion = Target(settings.root / settings.target.path).champion()
-    return published_by(champion) if champion else None
-
-
-def published_on_github() -> Published | None:
-    """What the release that GitHub calls Latest promises, if there is one; its bundle is downloaded and verified.
-
-    Raises:
+        BundleError: a bundle's bytes are not the sealed or released ones.
         GitHubError: it could not be downloaded.
-        BundleError: the bytes are not the released ones.
     """
+    if against and not (against / RELEASE_FILE).exists():
+        return Published(last, read_contract(against))
+    if against:
+        return _read_bundle(verify(against))
+    if github:
+        return _read_latest()
+    champion = Target(settings.root / settings.target.path).champion()
+    return _read_bundle(champion) if champion else None
+
+
+def _read_bundle(bundle: Bundle) -> Published:
+    return Published(bundle.release.version, read_contract(bundle.path / CONTRACT_FILE))
+
+
+def _read_latest() -> Published | None:
     from slipway.github.client import connect
     from slipway.github.download import fetch
     from slipway.github.releases import latest
@@ -79,7 +75,7 @@ def published_on_github() -> Published | None:
     if champion is None:
         return None
     with tempfile.TemporaryDirectory(prefix="slipway-champion-") as folder:
-        return published_by(fetch(champion, Path(folder))[0])
+        return _read_bundle(fetch(champion, Path(folder))[0])
 
 
 def judge(contract: Contract, champion: Published | None, coming: Upcoming) -> Judgement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,13 +115,9 @@ def _write(plan: list[Change]) -> None:
             atomic.write_file(change.path, change.content)
             written.append(change.path)
     except SlipwayError:
-        _restore({path: before[path] for path in written})
+        for path in written:
+            if (content := before[path]) is None:
+                path.unlink(missing_ok=True)
+            else:
+                atomic.write_file(path, content)
         raise
-
-
-def _restore(before: Mapping[Path, bytes | None]) -> None:
-    for path, content in before.items():
-        if content is None:
-            path.unlink(missing_ok=True)
-        else:
-            atomic.write_file(path, content)

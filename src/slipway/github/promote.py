@@ -38,7 +38,8 @@ def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback
         raise RolloutError(f"{tag} has no bundle, since the gate refused it; {_still(champion)}")
     if rollback:
         _check_reason(reason, "rollback")
-        _check_was_champion(release, champion)
+        if release.prerelease:
+            raise NotFoundError(f"{tag} never was champion, so there is no way back to it; {_still(champion)}")
     else:
         _check_order(repository, tag, champion)
         _check_not_held(found, champion)
@@ -119,11 +120,6 @@ def _check_order(repository: Repository, tag: str, champion: str | None) -> None
         )
     if newer:
         raise RolloutError(f"{tag} is not newer than {newer[0]}, which was champion; {_still(champion)}")
-
-
-def _check_was_champion(release: GitRelease, champion: str | None) -> None:
-    if release.prerelease:
-        raise NotFoundError(f"{release.tag_name} never was champion, so there is no way back to it; {_still(champion)}")
 
 
 def _check_reason(reason: str, command: str) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 import msgspec
 
 from slipway.bundle.release_file import engine_name
-from slipway.bundle.verdict import Verdict
-from slipway.commands.rehearse import Opponents, train_and_judge
+from slipway.commands.rehearse import Judged, Opponents, train_and_judge
 from slipway.commands.retrain.commit import REHEARSED
 from slipway.commands.retrain.plan import Plan
 from slipway.errors import MovedError, SettingsError
@@ -33,12 +32,9 @@ class Rehearsed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class Rehearsal(Judged):
     """How it went: the verdict, in rules and in words, on a candidate that no release has yet."""
 
-    candidate: Candidate
-    verdict: Verdict
-    said: str
     rehearsed: Rehearsed
 
 
@@ -50,7 +46,7 @@ def rehearse(plan: Plan, opponents: Opponents, say: Say) -> Rehearsal:
     """
     judged = train_and_judge(plan.after, f"the retrain through {plan.pin.through}", opponents, say=say)
     record = Rehearsed(_files(plan), model_digest(judged.candidate))
-    return Rehearsal(judged.candidate, judged.verdict, judged.said, record)
+    return Rehearsal(judged.candidate, judged.verdict, judged.champion, judged.said, record)
 
 
 def check_still_counts(plan: Plan, text: str) -> Rehearsed:
