@@ -63,10 +63,12 @@ def read_published(settings: Settings, *, against: Path | None, github: bool, la
 
 
 def _read_bundle(bundle: Bundle) -> Published:
+    """What a verified bundle promises to its callers, wherever it came from."""
     return Published(bundle.release.version, read_contract(bundle.path / CONTRACT_FILE))
 
 
 def _read_latest() -> Published | None:
+    """The same of the release that GitHub calls Latest; its bundle is downloaded and verified."""
     from slipway.github.client import connect
     from slipway.github.download import fetch
     from slipway.github.releases import latest
