@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from slipway.batch.plan import Options
-from slipway.batch.spark.failures import plainly
+from slipway.batch.spark.session import plainly
 from slipway.batch.spark.task import place_of
 from slipway.errors import SettingsError, SparkError
 from slipway.tables.chunks import UNIT

@@ -1,4 +1,7 @@
-"""A Spark session for one job: what it needs is looked for first, and it ends with the job unless it was there before."""
+"""A Spark session for one job: what it needs is looked for first, and it ends with the job unless it was there before.
+
+What Spark raises becomes a sentence: its own messages are pages of Java.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,23 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from slipway.batch.spark.failures import said_plainly
 from slipway.errors import SettingsError, SparkError
 
 _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+|yarn|k8s://.+")
 _STANDALONE = re.compile(r"spark://(?P<places>.+)")
 _PATIENCE = 5.0
 _NOTHING = "nothing was written"
+_INSTALL = "install requirements-spark.lock on every executor and name its Python by PYSPARK_PYTHON"
+_KNOWN: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"No module named '([\w.]+)'"), "the Python of an executor has no '{0}'; " + _INSTALL),
+    (re.compile(r"\[PACKAGE_NOT_INSTALLED\] (\w+) "), "the Python of an executor has no '{0}'; " + _INSTALL),
+    (re.compile(r'Cannot run program "([^"]+)"'), "an executor cannot run its Python, '{0}'; " + _INSTALL),
+    (re.compile(r"\[PYTHON_VERSION_MISMATCH\] ([^\n]+)"), "{0} " + _INSTALL),
+    (re.compile(r"All masters are unresponsive"), "no Spark master answers at that address"),
+    (re.compile(r"SparkContext was shut down|stopped SparkContext"), "Spark ended while the job ran"),
+    (re.compile(r"bigger than (spark\.driver\.maxResultSize[^\n.]*)"), "a part is bigger than {0}; raise it"),
+)
+_TOO_LONG = 300
 
 
 @contextmanager
@@ -100,3 +113,28 @@ def _check_listening(master: str, places: list[str]) -> None:
         else:
             return
     raise SparkError(f"the master {master} cannot be reached ({'; '.join(failed)}); {_NOTHING}")
+
+
+@contextmanager
+def said_plainly(master: str | None) -> Iterator[None]:
+    """Turn what Spark raises into an error of ours.
+
+    Raises:
+        SparkError: Spark raised anything.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError, ConnectionError) as error:
+        raise SparkError(f"Spark at {master or 'its own master'} failed: {plainly(str(error))}") from error
+
+
+def plainly(message: str) -> str:
+    """The sentence for a message of Spark."""
+    for pattern, sentence in _KNOWN:
+        if found := pattern.search(message):
+            return f"{sentence.format(*found.groups())}; no dataset was published"
+    told = next((line.strip() for line in message.splitlines() if line.strip()), "it says nothing")
+    return f"{told[:_TOO_LONG]}; no dataset was published"

@@ -1,18 +1,57 @@
-"""What came back from a task: errors are raised, files get their place in the dataset, whole and with their digest."""
+"""What Spark carries to the executors, our code and the bundle, and what comes back: errors are raised, files kept."""
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
+import secrets
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+import slipway
 from slipway.batch.output.checkpoint import Record, Work
+from slipway.bundle.release_file import Bundle
 from slipway.errors import SparkError, error_for
 from slipway.storage import atomic
 
 Told = dict[str, Any]
+_sent: dict[tuple[str, str], str] = {}
+"""By application and bundle: a notebook's application sees many jobs."""
+
+
+def send(context: Any, bundle: Bundle) -> str:
+    """Hand the bundle and the code to a SparkContext, once; returns the name under which the bundle is unpacked."""
+    key = (str(context.applicationId), bundle.digest)
+    if key not in _sent:
+        _sent[key] = _send(context, bundle)
+    return _sent[key]
+
+
+def _send(context: Any, bundle: Bundle) -> str:
+    # The context serves them to every executor that ever joins it, which may be long after this job.
+    folder = Path(tempfile.mkdtemp(prefix="slipway-spark-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    name = f"{bundle.digest[:12]}-{secrets.token_hex(4)}"
+    package = Path(slipway.__path__[0])
+    code = _zip(folder / f"slipway-code-{name}.zip", package.rglob("*.py"), package.parent)
+    archive = _zip(folder / f"slipway-bundle-{name}.zip", bundle.path.rglob("*"), bundle.path)
+    context.addPyFile(str(code))
+    context.addArchive(str(archive))
+    return archive.name
+
+
+def _zip(path: Path, files: Iterable[Path], root: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file in sorted(file for file in files if file.is_file()):
+            packed.write(file, file.relative_to(root))
+    return path
 
 
 def told_in(answer: pa.Table) -> Told:
