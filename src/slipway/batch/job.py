@@ -9,15 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from slipway.batch.engine import Engine, Progress, Running
-from slipway.batch.local_engine import local_engine
-from slipway.batch.output.accounting import check_inputs
+from slipway.batch.engine import Engine, Progress, Running, local_engine
+from slipway.batch.output import location
 from slipway.batch.output.checkpoint import Record, Work
-from slipway.batch.output.location import check_place, check_replaceable, is_whole, output_lock
 from slipway.batch.output.manifest import manifest_of, sealed
-from slipway.batch.output.publish import copy_beside, move_into_place, remove_beside
-from slipway.batch.output.quarantine import QUARANTINE_FOLDER, first_rows
-from slipway.batch.plan import Options, Plan, plan_dataset
+from slipway.batch.output.part_writer import QUARANTINE_FOLDER, first_rows
+from slipway.batch.plan import Options, Plan, check_inputs, plan_dataset
 from slipway.batch.policy import Policy, oddities
 from slipway.batch.scoring.anomalies import distant
 from slipway.bundle.release_file import Bundle
@@ -64,17 +61,17 @@ def score_dataset(request: Request, bundle: Bundle) -> Done:
     """
     request.policy.check()
     out = request.out.absolute()
-    check_place(request.source, out)
+    location.check_place(request.source, out)
     scorer = load(bundle.path, threads=1, expected_digest=bundle.digest)
     scorer.check_golden()
-    with output_lock(out):
+    with location.output_lock(out):
         plan = plan_dataset(request.source, scorer.bundle, scorer.contract, request.options)
         published = read_manifest(out)
-        if published is not None and published["job"] == plan.job and is_whole(out, published):
+        if published is not None and published["job"] == plan.job and location.is_whole(out, published):
             _check_published(published, request)
             Work(out).remove()
             return Done("unchanged", published)
-        check_replaceable(out, published, plan, request.overwrite)
+        location.check_replaceable(out, published, plan, request.overwrite)
         # Before anything is written: an engine that cannot be started leaves nothing behind.
         with request.engine(plan, scorer) as engine:
             return Done("scored", _scored(request, plan, scorer, engine, out))
@@ -93,9 +90,9 @@ def _scored(request: Request, plan: Plan, scorer: Scorer, engine: Running, out: 
     when = datetime.now(UTC).isoformat(timespec="seconds")
     text = sealed(manifest, when=when, timings=timings, source=plan.source)
     atomic.write_file(work.dataset / MANIFEST_FILE, text)
-    move_into_place(work.dataset, out)
+    location.move_into_place(work.dataset, out)
     work.remove()
-    remove_beside(_failed(out))
+    location.remove_beside(_failed(out))
     return read_manifest(out) or {}
 
 
@@ -123,7 +120,7 @@ def _check_quarantine(manifest: Mapping[str, Any], request: Request, work: Work,
     if request.policy.allows(rows["quarantined"], rows["in"]):
         return
     kept = _failed(out)
-    copy_beside(work.dataset / QUARANTINE_FOLDER, kept)
+    location.copy_beside(work.dataset / QUARANTINE_FOLDER, kept)
     raise ContractError(
         f"{rows['quarantined']} of the {rows['in']} rows of {request.source} break the contract, and "
         f"--max-bad {request.policy.max_bad} allows no more; no dataset was published at {out}; they are in {kept}: "

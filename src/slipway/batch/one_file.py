@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from slipway.batch.engine import Progress
-from slipway.batch.local_engine import local_engine
-from slipway.batch.output.accounting import check_inputs, count_rows
+from slipway.batch.engine import Progress, local_engine
 from slipway.batch.output.checkpoint import Work, make_passing_work
 from slipway.batch.output.location import check_file_place, check_no_input, format_of
-from slipway.batch.output.quarantine import QUARANTINE_FOLDER, first_rows
-from slipway.batch.plan import Options, Plan, plan_file
+from slipway.batch.output.manifest import count_rows
+from slipway.batch.output.part_writer import QUARANTINE_FOLDER, first_rows
+from slipway.batch.plan import Options, Plan, check_inputs, plan_file
 from slipway.errors import ContractError
 from slipway.inference.scorer import Scorer
 from slipway.storage import atomic

@@ -95,6 +95,18 @@ def plan_file(source: str, contract: Contract, options: Options) -> Plan:
     return Plan(source, inputs, wanted, kept, _output(source, fields[0], contract), options, identity={})
 
 
+def check_inputs(plan: Plan, rows: int) -> None:
+    """Refuse what was read of a file that changed meanwhile, and no rows at all.
+
+    Raises:
+        DataError: it is so.
+    """
+    if moved := [file.path for file in plan.inputs if file.moved()]:
+        raise DataError(f"{moved[0]} changed while it was read; nothing was published; run the job again")
+    if rows == 0:
+        raise DataError(f"{plan.source} has no rows; nothing was written")
+
+
 def _schemas(inputs: Sequence[Input], contract: Contract) -> list[pa.Schema]:
     found, failed = [], []
     for file in inputs:
@@ -150,8 +162,6 @@ def _output(source: str, kept: Sequence[pa.Field], contract: Contract) -> pa.Sch
 
 
 def _identity(inputs: Sequence[Input], bundle: Bundle, options: Options) -> dict[str, Any]:
-    # A rollout makes a single file to prove batch, and need not wait for this import.
-
     return {
         "format": FORMAT,
         "release": bundle.release.version,

@@ -61,8 +61,8 @@ def batch(
     IN is a file, a folder, a glob or a URI: CSV, JSON lines, Parquet or Arrow. OUT is a folder for a dataset; a name
     that ends in .csv, .csv.gz or .parquet is one file.
     """
+    from slipway.batch.engine import return_large_blocks
     from slipway.batch.job import Request
-    from slipway.batch.local_engine import return_large_blocks
     from slipway.batch.output.location import FILES
     from slipway.batch.plan import Options
     from slipway.batch.policy import Policy
@@ -122,7 +122,7 @@ def _engine(name: Literal["local", "spark"], master: str | None) -> Engine:
         return SparkEngine(master)
     if master is not None:
         raise SettingsError(f"--master {master} belongs to --engine spark; nothing was written")
-    from slipway.batch.local_engine import local_engine
+    from slipway.batch.engine import local_engine
 
     return local_engine
 

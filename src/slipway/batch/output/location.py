@@ -1,7 +1,11 @@
-"""Where a dataset goes: may it stand there, is it there already, and is another job at work on it?"""
+"""Where a dataset goes: may it stand there, is it there already, is another job at work on it? And putting it there."""
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import os
+import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,11 +13,14 @@ from typing import Any
 
 from slipway.batch.plan import Format, Plan
 from slipway.errors import BusyError, SettingsError, StorageError
+from slipway.storage import atomic
 from slipway.storage.locks import exclusive
 from slipway.tables.input_files import local_folder
 
 FILES: Mapping[str, Format] = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
 """The suffixes of an OUT that is one file, and how it is written."""
+_HERE = -100
+_EXCHANGE = 2
 
 
 def check_place(source: str, out: Path) -> None:
@@ -102,6 +109,40 @@ def check_replaceable(out: Path, published: Mapping[str, Any] | None, plan: Plan
         )
 
 
+def move_into_place(made: Path, out: Path) -> None:
+    """Give the folder ``made`` the name ``out``; what stood there takes the name ``made`` in the same instant.
+
+    Raises:
+        StorageError: it cannot be renamed; ``out`` is as it was.
+    """
+    for folder in sorted(path for path in made.rglob("*") if path.is_dir()):
+        atomic.sync_folder(folder)
+    atomic.sync_folder(made)
+    try:
+        if out.exists():
+            _exchange(made, out)
+        else:
+            made.rename(out)
+    except OSError as error:
+        raise StorageError(f"{out} cannot be replaced: {error.strerror}; it is as it was") from None
+    atomic.sync_folder(out.parent)
+
+
+def copy_beside(folder: Path, destination: Path) -> None:
+    """Replace ``destination`` by a copy of a folder of files."""
+    temporary = destination.with_name(f".{destination.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(folder, temporary)
+    shutil.rmtree(destination, ignore_errors=True)
+    temporary.rename(destination)
+    atomic.sync_folder(destination.parent)
+
+
+def remove_beside(folder: Path) -> None:
+    """Remove what ``copy_beside`` made, if it is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _check_folder(source: str, out: Path) -> None:
     folder = local_folder(source)
     if folder is not None and out.resolve().is_relative_to(folder):
@@ -118,3 +159,13 @@ def _told(job: Mapping[str, Any]) -> str:
 
 def _digest(file: Mapping[str, Any]) -> str:
     return str(file.get("sha256") or file.get("etag"))[:12]
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swap two folders in one step, which Python has no function for."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        raise OSError(errno.ENOSYS, "this system cannot swap two folders in one step; remove the old one yourself")
+    if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slipway.batch.output.accounting import count_rows
 from slipway.batch.output.checkpoint import Record
 from slipway.batch.plan import Plan
 from slipway.batch.scoring.column_statistics import tell
 from slipway.contract.schema import Contract
+from slipway.errors import DataError
 from slipway.tables.dataset_manifest import manifest_digest
 
 
@@ -35,6 +35,23 @@ def manifest_of(plan: Plan, contract: Contract, records: Sequence[Record], folde
         "inputs_distribution": {name: value for name, value in measures.items() if name not in outputs},
         "predictions_distribution": {name: value for name, value in measures.items() if name in outputs},
     }
+
+
+def count_rows(plan: Plan, records: Sequence[Record]) -> dict[str, int]:
+    """The rows that came ``in``, were ``scored`` and ``quarantined``.
+
+    Raises:
+        DataError: a row is neither scored nor in the quarantine.
+    """
+    rows, scored, quarantined = (
+        sum(getattr(record, key) for record in records) for key in ("rows_in", "rows", "quarantined")
+    )
+    if rows != scored + quarantined:
+        raise DataError(
+            f"{rows} rows of {plan.source} were read but {scored} scored and {quarantined} set aside; "
+            "nothing was published"
+        )
+    return {"in": rows, "scored": scored, "quarantined": quarantined}
 
 
 def _part(record: Record, folder: Path) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from slipway.batch.output.checkpoint import Record, Work, part_name
-from slipway.batch.output.quarantine import QUARANTINE_FOLDER
 from slipway.batch.plan import Format, Plan
 from slipway.batch.scoring.column_statistics import fold
 from slipway.batch.scoring.score_chunk import QUARANTINE, Scored
@@ -21,6 +20,10 @@ from slipway.errors import DataError, StorageError
 from slipway.storage import atomic
 from slipway.storage.digests import file_digest
 from slipway.tables.chunks import Place, Unit, after, rows_in
+
+QUARANTINE_FOLDER = "_quarantine"
+"""Whatever reads a dataset leaves out names that begin with ``_``, so no bad row is taken for an answer."""
+EXAMPLES = 3
 
 
 class Part:
@@ -89,6 +92,13 @@ class Part:
             for values, field in zip(zip(*scored.bad, strict=True), QUARANTINE, strict=True)
         ]
         self._bad.write(pa.RecordBatch.from_arrays(columns, schema=QUARANTINE))
+
+
+def first_rows(quarantine: Path) -> list[dict[str, Any]]:
+    """A few rows of a quarantine: ``file``, ``row``, ``reasons`` and ``original`` of each."""
+    with pq.ParquetFile(min(quarantine.iterdir())) as file:
+        found: list[dict[str, Any]] = next(file.iter_batches(EXAMPLES)).to_pylist()
+    return found
 
 
 class _File:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from slipway.batch.local_engine import chunks_from, grouped, write_part
+from slipway.batch.engine import chunks_from, grouped, write_part
 from slipway.batch.output.checkpoint import Record, Work
 from slipway.batch.plan import Plan
 from slipway.batch.scoring.score_chunk import UnitScorer
