@@ -1,6 +1,6 @@
 """What an engine is: rows in, parts out, on this machine or on many; what is finished is never done again.
 
-The one of this machine is here: all cores score while one thread reads and writes.
+The one of this machine is here: all cores score while one thread reads and one writes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import Any, Protocol
 
 from slipway.batch.output.checkpoint import Record, Work
@@ -56,7 +56,7 @@ class _Local:
     def remaining_parts(self, work: Work, finished: list[Record], progress: Progress) -> Iterator[Record]:
         plan, place = self._plan, finished[-1].place if finished else Place()
         rows = [record.rows_in for record in finished]
-        scored = in_order(units(chunks_from(plan, place), plan.options.unit), self._score)
+        scored = in_order(units(read_ahead(chunks_from(plan, place)), plan.options.unit), self._score)
         for number, part in enumerate(grouped(scored, plan.options.rows_per_part), len(finished)):
             record = write_part(work, plan, number, _noted(part, sum(rows), progress))
             rows.append(record.rows_in)
@@ -86,6 +86,15 @@ def write_part(work: Work, plan: Plan, number: int, answered: Iterator[Answered]
         record = writing.finish()
         stack.pop_all()
     return record
+
+
+def read_ahead(chunks: Generator[Chunk, None, None]) -> Iterator[Chunk]:
+    """The same chunks; the next one is read by a thread of its own while the last one is at work."""
+    with closing(chunks), ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, chunks, None)
+        while (found := following.result()) is not None:
+            following = reader.submit(next, chunks, None)
+            yield found
 
 
 def in_order(todo: Iterator[Unit], score: UnitScorer) -> Iterator[Answered]:
