@@ -17,7 +17,7 @@ from slipway.batch.plan import Options, Plan, check_inputs, plan_file
 from slipway.errors import ContractError
 from slipway.inference.scorer import Scorer
 from slipway.storage import atomic
-from slipway.tables.csv_lines import find_lines
+from slipway.tables.csv_reader import find_lines
 
 
 def score_file(

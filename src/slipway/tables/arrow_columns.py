@@ -56,11 +56,6 @@ def to_columns(batch: pa.RecordBatch, contract: Contract, empty_is_null: bool) -
     }
 
 
-def to_kept(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """A kept column in the type that is written: whole numbers of a CSV file were read as float64."""
-    return values if values.type == kind else values.cast(kind)
-
-
 def from_numbers(values: Array) -> pa.Array:
     """A float64 array as an Arrow array on the same memory."""
     # Not `pa.array`, nor `to_numpy` below: both import pandas where it is installed, which takes half a second.

@@ -1,13 +1,20 @@
-"""CSV as chunks of raw bytes: no value is judged here, and a row with too many or too few fields stops nothing."""
+"""CSV as chunks of raw bytes: no value is judged here, and a row with too many or too few fields stops nothing.
+
+Also on which line a row begins, which is what an editor shows: empty lines and quoted newlines count.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import csv
+import gzip
+import io
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv
+from pyarrow.csv import ConvertOptions, CSVStreamingReader, ParseOptions, ReadOptions, open_csv
 
 from slipway.contract.schema import Contract
 from slipway.tables.arrow_columns import TEXT_TYPES
@@ -18,6 +25,7 @@ BLOCK = 1 << 23
 """The longest row that can be read, in bytes, and how much is read at a time."""
 _HEADER_ROWS = 2
 """pyarrow counts rows from 1, and the header is one."""
+_BOM = b"\xef\xbb\xbf"
 
 
 def csv_schema(file: Input, contract: Contract) -> pa.Schema:
@@ -27,12 +35,12 @@ def csv_schema(file: Input, contract: Contract) -> pa.Schema:
     return pa.schema([pa.field(name, types.get(name, pa.string())) for name in names])
 
 
-def csv_chunks(file: Input, number: int, wanted: pa.Schema) -> Iterator[Chunk]:
-    """Every row, of which the fields are bytes."""
+def csv_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
+    """Every row, of which the fields are bytes; also those before ``skip``, since text has no index to find it by."""
     broken: list[Broken] = []
     last = _header(file)[-1]
     names = list(dict.fromkeys([*wanted.names, last]))
-    convert = csv.ConvertOptions(
+    convert = ConvertOptions(
         column_types=dict.fromkeys(names, pa.binary()), include_columns=names, strings_can_be_null=False
     )
     first, end = 0, b""
@@ -49,8 +57,24 @@ def csv_chunks(file: Input, number: int, wanted: pa.Schema) -> Iterator[Chunk]:
         raise pa.ArrowInvalid(f"a quote in row {first - 1} is never closed, so all that follows it is one field")
 
 
+def find_lines(file: Input, rows: Collection[int]) -> dict[int, int]:
+    """The line, from 1, of each of these rows, which count from 0 after the header; none where it cannot be found.
+
+    The file is read a second time, up to the last of them: pyarrow tells no line.
+    """
+    found: dict[int, int] = {}
+    with suppress(OSError, EOFError, csv.Error), io.BufferedReader(file.open()) as raw:
+        opened = cast("BinaryIO", gzip.GzipFile(fileobj=raw) if file.zipped else raw)
+        for row, line in _beginnings(_lines(opened)):
+            if row in rows:
+                found[row] = line
+            if row >= max(rows):
+                break
+    return found
+
+
 def _header(file: Input) -> list[str]:
-    with file.open() as stream, _reader(stream, file, csv.ConvertOptions(), []) as reader:
+    with file.open() as stream, _reader(stream, file, ConvertOptions(), []) as reader:
         return list(reader.schema.names)
 
 
@@ -74,17 +98,35 @@ def _chunk(file: int, first: int, batch: pa.RecordBatch, broken: list[Broken]) -
     return Chunk(file, first, end - first, batch, numbers, within)
 
 
-def _reader(stream: Any, file: Input, convert: csv.ConvertOptions, broken: list[Broken]) -> csv.CSVStreamingReader:
+def _reader(stream: Any, file: Input, convert: ConvertOptions, broken: list[Broken]) -> CSVStreamingReader:
     def skip(row: Any) -> str:
         reason = f"the row has {row.actual_columns} fields but the header has {row.expected_columns}"
         broken.append(Broken(row.number - _HEADER_ROWS, reason, row.text))
         return "skip"
 
-    parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip)
+    parse = ParseOptions(newlines_in_values=True, invalid_row_handler=skip)
     # With threads of its own pyarrow tells no row numbers; the threads that score are busy enough.
-    read = csv.ReadOptions(block_size=BLOCK, use_threads=False)
-    return csv.open_csv(_unzipped(stream, file), read, parse, convert)
+    read = ReadOptions(block_size=BLOCK, use_threads=False)
+    return open_csv(_unzipped(stream, file), read, parse, convert)
 
 
 def _unzipped(stream: pa.NativeFile, file: Input) -> pa.NativeFile:
     return pa.CompressedInputStream(stream, "gzip") if file.zipped else stream
+
+
+def _beginnings(lines: Iterator[str]) -> Iterator[tuple[int, int]]:
+    """Each row's number and the line on which it begins."""
+    reader = csv.reader(lines)
+    next(reader, None)
+    row, line = 0, reader.line_num + 1
+    for fields in reader:
+        if fields:  # an empty line is no row, for pyarrow too
+            yield row, line
+            row += 1
+        line = reader.line_num + 1
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """The lines in an encoding that has a character for every byte."""
+    for number, line in enumerate(file):
+        yield (line if number else line.removeprefix(_BOM)).decode("latin-1")

@@ -17,7 +17,6 @@ FORMATS = {
     ".csv": "csv", ".csv.gz": "csv", ".jsonl": "json", ".jsonl.gz": "json", ".ndjson": "json", ".ndjson.gz": "json",
     ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
 }  # fmt: skip
-_CHUNK = 1 << 20
 
 
 class LocalFile:
@@ -171,8 +170,5 @@ def _identity(files: Any, path: str, info: Mapping[str, Any]) -> dict[str, str]:
     etag = next((info[key] for key in ("ETag", "etag", "md5Hash") if info.get(key)), None)
     if etag is not None:
         return {"etag": str(etag)}
-    digest = hashlib.sha256()
     with files.open(path, "rb") as file:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-    return {"sha256": digest.hexdigest()}
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}

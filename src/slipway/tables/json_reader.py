@@ -37,8 +37,8 @@ def json_schema(file: Input, contract: Contract) -> pa.Schema:
     return pa.schema([pa.field(name, types.get(name, kinds.get(name))) for name in [*names, *absent]])
 
 
-def json_chunks(file: Input, number: int, wanted: pa.Schema) -> Iterator[Chunk]:
-    """Every line, of which the values have the wanted types; a column that a line does not have is null."""
+def json_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
+    """Every line, also those before ``skip``, of which the values have the wanted types; what a line lacks is null."""
     with file.open() as stream:
         for rows in _blocks(stream, file):
             batches, broken = _parsed(rows, wanted)

@@ -23,10 +23,13 @@ FAILURES = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError)
 
 
 class Reader(NamedTuple):
-    """How one kind of file is read: its schema, and its chunks from a row on. ``rows`` is None where none can know."""
+    """How one kind of file is read: its schema, and its chunks, of which it may leave out what stands before a row.
+
+    ``rows`` is None where none can know.
+    """
 
     schema: Callable[[Input, Contract], pa.Schema]
-    chunks: Callable[[Input, int, int, pa.Schema], Iterator[Chunk]]
+    chunks: Callable[[Input, int, pa.Schema, int], Iterator[Chunk]]
     rows: Callable[[Input], int | None] = lambda file: None
 
 
@@ -58,9 +61,10 @@ def chunks_of(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterato
     """
     row = skip
     try:
-        for found in _READERS[file.format].chunks(file, number, skip, wanted):
-            row = found.first + found.count
-            yield found
+        for found in _READERS[file.format].chunks(file, number, wanted, skip):
+            row = max(found.first + found.count, skip)
+            if row > skip:
+                yield found if found.first >= skip else found.cut(skip - found.first)[1]
     except FAILURES as error:
         raise DataError(f"{file.path} cannot be read from its row {row} on: {_told(error)}") from None
     if (said := rows_of(file)) is not None and said != row:
@@ -81,7 +85,7 @@ def _parquet_rows(file: Input) -> int:
         return int(opened.metadata.num_rows)
 
 
-def _parquet_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
+def _parquet_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
     with ExitStack() as stack:
         stream = stack.enter_context(file.open())
         # Not `pre_buffer`, which reads the whole file into memory.
@@ -93,7 +97,7 @@ def _parquet_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> I
         while group < len(sizes) and first + sizes[group] <= skip:
             first, group = first + sizes[group], group + 1
         groups = range(group, len(sizes))
-        yield from _from(skip, number, first, opened.iter_batches(_ROWS, row_groups=groups, columns=wanted.names))
+        yield from _from(number, first, opened.iter_batches(_ROWS, row_groups=groups, columns=wanted.names))
 
 
 def _arrow_schema(file: Input, contract: Contract) -> pa.Schema:
@@ -106,39 +110,22 @@ def _arrow_rows(file: Input) -> int:
         return sum(opened.get_batch(place).num_rows for place in range(opened.num_record_batches))
 
 
-def _arrow_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
+def _arrow_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
     with file.open() as stream, pa.ipc.open_file(stream) as opened:
         batches = (opened.get_batch(place).select(wanted.names) for place in range(opened.num_record_batches))
-        yield from _from(skip, number, 0, batches)
+        yield from _from(number, 0, batches)
 
 
-def _from(skip: int, number: int, first: int, batches: Iterator[pa.RecordBatch]) -> Iterator[Chunk]:
-    """Chunks of the batches of which the first begins at row ``first``, without the rows before ``skip``."""
+def _from(number: int, first: int, batches: Iterator[pa.RecordBatch]) -> Iterator[Chunk]:
+    """Chunks of the batches of which the first begins at row ``first``."""
     for batch in batches:
-        found = chunk(number, first, batch)
+        yield chunk(number, first, batch)
         first += len(batch)
-        if first > skip:
-            yield found if found.first >= skip else found.cut(skip - found.first)[1]
-
-
-def _csv_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
-    return _after(skip, csv_chunks(file, number, wanted))
-
-
-def _json_chunks(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
-    return _after(skip, json_chunks(file, number, wanted))
-
-
-def _after(skip: int, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Text has no index: what stands before ``skip`` is read again and dropped."""
-    for found in chunks:
-        if found.first + found.count > skip:
-            yield found if found.first >= skip else found.cut(skip - found.first)[1]
 
 
 _READERS: Mapping[str, Reader] = {
     "parquet": Reader(_parquet_schema, _parquet_chunks, _parquet_rows),
     "arrow": Reader(_arrow_schema, _arrow_chunks, _arrow_rows),
-    "csv": Reader(csv_schema, _csv_chunks),
-    "json": Reader(json_schema, _json_chunks),
+    "csv": Reader(csv_schema, csv_chunks),
+    "json": Reader(json_schema, json_chunks),
 }

@@ -17,7 +17,7 @@ from slipway.batch.scoring.column_statistics import SHARE, measure
 from slipway.contract.schema import Contract
 from slipway.inference.engines import Predictions
 from slipway.inference.scorer import Scorer
-from slipway.tables.arrow_columns import from_numbers, from_texts, repeated, to_columns, to_kept
+from slipway.tables.arrow_columns import from_numbers, from_texts, repeated, to_columns
 from slipway.tables.chunks import Chunk, Unit
 from slipway.tables.csv_types import text_of, typed
 from slipway.tables.input_files import Input
@@ -108,13 +108,13 @@ class UnitScorer:
     def _good(
         self, batch: pa.RecordBatch, columns: Mapping[str, Array], numbers: Array, wrong: Sequence[int], bad: list[Bad]
     ) -> _Sorted:
-        kinds = self._plan.schema
         if wrong:
             good = np.ones(len(batch), dtype=bool)
             good[wrong] = False
             batch = batch.take(pa.array(np.flatnonzero(good)))
             columns, numbers = {name: values[good] for name, values in columns.items()}, numbers[good]
-        kept = [to_kept(batch.column(name), kinds.field(name).type) for name in self._plan.kept]
+        # Whole numbers of a CSV file were read as float64.
+        kept = [batch.column(name).cast(self._plan.schema.field(name).type) for name in self._plan.kept]
         return _Sorted(kept, dict(columns), numbers, bad)
 
 

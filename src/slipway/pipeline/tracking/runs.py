@@ -1,67 +1,101 @@
-"""The MLflow run of a whole pipeline: none is left running, however its process ended."""
+"""The pipeline's runs in MLflow: which of them nothing needs any more, and how they are removed with their files."""
 
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
-from slipway.pipeline.signals import Stopped
+from slipway.errors import TrackingError
+from slipway.pipeline.tracking.runs import PROCESS_TAG, STEP_TAG, USED_TAG
+from slipway.pipeline.tracking.store import opened
+from slipway.settings.settings import Settings
 
-PROCESS_TAG = "slipway.process"
-STEP_TAG = "slipway.step"
-USED_TAG = "slipway.used"
-"""On the run of a whole pipeline: the runs that its steps' files came from, whoever made them."""
-
-
-def open_run(client: Any, experiment: str, name: str, overrides: Sequence[str]) -> Any:
-    """A new run that says which process it belongs to; runs of processes that are gone are closed first."""
-    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
-        if _is_gone(run.data.tags.get(PROCESS_TAG, "")):
-            close_run(client, run, "KILLED")
-    tags = {"slipway.overrides": " ".join(overrides), PROCESS_TAG: f"{socket.gethostname()} {os.getpid()}"}
-    return client.create_run(experiment, run_name=name, tags=tags)
+_AT_ONCE = 500
 
 
-@contextmanager
-def closing(client: Any, run: Any) -> Iterator[None]:
-    """End the run with the block: finished, failed, or killed by a signal."""
-    try:
-        yield
-    except Stopped:
-        close_run(client, run, "KILLED")
-        raise
-    except BaseException:
-        close_run(client, run, "FAILED")
-        raise
-    close_run(client, run, "FINISHED")
+class Run(NamedTuple):
+    """A run that nothing needs, and the bytes of its files, where they lie in a folder."""
+
+    id: str
+    name: str
+    size: int
 
 
-def log_scores(client: Any, run_id: str, scores: Mapping[str, float]) -> None:
-    """Scores as the run's metrics."""
-    for name, value in scores.items():
-        client.log_metric(run_id, name, value)
+def old_runs(settings: Settings, number: int) -> list[Run]:
+    """The pipeline's runs but the newest ``number``, those that are running, and the steps that either of them uses.
+
+    Steps are the cache: one that a kept run took from it stays, whoever made it. Runs that hold a registered bundle are
+    the registry's, and no run of anybody else's is looked at.
+
+    Raises:
+        TrackingError: the store cannot be opened.
+    """
+    if not _has_store(settings):
+        return []
+    client, experiment = opened(settings)
+    found = list(_all(client, experiment))
+    parents = [run for run in found if PROCESS_TAG in run.data.tags]
+    steps = [run for run in found if STEP_TAG in run.data.tags]
+    kept = [*parents[:number], *(run for run in parents[number:] if run.info.status == "RUNNING")]
+    names = {run.info.run_id for run in kept}
+    used = {id_ for run in kept for id_ in run.data.tags.get(USED_TAG, "").split()}
+    gone = [run for run in parents if run.info.run_id not in names]
+    gone += [s for s in steps if s.data.tags.get("mlflow.parentRunId") not in names and s.info.run_id not in used]
+    return [Run(run.info.run_id, run.info.run_name or "", _size(run)) for run in gone]
 
 
-def close_run(client: Any, run: Any, status: str) -> None:
-    """End a run, and those of its steps that were left open."""
-    inside = f"tags.`mlflow.parentRunId` = '{run.info.run_id}' and attributes.status = 'RUNNING'"
-    for step in client.search_runs([run.info.experiment_id], inside):
-        client.set_terminated(step.info.run_id, status)
-    client.set_terminated(run.info.run_id, status)
+def forget(settings: Settings, runs: Sequence[Run]) -> None:
+    """Delete runs, and where the store is a file beside the settings also their rows and files, for good.
+
+    On a team's server they are marked as deleted, and its `mlflow gc` removes them.
+
+    Raises:
+        TrackingError: the store does not let them go.
+    """
+    if not runs:
+        return
+    client, _ = opened(settings)
+    for run in runs:
+        client.delete_run(run.id)
+    uri = os.environ["MLFLOW_TRACKING_URI"]
+    for start in range(0, len(runs) if uri.startswith("sqlite:") else 0, _AT_ONCE):
+        _collect(uri, [run.id for run in runs[start : start + _AT_ONCE]])
 
 
-def _is_gone(process: str) -> bool:
-    """Whether the process ran on this machine and does no more; nothing is known of other machines."""
-    host, _, pid = process.rpartition(" ")
-    if host != socket.gethostname():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+def _has_store(settings: Settings) -> bool:
+    """A serving host has none, and need not have MLflow either."""
+    local = Path(settings.tracking_uri.removeprefix("sqlite:///"))
+    return find_spec("mlflow") is not None and (bool(os.environ.get("MLFLOW_TRACKING_URI")) or local.exists())
+
+
+def _all(client: Any, experiment: str) -> Iterator[Any]:
+    """Every run, the newest first."""
+    token = None
+    while True:
+        page = client.search_runs([experiment], order_by=["attributes.start_time DESC"], page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _collect(uri: str, ids: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", uri, "--run-ids", ",".join(ids)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise TrackingError(f"`mlflow gc` could not remove {len(ids)} runs that are marked as deleted; it said: {said}")
+
+
+def _size(run: Any) -> int:
+    place = urlparse(run.info.artifact_uri)
+    if place.scheme not in ("", "file"):
+        return 0
+    return sum(path.stat().st_size for path in Path(url2pathname(place.path)).rglob("*") if path.is_file())
