@@ -19,8 +19,8 @@ from slipway.errors import (
     StorageError,
 )
 from slipway.rollout import cleanup
-from slipway.rollout.damaged_releases import damaged, restore
 from slipway.rollout.registry_mirror import mirror, registered
+from slipway.rollout.release_copies import damaged, restore
 from slipway.settings.settings import Settings
 from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage import atomic

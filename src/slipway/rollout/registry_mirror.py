@@ -48,12 +48,7 @@ def mirror(settings: Settings, target: Target) -> list[str]:
     with _registry_lock(settings, target):
         if (champion := target.champion()) is None:
             return []
-        try:
-            with _patience():
-                client, experiment = store(settings)
-                return list(_told(client, experiment, settings.name, _past(target, champion), champion))
-        except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
-            raise _owed(champion.release.version, error) from error
+        return _tell(settings, _past(target, champion), champion)
 
 
 def name_champion(settings: Settings, bundle: Bundle) -> None:
@@ -62,12 +57,7 @@ def name_champion(settings: Settings, bundle: Bundle) -> None:
     Raises:
         MirrorOwedError: the registry cannot be reached.
     """
-    try:
-        with _patience():
-            client, experiment = store(settings)
-            list(_told(client, experiment, settings.name, [], bundle))
-    except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
-        raise _owed(bundle.release.version, error) from error
+    _tell(settings, [], bundle)
 
 
 def registered(settings: Settings) -> Registered:
@@ -81,6 +71,15 @@ def registered(settings: Settings) -> Registered:
     except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
         return Registered(problem=f"the registry does not answer: {error}")
     return Registered(found.tags.get("release"), found.tags.get(_DIGEST)) if found else Registered()
+
+
+def _tell(settings: Settings, past: Iterable[Bundle], champion: Bundle) -> list[str]:
+    try:
+        with _patience():
+            client, experiment = store(settings)
+            return list(_told(client, experiment, settings.name, past, champion))
+    except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
+        raise _owed(champion.release.version, error) from error
 
 
 def _told(client: Any, experiment: str, name: str, past: Iterable[Bundle], champion: Bundle) -> Iterator[str]:

@@ -8,7 +8,7 @@ from slipway.bundle.release_file import Bundle, folder_name, verify
 from slipway.bundle.signature import Vouch, anyone
 from slipway.errors import BundleError, NotFoundError, RolloutError, SettingsError
 from slipway.inference.scorer import load
-from slipway.rollout.cleanup import clear_refused
+from slipway.rollout.release_copies import clear_refused
 from slipway.rollout.verification import prove
 from slipway.storage import atomic
 from slipway.target import journal

@@ -22,10 +22,9 @@ from slipway.bundle.golden import golden_difference
 from slipway.bundle.release_file import Bundle, decode_golden, verify_and_read
 from slipway.errors import BundleError, RolloutError, SlipwayError
 from slipway.inference.scorer import Scorer, load
+from slipway.tables.arrow_columns import TEXT_TYPES
 from slipway.target.readiness import ask_golden, await_workers, forget_dead_servers, live_servers
 from slipway.target.target import Target
-
-_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -116,7 +115,7 @@ def _golden_table(scorer: Scorer, lines: Path) -> pa.Table:
     columns = {name: _typed(scorer.golden.inputs[name], kind) for name, kind in kinds.items()}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     lines.write_bytes(msgspec.json.Encoder().encode_lines([row | {"golden_row": n} for n, row in enumerate(rows)]))
-    fields = [pa.field(name, _TYPES[kind]) for name, kind in kinds.items()]
+    fields = [pa.field(name, TEXT_TYPES[kind]) for name, kind in kinds.items()]
     schema = pa.schema([*fields, pa.field("golden_row", pa.int64())])
     return json.read_json(lines, parse_options=json.ParseOptions(explicit_schema=schema))
 
