@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from slipway.bundle.release_file import RELEASE_FILE
-from slipway.pipeline.tracking.run_cleanup import forget, old_runs
+from slipway.pipeline.tracking.runs import forget, old_runs
 from slipway.settings.settings import Settings
 from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage import atomic

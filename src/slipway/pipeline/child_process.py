@@ -1,4 +1,7 @@
-"""A component as a child process: it inherits what its parent has imported, and never outlives it."""
+"""A component as a child process: it inherits what its parent has imported, and never outlives it.
+
+Or, as MLflow runs it alone, in an environment of its own.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from slipway.errors import ComponentError, SlipwayError, error_for
-from slipway.pipeline.component import SCORES_FILE
+from slipway.pipeline.component import REFUSAL_TAG, SCORES_FILE
 from slipway.pipeline.signals import set_default
 
 _IMPORTED_ONCE = ("pandas", "pyarrow.parquet", "sklearn.ensemble", "sklearn.compose", "sklearn.pipeline", "skops.io")
@@ -76,6 +80,32 @@ def log_in(folder: Path, name: str) -> Path:
 def said_by(log: Path) -> list[str]:
     """The lines of a log, or none where there is no log."""
     return log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
+
+
+def run_alone(client: Any, folder: Path, arguments: Mapping[str, str], run_id: str, env_manager: str, log: str) -> None:
+    """Run the component in ``folder`` to its end, which records its files in the MLflow run itself.
+
+    Raises:
+        SlipwayError: what the component refused; ComponentError when it broke, which names ``log``.
+    """
+    import mlflow
+    from mlflow.exceptions import ExecutionException
+    from mlflow.utils.process import ShellCommandException
+
+    _find_tools_of_this_environment()
+    try:
+        mlflow.projects.run(  # type: ignore[no-untyped-call]
+            str(folder), parameters=dict(arguments), run_id=run_id, env_manager=env_manager
+        )
+    except (ShellCommandException, FileNotFoundError) as error:
+        raise ComponentError(f"component '{folder.name}' got no {env_manager} environment: {error}") from None
+    except ExecutionException as error:
+        code, _, said = client.get_run(run_id).data.tags.get(REFUSAL_TAG, "1 ").partition(" ")
+        if known := error_for(int(code)):
+            raise known(f"component '{folder.name}' stopped: {said}") from None
+        raise ComponentError(
+            f"component '{folder.name}' failed in its {env_manager} environment: {said or error}; its log is {log}"
+        ) from None
 
 
 def _refusal(name: str, lines: list[str]) -> str:
@@ -138,3 +168,10 @@ def _follow_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _find_tools_of_this_environment() -> None:
+    """MLflow looks for uv and virtualenv on PATH, where ``.venv/bin/slipway`` does not put them."""
+    tools = str(Path(sys.executable).parent)
+    if tools not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([tools, os.environ["PATH"]])

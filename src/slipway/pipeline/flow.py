@@ -11,12 +11,10 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from slipway.pipeline.cache import step_key
+from slipway.pipeline.cache import OUTPUTS_FILE, outputs_digest, outputs_of, scores_in, step_key, why_changed
 from slipway.pipeline.candidate import Candidate, StepReport
-from slipway.pipeline.child_process import Child, end, failure_of, log_in, said_by, start
-from slipway.pipeline.output_digests import OUTPUTS_FILE, digest_of, outputs_of, scores_in, why_changed
+from slipway.pipeline.child_process import Child, end, failure_of, log_in, run_alone, said_by, start
 from slipway.pipeline.project_files import component_folder
-from slipway.pipeline.project_run import run_alone
 from slipway.pipeline.signals import held
 from slipway.pipeline.tracking.runs import STEP_TAG, log_scores
 from slipway.reporting.progress import Say, took
@@ -185,7 +183,7 @@ class Flow:
         log_scores(self.client, run_id, scores_in(files))
         outputs = outputs_of(files)
         self.client.log_text(run_id, outputs, OUTPUTS_FILE)
-        self.client.set_tag(run_id, OUTPUTS_TAG, digest_of(outputs))
+        self.client.set_tag(run_id, OUTPUTS_TAG, outputs_digest(outputs))
 
     def _new_run(self, plan: _Plan) -> Any:
         tags = {

@@ -1,11 +1,13 @@
-"""The pipeline's runs in MLflow: which of them nothing needs any more, and how they are removed with their files."""
+"""The pipeline's runs in MLflow: none is left running, however its process ended, and what nothing needs is removed."""
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +15,14 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from slipway.errors import TrackingError
-from slipway.pipeline.tracking.runs import PROCESS_TAG, STEP_TAG, USED_TAG
+from slipway.pipeline.signals import Stopped
 from slipway.pipeline.tracking.store import opened
 from slipway.settings.settings import Settings
 
+PROCESS_TAG = "slipway.process"
+STEP_TAG = "slipway.step"
+USED_TAG = "slipway.used"
+"""On the run of a whole pipeline: the runs that its steps' files came from, whoever made them."""
 _AT_ONCE = 500
 
 
@@ -26,6 +32,43 @@ class Run(NamedTuple):
     id: str
     name: str
     size: int
+
+
+def open_run(client: Any, experiment: str, name: str, overrides: Sequence[str]) -> Any:
+    """A new run that says which process it belongs to; runs of processes that are gone are closed first."""
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if _is_gone(run.data.tags.get(PROCESS_TAG, "")):
+            close_run(client, run, "KILLED")
+    tags = {"slipway.overrides": " ".join(overrides), PROCESS_TAG: f"{socket.gethostname()} {os.getpid()}"}
+    return client.create_run(experiment, run_name=name, tags=tags)
+
+
+@contextmanager
+def closing(client: Any, run: Any) -> Iterator[None]:
+    """End the run with the block: finished, failed, or killed by a signal."""
+    try:
+        yield
+    except Stopped:
+        close_run(client, run, "KILLED")
+        raise
+    except BaseException:
+        close_run(client, run, "FAILED")
+        raise
+    close_run(client, run, "FINISHED")
+
+
+def log_scores(client: Any, run_id: str, scores: Mapping[str, float]) -> None:
+    """Scores as the run's metrics."""
+    for name, value in scores.items():
+        client.log_metric(run_id, name, value)
+
+
+def close_run(client: Any, run: Any, status: str) -> None:
+    """End a run, and those of its steps that were left open."""
+    inside = f"tags.`mlflow.parentRunId` = '{run.info.run_id}' and attributes.status = 'RUNNING'"
+    for step in client.search_runs([run.info.experiment_id], inside):
+        client.set_terminated(step.info.run_id, status)
+    client.set_terminated(run.info.run_id, status)
 
 
 def old_runs(settings: Settings, number: int) -> list[Run]:
@@ -67,6 +110,20 @@ def forget(settings: Settings, runs: Sequence[Run]) -> None:
     uri = os.environ["MLFLOW_TRACKING_URI"]
     for start in range(0, len(runs) if uri.startswith("sqlite:") else 0, _AT_ONCE):
         _collect(uri, [run.id for run in runs[start : start + _AT_ONCE]])
+
+
+def _is_gone(process: str) -> bool:
+    """Whether the process ran on this machine and does no more; nothing is known of other machines."""
+    host, _, pid = process.rpartition(" ")
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _has_store(settings: Settings) -> bool:
