@@ -18,9 +18,8 @@ from slipway.errors import (
     SlipwayError,
     StorageError,
 )
-from slipway.rollout import cleanup
 from slipway.rollout.registry_mirror import mirror, registered
-from slipway.rollout.release_copies import damaged, restore
+from slipway.rollout.release_copies import clear, damaged, restore
 from slipway.settings.settings import Settings
 from slipway.settings.state_folder import bundles, ship_lock
 from slipway.storage import atomic
@@ -113,7 +112,7 @@ def _way_out(target: Target, entry: Entry) -> str:
 
 def _copies(settings: Settings, target: Target) -> Iterator[Finding]:
     forget_dead_servers(target.path)
-    for name in cleanup.clear(target, who=whoami()):
+    for name in clear(target, who=whoami()):
         yield Finding("copy", f"{name} was left by a rollout that never proved it", str(target.release(name)), True)
     for name in target.unproved_copies():
         what = f"{name} was never proved, and a server still serves it"

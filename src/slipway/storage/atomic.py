@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from slipway.errors import StorageError
+from slipway.storage import disk
 
 _LEFTOVER = ".{name}.tmp"
 
@@ -25,14 +26,10 @@ def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     """
     temporary = _temporary(path)
     with _as_storage_error(path, temporary):
-        with temporary.open("wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+        disk.write(temporary, content, durable)
         temporary.replace(path)
         if durable:
-            _sync(path.parent)
+            disk.sync(path.parent)
 
 
 def move_file(made: Path, path: Path) -> None:
@@ -42,9 +39,9 @@ def move_file(made: Path, path: Path) -> None:
         StorageError: the disk is full or the like; what stood at ``path`` still does.
     """
     with _as_storage_error(path):
-        _sync(made)
+        disk.sync(made)
         made.replace(path)
-        _sync(path.parent)
+        disk.sync(path.parent)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -55,8 +52,8 @@ def append_line(path: Path, line: bytes) -> None:
     """
     with _as_storage_error(path):
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)) as file:
-            _append(path, file.fileno(), line + b"\n")
-        _sync(path.parent)
+            disk.append(path, file.fileno(), line + b"\n")
+        disk.sync(path.parent)
 
 
 def whole_lines(path: Path) -> list[bytes]:
@@ -84,7 +81,7 @@ def swap_link(link: Path, destination: str) -> None:
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(destination)
         temporary.replace(link)
-        _sync(link.parent)
+        disk.sync(link.parent)
 
 
 def remove_link(link: Path) -> None:
@@ -95,7 +92,7 @@ def remove_link(link: Path) -> None:
     """
     with _as_storage_error(link):
         link.unlink(missing_ok=True)
-        _sync(link.parent)
+        disk.sync(link.parent)
 
 
 def publish_folder(source: Path, destination: Path) -> None:
@@ -124,16 +121,17 @@ def publish_files(
     temporary = _temporary(destination)
     with _as_storage_error(destination, temporary):
         destination.parent.mkdir(parents=True, exist_ok=True)
-        _sync(destination.parent.parent)
+        disk.sync(destination.parent.parent)
         sweep(destination.parent)
         temporary.mkdir()
         for name, content in files.items():
-            _fill(temporary / name, content)
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            disk.write(temporary / name, content)
         for folder in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:
-            _sync(folder)
+            disk.sync(folder)
         check(temporary)
         temporary.rename(destination)
-        _sync(destination.parent)
+        disk.sync(destination.parent)
 
 
 def remove_folder(folder: Path) -> None:
@@ -146,7 +144,7 @@ def remove_folder(folder: Path) -> None:
     with _as_storage_error(folder):
         sweep(folder.parent)
         folder.rename(temporary)
-        _sync(folder.parent)
+        disk.sync(folder.parent)
         shutil.rmtree(temporary)
 
 
@@ -157,7 +155,7 @@ def sync_folder(folder: Path) -> None:
         StorageError: the disk is full or the like.
     """
     with _as_storage_error(folder):
-        _sync(folder)
+        disk.sync(folder)
 
 
 def sweep(parent: Path) -> list[Path]:
@@ -169,7 +167,7 @@ def sweep(parent: Path) -> list[Path]:
     leftovers = sorted(parent.glob(_LEFTOVER.format(name="*")))
     with _as_storage_error(parent):
         for leftover in leftovers:
-            _remove(leftover)
+            disk.remove(leftover)
     return leftovers
 
 
@@ -184,49 +182,9 @@ def _as_storage_error(path: Path, temporary: Path | None = None) -> Iterator[Non
     except BaseException as error:
         if temporary is not None:
             with suppress(OSError):
-                _remove(temporary)
+                disk.remove(temporary)
         if not isinstance(error, OSError):
             raise
         raise StorageError(
             f"{path} cannot be written: {error.strerror or error}; nothing half-written is left"
         ) from None
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _append(path: Path, descriptor: int, line: bytes) -> None:
-    end = path.read_bytes().rfind(b"\n") + 1
-    os.ftruncate(descriptor, end)
-    os.lseek(descriptor, end, os.SEEK_SET)
-    try:
-        while line:
-            line = line[os.write(descriptor, line) :]
-        os.fsync(descriptor)
-    except OSError:
-        os.ftruncate(descriptor, end)
-        raise
-
-
-def _fill(path: Path, content: Path | bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        if isinstance(content, bytes):
-            file.write(content)
-        else:
-            with content.open("rb") as came:
-                shutil.copyfileobj(came, file, 1 << 20)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
