@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,7 @@ from slipway.batch.output.checkpoint import Record, Work
 from slipway.batch.output.manifest import manifest_of, sealed
 from slipway.batch.output.part_writer import QUARANTINE_FOLDER, first_rows
 from slipway.batch.plan import Options, Plan, check_inputs, plan_dataset
-from slipway.batch.policy import Policy, oddities
-from slipway.batch.scoring.anomalies import distant
+from slipway.batch.policy import Policy, distant, oddities
 from slipway.bundle.release_file import Bundle
 from slipway.errors import ContractError, DataError, OddError
 from slipway.inference.bundle_reference import reference_in
@@ -85,14 +85,14 @@ def _scored(request: Request, plan: Plan, scorer: Scorer, engine: Running, out: 
     manifest = manifest_of(plan, scorer.contract, records, work.dataset)
     _check_inputs(plan, manifest, work)
     _check_quarantine(manifest, request, work, out)
-    manifest["odd"] = _odd(manifest, _far(scorer, records), request, out)
+    manifest["odd"] = _odd(manifest, scorer, records, request, out)
     timings = _timings(made, time.perf_counter() - began, engine.told())
     when = datetime.now(UTC).isoformat(timespec="seconds")
     text = sealed(manifest, when=when, timings=timings, source=plan.source)
     atomic.write_file(work.dataset / MANIFEST_FILE, text)
     location.move_into_place(work.dataset, out)
     work.remove()
-    location.remove_beside(_failed(out))
+    shutil.rmtree(_failed(out), ignore_errors=True)
     return read_manifest(out) or {}
 
 
@@ -142,12 +142,11 @@ def _check_published(published: Mapping[str, Any], request: Request) -> None:
         )
 
 
-def _far(scorer: Scorer, records: Sequence[Record]) -> list[str]:
-    bundle = scorer.bundle
-    return distant(reference_in(bundle), bundle.release.version, [record.measures for record in records if record.rows])
-
-
-def _odd(manifest: Mapping[str, Any], far: Sequence[str], request: Request, out: Path) -> list[str]:
+def _odd(
+    manifest: Mapping[str, Any], scorer: Scorer, records: Sequence[Record], request: Request, out: Path
+) -> list[str]:
+    measures, bundle = [record.measures for record in records if record.rows], scorer.bundle
+    far = distant(reference_in(bundle), bundle.release.version, measures)
     found = [*oddities(manifest["predictions_distribution"]), *far]
     if found and request.policy.on_odd == "fail":
         raise OddError(f"{'; '.join(found)}; no dataset was published at {out}")

@@ -70,11 +70,6 @@ def from_texts(texts: Sequence[str], choices: Sequence[str]) -> pa.Array:
     return pc.take(few_texts(choices), pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
 
 
-def repeated(text: str, rows: int) -> pa.Array:
-    """The same string in every row."""
-    return pa.repeat(few_texts([text])[0], rows)
-
-
 def few_texts(texts: Sequence[str]) -> pa.Array:
     """Strings as an Arrow array."""
     encoded = [text.encode() for text in texts]

@@ -59,11 +59,6 @@ class Place(NamedTuple):
     row: int = 0
 
 
-def chunk(file: int, first: int, batch: pa.RecordBatch) -> Chunk:
-    """A batch of which no row is broken."""
-    return Chunk(file, first, len(batch), batch, np.arange(first, first + len(batch), dtype=np.int64))
-
-
 def units(chunks: Iterator[Chunk], size: int = UNIT) -> Iterator[Unit]:
     """Exactly ``size`` rows at a time, and at the end what is left."""
     unit: Unit = []

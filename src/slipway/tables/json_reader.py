@@ -14,6 +14,7 @@ from pyarrow import json
 from slipway.contract.schema import Contract
 from slipway.tables.arrow_columns import TEXT_TYPES
 from slipway.tables.chunks import Broken, Chunk
+from slipway.tables.csv_types import text_of
 from slipway.tables.input_files import Input
 
 _BYTES = 1 << 23
@@ -78,7 +79,7 @@ def _parsed(rows: list[Row], wanted: pa.Schema | None) -> tuple[list[pa.RecordBa
     except (pa.ArrowException, UnicodeDecodeError) as error:
         if len(rows) == 1:
             reason = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0")
-            return [], [Broken(rows[0][0], reason, _text(rows[0][1]))]
+            return [], [Broken(rows[0][0], reason, text_of(rows[0][1]).rstrip("\r\n"))]
     middle = len(rows) // 2
     left, right = _parsed(rows[:middle], wanted), _parsed(rows[middle:], wanted)
     return left[0] + right[0], left[1] + right[1]
@@ -93,7 +94,3 @@ def _parse(rows: list[Row], wanted: pa.Schema | None) -> pa.RecordBatch:
     if len(table) != len(rows):
         raise pa.ArrowInvalid(f"{len(table)} objects in {len(rows)} lines")
     return table.combine_chunks().to_batches()[0]
-
-
-def _text(line: bytes) -> str:
-    return line.decode(errors="backslashreplace").rstrip("\r\n")

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from slipway.contract.schema import Contract
 from slipway.errors import DataError
-from slipway.tables.chunks import Chunk, chunk
+from slipway.tables.chunks import Chunk
 from slipway.tables.csv_reader import csv_chunks, csv_schema
 from slipway.tables.input_files import Input
 from slipway.tables.json_reader import json_chunks, json_schema
@@ -119,7 +120,7 @@ def _arrow_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Ite
 def _from(number: int, first: int, batches: Iterator[pa.RecordBatch]) -> Iterator[Chunk]:
     """Chunks of the batches of which the first begins at row ``first``."""
     for batch in batches:
-        yield chunk(number, first, batch)
+        yield Chunk(number, first, len(batch), batch, np.arange(first, first + len(batch), dtype=np.int64))
         first += len(batch)
 
 

@@ -94,7 +94,8 @@ class Work:
 
     def _is_whole(self, record: Record) -> bool:
         files = {record.name: record.sha256, **record.quarantine}
-        return all(_has(self.dataset / name, sha256) for name, sha256 in files.items())
+        paths = {self.dataset / name: sha256 for name, sha256 in files.items()}
+        return all(path.is_file() and file_digest(path) == sha256 for path, sha256 in paths.items())
 
     def _drop_beyond(self, finished: Sequence[Record]) -> None:
         known = {name for record in finished for name in (record.name, *record.quarantine)}
@@ -137,10 +138,6 @@ def make_passing_work(out: Path) -> Iterator[Work]:
 def part_name(number: int) -> str:
     """The name of a part without its suffix."""
     return f"part-{number:05}"
-
-
-def _has(path: Path, sha256: str) -> bool:
-    return path.is_file() and file_digest(path) == sha256
 
 
 def _difference(found: Mapping[str, Any], identity: Mapping[str, Any]) -> str:

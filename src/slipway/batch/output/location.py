@@ -138,11 +138,6 @@ def copy_beside(folder: Path, destination: Path) -> None:
     atomic.sync_folder(destination.parent)
 
 
-def remove_beside(folder: Path) -> None:
-    """Remove what ``copy_beside`` made, if it is there."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _check_folder(source: str, out: Path) -> None:
     folder = local_folder(source)
     if folder is not None and out.resolve().is_relative_to(folder):

@@ -17,7 +17,7 @@ from slipway.batch.scoring.column_statistics import SHARE, measure
 from slipway.contract.schema import Contract
 from slipway.inference.engines import Predictions
 from slipway.inference.scorer import Scorer
-from slipway.tables.arrow_columns import from_numbers, from_texts, repeated, to_columns
+from slipway.tables.arrow_columns import few_texts, from_numbers, from_texts, to_columns
 from slipway.tables.chunks import Chunk, Unit
 from slipway.tables.csv_types import text_of, typed
 from slipway.tables.input_files import Input
@@ -73,7 +73,7 @@ class UnitScorer:
 
     def _batch(self, kept: list[pa.Array], predictions: Predictions) -> pa.RecordBatch:
         outputs = outputs_of(predictions, self._contract)
-        release = repeated(self._scorer.bundle.release.version, len(outputs[0]))
+        release = pa.repeat(few_texts([self._scorer.bundle.release.version])[0], len(outputs[0]))
         return pa.RecordBatch.from_arrays([*kept, *outputs, release], schema=self._plan.schema)
 
     def _sorted(self, chunk: Chunk) -> _Sorted:

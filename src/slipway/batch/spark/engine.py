@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
@@ -63,7 +63,8 @@ class _Started:
         counts, rows = self._counts(), sum(record.rows_in for record in finished)
         full = self._shipped.plan.options.rows_of_full_part
         numbers = range(len(finished), ceil(sum(counts) / full))
-        for number, told in zip(numbers, self._asked(counts, numbers, work), strict=True):
+        answers = self._jobs.in_order(partial(make_parts, self._shipped, counts), numbers, partial(keep, work))
+        for number, told in zip(numbers, answers, strict=True):
             self._workers[told["worker"]] = self._workers.get(told["worker"], 0) + told["loads"]
             record = Record(**told["record"])
             self._check_rows(record, min(full, sum(counts) - number * full))
@@ -84,25 +85,12 @@ class _Started:
         counted = dict(zip(unknown, told, strict=True))
         return [counted[number]["rows"] if rows is None else rows for number, rows in enumerate(known)]
 
-    def _asked(self, counts: Sequence[int], numbers: Sequence[int], work: Work) -> Iterator[Told]:
-        task = partial(make_parts, self._shipped, counts)
-        take: Callable[[Any], Told] = partial(keep, work)
-        return self._jobs.in_order(task, numbers, take)
-
     def _check_rows(self, record: Record, expected: int) -> None:
         if record.rows_in != expected:
             raise DataError(
                 f"{record.name} accounts for {record.rows_in} rows of {self._shipped.plan.source} but {expected} were "
                 "expected, so the input changed while it was read; no dataset was published; run the job again"
             )
-
-
-class Asked(NamedTuple):
-    """One round of jobs: what a task does, and what is done with its answer."""
-
-    task: Task
-    take: Take
-    tag: str
 
 
 class Jobs:
@@ -120,27 +108,27 @@ class Jobs:
             SparkError: Spark failed, or has had no executor for too long.
             SlipwayError: a task met an error of ours.
         """
-        asked = Asked(task, take, f"slipway-{secrets.token_hex(4)}")
+        tag = f"slipway-{secrets.token_hex(4)}"
         with ThreadPoolExecutor(min(AT_ONCE, len(numbers)) or 1) as pool:
             try:
-                for future in [pool.submit(self._answer, asked, number) for number in numbers]:
+                for future in [pool.submit(self._answer, task, take, tag, number) for number in numbers]:
                     yield self._patiently(future)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-                self._cancel(asked.tag)
+                self._cancel(tag)
 
     def cores(self) -> int:
         """The cores that Spark has now."""
         with said_plainly(self._master):
             return int(self._context.defaultParallelism)
 
-    def _answer(self, asked: Asked, number: int) -> Told:
+    def _answer(self, task: Task, take: Take, tag: str, number: int) -> Told:
         with said_plainly(self._master):
-            self._context.addJobTag(asked.tag)
+            self._context.addJobTag(tag)
             one = self._spark.range(number, number + 1, 1, 1)
             # Spark keeps the answer of one attempt for each task, so nothing is counted twice.
-            answer = one.mapInArrow(asked.task, DDL).toArrow()
-        return asked.take(answer)
+            answer = one.mapInArrow(task, DDL).toArrow()
+        return take(answer)
 
     def _patiently(self, future: Future[Told]) -> Told:
         self._seen = time.monotonic()

@@ -6,11 +6,11 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,14 +45,12 @@ class Shipped(NamedTuple):
 
 def count_rows(job: Shipped, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """For each number of a file the rows that are in it."""
-    for number in _numbers(batches):
-        yield from _or_error(number, _counted(job, number))
+    return _answers(batches, partial(_counted, job))
 
 
 def make_parts(job: Shipped, counts: Sequence[int], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """For each number of a part its files, in slices, and its record. ``counts`` are the rows of each file."""
-    for number in _numbers(batches):
-        yield from _or_error(number, _made(job, counts, number))
+    return _answers(batches, partial(_made, job, counts))
 
 
 def place_of(row: int, counts: Sequence[int]) -> Place:
@@ -62,17 +60,15 @@ def place_of(row: int, counts: Sequence[int]) -> Place:
     return Place(file, row - (ends[file] - counts[file]))
 
 
-def _numbers(batches: Iterator[pa.RecordBatch]) -> Iterator[int]:
-    for batch in batches:
-        yield from batch.column(0).to_pylist()
-
-
-def _or_error(number: int, answers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _answers(
+    batches: Iterator[pa.RecordBatch], answer: Callable[[int], Iterator[pa.RecordBatch]]
+) -> Iterator[pa.RecordBatch]:
     """An error of ours is an answer: raised, Spark would try it four times and bury it in a trace."""
-    try:
-        yield from answers
-    except SlipwayError as error:
-        yield _row(number=number, error=json.dumps({"exit_code": error.exit_code, "message": str(error)}))
+    for number in chain.from_iterable(batch.column(0).to_pylist() for batch in batches):
+        try:
+            yield from answer(number)
+        except SlipwayError as error:
+            yield _row(number=number, error=json.dumps({"exit_code": error.exit_code, "message": str(error)}))
 
 
 def _counted(job: Shipped, number: int) -> Iterator[pa.RecordBatch]:
