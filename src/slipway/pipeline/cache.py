@@ -11,15 +11,41 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slipway.__about__ import installed
 from slipway.pipeline.component import SCORES_FILE
-from slipway.storage.digests import file_digest
+from slipway.pipeline.project_files import component_folder
+from slipway.storage.digests import digest_of, file_digest
 
 OUTPUTS_FILE = "outputs.json"
 LIBRARY = Path(__file__).parents[1]
+Value = str | int | float | Path | dict[str, Any] | list[Any]
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """A component that is to run with these arguments, unless a step with the same key has."""
+
+    name: str
+    folder: Path
+    key: str
+    arguments: dict[str, str]
+    began: float
+
+
+def plan_step(root: Path, name: str, parameters: Mapping[str, Value], reads: Iterable[Path]) -> StepPlan:
+    """The plan of a component of the project at ``root``; ``reads`` are files that it finds by itself."""
+    began, folder = time.time(), component_folder(root, name)
+    arguments = {key: _text(value) for key, value in parameters.items()}
+    inputs = {key: file_digest(value) for key, value in parameters.items() if isinstance(value, Path)}
+    own = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(reads)}
+    plain = {key: text for key, text in arguments.items() if key not in inputs}
+    return StepPlan(name, folder, step_key(folder, plain, {**inputs, **own}), arguments, began)
 
 
 def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, str]) -> str:
@@ -36,7 +62,7 @@ def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, s
         "parameters": dict(parameters),
         "inputs": dict(inputs),
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return digest_of(facts)
 
 
 def component_files(folder: Path) -> Iterator[Path]:
@@ -102,6 +128,18 @@ def scores_in(folder: Path) -> dict[str, float]:
 def _digests(folder: Path) -> dict[str, str]:
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {name: file_digest(path) for name, path in files.items() if name != OUTPUTS_FILE}
+
+
+def _digest_if_readable(path: Path) -> str:
+    """A file that is missing or may not be read is the component's to refuse, in its own words."""
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""
+
+
+def _text(value: Value) -> str:
+    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, dict | list) else str(value)
 
 
 def _names(distribution: importlib.metadata.Distribution) -> list[str]:

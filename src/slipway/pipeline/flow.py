@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
-from slipway.pipeline.cache import OUTPUTS_FILE, outputs_digest, outputs_of, scores_in, step_key, why_changed
+from slipway.pipeline import cache
 from slipway.pipeline.candidate import Candidate, StepReport
 from slipway.pipeline.child_process import Child, end, failure_of, log_in, run_alone, said_by, start
-from slipway.pipeline.project_files import component_folder
 from slipway.pipeline.signals import held
-from slipway.pipeline.tracking.runs import STEP_TAG, log_scores
+from slipway.pipeline.tracking.runs import STEP_TAG, artifact_folder, log_scores
 from slipway.reporting.progress import Say, took
 from slipway.settings.settings import Settings
-from slipway.storage.digests import file_digest
 
 OUTPUTS_TAG = "slipway.outputs"
-Value = str | int | float | Path | dict[str, Any] | list[Any]
 
 
 @dataclass(frozen=True)
@@ -35,56 +30,47 @@ class Done:
     scores: dict[str, float]
 
 
-@dataclass(frozen=True)
-class _Plan:
-    name: str
-    folder: Path
-    key: str
-    arguments: dict[str, str]
-    began: float
-
-
+@dataclass
 class Flow:
-    """One run of the pipeline: steps are started in order and leave their records under one parent run."""
+    """One run of the pipeline: steps are started in order and leave their records under one parent run.
 
-    def __init__(
-        self,
-        settings: Settings,
-        contract: Path,
-        client: Any,
-        parent: Any,
-        work: Path,
-        *,
-        reads: Mapping[str, tuple[Path, ...]],
-        cache: bool,
-        env_manager: str,
-        say: Say,
-    ) -> None:
-        """Steps of ``parent`` (an MLflow run), said one by one to ``say``; what they write passes through ``work``.
+    Steps of ``parent`` (an MLflow run) are said one by one to ``say``; what they write passes through ``work``.
+    ``reads`` are files that a component finds by itself: they belong to its key as its parameters do.
+    """
 
-        ``reads`` are files that a component finds by itself: they belong to its key as its parameters do.
-        """
-        self.settings, self.contract, self.client = settings, contract, client
-        self._parent, self._work, self._reads = parent, work, reads
-        self._cache, self._env_manager, self._say = cache, env_manager, say
-        self.reports: list[StepReport] = []
-        self.used: list[str] = []
-        """The runs that the steps' files came from, whoever made them."""
+    settings: Settings
+    contract: Path
+    client: Any
+    parent: Any
+    work: Path
+    reads: Mapping[str, tuple[Path, ...]]
+    use_cache: bool
+    env_manager: str
+    say: Say
+    reports: list[StepReport] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+    """The runs that the steps' files came from, whoever made them."""
 
-    def step(self, name: str, **parameters: Value) -> Done:
+    def step(self, name: str, **parameters: cache.Value) -> Done:
         """Run one component to its end."""
         return self.together((name, parameters))[0]
 
-    def together(self, *steps: tuple[str, Mapping[str, Value]]) -> list[Done]:
+    def together(self, *steps: tuple[str, Mapping[str, cache.Value]]) -> list[Done]:
         """Run components that need nothing of each other side by side; when all are recorded, raise the first failure.
 
         Raises:
             SlipwayError: what a component refused; ComponentError when it broke, which names it and its log.
         """
-        plans = [self._plan(name, parameters) for name, parameters in steps]
+        plans = [
+            cache.plan_step(self.settings.root, name, parameters, self.reads.get(name, ()))
+            for name, parameters in steps
+        ]
         hits = {plan.name: hit for plan in plans if (hit := self._cached(plan))}
         missed = [plan for plan in plans if plan.name not in hits]
-        ran = self._forked(missed) if self._env_manager == "local" else self._one_by_one(missed)
+        if self.env_manager == "local":
+            ran = self._forked(missed)
+        else:
+            ran = [self._recorded(plan, self._run_alone) for plan in missed]
         ended = hits | {plan.name: result for plan, result in zip(missed, ran, strict=True)}
         results = [ended[plan.name] for plan in plans]
         for failure in results:
@@ -97,7 +83,7 @@ class Flow:
         data = self.settings.data
         pins = {name: source.sha256 for name, source in data.sources.items()}
         return Candidate(
-            run_id=self._parent.info.run_id,
+            run_id=self.parent.info.run_id,
             model_uri=f"runs:/{package.run_id}/model",
             model=package.files / "model",
             train=split.files / "train.parquet",
@@ -109,22 +95,14 @@ class Flow:
             steps=tuple(self.reports),
         )
 
-    def _plan(self, name: str, parameters: Mapping[str, Value]) -> _Plan:
-        began, folder = time.time(), component_folder(self.settings.root, name)
-        arguments = {key: _text(value) for key, value in parameters.items()}
-        inputs = {key: file_digest(value) for key, value in parameters.items() if isinstance(value, Path)}
-        reads = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(self._reads.get(name, ()))}
-        plain = {key: text for key, text in arguments.items() if key not in inputs}
-        return _Plan(name, folder, step_key(folder, plain, {**inputs, **reads}), arguments, began)
-
-    def _cached(self, plan: _Plan) -> Done | None:
+    def _cached(self, plan: cache.StepPlan) -> Done | None:
         """The newest finished step with the same key, unless a byte of its files has changed since."""
         key = f"tags.`slipway.key` = '{plan.key}' and attributes.status = 'FINISHED'"
-        found = self.client.search_runs([self._parent.info.experiment_id], key, max_results=1) if self._cache else []
+        found = self.client.search_runs([self.parent.info.experiment_id], key, max_results=1) if self.use_cache else []
         if not found:
             return None
         if why := self._damage(found[0]):
-            self._say(f"{plan.name}: runs again, since {why}")
+            self.say(f"{plan.name}: runs again, since {why}")
             return None
         return self._done(plan, found[0].info.run_id, cached=True)
 
@@ -132,27 +110,24 @@ class Flow:
         from mlflow.exceptions import MlflowException
 
         try:
-            return why_changed(self._files(run.info.run_id), run.data.tags.get(OUTPUTS_TAG, ""))
+            return cache.why_changed(self._files(run.info.run_id), run.data.tags.get(OUTPUTS_TAG, ""))
         except (MlflowException, OSError) as error:
             return f"the files of its run {run.info.run_id} cannot be read: {error}"
 
-    def _forked(self, plans: Sequence[_Plan]) -> list[Done | Exception]:
+    def _forked(self, plans: Sequence[cache.StepPlan]) -> list[Done | Exception]:
         children: list[Child] = []
         try:
             for plan in plans:
                 with held():
-                    children.append(start(plan.folder, plan.arguments, self._work / plan.name))
-            with self._say.running(", ".join(plan.name for plan in plans)):
+                    children.append(start(plan.folder, plan.arguments, self.work / plan.name))
+            with self.say.running(", ".join(plan.name for plan in plans)):
                 for child in children:
                     child.process.join()
         finally:
             end(children)
         return [self._recorded(plan, self._keep, child) for plan, child in zip(plans, children, strict=True)]
 
-    def _one_by_one(self, plans: Sequence[_Plan]) -> list[Done | Exception]:
-        return [self._recorded(plan, self._run_alone) for plan in plans]
-
-    def _recorded(self, plan: _Plan, finish: Callable[..., None], *more: Child) -> Done | Exception:
+    def _recorded(self, plan: cache.StepPlan, finish: Callable[..., None], *more: Child) -> Done | Exception:
         """The step as a new MLflow run that ``finish`` fills in; an error makes it a failed one, and is handed back."""
         run = self._new_run(plan)
         try:
@@ -163,7 +138,7 @@ class Flow:
         self.client.set_terminated(run.info.run_id, "FINISHED")
         return self._done(plan, run.info.run_id, cached=False)
 
-    def _keep(self, plan: _Plan, run: Any, child: Child) -> None:
+    def _keep(self, plan: cache.StepPlan, run: Any, child: Child) -> None:
         if failure := failure_of(child, _place(run, child.log.name)):
             self.client.log_artifact(run.info.run_id, str(child.log))
             raise failure
@@ -172,62 +147,48 @@ class Flow:
         self.client.log_artifacts(run.info.run_id, str(child.out))
         self._note(run.info.run_id, child.out)
 
-    def _run_alone(self, plan: _Plan, run: Any) -> None:
+    def _run_alone(self, plan: cache.StepPlan, run: Any) -> None:
         place = _place(run, f"{plan.name}.log")
-        with self._say.running(plan.name):
-            run_alone(self.client, plan.folder, plan.arguments, run.info.run_id, self._env_manager, place)
+        with self.say.running(plan.name):
+            run_alone(self.client, plan.folder, plan.arguments, run.info.run_id, self.env_manager, place)
         self._note(run.info.run_id, self._files(run.info.run_id))
 
     def _note(self, run_id: str, files: Path) -> None:
         """The step's scores and the digests of its files, without which it is never taken from the cache."""
-        log_scores(self.client, run_id, scores_in(files))
-        outputs = outputs_of(files)
-        self.client.log_text(run_id, outputs, OUTPUTS_FILE)
-        self.client.set_tag(run_id, OUTPUTS_TAG, outputs_digest(outputs))
+        log_scores(self.client, run_id, cache.scores_in(files))
+        outputs = cache.outputs_of(files)
+        self.client.log_text(run_id, outputs, cache.OUTPUTS_FILE)
+        self.client.set_tag(run_id, OUTPUTS_TAG, cache.outputs_digest(outputs))
 
-    def _new_run(self, plan: _Plan) -> Any:
+    def _new_run(self, plan: cache.StepPlan) -> Any:
         tags = {
-            "mlflow.parentRunId": self._parent.info.run_id,
+            "mlflow.parentRunId": self.parent.info.run_id,
             "mlflow.runName": plan.name,
             STEP_TAG: plan.name,
             "slipway.key": plan.key,
         }
-        run = self.client.create_run(self._parent.info.experiment_id, int(plan.began * 1000), tags)
-        for argument, text in plan.arguments.items() if self._env_manager == "local" else ():
+        run = self.client.create_run(self.parent.info.experiment_id, int(plan.began * 1000), tags)
+        for argument, text in plan.arguments.items() if self.env_manager == "local" else ():
             self.client.log_param(run.info.run_id, argument, text[:6000])
         return run
 
-    def _done(self, plan: _Plan, run_id: str, *, cached: bool) -> Done:
+    def _done(self, plan: cache.StepPlan, run_id: str, *, cached: bool) -> Done:
         files = self._files(run_id)
         for line in said_by(log_in(files, plan.name)):
-            self._say(f"{plan.name}: {line}")
+            self.say(f"{plan.name}: {line}")
         self.used.append(run_id)
-        self._report(StepReport(plan.name, time.time() - plan.began, cached=cached))
-        return Done(plan.name, run_id, files, scores_in(files))
+        report = StepReport(plan.name, time.time() - plan.began, cached=cached)
+        self.reports.append(report)
+        self.say(took(report.name, report.seconds, cached=cached))
+        return Done(plan.name, run_id, files, cache.scores_in(files))
 
     def _files(self, run_id: str) -> Path:
         import mlflow
 
         return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=""))
 
-    def _report(self, report: StepReport) -> None:
-        self.reports.append(report)
-        self._say(took(report.name, report.seconds, cached=report.cached))
-
-
-def _digest_if_readable(path: Path) -> str:
-    """A file that is missing or may not be read is the component's to refuse, in its own words."""
-    try:
-        return file_digest(path)
-    except OSError:
-        return ""
-
 
 def _place(run: Any, name: str) -> str:
     """Where a person finds an artifact of a run: a path where the store is a folder."""
-    uri = urlparse(f"{run.info.artifact_uri}/{name}")
-    return url2pathname(uri.path) if uri.scheme in ("", "file") else f"runs:/{run.info.run_id}/{name}"
-
-
-def _text(value: Value) -> str:
-    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, dict | list) else str(value)
+    folder = artifact_folder(run)
+    return str(folder / name) if folder else f"runs:/{run.info.run_id}/{name}"

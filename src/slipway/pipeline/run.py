@@ -119,7 +119,7 @@ def _running(
                     parent,
                     Path(work),
                     reads=reads,
-                    cache=cache,
+                    use_cache=cache,
                     env_manager=env_manager,
                     say=say,
                 )

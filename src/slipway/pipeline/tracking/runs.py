@@ -63,6 +63,12 @@ def log_scores(client: Any, run_id: str, scores: Mapping[str, float]) -> None:
         client.log_metric(run_id, name, value)
 
 
+def artifact_folder(run: Any) -> Path | None:
+    """The folder of a run's files, where the store keeps them in one."""
+    place = urlparse(run.info.artifact_uri)
+    return Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
+
+
 def close_run(client: Any, run: Any, status: str) -> None:
     """End a run, and those of its steps that were left open."""
     inside = f"tags.`mlflow.parentRunId` = '{run.info.run_id}' and attributes.status = 'RUNNING'"
@@ -152,7 +158,5 @@ def _collect(uri: str, ids: Sequence[str]) -> None:
 
 
 def _size(run: Any) -> int:
-    place = urlparse(run.info.artifact_uri)
-    if place.scheme not in ("", "file"):
-        return 0
-    return sum(path.stat().st_size for path in Path(url2pathname(place.path)).rglob("*") if path.is_file())
+    folder = artifact_folder(run)
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder else 0
