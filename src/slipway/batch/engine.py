@@ -9,7 +9,7 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Protocol
 
 from slipway.batch.output.checkpoint import Record, Work
@@ -78,14 +78,14 @@ def write_part(work: Work, plan: Plan, number: int, answered: Iterator[Answered]
     Raises:
         StorageError: the disk is full or the like.
     """
-    with ExitStack() as stack:
-        writing = Part(work, plan, number)
-        stack.callback(writing.discard)
+    part = Part(work, plan, number)
+    try:
         for unit, scored in answered:
-            writing.add(unit, scored)
-        record = writing.finish()
-        stack.pop_all()
-    return record
+            part.add(unit, scored)
+        return part.finish()
+    except BaseException:
+        part.discard()
+        raise
 
 
 def read_ahead(chunks: Generator[Chunk, None, None]) -> Iterator[Chunk]:

@@ -83,7 +83,11 @@ def _scored(request: Request, plan: Plan, scorer: Scorer, engine: Running, out: 
     made = list(engine.remaining_parts(work, finished, request.progress(plan)))
     records = [*finished, *made]
     manifest = manifest_of(plan, scorer.contract, records, work.dataset)
-    _check_inputs(plan, manifest, work)
+    try:
+        check_inputs(plan, manifest["rows"]["in"])
+    except DataError:
+        work.remove()
+        raise
     _check_quarantine(manifest, request, work, out)
     manifest["odd"] = _odd(manifest, scorer, records, request, out)
     timings = _timings(made, time.perf_counter() - began, engine.told())
@@ -105,14 +109,6 @@ def _begun(request: Request, plan: Plan, work: Work) -> list[Record]:
         parts = "part" if len(finished) == 1 else "parts"
         request.say(f"going on after {len(finished)} finished {parts} of {rows:,} rows")
     return finished
-
-
-def _check_inputs(plan: Plan, manifest: Mapping[str, Any], work: Work) -> None:
-    try:
-        check_inputs(plan, manifest["rows"]["in"])
-    except DataError:
-        work.remove()
-        raise
 
 
 def _check_quarantine(manifest: Mapping[str, Any], request: Request, work: Work, out: Path) -> None:

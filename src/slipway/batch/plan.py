@@ -132,14 +132,11 @@ def _wanted(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[s
 
 
 def _kept_fields(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[str]) -> list[pa.Field]:
-    whole = {column.name for column in contract.inputs if column.type == "long"}
-    text = file.format in ("csv", "json")
-    return [_written(schema.field(name), whole=text and name in whole) for name in kept]
-
-
-def _written(field: pa.Field, *, whole: bool) -> pa.Field:
-    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
-    return pa.field(field.name, pa.int64() if whole else kind)
+    fields = [schema.field(name) for name in kept]
+    kinds = {f.name: f.type.value_type if types.is_dictionary(f.type) else f.type for f in fields}
+    if file.format in ("csv", "json"):
+        kinds |= {c.name: pa.int64() for c in contract.inputs if c.type == "long" and c.name in kinds}
+    return list(pa.schema(kinds))
 
 
 def _check_alike(inputs: Sequence[Input], fields: Sequence[list[pa.Field]]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import runpy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,16 +86,10 @@ def load_steps(root: Path) -> Steps:
         SettingsError: the script has none.
     """
     script = pipeline_script(root)
-    spec = importlib.util.spec_from_file_location("slipway_project_pipeline", script)
-    if spec is None or spec.loader is None:
-        raise SettingsError(f"{script} cannot be read as a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    steps = getattr(module, "steps", None)
+    steps: Steps | None = runpy.run_path(str(script), run_name="slipway_project_pipeline").get("steps")
     if not callable(steps):
         raise SettingsError(f"{script} has no function 'steps', which wires the steps of the pipeline")
-    found: Steps = steps
-    return found
+    return steps
 
 
 @contextmanager
@@ -112,17 +106,7 @@ def _running(
                 parent = open_run(client, experiment, settings.name, overrides)
             with closing(client, parent):
                 reads = {"ingest": files_read_by_ingest(settings)}
-                flow = Flow(
-                    settings,
-                    contract,
-                    client,
-                    parent,
-                    Path(work),
-                    reads=reads,
-                    use_cache=cache,
-                    env_manager=env_manager,
-                    say=say,
-                )
+                flow = Flow(settings, contract, client, parent, Path(work), reads, cache, env_manager, say)
                 yield flow
                 client.set_tag(parent.info.run_id, USED_TAG, " ".join(flow.used))
         except Stopped as signal:

@@ -6,11 +6,10 @@ Also on which line a row begins, which is what an editor shows: empty lines and 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -63,9 +62,8 @@ def find_lines(file: Input, rows: Collection[int]) -> dict[int, int]:
     The file is read a second time, up to the last of them: pyarrow tells no line.
     """
     found: dict[int, int] = {}
-    with suppress(OSError, EOFError, csv.Error), io.BufferedReader(file.open()) as raw:
-        opened = cast("BinaryIO", gzip.GzipFile(fileobj=raw) if file.zipped else raw)
-        for row, line in _beginnings(_lines(opened)):
+    with suppress(OSError, EOFError, csv.Error), io.BufferedReader(_unzipped(file.open(), file)) as raw:
+        for row, line in _beginnings(_lines(raw)):
             if row in rows:
                 found[row] = line
             if row >= max(rows):

@@ -88,8 +88,10 @@ def old_runs(settings: Settings, number: int) -> list[Run]:
     """
     if not _has_store(settings):
         return []
-    client, experiment = opened(settings)
-    found = list(_all(client, experiment))
+    import mlflow
+
+    _, experiment = opened(settings)
+    found = mlflow.search_runs([experiment], order_by=["attributes.start_time DESC"], output_format="list")
     parents = [run for run in found if PROCESS_TAG in run.data.tags]
     steps = [run for run in found if STEP_TAG in run.data.tags]
     kept = [*parents[:number], *(run for run in parents[number:] if run.info.status == "RUNNING")]
@@ -136,17 +138,6 @@ def _has_store(settings: Settings) -> bool:
     """A serving host has none, and need not have MLflow either."""
     local = Path(settings.tracking_uri.removeprefix("sqlite:///"))
     return find_spec("mlflow") is not None and (bool(os.environ.get("MLFLOW_TRACKING_URI")) or local.exists())
-
-
-def _all(client: Any, experiment: str) -> Iterator[Any]:
-    """Every run, the newest first."""
-    token = None
-    while True:
-        page = client.search_runs([experiment], order_by=["attributes.start_time DESC"], page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _collect(uri: str, ids: Sequence[str]) -> None:
