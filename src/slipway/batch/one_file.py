@@ -10,7 +10,7 @@ from typing import Any
 
 from slipway.batch.engine import Progress, local_engine
 from slipway.batch.output.checkpoint import Work, make_passing_work
-from slipway.batch.output.location import check_file_place, check_no_input, format_of
+from slipway.batch.output.location import check_file_place, check_no_input
 from slipway.batch.output.manifest import count_rows
 from slipway.batch.output.part_writer import QUARANTINE_FOLDER, first_rows
 from slipway.batch.plan import Options, Plan, check_inputs, plan_file
@@ -45,8 +45,7 @@ def score_file(
         StorageError: OUT cannot be written.
     """
     began = time.perf_counter()
-    check_file_place(source, out)
-    options = Options(tuple(keep), format_of(out), rows_per_part=sys.maxsize)
+    options = Options(tuple(keep), check_file_place(source, out), rows_per_part=sys.maxsize)
     plan = plan_file(source, scorer.contract, options)
     check_no_input(plan, out)
     with make_passing_work(out) as work:

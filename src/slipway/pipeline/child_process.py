@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -144,20 +145,11 @@ def _run_in_a_thread(program: Path) -> None:
     OpenMP's threads belong to the thread that first made them. Where the parent had some, its forked main thread would
     wait for copies that do not exist; a new thread makes its own.
     """
-    ended: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            runpy.run_path(str(program), run_name="__main__")
-        except BaseException as error:
-            ended.append(error)
-
-    thread = threading.Thread(target=run, name=program.parent.name)
-    thread.start()
-    thread.join()
-    for error in ended:
-        if isinstance(error, SystemExit):
-            raise error
+    with ThreadPoolExecutor(1, thread_name_prefix=program.parent.name) as pool:
+        error = pool.submit(runpy.run_path, str(program), run_name="__main__").exception()
+    if isinstance(error, SystemExit):
+        raise error
+    if error is not None:
         traceback.print_exception(error)
         raise SystemExit(1)
 

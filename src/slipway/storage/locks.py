@@ -50,7 +50,9 @@ def exclusive(
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} of {who}".encode(), 0)
         except OSError as error:
-            raise (unwritable or _cannot_write(path.parent))(error) from None
+            if unwritable is not None:
+                raise unwritable(error) from None
+            raise StorageError(f"{path.parent} cannot be written: {error.strerror}; nothing was changed") from None
         yield
 
 
@@ -111,7 +113,3 @@ def _take(descriptor: int, patience: float) -> bool:
             time.sleep(_PAUSE)
         else:
             return True
-
-
-def _cannot_write(folder: Path) -> Callable[[OSError], SlipwayError]:
-    return lambda error: StorageError(f"{folder} cannot be written: {error.strerror}; nothing was changed")

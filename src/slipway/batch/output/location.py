@@ -35,28 +35,19 @@ def check_place(source: str, out: Path) -> None:
         raise StorageError(f"{out} cannot be written: it is a file; a dataset is a folder")
 
 
-def check_file_place(source: str, out: Path) -> None:
-    """The same for an OUT that is one file, and of its name; ``format_of`` says what the name stands for.
+def check_file_place(source: str, out: Path) -> Format:
+    """The same for an OUT that is one file; returns how it is written, which its name says.
 
     Raises:
         SettingsError: OUT is inside IN, or its suffix is none that we write.
         StorageError: OUT's own folder does not exist, or a folder has its name.
     """
-    format_of(out)
-    if out.is_dir():
-        raise StorageError(f"{out} cannot be written: it is a folder")
-    _check_folder(source, out)
-
-
-def format_of(out: Path) -> Format:
-    """How an OUT that is one file is written.
-
-    Raises:
-        SettingsError: its suffix is none that we write.
-    """
     found = next((kind for suffix, kind in FILES.items() if out.name.lower().endswith(suffix)), None)
     if found is None:
         raise SettingsError(f"{out} must end in .csv, .csv.gz or .parquet, which says how it is written")
+    if out.is_dir():
+        raise StorageError(f"{out} cannot be written: it is a folder")
+    _check_folder(source, out)
     return found
 
 
