@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from .call import Call, only, paged
-from .messages import DOCS, Answer, Refused, invalid, not_found, wrong
+from .messages import DOCS, Answer, Refused, created, invalid, not_found, wrong
 from .records import Asset, Release
-from .repository import Repository, now, stamp
+from .repository import Repository, now, stamp, values_of
 
 
 def upload_asset(call: Call) -> Answer:
@@ -24,8 +24,7 @@ def upload_asset(call: Call) -> Answer:
         return Answer(502, {"message": "Error saving asset"})
     finish(asset, call.request.body)
     call.repository.happened(call.writer, "release", "edited", tag=release.tag_name, asset=asset.name)
-    body = asset_json(call.repository, release, asset)
-    return Answer(201, body, {"Location": body["url"]})
+    return created(asset_json(call.repository, release, asset))
 
 
 def started(call: Call, release: Release) -> Asset:
@@ -114,17 +113,11 @@ def asset_json(repository: Repository, release: Release, asset: Asset) -> dict[s
     place = release.slug if release.draft else release.tag_name
     return {
         "url": f"{repository.api}/releases/assets/{asset.id}",
-        "id": asset.id,
+        **values_of(asset, "id", "name", "label", "content_type", "state", "digest", "created_at"),
         "node_id": f"RA_{asset.id}",
-        "name": asset.name,
-        "label": asset.label,
         "uploader": repository.user(asset.uploader),
-        "content_type": asset.content_type,
-        "state": asset.state,
         "size": len(asset.content),
-        "digest": asset.digest,
         "download_count": asset.downloads,
-        "created_at": stamp(asset.created_at),
         "updated_at": stamp(asset.created_at),
         "browser_download_url": f"{repository.page}/releases/download/{quote(place)}/{quote(asset.name)}",
     }

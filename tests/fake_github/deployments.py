@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .call import Call, only, paged
-from .messages import Answer, Fields, Refused, invalid, malformed, wrong
+from .messages import Answer, Fields, Refused, created, invalid, malformed, wrong
 from .records import Deployment, DeploymentStatus
-from .repository import Repository, now, stamp
+from .repository import Repository, now, stamp, values_of
 
 STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
 
@@ -25,8 +25,7 @@ def create_deployment(call: Call) -> Answer:
     deployment = Deployment(repository.next_id(), sha, call.writer.actor, now(), described(fields))
     repository.deployments.append(deployment)
     repository.happened(call.writer, "deployment", "created", ref=ref, environment=deployment.given["environment"])
-    body = deployment_json(repository, deployment)
-    return Answer(201, body, {"Location": body["url"]})
+    return created(deployment_json(repository, deployment))
 
 
 def described(fields: Fields) -> dict[str, Any]:
@@ -91,8 +90,7 @@ def create_status(call: Call) -> Answer:
         supersede(call, deployment)
     status = add_status(call, deployment, state, status_fields(fields, deployment))
     repository.happened(call.writer, "deployment_status", "created", state=state, deployment=deployment.id)
-    body = status_json(repository, deployment, status)
-    return Answer(201, body, {"Location": body["url"]})
+    return created(status_json(repository, deployment, status))
 
 
 def status_fields(fields: Fields, deployment: Deployment) -> dict[str, Any]:
@@ -148,12 +146,10 @@ def status_json(repository: Repository, deployment: Deployment, status: Deployme
     url = f"{repository.api}/deployments/{deployment.id}"
     return {
         "url": f"{url}/statuses/{status.id}",
-        "id": status.id,
+        **values_of(status, "id", "state", "created_at"),
         "node_id": f"DES_{status.id}",
-        "state": status.state,
         "creator": repository.user(status.creator),
         **status.given,
-        "created_at": stamp(status.created_at),
         "updated_at": stamp(status.created_at),
         "deployment_url": url,
         "repository_url": repository.api,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .call import Call, paged
-from .messages import Answer, Refused, not_found
+from .messages import Answer, Refused, created, not_found
 from .repository import Repository, stamp
 
 UNSIGNED = {"verified": False, "reason": "unsigned", "signature": None, "payload": None, "verified_at": None}
@@ -40,8 +40,7 @@ def create_ref(call: Call) -> Answer:
     repository.bare.create_ref(ref, sha)
     for event in ("create", "push"):
         repository.happened(call.writer, event, ref=ref, sha=sha)
-    body = ref_json(repository, ref, sha, kind)
-    return Answer(201, body, {"Location": body["url"]})
+    return created(ref_json(repository, ref, sha, kind))
 
 
 def get_tag(call: Call) -> Answer:

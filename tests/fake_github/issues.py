@@ -6,9 +6,9 @@ from typing import Any
 
 from .call import Call, only, paged
 from .labels import label_json, make_labels
-from .messages import Answer, invalid, wrong
+from .messages import Answer, created, invalid, wrong
 from .records import Comment, Issue
-from .repository import Repository, now, stamp
+from .repository import Repository, now, values_of
 
 
 def list_issues(call: Call) -> Answer:
@@ -45,8 +45,7 @@ def create_issue(call: Call) -> Answer:
     issue = Issue(repository.next_id(), number, *about, call.writer.actor, moment, moment, labels)
     repository.issues.append(issue)
     repository.happened(call.writer, "issues", "opened", number=number)
-    body = issue_json(repository, issue)
-    return Answer(201, body, {"Location": body["url"]})
+    return created(issue_json(repository, issue))
 
 
 def update_issue(call: Call) -> Answer:
@@ -79,8 +78,7 @@ def create_comment(call: Call) -> Answer:
     issue.comments.append(Comment(repository.next_id(), text, call.writer.actor, moment, moment))
     issue.updated_at = moment
     repository.happened(call.writer, "issue_comment", "created", number=issue.number)
-    body = comment_json(repository, issue, issue.comments[-1])
-    return Answer(201, body, {"Location": body["url"]})
+    return created(comment_json(repository, issue, issue.comments[-1]))
 
 
 def list_comments(call: Call) -> Answer:
@@ -91,14 +89,11 @@ def list_comments(call: Call) -> Answer:
 
 def comment_json(repository: Repository, issue: Issue, comment: Comment) -> dict[str, Any]:
     return {
-        "id": comment.id,
+        **values_of(comment, "id", "body", "created_at", "updated_at"),
         "node_id": f"IC_{comment.id}",
         "url": f"{repository.api}/issues/comments/{comment.id}",
         "html_url": f"{repository.page}/issues/{issue.number}#issuecomment-{comment.id}",
-        "body": comment.body,
         "user": repository.user(comment.author),
-        "created_at": stamp(comment.created_at),
-        "updated_at": stamp(comment.updated_at),
         "issue_url": f"{repository.api}/issues/{issue.number}",
         "author_association": "NONE",
     }
@@ -107,22 +102,15 @@ def comment_json(repository: Repository, issue: Issue, comment: Comment) -> dict
 def issue_json(repository: Repository, issue: Issue) -> dict[str, Any]:
     return {
         **issue_urls(repository, issue),
-        "id": issue.id,
+        **values_of(issue, "id", "number", "title", "state", "state_reason", "created_at", "updated_at", "closed_at"),
         "node_id": f"I_{issue.id}",
-        "number": issue.number,
-        "title": issue.title,
         "user": repository.user(issue.author),
         "labels": [label_json(repository, repository.labels[name]) for name in issue.labels],
-        "state": issue.state,
-        "state_reason": issue.state_reason,
         "locked": False,
         "assignee": None,
         "assignees": [],
         "milestone": None,
         "comments": len(issue.comments),
-        "created_at": stamp(issue.created_at),
-        "updated_at": stamp(issue.updated_at),
-        "closed_at": stamp(issue.closed_at),
         "author_association": "NONE",
         "body": issue.body or None,
     }

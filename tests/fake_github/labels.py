@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from .call import Call, only, paged
-from .messages import Answer, invalid, not_found, wrong
+from .messages import Answer, created, invalid, not_found, wrong
 from .records import Label
-from .repository import Repository
+from .repository import Repository, values_of
 
 
 def make_labels(repository: Repository, names: list[str]) -> list[str]:
@@ -36,18 +36,14 @@ def create_label(call: Call) -> Answer:
         raise invalid(wrong("Label", "already_exists", "name"))
     label = Label(repository.next_id(), name, fields.text("color", "ededed"), fields.given.get("description"))
     repository.labels[name] = label
-    body = label_json(repository, label)
-    return Answer(201, body, {"Location": body["url"]})
+    return created(label_json(repository, label))
 
 
 def label_json(repository: Repository, label: Label) -> dict[str, Any]:
     return {
-        "id": label.id,
+        **values_of(label, "id", "name", "description", "color"),
         "node_id": f"LA_{label.id}",
         "url": f"{repository.api}/labels/{quote(label.name)}",
-        "name": label.name,
-        "description": label.description,
-        "color": label.color,
         "default": False,
         "archived_at": None,
         "archived_by": None,

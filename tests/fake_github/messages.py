@@ -45,6 +45,11 @@ class Answer:
         return json.dumps(self.body, ensure_ascii=False).encode()
 
 
+def created(body: dict[str, Any]) -> Answer:
+    """201 with what was made, and where it is."""
+    return Answer(201, body, {"Location": body["url"]})
+
+
 class Refused(Exception):
     """An answer of 400 or more, raised from wherever it is noticed."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .call import Call, only, paged
-from .messages import Answer, Refused, invalid, wrong
+from .messages import Answer, Refused, created, invalid, wrong
 from .records import Issue
-from .repository import Repository, now, stamp
+from .repository import Repository, now, values_of
 
 NOT_PERMITTED = "GitHub Actions is not permitted to create or approve pull requests."
 
@@ -24,8 +24,7 @@ def create_pull(call: Call) -> Answer:
     pull.head, pull.base, pull.draft = head, base, fields.flag("draft", False)
     repository.issues.append(pull)
     repository.happened(call.writer, "pull_request", "opened", number=number, head=head)
-    body = pull_json(repository, pull)
-    return Answer(201, body, {"Location": body["url"]})
+    return created(pull_json(repository, pull))
 
 
 def check_branches(repository: Repository, head: str, base: str) -> None:
@@ -62,23 +61,16 @@ def pull_json(repository: Repository, pull: Issue) -> dict[str, Any]:
     url, page = f"{repository.api}/pulls/{pull.number}", f"{repository.page}/pull/{pull.number}"
     return {
         "url": url,
-        "id": pull.id,
+        **values_of(pull, "id", "number", "state", "title", "created_at", "updated_at", "closed_at", "draft"),
         "node_id": f"PR_{pull.id}",
         "html_url": page,
         "diff_url": f"{page}.diff",
         "patch_url": f"{page}.patch",
         "issue_url": f"{repository.api}/issues/{pull.number}",
-        "number": pull.number,
-        "state": pull.state,
         "locked": False,
-        "title": pull.title,
         "user": repository.user(pull.author),
         "body": pull.body or None,
-        "created_at": stamp(pull.created_at),
-        "updated_at": stamp(pull.updated_at),
-        "closed_at": stamp(pull.closed_at),
         "merged_at": None,
-        "draft": pull.draft,
         "head": side(repository, pull.head),
         "base": side(repository, pull.base),
     }

@@ -8,10 +8,10 @@ from typing import Any
 from .assets import asset_json
 from .call import Call, only, paged
 from .latest import latest, refuse_latest, settle, wish
-from .messages import Answer, not_found
+from .messages import Answer, created, not_found
 from .publishing import check_immutable, check_target, claim_tag, commit_time, publish
 from .records import Release
-from .repository import Repository, now, stamp
+from .repository import Repository, now, values_of
 
 
 def list_releases(call: Call) -> Answer:
@@ -54,8 +54,7 @@ def create_release(call: Call) -> Answer:
     repository.releases.append(release)
     settle(repository, release, make_latest, not draft)
     repository.happened(call.writer, "release", "created", tag=release.tag_name, draft=draft)
-    body = release_json(repository, release)
-    return Answer(201, body, {"Location": body["url"]})
+    return created(release_json(repository, release))
 
 
 def drafted(call: Call) -> Release:
@@ -141,20 +140,11 @@ def release_json(repository: Repository, release: Release) -> dict[str, Any]:
         "assets_url": f"{url}/assets",
         "upload_url": f"{url}/assets{{?name,label}}",
         "html_url": f"{repository.page}/releases/tag/{place}",
-        "id": release.id,
+        **values_of(release, "id", "tag_name", "target_commitish", "name", "body", "draft", "immutable", "prerelease"),
+        **values_of(release, "created_at", "updated_at", "published_at"),
         "author": repository.user(release.author),
         "node_id": f"RE_{release.id}",
-        "tag_name": release.tag_name,
-        "target_commitish": release.target_commitish,
-        "name": release.name,
-        "draft": release.draft,
-        "immutable": release.immutable,
-        "prerelease": release.prerelease,
-        "created_at": stamp(release.created_at),
-        "updated_at": stamp(release.updated_at),
-        "published_at": stamp(release.published_at),
         "assets": [asset_json(repository, release, asset) for asset in release.assets],
         "tarball_url": ball and ball.format("tarball"),
         "zipball_url": ball and ball.format("zipball"),
-        "body": release.body,
     }

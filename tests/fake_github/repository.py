@@ -27,6 +27,12 @@ def stamp(moment: datetime | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
+def values_of(record: Any, *names: str) -> dict[str, Any]:
+    """These fields of a record, under the names that GitHub gives them too."""
+    found = {name: getattr(record, name) for name in names}
+    return {name: stamp(value) if isinstance(value, datetime) else value for name, value in found.items()}
+
+
 @dataclass
 class Repository:
     """Every field may be read and changed by a test, under ``lock`` while clients are at work."""

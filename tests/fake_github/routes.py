@@ -36,13 +36,15 @@ class Route:
 
 
 ANYONE = "metadata"
+RUNS = "workflow_runs:[workflow-run?]"
 Row = tuple[str, str, Callable[[Call], Answer], str, str]
 
 
-def rows(area: str, docs: str, *given: Row) -> Iterator[Route]:
-    """Routes of one area, documented on one page: (method, path, what answers, anchor, shape)."""
+def rows(area: str, docs: str, *given: Row, below: str = "") -> Iterator[Route]:
+    """Routes of one area below a path, documented on one page: (method, path, what answers, anchor, shape)."""
     for method, path, does, anchor, shape in given:
-        yield Route(method, path, does, area, "read" if method == "GET" else "write", f"{docs}#{anchor}", shape)
+        level: Level = "read" if method == "GET" else "write"
+        yield Route(method, below + path, does, area, level, f"{docs}#{anchor}", shape)
 
 
 # Below /repos/OWNER/NAME; the first that matches answers.
@@ -93,33 +95,17 @@ REPOSITORY = [
     *rows(
         "actions",
         "/actions/workflows",
-        ("GET", "/actions/workflows/{workflow}", workflows.get_workflow, "get-a-workflow", "workflow"),
-        (
-            "POST",
-            "/actions/workflows/{workflow}/dispatches",
-            workflows.create_dispatch,
-            "create-a-workflow-dispatch-event",
-            "",
-        ),
+        ("GET", "/{workflow}", workflows.get_workflow, "get-a-workflow", "workflow"),
+        ("POST", "/{workflow}/dispatches", workflows.create_dispatch, "create-a-workflow-dispatch-event", ""),
+        below="/actions/workflows",
     ),
     *rows(
         "actions",
         "/actions/workflow-runs",
-        (
-            "GET",
-            "/actions/workflows/{workflow}/runs",
-            workflows.list_runs,
-            "list-workflow-runs-for-a-workflow",
-            "workflow_runs:[workflow-run?]",
-        ),
-        (
-            "GET",
-            "/actions/runs",
-            workflows.list_runs,
-            "list-workflow-runs-for-a-repository",
-            "workflow_runs:[workflow-run?]",
-        ),
-        ("GET", "/actions/runs/{id}", workflows.get_run, "get-a-workflow-run", "workflow-run?"),
+        ("GET", "/workflows/{workflow}/runs", workflows.list_runs, "list-workflow-runs-for-a-workflow", RUNS),
+        ("GET", "/runs", workflows.list_runs, "list-workflow-runs-for-a-repository", RUNS),
+        ("GET", "/runs/{id}", workflows.get_run, "get-a-workflow-run", "workflow-run?"),
+        below="/actions",
     ),
     *rows(
         "deployments",
@@ -131,20 +117,9 @@ REPOSITORY = [
     *rows(
         "deployments",
         "/deployments/statuses",
-        (
-            "GET",
-            "/deployments/{id}/statuses",
-            deployments.list_statuses,
-            "list-deployment-statuses",
-            "[deployment-status]",
-        ),
-        (
-            "POST",
-            "/deployments/{id}/statuses",
-            deployments.create_status,
-            "create-a-deployment-status",
-            "deployment-status",
-        ),
+        ("GET", "", deployments.list_statuses, "list-deployment-statuses", "[deployment-status]"),
+        ("POST", "", deployments.create_status, "create-a-deployment-status", "deployment-status"),
+        below="/deployments/{id}/statuses",
     ),
     *rows(
         "issues",

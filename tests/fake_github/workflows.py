@@ -10,7 +10,7 @@ import yaml
 from .call import Call, only, paged
 from .messages import Answer, Refused, not_found
 from .records import Dispatch, Run
-from .repository import Repository, now, stamp
+from .repository import Repository, now, stamp, values_of
 from .workflow_file import declared_inputs, given_inputs, settled_inputs
 
 FOLDER = ".github/workflows"
@@ -123,8 +123,7 @@ def run_page(repository: Repository, run: Run) -> str:
 def run_json(repository: Repository, run: Run) -> dict[str, Any]:
     url, moment, actor = f"{repository.api}/actions/runs/{run.id}", stamp(run.created_at), repository.user(run.actor)
     return {
-        "id": run.id,
-        "name": run.name,
+        **values_of(run, "id", "name", "status", "conclusion"),
         "node_id": f"WFR_{run.id}",
         "head_branch": run.ref.split("/", 2)[2],
         "head_sha": run.sha,
@@ -133,8 +132,6 @@ def run_json(repository: Repository, run: Run) -> dict[str, Any]:
         "run_number": run.number,
         "run_attempt": 1,
         "event": "workflow_dispatch",
-        "status": run.status,
-        "conclusion": run.conclusion,
         "workflow_id": workflow_id(run.workflow),
         "url": url,
         "html_url": run_page(repository, run),
