@@ -10,11 +10,13 @@ from slipway.realtime.http.admission import BURST_SECONDS, OverloadedError, Turn
 LONG = 10 * BURST_SECONDS
 
 
-def during(play: Callable[[Turns], Awaitable[None]], longest_wait: float = 0.025) -> None:
+def during(play: Callable[[Turns], Awaitable[None]], longest_wait: float = 0.025) -> Callable[[], None]:
+    """The test that plays this in an event loop of its own."""
+
     async def main() -> None:
         await play(Turns(longest_wait))
 
-    asyncio.run(main())
+    return lambda: asyncio.run(main())
 
 
 def predicted(turns: Turns, seconds: float) -> None:
@@ -28,52 +30,44 @@ async def cost_is(turns: Turns, seconds: float) -> None:
     assert turns.free
 
 
-def test_the_first_of_a_size_has_the_loop_for_itself() -> None:
-    async def play(turns: Turns) -> None:
+@during
+async def test_the_first_of_a_size_has_the_loop_for_itself(turns: Turns) -> None:
+    assert turns.free
+    turns.begin(100)
+    assert not turns.free
+
+
+@during
+async def test_as_many_begin_at_once_as_will_cost_a_millisecond(turns: Turns) -> None:
+    await cost_is(turns, BURST_SECONDS / 4)
+    for _ in range(4):
         assert turns.free
         turns.begin(100)
-        assert not turns.free
-
-    during(play)
+    assert not turns.free
 
 
-def test_as_many_begin_at_once_as_will_cost_a_millisecond() -> None:
-    async def play(turns: Turns) -> None:
-        await cost_is(turns, BURST_SECONDS / 4)
-        for _ in range(4):
-            assert turns.free
-            turns.begin(100)
-        assert not turns.free
+@during
+async def test_those_in_hand_end_before_those_in_line_begin(turns: Turns) -> None:
+    await cost_is(turns, BURST_SECONDS / 2)
+    turns.begin(100)
+    turns.begin(100)
+    waiting = asyncio.ensure_future(turns.wait(100))
+    turns.end(100, BURST_SECONDS / 2)
+    await asyncio.sleep(0.001)
+    assert turns.waiting == 1
+    turns.end(100, BURST_SECONDS / 2)
+    await asyncio.wait_for(waiting, 1)
+    assert turns.waiting == 0
 
-    during(play)
 
-
-def test_those_in_hand_end_before_those_in_line_begin() -> None:
-    async def play(turns: Turns) -> None:
-        await cost_is(turns, BURST_SECONDS / 2)
+@during
+async def test_those_who_began_before_the_loop_looked_up_still_count(turns: Turns) -> None:
+    await cost_is(turns, BURST_SECONDS / 4)
+    predicted(turns, BURST_SECONDS / 4)
+    for _ in range(3):
         turns.begin(100)
-        turns.begin(100)
-        waiting = asyncio.ensure_future(turns.wait(100))
-        turns.end(100, BURST_SECONDS / 2)
-        await asyncio.sleep(0.001)
-        assert turns.waiting == 1
-        turns.end(100, BURST_SECONDS / 2)
-        await asyncio.wait_for(waiting, 1)
-        assert turns.waiting == 0
-
-    during(play)
-
-
-def test_those_who_began_before_the_loop_looked_up_still_count() -> None:
-    async def play(turns: Turns) -> None:
-        await cost_is(turns, BURST_SECONDS / 4)
-        predicted(turns, BURST_SECONDS / 4)
-        for _ in range(3):
-            turns.begin(100)
-        await asyncio.sleep(0.001)
-        assert not turns.free
-
-    during(play)
+    await asyncio.sleep(0.001)
+    assert not turns.free
 
 
 def test_those_in_line_begin_in_order_as_many_as_will_cost_a_millisecond() -> None:
@@ -92,7 +86,7 @@ def test_those_in_line_begin_in_order_as_many_as_will_cost_a_millisecond() -> No
         await cost_is(turns, BURST_SECONDS / 2.5)
         await asyncio.gather(*(one(turns, number) for number in range(8)))
 
-    during(play)
+    during(play)()
     assert order == list(range(8))
     assert most == 3
 
@@ -113,7 +107,7 @@ def test_between_two_turns_the_loop_looks_at_what_has_come() -> None:
         asyncio.get_running_loop().call_soon(seen.append, "looked")
         await work
 
-    during(play)
+    during(play)()
     assert seen == ["first", "looked", "second"]
 
 
@@ -133,63 +127,53 @@ def test_who_would_wait_longer_than_promised_is_refused() -> None:
         assert ended[:2] == [None, None]
         assert [round(error.seconds, 6) for error in ended[2:] if isinstance(error, OverloadedError)] == [0.04, 0.04]
 
-    during(play, longest_wait=0.030)
+    during(play, longest_wait=0.030)()
 
 
-def test_who_gives_up_in_line_keeps_nobody_waiting() -> None:
-    async def play(turns: Turns) -> None:
-        turns.begin(100)
-        first, second = asyncio.ensure_future(turns.wait(100)), asyncio.ensure_future(turns.wait(100))
-        await asyncio.sleep(0)
-        first.cancel()
-        turns.end(100, LONG)
-        await asyncio.wait_for(second, 1)
-        turns.end(100, 0.0)
-        await asyncio.sleep(0)
-        assert turns.free
-
-    during(play)
+@during
+async def test_who_gives_up_in_line_keeps_nobody_waiting(turns: Turns) -> None:
+    turns.begin(100)
+    first, second = asyncio.ensure_future(turns.wait(100)), asyncio.ensure_future(turns.wait(100))
+    await asyncio.sleep(0)
+    first.cancel()
+    turns.end(100, LONG)
+    await asyncio.wait_for(second, 1)
+    turns.end(100, 0.0)
+    await asyncio.sleep(0)
+    assert turns.free
 
 
-def test_who_gives_up_when_it_is_its_turn_keeps_nobody_waiting() -> None:
-    async def play(turns: Turns) -> None:
-        turns.begin(100)
-        first, second = asyncio.ensure_future(turns.wait(100)), asyncio.ensure_future(turns.wait(100))
-        await asyncio.sleep(0)
-        turns.end(100, LONG)
-        asyncio.get_running_loop().call_soon(first.cancel)
-        await asyncio.wait_for(second, 1)
-        assert first.cancelled()
-
-    during(play)
+@during
+async def test_who_gives_up_when_it_is_its_turn_keeps_nobody_waiting(turns: Turns) -> None:
+    turns.begin(100)
+    first, second = asyncio.ensure_future(turns.wait(100)), asyncio.ensure_future(turns.wait(100))
+    await asyncio.sleep(0)
+    turns.end(100, LONG)
+    asyncio.get_running_loop().call_soon(first.cancel)
+    await asyncio.wait_for(second, 1)
+    assert first.cancelled()
 
 
-def test_one_interrupted_prediction_does_not_make_the_model_look_slow() -> None:
-    async def play(turns: Turns) -> None:
-        for seconds in (0.0001, 0.5):
-            predicted(turns, seconds)
-        assert turns._cost(100) < 0.0002
-        for _ in range(60):
-            predicted(turns, 0.5)
-        assert turns._cost(100) > 0.4
-
-    during(play)
+@during
+async def test_one_interrupted_prediction_does_not_make_the_model_look_slow(turns: Turns) -> None:
+    for seconds in (0.0001, 0.5):
+        predicted(turns, seconds)
+    assert turns._cost(100) < 0.0002
+    for _ in range(60):
+        predicted(turns, 0.5)
+    assert turns._cost(100) > 0.4
 
 
-def test_one_that_failed_says_nothing_of_the_cost() -> None:
-    async def play(turns: Turns) -> None:
-        predicted(turns, 0.002)
-        turns.begin(100)
-        turns.end(100, None)
-        assert turns._cost(100) == 0.002
-
-    during(play)
+@during
+async def test_one_that_failed_says_nothing_of_the_cost(turns: Turns) -> None:
+    predicted(turns, 0.002)
+    turns.begin(100)
+    turns.end(100, None)
+    assert turns._cost(100) == 0.002
 
 
-def test_a_size_never_seen_costs_what_the_next_one_costs() -> None:
-    async def play(turns: Turns) -> None:
-        assert turns._cost(100) == 0
-        predicted(turns, 0.002)
-        assert turns._cost(50_000) == turns._cost(3) == 0.002
-
-    during(play)
+@during
+async def test_a_size_never_seen_costs_what_the_next_one_costs(turns: Turns) -> None:
+    assert turns._cost(100) == 0
+    predicted(turns, 0.002)
+    assert turns._cost(50_000) == turns._cost(3) == 0.002
