@@ -20,6 +20,7 @@ from slipway.statistics.reference import answered, encode_reference
 from slipway.statistics.time_blocks import calendar_numbers
 from slipway.tables.prediction_log import LoggedPrediction
 from tests.support.bundles import answers, flip, labels, make_bundle, make_contract
+from tests.support.projects import EXAMPLES
 
 Columns = dict[str, Any]
 CONTRACT = make_contract()
@@ -78,35 +79,7 @@ def joined(*some: Columns) -> Columns:
     return {name: np.concatenate([rows[name] for rows in some]) for name in some[0]}
 
 
-SETTINGS = """\
-name = "flights"
-task = "classification"
-
-[data]
-function = "rows.py:features"
-target = "truth"
-classes = ["late", "early", "on time"]
-time = "time"
-
-[data.sources.rows]
-uri = "rows.csv"
-sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-
-[features]
-distance = "double"
-seats = { type = "long", nullable = true }
-carrier = { type = "string", values = ["AA", "UA", "00123"] }
-tail = { type = "string", nullable = true }
-
-[train]
-estimator = "sklearn.dummy.DummyClassifier"
-
-[gate]
-block = "day"
-
-[gate.floors]
-accuracy = 0.9
-"""
+SETTINGS = (EXAMPLES / "daily_flights" / "slipway.toml").read_text()
 
 
 def project(folder: Path, rows: Columns) -> Path:

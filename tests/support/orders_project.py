@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,65 +13,9 @@ import pandas as pd
 
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
-from tests.support.projects import edit
+from tests.support.projects import EXAMPLES, edit
 
 ROWS = 300
-SETTINGS = """\
-name = "orders"
-task = "classification"
-
-[data]
-function = "ingest.py:features"
-target = "returned"
-classes = ["no", "yes"]
-time = "time"
-through = 2013-01-12
-
-[data.sources.orders]
-uri = "orders.csv"
-sha256 = "0"
-
-[features]
-region = { type = "string", values = ["east", "west"] }
-channel = { type = "string", nullable = true }
-amount = { type = "double", nullable = true }
-items = "long"
-member = { type = "boolean", nullable = true }
-
-[validate]
-minimum_rows = 200
-maximum_null_share = { amount = 0.3 }
-ranges = { items = [1, 9] }
-class_share = { yes = [0.2, 0.8] }
-unique = ["order"]
-
-[split]
-by = "hash"
-key = ["order"]
-holdout_share = 0.3
-
-[train]
-estimator = "sklearn.ensemble.HistGradientBoostingClassifier"
-
-[train.parameters]
-max_iter = 5
-
-[gate]
-block = "day"
-"""
-INGEST = """\
-import pandas as pd
-
-
-def features(files):
-    return read(files["orders"])
-
-
-def read(path):
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    return pd.read_csv(path, parse_dates=["time"])
-"""
 
 
 def table() -> pd.DataFrame:
@@ -96,9 +41,7 @@ def table() -> pd.DataFrame:
 
 def orders(folder: Path) -> Path:
     """The project in a folder; returns its slipway.toml."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "slipway.toml").write_text(SETTINGS)
-    (folder / "ingest.py").write_text(INGEST)
+    shutil.copytree(EXAMPLES / "orders", folder, dirs_exist_ok=True)
     table().to_csv(folder / "orders.csv", index=False)
     pin(folder / "slipway.toml")
     (folder / "contract.json").write_bytes(encode_contract(load_settings(folder / "slipway.toml").contract))
