@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import runpy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,7 +86,13 @@ def load_steps(root: Path) -> Steps:
         SettingsError: the script has none.
     """
     script = pipeline_script(root)
-    steps: Steps | None = runpy.run_path(str(script), run_name="slipway_project_pipeline").get("steps")
+    spec = importlib.util.spec_from_file_location("slipway_project_pipeline", script)
+    if spec is None or spec.loader is None:
+        raise SettingsError(f"{script} cannot be read as a Python file")
+    # Not runpy: the globals of what it ran may be cleared while the function still needs them.
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    steps: Steps | None = getattr(module, "steps", None)
     if not callable(steps):
         raise SettingsError(f"{script} has no function 'steps', which wires the steps of the pipeline")
     return steps
