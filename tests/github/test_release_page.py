@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.bundle.archive import SIGNATURE, SUMS
+from slipway.bundle.release_assets import SIGNATURE, SUMS
 from slipway.errors import BundleError, GitHubError
 from slipway.github.issues import report
 from slipway.github.release_page import MARK, publish

@@ -46,7 +46,7 @@ def copy(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "file",
     [
-        "src/slipway/steps/evaluate/step.py",
+        "src/slipway/steps/evaluate/evaluation_files.py",
         "src/slipway/steps/evaluate/report.html.j2",
         "src/slipway/reporting/page.html.j2",
         "components/evaluate/page.html",

@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from slipway.bundle.archive import NOTES, pack, write_sums
+from slipway.bundle.release_assets import NOTES, pack, write_sums
 from slipway.bundle.release_file import verify
 from slipway.github.promote import promote
 from slipway.github.release_page import publish

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from slipway.bundle.archive import parse_sums
+from slipway.bundle.release_assets import parse_sums
 from tests.workflows.act import git
 from tests.workflows.team import set_parameter
 from tests.workflows.world import World, answered, new_world, server

@@ -74,7 +74,7 @@ def make_release(out: Path, settings_file: Path, repository: str | None) -> None
 @click.option("--private", is_flag=True, envvar="PRIVATE", help="Sign with a key or not at all: never in a public log.")
 def sign(files: Path, digest: str | None, private: bool) -> None:
     """Sign the bundle among a release's files: with $SLIPWAY_SIGNING_KEY, or as the workflow that runs this."""
-    from slipway.bundle.archive import check_sums, signed
+    from slipway.bundle.release_assets import check_sums, signed
     from slipway.bundle.signature import KEY_VARIABLE
 
     check_sums(files, digest)

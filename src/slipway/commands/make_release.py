@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.bundle.archive import NOTES, pack, write_sbom, write_sums
+from slipway.bundle.release_assets import NOTES, pack, write_sbom, write_sums
 from slipway.bundle.seal import seal
 from slipway.bundle.verdict import Verdict, encode_verdict, table
 from slipway.commands.rehearse import Judged, Opponents, train_and_judge

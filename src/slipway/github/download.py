@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway.bundle.archive import BUNDLE_SUFFIX, SIGNATURE, SUMS, check_files, parse_sums, unpack
+from slipway.bundle.release_assets import BUNDLE_SUFFIX, SIGNATURE, SUMS, check_files, parse_sums, unpack
 from slipway.bundle.release_file import Bundle, verify
 from slipway.bundle.signature import Trust, check
 from slipway.errors import BundleError, BusyError, NotFoundError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.bundle.archive import NOTES
+from slipway.bundle.release_assets import NOTES
 from slipway.github.client import told_plainly
 
 if TYPE_CHECKING:

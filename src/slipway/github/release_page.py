@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway.bundle.archive import BUNDLE_SUFFIX, NOTES, SUMS, check_sums
+from slipway.bundle.release_assets import BUNDLE_SUFFIX, NOTES, SUMS, check_sums
 from slipway.errors import BundleError
 from slipway.github.client import Say, patch, told_plainly
 from slipway.github.releases import REFUSED, assets_of, find_published, published, releases_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from slipway.bundle.archive import BUNDLE_SUFFIX
+from slipway.bundle.release_assets import BUNDLE_SUFFIX
 from slipway.errors import NotFoundError
 from slipway.github.client import told_plainly
 from slipway.versioning.semver import is_release_tag, parse_tag

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from slipway.errors import StorageError
-from slipway.storage import disk
+from slipway.storage import durable_steps
 
 _LEFTOVER = ".{name}.tmp"
 
@@ -26,10 +26,10 @@ def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     """
     temporary = _temporary(path)
     with _as_storage_error(path, temporary):
-        disk.write(temporary, content, durable)
+        durable_steps.write(temporary, content, durable)
         temporary.replace(path)
         if durable:
-            disk.sync(path.parent)
+            durable_steps.sync(path.parent)
 
 
 def move_file(made: Path, path: Path) -> None:
@@ -39,9 +39,9 @@ def move_file(made: Path, path: Path) -> None:
         StorageError: the disk is full or the like; what stood at ``path`` still does.
     """
     with _as_storage_error(path):
-        disk.sync(made)
+        durable_steps.sync(made)
         made.replace(path)
-        disk.sync(path.parent)
+        durable_steps.sync(path.parent)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -52,8 +52,8 @@ def append_line(path: Path, line: bytes) -> None:
     """
     with _as_storage_error(path):
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)) as file:
-            disk.append(path, file.fileno(), line + b"\n")
-        disk.sync(path.parent)
+            durable_steps.append(path, file.fileno(), line + b"\n")
+        durable_steps.sync(path.parent)
 
 
 def whole_lines(path: Path) -> list[bytes]:
@@ -81,7 +81,7 @@ def swap_link(link: Path, destination: str) -> None:
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(destination)
         temporary.replace(link)
-        disk.sync(link.parent)
+        durable_steps.sync(link.parent)
 
 
 def remove_link(link: Path) -> None:
@@ -92,7 +92,7 @@ def remove_link(link: Path) -> None:
     """
     with _as_storage_error(link):
         link.unlink(missing_ok=True)
-        disk.sync(link.parent)
+        durable_steps.sync(link.parent)
 
 
 def publish_folder(source: Path, destination: Path) -> None:
@@ -121,17 +121,17 @@ def publish_files(
     temporary = _temporary(destination)
     with _as_storage_error(destination, temporary):
         destination.parent.mkdir(parents=True, exist_ok=True)
-        disk.sync(destination.parent.parent)
+        durable_steps.sync(destination.parent.parent)
         sweep(destination.parent)
         temporary.mkdir()
         for name, content in files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-            disk.write(temporary / name, content)
+            durable_steps.write(temporary / name, content)
         for folder in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:
-            disk.sync(folder)
+            durable_steps.sync(folder)
         check(temporary)
         temporary.rename(destination)
-        disk.sync(destination.parent)
+        durable_steps.sync(destination.parent)
 
 
 def remove_folder(folder: Path) -> None:
@@ -144,7 +144,7 @@ def remove_folder(folder: Path) -> None:
     with _as_storage_error(folder):
         sweep(folder.parent)
         folder.rename(temporary)
-        disk.sync(folder.parent)
+        durable_steps.sync(folder.parent)
         shutil.rmtree(temporary)
 
 
@@ -155,7 +155,7 @@ def sync_folder(folder: Path) -> None:
         StorageError: the disk is full or the like.
     """
     with _as_storage_error(folder):
-        disk.sync(folder)
+        durable_steps.sync(folder)
 
 
 def sweep(parent: Path) -> list[Path]:
@@ -167,7 +167,7 @@ def sweep(parent: Path) -> list[Path]:
     leftovers = sorted(parent.glob(_LEFTOVER.format(name="*")))
     with _as_storage_error(parent):
         for leftover in leftovers:
-            disk.remove(leftover)
+            durable_steps.remove(leftover)
     return leftovers
 
 
@@ -182,7 +182,7 @@ def _as_storage_error(path: Path, temporary: Path | None = None) -> Iterator[Non
     except BaseException as error:
         if temporary is not None:
             with suppress(OSError):
-                disk.remove(temporary)
+                durable_steps.remove(temporary)
         if not isinstance(error, OSError):
             raise
         raise StorageError(

@@ -23,10 +23,10 @@ from slipway.bundle.release_file import Bundle, Golden, decode_golden, verify_an
 from slipway.errors import BundleError, NotFoundError, SettingsError
 from slipway.realtime.docs.example import curl
 from slipway.realtime.http.auth import read_tokens
-from slipway.realtime.http.entrypoint import make_app
 from slipway.realtime.http.listen_port import answers, reserved
 from slipway.realtime.http.options import STDERR, Options, Tls
 from slipway.realtime.http.worker import Job
+from slipway.realtime.http.worker_entrypoint import make_app
 from slipway.realtime.telemetry.counters_folder import cells_folder
 from slipway.target.registration import address_to_ask, present
 

@@ -2,10 +2,10 @@
 
 from slipway.contract.schema import read_contract
 from slipway.inference.skops_file import load_model
+from slipway.steps.evaluate.evaluation_files import write_evaluation
 from slipway.steps.evaluate.holdout_predictions import score_holdout
 from slipway.steps.evaluate.metrics_with_intervals import results_of
 from slipway.steps.evaluate.permutation_importance import importance_of
-from slipway.steps.evaluate.step import write_evaluation
 from slipway.tables.data_frame import read_parquet
 
 __all__ = [

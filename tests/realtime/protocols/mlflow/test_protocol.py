@@ -243,7 +243,7 @@ def test_neither_parent_nor_worker_imports_a_training_library(bundle: Path) -> N
         "import sys, asyncio; from pathlib import Path; import slipway.realtime.http.server, slipway.target.readiness\n"
         "parent = {'numpy', 'onnxruntime'} & set(sys.modules)\n"
         "from slipway.realtime.http.worker import Job; from slipway.realtime.http.options import Options\n"
-        "from slipway.realtime.http.entrypoint import make_app\n"
+        "from slipway.realtime.http.worker_entrypoint import make_app\n"
         f"app = make_app(Job(options=Options(), parent=1, bundle=Path({str(bundle)!r}))); app.worker.start()\n"
         "assert app.worker.serving is not None\n"
         "worker = {'pandas', 'sklearn', 'mlflow', 'pyarrow', 'pydantic', 'scipy', 'click'} & set(sys.modules)\n"

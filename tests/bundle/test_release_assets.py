@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.bundle.archive import SIGNATURE, SUMS, check_sums, pack, parse_sums, unpack, write_sums
+from slipway.bundle.release_assets import SIGNATURE, SUMS, check_sums, pack, parse_sums, unpack, write_sums
 from slipway.bundle.release_file import verify
 from slipway.errors import BundleError, NotFoundError
 from tests.support.bundles import make_bundle
