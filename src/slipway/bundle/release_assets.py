@@ -1,4 +1,4 @@
-"""The files of one release in a folder, ready for its page: the packed bundle among them, and SHA256SUMS over all."""
+"""The assets of one release in a folder, ready for its page: the packed bundle among them, and SHA256SUMS over all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows for people: an aligned table on a terminal, plain lines in a pipe."""
+"""Rows on a terminal: an aligned table for people, plain lines in a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer for people: a page that works offline, and the Markdown of the job's summary and of the issue."""
+"""The report of a drift for people: a page that works offline, and the Markdown of the job's summary and of the issue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The harness that all components borrow: one function becomes a program, its arguments checked, its files recorded.
+"""The harness of a component: one function becomes a program, its arguments checked, its files recorded.
 
 A component is ``def split(out: Path, *, data: Path, holdout_days: int = 30) -> dict[str, float]`` and ends in
 ``if __name__ == "__main__": main(split)``. Components import from here and from nowhere else in Slipway.

@@ -1,4 +1,4 @@
-"""Runs components: each in a process of its own, recorded as an MLflow run, or taken from the cache."""
+"""The flow of one run: each component in a process of its own, recorded as an MLflow run, or taken from the cache."""
 
 from __future__ import annotations
 

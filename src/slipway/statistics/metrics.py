@@ -1,4 +1,4 @@
-"""What a model is worth: the numbers that `evaluate` reports and the gate compares.
+"""The metrics of a model: the numbers that `evaluate` reports and the gate compares.
 
 Every metric is a function of how often each *block* of rows counts, so the plain score, a weighted score and all
 rounds of a bootstrap are one computation on a matrix of counts, and no row is ever copied.

@@ -1,4 +1,4 @@
-"""New data by its own sha256: read once, kept under that name where `data.snapshots` says so, and pinned there."""
+"""A snapshot of new data, named by its sha256: read once, kept where `data.snapshots` says so, and pinned there."""
 
 from __future__ import annotations
 

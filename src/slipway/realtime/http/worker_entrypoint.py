@@ -1,4 +1,4 @@
-"""What each worker process starts with. It is imported by the parent too, which must stay free of numpy."""
+"""The entry point of each worker process. It is imported by the parent too, which must stay free of numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rule, and the judgement of a data set by all of them: all are run and kept before anything is refused."""
+"""The checks of a data set: all are run and kept before anything is refused."""
 
 from __future__ import annotations
 
