@@ -60,8 +60,8 @@ SABOTAGES = {
     ),
     "a holdout that is in training too": Sabotage(
         "src/slipway/steps/split.py",
-        "train, holdout = frame[~held], frame[held]",
-        "train, holdout = frame, frame[held]",
+        "train, holdout_rows = frame[~held], frame[held]",
+        "train, holdout_rows = frame, frame[held]",
         "holdout.shared",
     ),
     "a holdout of 50 rows": Sabotage(
@@ -217,10 +217,10 @@ def test_a_byte_flipped_in_the_sealed_bundle_is_refused_at_staging_and_nothing_s
     before = state(project)
     edit(
         project.parent / "src" / "slipway" / "commands" / "ship.py",
-        "        return _published(settings, target, bundle, done, say)\n",
+        "        return _publish(settings, target, bundle, done, say)\n",
         "        damaged = bundle.path / 'model.onnx'\n"
         "        damaged.write_bytes(damaged.read_bytes().replace(b'spox', b'spoy', 1))\n"
-        "        return _published(settings, target, bundle, done, say)\n",
+        "        return _publish(settings, target, bundle, done, say)\n",
     )
     commit(project, "v1.1.0")
     refused_at_staging(project)

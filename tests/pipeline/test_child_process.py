@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from sklearn.datasets import load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier
-from pipeline.process import failure_of, start
+from slipway.pipeline.child_process import failure_of, start
 HistGradientBoostingClassifier(max_iter=2).fit(*load_wine(return_X_y=True))
 child = start(Path(sys.argv[1]), {}, Path(sys.argv[2]))
 child.process.join(60)

@@ -67,7 +67,7 @@ def test_a_component_that_breaks_is_named_with_its_log(
 def test_the_twin_without_an_edited_line_ends_well_and_takes_the_steps_before_from_the_cache(
     project: Path, copy: Path
 ) -> None:
-    program = copy / "src/slipway/steps/train/step.py"
+    program = copy / "src/slipway/steps/train.py"
     whole = program.read_text()
     edit(program, FIT, "        raise RuntimeError('edited')\n")
     assert slipway(project, "run", code=copy).returncode == 8

@@ -105,7 +105,7 @@ def move_store(database: Path, before: str, now_at: str) -> None:
 def copy_of_programs(folder: Path) -> Path:
     """A copy of this repository's programs, to be edited."""
     for name in ("pipeline", "components", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 

@@ -42,7 +42,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
     """What a driver is started with: small executors that run the environment's Python."""
     (folder / "conf").mkdir(exist_ok=True)
     (folder / "conf/spark-defaults.conf").write_text(SETTINGS)
-    own = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": str(PYTHON), "SPARK_LOCAL_IP": "127.0.0.1",
+    own = {"PYTHONPATH": f"{ROOT}/src{os.pathsep}{ROOT}", "PYSPARK_PYTHON": str(PYTHON), "SPARK_LOCAL_IP": "127.0.0.1",
            "SPARK_CONF_DIR": str(folder / "conf"), "SPARK_DAEMON_JAVA_OPTS": QUICK}  # fmt: skip
     return os.environ | own | variables
 

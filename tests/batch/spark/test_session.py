@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def batch(folder: Path, python: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [str(python), "-m", "slipway.cli", "batch", "in.csv", "out", "--bundle", "bundle", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | variables
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert {path.name for path in folder.iterdir()} <= {"in.csv", "releases", "bundle", ".out.lock"}
     return done
