@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
+from slipway.storage.archives import extract
 from tests.support.eventually import eventually
 from tests.support.fork_server import Ended, slipway
 from tests.support.git_repositories import git
@@ -108,7 +109,7 @@ def rents(request: pytest.FixtureRequest, tmp_path: Path) -> Past:
 def unpacked(archive: Path, folder: Path) -> Past:
     """The state in a folder of its own, to which the store's absolute paths lead."""
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="tar")
+        extract(tar, folder)
     root = (folder / "made" / "root").read_text()
     move_store(folder / "project" / "mlflow.db", root, str(folder / "project"))
     return Past(folder, archive.name.split(".")[0])

@@ -14,6 +14,7 @@ from pathlib import Path
 from slipway.bundle.release_file import RELEASE_FILE, Bundle
 from slipway.bundle.signature import sign
 from slipway.errors import BundleError, NotFoundError, StorageError
+from slipway.storage.archives import extract
 from slipway.storage.digests import file_digest
 
 SUMS = "SHA256SUMS"
@@ -135,7 +136,7 @@ def unpack(archive: Path, into: Path) -> Path:
             members = tar.getmembers()
             if sum(member.size for member in members) > _LARGEST or not all(member.isfile() for member in members):
                 raise BundleError(f"{archive.name} holds more than plain files of 4 GiB, so it was not unpacked")
-            tar.extractall(into, members, filter="data")
+            extract(tar, into)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
         raise BundleError(f"{archive.name} cannot be unpacked: {error}") from None
     return into

@@ -17,6 +17,7 @@ from slipway.errors import BundleError, NotFoundError, StorageError
 from slipway.settings.settings import Settings
 from slipway.settings.state_folder import ship_lock
 from slipway.storage import atomic
+from slipway.storage.archives import extract
 from slipway.storage.digests import file_digest
 from slipway.target.journal import whoami
 from slipway.target.target import Target
@@ -57,7 +58,7 @@ def bring_back(settings: Settings, target: Target, backup: Path) -> Manifest:
 def _unpacked(backup: Path, work: Path) -> Manifest:
     try:
         with tarfile.open(backup) as tar:
-            tar.extractall(work, filter="data")
+            extract(tar, work)
         manifest = msgspec.json.decode((work / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError as error:
         raise NotFoundError(f"{backup} is no backup: there is no {error.filename}; nothing was changed") from None

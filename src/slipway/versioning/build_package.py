@@ -17,6 +17,7 @@ import tomlkit
 
 from slipway.errors import ReleaseError, StorageError
 from slipway.storage import atomic
+from slipway.storage.archives import extract
 from slipway.versioning.commit_types import PROJECT_FILE
 from slipway.versioning.git.checkout import checkout_at
 from slipway.versioning.git.command import git, last_line, plain_environment
@@ -54,7 +55,7 @@ def _export(root: Path, tag: str) -> Iterator[Path]:
         git(root, "archive", "--format=tar", "-o", str(archive), f"refs/tags/{tag}")
         source = Path(folder, "source")
         with tarfile.open(archive) as files:
-            files.extractall(source, filter="data")
+            extract(files, source)
         yield source
 
 
