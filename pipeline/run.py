@@ -18,7 +18,7 @@ def steps(flow: Flow) -> Candidate:
     block = settings.gate.block or "row"
 
     rows = flow.step("ingest", **ingest_parameters(settings, contract)).files / "data.parquet"
-    _, split = flow.together(
+    _, split = flow.run_in_parallel(
         ("validate", validate_parameters(settings, contract, rows)),
         ("split", {"data": rows, "target": target, "time": data.time, "by": settings.split.by,
                    "holdout_days": settings.split.holdout_days, "holdout_share": settings.split.holdout_share,
@@ -30,7 +30,7 @@ def steps(flow: Flow) -> Candidate:
         parameters=train.parameters, preprocess=train.preprocess, seed=train.seed,
     )  # fmt: skip
     model = fitted.files / "model.skops"
-    evaluate, package = flow.together(
+    evaluate, package = flow.run_in_parallel(
         ("evaluate", {"model": model, "holdout": holdout, "contract": contract, "target": target, "time": data.time,
                       "block": block, "slices": list(settings.evaluate.slices), "seed": train.seed}),
         ("package", {"model": model, "train": trained, "holdout": holdout, "contract": contract, "time": data.time,

@@ -33,10 +33,10 @@ def inputs(files: Mapping[str, Path]) -> pd.DataFrame:
     planes = pd.read_csv(files["planes"], usecols=["tailnum", "year", "manufacturer", "seats"])
     planes = planes.rename(columns={"year": "plane_year"}).drop_duplicates("tailnum")
     rows = flights.merge(weather.drop_duplicates(["origin", "time_hour"]), how="left", on=["origin", "time_hour"])
-    return _derived(rows.merge(planes, how="left", on="tailnum"))
+    return _add_time_columns(rows.merge(planes, how="left", on="tailnum"))
 
 
-def _derived(rows: pd.DataFrame) -> pd.DataFrame:
+def _add_time_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """Local scheduled time, weekday, and planned minutes of the day."""
     day = pd.to_datetime(rows[["year", "month", "day"]])
     departure, arrival = _minutes(rows["sched_dep_time"]), _minutes(rows["sched_arr_time"])

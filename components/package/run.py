@@ -32,7 +32,15 @@ def package(
     trained, held = read_parquet(train), read_parquet(holdout)
     compiled = compile_exactly(fitted, public, held, trained, seed)
     return write_package(
-        out / "model", model, contract, compiled, trained=trained, held=held, time=time, block=block or "row", seed=seed
+        out / "model",
+        model,
+        contract,
+        compiled,
+        train=trained,
+        holdout=held,
+        time=time,
+        block=block or "row",
+        seed=seed,
     )
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from slipway.pipeline.component import main
-from slipway.steps.validate import contract_rules, expectation_rules, read_contract, read_parquet, refuse_broken
+from slipway.steps.validate import (
+    build_contract_checks,
+    build_expectation_checks,
+    read_contract,
+    read_parquet,
+    run_checks,
+)
 
 
 def validate(
@@ -25,10 +31,12 @@ def validate(
     """
     rows, public = read_parquet(data), read_contract(contract)
     rules = [
-        *contract_rules(public, target, time),  # types, nulls, allowed values, classes: what callers rely on
-        *expectation_rules(expectations, rows, public, target),  # `[validate]`: how many rows, what ranges and shares
+        *build_contract_checks(public, target, time),  # types, nulls, allowed values, classes: what callers rely on
+        *build_expectation_checks(
+            expectations, rows, public, target
+        ),  # `[validate]`: how many rows, what ranges and shares
     ]
-    return refuse_broken(rows, rules, data, out)
+    return run_checks(rows, rules, data, out)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ _COMMAND = "slipway"
 
 
 @functools.cache
-def installed() -> tuple[str, str]:
+def name_and_version() -> tuple[str, str]:
     """Name and version of the distribution that brings the command `slipway`, wherever it is installed."""
     from importlib.metadata import entry_points
 

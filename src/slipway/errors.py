@@ -83,7 +83,7 @@ class StorageError(SlipwayError):
     exit_code = 14
 
 
-class MirrorOwedError(SlipwayError):
+class RegistrySyncError(SlipwayError):
     """The rollout is done and proved, but the registry could not be told; `slipway doctor` pays it later."""
 
     exit_code = 15
@@ -107,13 +107,13 @@ class TrackingError(SlipwayError):
     exit_code = 18
 
 
-class DisagreementError(SlipwayError):
+class InconsistentStateError(SlipwayError):
     """`slipway doctor` found what it may not mend itself; each finding names the command that does."""
 
     exit_code = 19
 
 
-class OddError(SlipwayError):
+class SuspiciousPredictionsError(SlipwayError):
     """Predictions are null, all the same or far from the reference, under `--on-odd fail`; no dataset was published."""
 
     exit_code = 20
@@ -136,9 +136,9 @@ class GitHubError(SlipwayError):
 
     exit_code = 30
 
-    def __init__(self, message: str, passing: bool = False) -> None:
+    def __init__(self, message: str, transient: bool = False) -> None:
         super().__init__(message)
-        self.passing = passing
+        self.transient = transient
 
 
 class SignatureError(SlipwayError):
@@ -165,7 +165,7 @@ class ReleaseError(SlipwayError):
     exit_code = 42
 
 
-class MovedError(SlipwayError):
+class BranchMovedError(SlipwayError):
     """The branch moved during the release; nothing was changed, and running it again is right."""
 
     exit_code = 43

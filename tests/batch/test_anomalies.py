@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slipway.batch.job import Done, Request, score_dataset
+from slipway.batch.job import BatchRequest, BatchResult, score_dataset
 from slipway.batch.plan import Options
-from slipway.batch.policy import OnOdd, Policy
+from slipway.batch.policy import OnAnomaly, Policy
 from slipway.bundle.release_file import verify
-from slipway.errors import BundleError, OddError
+from slipway.errors import BundleError, SuspiciousPredictionsError
 from tests.support.batch_jobs import run
 from tests.support.bundles import make_bundle
 from tests.support.drifting_rows import Columns, bundle_of, days, reference_bytes, written
@@ -24,16 +24,19 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundle_of(tmp_path_factory.mktemp("releases"), SEPTEMBER)
 
 
-def scored(folder: Path, rows: Columns, bundle: Path, on_odd: OnOdd = "warn", part: int = 1 << 20) -> Done:
+def scored(folder: Path, rows: Columns, bundle: Path, on_odd: OnAnomaly = "warn", part: int = 1 << 20) -> BatchResult:
     source = written(folder / "in.parquet", rows)
-    request = Request(str(source), folder / "out", Options(("time",), rows_per_part=part), Policy(on_odd=on_odd))
+    request = BatchRequest(
+        str(source), folder / "out", Options(("time",), rows_per_part=part), Policy(on_anomaly=on_odd)
+    )
     return score_dataset(request, verify(bundle))
 
 
 def test_predictions_far_from_the_reference_warn_or_fail_as_asked(bundle: Path, tmp_path: Path) -> None:
     far = days(30, per_day=100, seed=1, shift=4.0)
     with pytest.raises(
-        OddError, match=r"'probability_late' is far from the reference of 1\.2\.3: .*no dataset was pub"
+        SuspiciousPredictionsError,
+        match=r"'probability_late' is far from the reference of 1\.2\.3: .*no dataset was pub",
     ):
         scored(tmp_path, far, bundle, "fail")
     assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import dataset
 
-from slipway.batch.job import Request, score_dataset
+from slipway.batch.job import BatchRequest, score_dataset
 from slipway.batch.plan import Options
 from slipway.bundle.release_file import verify
 from slipway.errors import DataError, SettingsError, StorageError
@@ -99,7 +99,7 @@ def test_the_manifest_tells_how_inputs_and_predictions_are_distributed(tmp_path:
 
 def test_parts_can_be_csv(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "in.csv", some_rows(50))
-    request = Request(str(source), tmp_path / "out", Options(format="csv", rows_per_part=20))
+    request = BatchRequest(str(source), tmp_path / "out", Options(format="csv", rows_per_part=20))
     score_dataset(request, verify(make_bundle(tmp_path / "releases")))
     assert dataset.dataset(tmp_path / "out", format="csv").count_rows() == 50
 
@@ -150,9 +150,9 @@ def test_a_place_that_cannot_hold_a_dataset_is_refused_at_once(tmp_path: Path) -
 def test_no_training_library_is_imported(tmp_path: Path, kind: str) -> None:
     source = write_rows(tmp_path / f"in.{kind}", some_rows(100))
     program = (
-        "import sys; from pathlib import Path; from slipway.batch.job import Request, score_dataset\n"
+        "import sys; from pathlib import Path; from slipway.batch.job import BatchRequest, score_dataset\n"
         "from slipway.bundle.release_file import verify\n"
-        "score_dataset(Request(sys.argv[1], Path(sys.argv[2])), verify(Path(sys.argv[3])))\n"
+        "score_dataset(BatchRequest(sys.argv[1], Path(sys.argv[2])), verify(Path(sys.argv[3])))\n"
         "print(sorted({'pandas', 'sklearn', 'mlflow', 'pydantic', 'scipy', 'onnx'} & set(sys.modules)))"
     )
     arguments = [str(source), str(tmp_path / "out"), str(make_bundle(tmp_path / "releases"))]

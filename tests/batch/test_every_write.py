@@ -15,7 +15,7 @@ from tests.support.bundles import make_bundle, release_of
 JOB = """
 import os, signal, sys
 from pathlib import Path
-from slipway.batch.job import Request, score_dataset
+from slipway.batch.job import BatchRequest, score_dataset
 from slipway.batch.plan import Options
 from slipway.batch.policy import Policy
 from slipway.bundle.release_file import verify
@@ -32,7 +32,7 @@ def count(event, arguments):
 
 verified = verify(bundle)
 sys.addaudithook(count)
-score_dataset(Request(str(source), out, Options(rows_per_part=100), Policy("5%"), overwrite=True), verified)
+score_dataset(BatchRequest(str(source), out, Options(rows_per_part=100), Policy("5%"), overwrite=True), verified)
 print(changes)
 """
 MOMENTS = 12

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from slipway.errors import ContractError, DataError, OddError
+from slipway.errors import ContractError, DataError, SuspiciousPredictionsError
 from slipway.tables.csv_reader import BLOCK
 from tests.support.batch_jobs import agree, run, some_rows, write_rows
 from tests.support.bundles import make_bundle
@@ -212,16 +212,18 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_it_was(tmp_path: Path) ->
 
 
 def test_one_and_the_same_prediction_for_all_rows_warns_or_fails_as_asked(tmp_path: Path) -> None:
-    from slipway.batch.job import Request, score_dataset
+    from slipway.batch.job import BatchRequest, score_dataset
     from slipway.batch.policy import Policy
     from slipway.bundle.release_file import verify
 
     source = write_rows(tmp_path / "in.csv", {"distance": [1.0] * 30, "carrier": ["AA"] * 30})
     bundle, said = verify(make_bundle(tmp_path / "r")), list[str]()
-    with pytest.raises(OddError, match="'probability_late' is .* in all 30 rows; .*no dataset was published"):
-        score_dataset(Request(str(source), tmp_path / "out", policy=Policy(on_odd="fail")), bundle)
+    with pytest.raises(
+        SuspiciousPredictionsError, match="'probability_late' is .* in all 30 rows; .*no dataset was published"
+    ):
+        score_dataset(BatchRequest(str(source), tmp_path / "out", policy=Policy(on_anomaly="fail")), bundle)
     assert not (tmp_path / "out").exists()
-    done = score_dataset(Request(str(source), tmp_path / "out", say=said.append), bundle)
+    done = score_dataset(BatchRequest(str(source), tmp_path / "out", report=said.append), bundle)
     assert len(done.manifest["odd"]) == 3
     assert sum(line.startswith("odd predictions: ") for line in said) == 3
 

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from slipway.bundle.release_file import verify
-from slipway.drift.bin_counts import Tally
-from slipway.drift.permutation_test import ROUNDS
-from slipway.drift.reference import of_bundle
-from slipway.drift.rescore import with_answers
-from slipway.drift.rows import Rows, Wanted, rows_of
-from slipway.drift.windows import Bar, whole
+from slipway.drift.bin_counts import BinCounts
+from slipway.drift.permutation_test import MIN_ROUNDS
+from slipway.drift.reference import read_bundle_reference
+from slipway.drift.rescore import rescore_rows
+from slipway.drift.rows import Rows, RowSelection, read_rows
+from slipway.drift.windows import Threshold, single_window
 from slipway.statistics.build_reference import reference_of
 from slipway.statistics.time_blocks import calendar_numbers
 
@@ -39,12 +39,12 @@ def smallest_chances(rows: Rows, block: str, splits: int, side: Callable[[np.ran
 
 
 def _window(rows: Rows, block: str, first: Side):  # type: ignore[no-untyped-def]
-    assert rows.moments is not None
-    blocks = np.zeros(rows.size, np.int64) if block == "row" else calendar_numbers(rows.moments, block)
+    assert rows.times is not None
+    blocks = np.zeros(rows.size, np.int64) if block == "row" else calendar_numbers(rows.times, block)
     halves = [{name: values[part] for name, values in rows.columns.items()} for part in (first, ~first)]
-    tally = Tally(reference_of(halves[0], blocks[first], time="time", block=block))
-    tally.add(Rows(halves[1], rows.moments[~first]))
-    return whole(tally, Bar(RATES[0], 0))
+    tally = BinCounts(reference_of(halves[0], blocks[first], time="time", block=block))
+    tally.add(Rows(halves[1], rows.times[~first]))
+    return single_window(tally, Threshold(RATES[0], 0))
 
 
 def main() -> None:
@@ -53,14 +53,16 @@ def main() -> None:
     parser.add_argument("rows")
     parser.add_argument("--splits", type=int, default=200)
     given = parser.parse_args()
-    against = of_bundle(verify(given.bundle))
+    against = read_bundle_reference(verify(given.bundle))
     assert against.scorer
     reference = against.reference
-    parts = [with_answers(r, against.scorer) for r in rows_of(given.rows, Wanted(against.contract, reference.time))]
+    parts = [
+        rescore_rows(r, against.scorer) for r in read_rows(given.rows, RowSelection(against.contract, reference.time))
+    ]
     columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in reference.columns}
-    rows = Rows(columns, np.concatenate([part.moments for part in parts if part.moments is not None]))
-    days = calendar_numbers(rows.moments, "day")  # type: ignore[arg-type]  # known by now
-    print(f"{rows.size:,} rows of {len(np.unique(days))} days, {len(columns)} columns, {ROUNDS} rounds")
+    rows = Rows(columns, np.concatenate([part.times for part in parts if part.times is not None]))
+    days = calendar_numbers(rows.times, "day")  # type: ignore[arg-type]  # known by now
+    print(f"{rows.size:,} rows of {len(np.unique(days))} days, {len(columns)} columns, {MIN_ROUNDS} rounds")
 
     def by_day(generator: np.random.Generator) -> Side:
         there = np.unique(days)

@@ -10,7 +10,7 @@ import pytest
 
 from slipway.bundle.release_file import Bundle, folder_name
 from slipway.bundle.seal import seal
-from slipway.bundle.verdict import Rule, Verdict, prose
+from slipway.bundle.verdict import Rule, Verdict, verdict_sentence
 from slipway.contract.schema import encode_contract
 from slipway.errors import BundleError, GateRefused, NotFoundError, StorageError
 from slipway.inference.scorer import load
@@ -129,7 +129,7 @@ def test_a_candidate_that_lacks_a_file_is_not_sealed(candidate: Candidate, tmp_p
 
 def test_a_verdict_is_one_sentence_with_both_numbers_and_the_state_of_the_world() -> None:
     why = "gate refused 1.4.0: roc_auc 0.612 is below the required 0.680"
-    assert prose(REFUSED, "1.4.0", "1.3.2") == f"{why}; the champion is still 1.3.2"
-    assert prose(REFUSED, "1.4.0", None) == f"{why}; there is still no champion"
-    assert "none to compare it with" in prose(PASSED, "1.4.0", None)
-    assert "may replace the champion 1.3.2" in prose(Verdict("publish", (), False), "1.4.0", "1.3.2")
+    assert verdict_sentence(REFUSED, "1.4.0", "1.3.2") == f"{why}; the champion is still 1.3.2"
+    assert verdict_sentence(REFUSED, "1.4.0", None) == f"{why}; there is still no champion"
+    assert "none to compare it with" in verdict_sentence(PASSED, "1.4.0", None)
+    assert "may replace the champion 1.3.2" in verdict_sentence(Verdict("publish", (), False), "1.4.0", "1.3.2")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.bundle.release_file import RELEASE_FILE, Bundle, verify
-from slipway.bundle.signature import KEY_VARIABLE, Trust, check, sign
+from slipway.bundle.signature import KEY_VARIABLE, Trust, check_signature, sign
 from slipway.errors import NotFoundError, SettingsError, SignatureError
 from slipway.rollout.rollout import roll_out
 from slipway.target.target import Target
@@ -31,40 +31,40 @@ def signed(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t
 
 def test_a_bundle_that_a_trusted_key_signed_is_taken(bundle: Bundle, signed: tuple[Trust, Path]) -> None:
     trust, signature = signed
-    check(bundle, trust=trust, signature=signature)
+    check_signature(bundle, trust=trust, signature=signature)
 
 
 def test_where_nobody_is_trusted_in_particular_no_signature_is_needed(bundle: Bundle) -> None:
-    check(bundle, trust=Trust(), signature=None)
+    check_signature(bundle, trust=Trust(), signature=None)
 
 
 def test_an_unsigned_bundle_is_refused(bundle: Bundle, signed: tuple[Trust, Path]) -> None:
     with pytest.raises(SignatureError, match="1.0.0 is not signed"):
-        check(bundle, trust=signed[0], signature=None)
+        check_signature(bundle, trust=signed[0], signature=None)
 
 
 def test_a_signature_by_another_key_is_refused(bundle: Bundle, signed: tuple[Trust, Path], tmp_path: Path) -> None:
     _, stranger = key_pair(tmp_path, "stranger")
     with pytest.raises(SignatureError, match="is not signed by the key"):
-        check(bundle, trust=Trust(public_key=stranger), signature=signed[1])
+        check_signature(bundle, trust=Trust(public_key=stranger), signature=signed[1])
 
 
 def test_a_signature_of_another_release_is_refused(signed: tuple[Trust, Path], tmp_path: Path) -> None:
     other = verify(make_bundle(tmp_path / "other", "1.0.1"))
     with pytest.raises(SignatureError, match="1.0.1 is not signed by"):
-        check(other, trust=signed[0], signature=signed[1])
+        check_signature(other, trust=signed[0], signature=signed[1])
 
 
 @pytest.mark.parametrize("content", ["", "{}", "no signature"])
 def test_a_damaged_signature_is_refused(bundle: Bundle, signed: tuple[Trust, Path], content: str) -> None:
     signed[1].write_text(content)
     with pytest.raises(SignatureError):
-        check(bundle, trust=signed[0], signature=signed[1])
+        check_signature(bundle, trust=signed[0], signature=signed[1])
 
 
 def test_a_missing_public_key_is_named(bundle: Bundle, signed: tuple[Trust, Path], tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="public key"):
-        check(bundle, trust=Trust(public_key=tmp_path / "gone.pem"), signature=signed[1])
+        check_signature(bundle, trust=Trust(public_key=tmp_path / "gone.pem"), signature=signed[1])
 
 
 def test_without_a_key_or_an_identity_nothing_is_signed(
@@ -90,8 +90,8 @@ def test_a_rollout_takes_only_what_is_vouched_for(bundle: Bundle, signed: tuple[
     target, (trust, signature) = Target(tmp_path / "target"), signed
     out = partial(roll_out, target, bundle.path, who="ann", reason="new", allow_prerelease=False)
     with pytest.raises(SignatureError):
-        out(vouch=partial(check, trust=trust, signature=None))
+        out(check_signature=partial(check_signature, trust=trust, signature=None))
     assert target.champion_folder() is None
     assert target.releases() == []
     assert target.entries() == []
-    assert out(vouch=partial(check, trust=trust, signature=signature)).outcome == "proved"
+    assert out(check_signature=partial(check_signature, trust=trust, signature=signature)).outcome == "proved"

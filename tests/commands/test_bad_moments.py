@@ -14,7 +14,7 @@ from shutil import copytree, rmtree
 
 import pytest
 
-from slipway.storage.locks import holder
+from slipway.storage.locks import lock_holder
 from slipway.target.readiness import acknowledgements, live_servers
 from tests.support.eventually import eventually
 from tests.support.fork_server import Ended, slipway
@@ -214,7 +214,7 @@ def test_a_second_ship_is_refused_while_one_runs(world: World) -> None:
     world.begin("first")
     line = [str(SLIPWAY), "ship", "--no-cache", "--settings", str(world.project / "slipway.toml")]
     first = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert eventually(lambda: holder(world.project / ".slipway" / "ship.lock"), 60)
+    assert eventually(lambda: lock_holder(world.project / ".slipway" / "ship.lock"), 60)
     assert "another `slipway ship` runs" in refused(world, 13, "ship")
     assert first.wait(120) == 0
     assert world.outcomes("none") == ["proved"]

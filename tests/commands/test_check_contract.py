@@ -12,7 +12,7 @@ from slipway.contract.schema import Contract, encode_contract
 from slipway.errors import CompatibilityError, ReleaseError
 from slipway.github.client import connect
 from slipway.settings.settings import load_settings
-from slipway.versioning.next_version import upcoming
+from slipway.versioning.next_version import find_next_version
 from tests.fake_github.fake import GitHub
 from tests.support.bundles import flip, make_bundle
 from tests.support.fork_server import Ended, slipway_here
@@ -95,10 +95,10 @@ def test_it_works_on_the_detached_merge_commit_of_a_pull_request(root: Path, tmp
     git(root, "merge", "-q", "--no-ff", "side", "-m", "Merge side into main")
     status, branches = git(root, "status", "--porcelain"), git(root, "branch", "--list")
     assert check(root, "--against", "../before.json").returncode == 0
-    assert upcoming(root).version == "2.0.0"
+    assert find_next_version(root).version == "2.0.0"
     assert (git(root, "status", "--porcelain"), git(root, "branch", "--list")) == (status, branches)
     # A squash merge releases what the title says, whatever the commits were called.
-    assert upcoming(root, "fix: tidy up").version == "1.0.1"
+    assert find_next_version(root, "fix: tidy up").version == "1.0.1"
     refused = check(root, "--against", "../before.json", SLIPWAY_TITLE="fix: tidy up (#12)")
     assert refused.returncode == CompatibilityError.exit_code
     assert "the next version is 1.0.1" in refused.stderr
@@ -109,8 +109,8 @@ def test_a_title_counts_from_where_the_branch_left_main(root: Path) -> None:
     git(root, "checkout", "-q", "-b", "side")
     commit(root, "wip")
     commit(root, "feat: half of it")
-    assert upcoming(root, "fix: all of it").version == "1.0.1"
-    assert upcoming(root).version == "1.1.0"
+    assert find_next_version(root, "fix: all of it").version == "1.0.1"
+    assert find_next_version(root).version == "1.1.0"
 
 
 def test_a_pull_request_to_a_maintenance_branch_keeps_to_its_numbers(
@@ -119,10 +119,10 @@ def test_a_pull_request_to_a_maintenance_branch_keeps_to_its_numbers(
     monkeypatch.setenv("GITHUB_BASE_REF", "1.0.x")
     git(root, "checkout", "-q", "--detach")
     commit(root, "fix: x")
-    assert upcoming(root).version == "1.0.1"
+    assert find_next_version(root).version == "1.0.1"
     commit(root, "feat: x")
     with pytest.raises(ReleaseError, match=r"branch 1\.0\.x releases only 1\.0\.\*"):
-        upcoming(root)
+        find_next_version(root)
 
 
 def test_at_a_tag_the_next_version_is_the_tags(root: Path) -> None:
@@ -133,12 +133,12 @@ def test_at_a_tag_the_next_version_is_the_tags(root: Path) -> None:
     done = check(root, "--against", "../before.json", "--json")
     told = json.loads(done.stdout)
     assert (done.returncode, told["champion"], told["next"]) == (0, "1.0.0", "1.1.0")
-    assert upcoming(root).new is False
+    assert find_next_version(root).new is False
 
 
 def test_a_shallow_checkout_is_told_to_fetch_all(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="fetch-depth: 0"):
-        upcoming(clone(root, tmp_path / "shallow", "--depth", "1"))
+        find_next_version(clone(root, tmp_path / "shallow", "--depth", "1"))
 
 
 def test_the_champion_of_the_local_target_is_what_callers_rely_on(root: Path) -> None:

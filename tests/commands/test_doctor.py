@@ -15,7 +15,7 @@ import pytest
 
 from slipway.bundle.release_file import verify
 from slipway.target import journal
-from slipway.target.readiness import acknowledgements, await_workers, live_servers
+from slipway.target.readiness import acknowledgements, live_servers, wait_for_workers
 from slipway.target.transaction import new_entry
 from tests.support.bundles import make_bundle
 from tests.support.fork_server import slipway
@@ -178,5 +178,5 @@ def test_a_lagging_server_is_named_with_the_command_that_starts_it_again(shipped
     assert f"worker {stopped} of" in found[0]["what"]
     assert found[0]["command"] == f"kill {server.pid}; slipway serve --host 127.0.0.1 --port {server.port} --workers 2"
     shipped.begin("rollback")
-    assert await_workers(shipped.target.path, champion, 60) == []
+    assert wait_for_workers(shipped.target.path, champion, 60) == []
     assert examined(shipped) == []

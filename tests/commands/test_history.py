@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from slipway.bundle.release_file import verify
-from slipway.commands.history import moment, served_at, told
+from slipway.commands.history import champion_at, history_rows, parse_time
 from slipway.errors import SettingsError
 from slipway.rollout.rollout import roll_out
 from slipway.target import journal
@@ -36,7 +36,7 @@ def test_it_is_right_for_fifty_random_moments_of_a_life_of_ships_refusals_retrai
     for at in [*moments, *times]:
         written = sum(time <= at for time in times)
         state = [state for state in life.states if state.lines <= written][-1]
-        found = served_at(life.target, at)
+        found = champion_at(life.target, at)
         assert found.release == (state.release.version if state.release else None), at
         if state.release:
             assert (found.who, found.reason, found.replaced) == (state.who, state.reason, state.replaced)
@@ -49,10 +49,10 @@ def test_it_is_right_for_fifty_random_moments_of_a_life_of_ships_refusals_retrai
 
 def test_a_stretch_ends_where_the_next_begins_and_the_last_has_no_end(life: Life) -> None:
     times = life.spread(seed=3)
-    found = served_at(life.target, times[-1])
+    found = champion_at(life.target, times[-1])
     assert found.until is None
     assert found.since is not None
-    before = served_at(life.target, moment(found.since) - timedelta(milliseconds=1))
+    before = champion_at(life.target, parse_time(found.since) - timedelta(milliseconds=1))
     assert (before.until, before.release) == (found.since, found.replaced)
     assert before.under_way is not None and before.under_way.to == found.release
 
@@ -62,24 +62,26 @@ def test_every_release_has_its_holdout_metric_beside_it_also_when_only_its_seale
 ) -> None:
     champion = life.target.champion()
     assert champion is not None
-    rows = told(life.target)
+    rows = history_rows(life.target)
     assert rows[-1]["metric"] == "roc_auc"
     scored = [row["score"] for row in rows if row["to"] == champion.release.version]
     assert set(scored) == {champion.release.scores["roc_auc"]}
     elsewhere = Target(tmp_path / "target")
     elsewhere.path.mkdir()
     elsewhere.journal.write_bytes(life.target.journal.read_bytes())
-    assert {row["score"] for row in told(elsewhere)} == {None}
-    assert [row["score"] for row in told(elsewhere, [life.target.path / "releases"])] == [r["score"] for r in rows]
+    assert {row["score"] for row in history_rows(elsewhere)} == {None}
+    assert [row["score"] for row in history_rows(elsewhere, [life.target.path / "releases"])] == [
+        r["score"] for r in rows
+    ]
 
 
 def test_a_record_that_is_not_the_released_one_is_not_believed(tmp_path: Path) -> None:
     target = Target(tmp_path / "target")
     entry = roll_out(target, make_bundle(tmp_path, "1.0.0"), who="ann", reason="new", allow_prerelease=False)
-    release = target.release(entry.folder or "") / "release.json"
+    release = target.release_path(entry.folder or "") / "release.json"
     release.write_bytes(release.read_bytes().replace(b"0.7", b"0.9"))
-    assert served_at(target, datetime.now(UTC)).scores == {}
-    assert told(target)[0]["score"] is None
+    assert champion_at(target, datetime.now(UTC)).scores == {}
+    assert history_rows(target)[0]["score"] is None
 
 
 def test_a_rollout_that_was_killed_is_told_as_under_way_until_it_was_taken_back(tmp_path: Path) -> None:
@@ -87,14 +89,14 @@ def test_a_rollout_that_was_killed_is_told_as_under_way_until_it_was_taken_back(
     roll_out(target, make_bundle(tmp_path, "1.0.0"), who="ann", reason="new", allow_prerelease=False)
     bundle = verify(make_bundle(target.path / "releases", "1.1.0"))
     intent = journal.append(target.journal, new_entry(target, bundle, "rollout", "bob", "newer"))
-    found = served_at(target, datetime.now(UTC))
+    found = champion_at(target, datetime.now(UTC))
     assert found.release == "1.0.0"
     assert found.under_way is not None
     assert (found.under_way.to, found.under_way.who, found.under_way.outcome) == ("1.1.0", "bob", "")
     journal.append(
         target.journal, msgspec.structs.replace(intent, at=datetime.now(UTC).isoformat(), outcome="interrupted")
     )
-    assert served_at(target, datetime.now(UTC)).under_way is None
+    assert champion_at(target, datetime.now(UTC)).under_way is None
 
 
 @pytest.mark.parametrize(
@@ -107,13 +109,13 @@ def test_a_rollout_that_was_killed_is_told_as_under_way_until_it_was_taken_back(
     ],
 )
 def test_a_time_without_a_zone_is_utc(text: str, utc: str) -> None:
-    assert moment(text) == datetime.fromisoformat(utc)
+    assert parse_time(text) == datetime.fromisoformat(utc)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "3026-11-22T10:00"])
 def test_what_is_no_time_or_in_the_future_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=r"is no time|is in the future"):
-        moment(text)
+        parse_time(text)
 
 
 def test_the_command_tells_people_and_machines(world: World) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from slipway.__about__ import installed
+from slipway.__about__ import name_and_version
 from slipway.commands.new_project import CHANGELOG, initialize
 from slipway.contract.schema import encode_contract, read_contract
 from slipway.errors import InitError, SettingsError, StorageError
 from slipway.settings.settings import check_contract, load_settings
 from slipway.versioning.semver import is_release_tag
-from slipway.versioning.tag_release import cut
+from slipway.versioning.tag_release import tag_release
 from tests.support.git_repositories import ROOT, commit, git, project
 
 pytestmark = pytest.mark.usefixtures("own_environment")
@@ -75,7 +75,7 @@ def test_a_copy_becomes_a_project_of_its_own_and_keeps_every_comment(root: Path)
 def test_the_first_release_of_the_new_project_is_1_0_0(root: Path) -> None:
     initialize(root / "slipway.toml", "churn")
     commit(root, "feat: start")
-    assert cut(root, to_remote=False).tag == "v1.0.0"
+    assert tag_release(root, to_remote=False).tag == "v1.0.0"
     assert "1.7.2" not in (root / "CHANGELOG.md").read_text()
 
 
@@ -144,7 +144,7 @@ def test_without_a_terminal_the_name_must_be_given(root: Path) -> None:
 
 
 def test_the_command_knows_its_version_under_any_name_that_the_project_has() -> None:
-    name, version = installed()
+    name, version = name_and_version()
     assert name == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
     done = subprocess.run([SLIPWAY, "--version"], check=True, capture_output=True, text=True, env=dict(os.environ))
     assert done.stdout == f"slipway, version {version}\n"

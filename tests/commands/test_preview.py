@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway.commands.check_contract import judge
+from slipway.commands.check_contract import check_compatibility
 from slipway.commands.preview import preview
 from slipway.settings.settings import load_settings
-from slipway.versioning.next_version import Upcoming, upcoming
+from slipway.versioning.next_version import NextVersion, find_next_version
 from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import commit, git, pushed, refs, released
 from tests.support.projects import diabetes
@@ -40,7 +40,7 @@ def test_a_preview_of_nothing_says_so(tmp_path: Path) -> None:
     root = released(tmp_path)
     settings = load_settings(diabetes(root))
     commit(root, "docs: words")
-    coming = upcoming(root)
-    assert coming == Upcoming("1.0.0", False, "1.0.0", "")
-    text = preview(settings, coming, judge(settings.contract, None, coming))
+    coming = find_next_version(root)
+    assert coming == NextVersion("1.0.0", False, "1.0.0", "")
+    text = preview(settings, coming, check_compatibility(settings.contract, None, coming))
     assert text.startswith("## This releases nothing; 1.0.0 stays the last release\n\n### For callers")

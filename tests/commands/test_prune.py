@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from slipway.bundle.release_file import verify
-from slipway.commands.history import told
+from slipway.commands.history import history_rows
 from slipway.commands.prune import prune_target
 from slipway.rollout.rollout import resume, roll_back, roll_out
 from slipway.target import journal
-from slipway.target.readiness import acknowledgements, await_workers, live_servers
+from slipway.target.readiness import acknowledgements, live_servers, wait_for_workers
 from slipway.target.target import Target
 from slipway.target.transaction import new_entry
 from tests.support.bundles import make_bundle
@@ -49,10 +49,10 @@ def test_the_champion_the_one_before_it_and_as_many_good_ones_as_are_asked_for_s
 
 def test_what_went_is_still_told_with_its_score(tmp_path: Path) -> None:
     target = target_with(tmp_path, "1.0.0", "1.1.0", "1.2.0")
-    before = told(target)
+    before = history_rows(target)
     prune_target_whole(target, 1)
     assert here(target) == ["1.1.0", "1.2.0"]
-    assert told(target) == before
+    assert history_rows(target) == before
     assert before[0]["score"] == 0.7
 
 
@@ -65,7 +65,7 @@ def test_after_a_life_of_all_kinds_of_moves_one_can_go_back_as_many_times_as_was
     life: Life, tmp_path: Path, number: int
 ) -> None:
     target = Target(shutil.copytree(life.target.path, tmp_path / "target", symlinks=True))
-    champion, good = target.champion_folder(), set(target.releases()) - target.bad_releases()
+    champion, good = target.champion_folder(), set(target.releases()) - target.rolled_back_releases()
     assert len(good - {champion}) > number
     prune_target_whole(target, number)
     assert target.champion_folder() == champion
@@ -79,7 +79,7 @@ def test_after_a_life_of_all_kinds_of_moves_one_can_go_back_as_many_times_as_was
 def test_what_a_server_still_serves_stays_and_is_told(tmp_path: Path) -> None:
     target = target_with(tmp_path, "1.0.0")
     with running(target=target.path):
-        assert await_workers(target.path, verify(target.current).digest, 60) == []
+        assert wait_for_workers(target.path, verify(target.current).digest, 60) == []
         (known,) = live_servers(target.path)
         stopped = acknowledgements(target.path, known)[0].pid
         os.kill(stopped, signal.SIGSTOP)

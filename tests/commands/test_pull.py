@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.bundle.signature import Trust
-from slipway.commands.pull import bring_tag, follow
+from slipway.commands.pull import follow_latest, pull_tag
 from slipway.errors import BundleError, BusyError, GitHubError, HeldError, NotFoundError, RolloutError, SignatureError
 from slipway.github.promote import promote, resume
 from slipway.rollout.rollout import resume as resume_here
@@ -26,7 +26,7 @@ def target(tmp_path: Path) -> Target:
 
 
 def pull(target: Target, client: Client) -> None:
-    follow(target, client, trust=Trust(), say=quiet)
+    follow_latest(target, client, trust=Trust(), progress=quiet)
 
 
 def left_behind(target: Target) -> list[Path]:
@@ -77,7 +77,7 @@ def test_a_rollback_on_github_rolls_the_host_back_and_a_resume_there_lifts_the_h
     promote(client, "v1.0.0", who="bob", reason="drifted", rollback=True, say=quiet)
     pull(target, client)
     assert serving(target) == "1.0.0"
-    assert (target.held() or pytest.fail("not held")).reason == "drifted"
+    assert (target.active_hold() or pytest.fail("not held")).reason == "drifted"
     resume(client, who="bob", reason="mended", say=quiet)
     crowned(client, tmp_path, "1.0.2")
     pull(target, client)
@@ -104,7 +104,7 @@ def test_a_hold_that_a_person_put_on_the_host_stays_until_lifted_there(
 
 def test_a_named_release_is_brought_before_it_is_crowned(client: Client, target: Target, tmp_path: Path) -> None:
     publish_release(client, tmp_path, "1.0.0")
-    bring_tag(target, client, "v1.0.0", reason="released", who="ann", rollback=False, trust=Trust(), say=quiet)
+    pull_tag(target, client, "v1.0.0", reason="released", who="ann", rollback=False, trust=Trust(), progress=quiet)
     assert serving(target) == "1.0.0"
 
 
@@ -112,15 +112,15 @@ def test_an_older_release_is_brought_by_a_rollback_only(client: Client, target: 
     crowned(client, tmp_path, "1.0.0", "1.0.1")
     pull(target, client)
     with pytest.raises(RolloutError, match=r"1\.0\.0 is not newer than 1\.0\.1"):
-        bring_tag(target, client, "v1.0.0", reason="", who="ann", rollback=False, trust=Trust(), say=quiet)
-    bring_tag(target, client, "v1.0.0", reason="drifted", who="ann", rollback=True, trust=Trust(), say=quiet)
+        pull_tag(target, client, "v1.0.0", reason="", who="ann", rollback=False, trust=Trust(), progress=quiet)
+    pull_tag(target, client, "v1.0.0", reason="drifted", who="ann", rollback=True, trust=Trust(), progress=quiet)
     assert serving(target) == "1.0.0"
 
 
 def test_a_refused_release_cannot_be_brought(client: Client, target: Target, tmp_path: Path) -> None:
     publish_release(client, tmp_path, "1.0.0", refused=True)
     with pytest.raises(NotFoundError, match="the gate refused it"):
-        bring_tag(target, client, "v1.0.0", reason="", who="ann", rollback=False, trust=Trust(), say=quiet)
+        pull_tag(target, client, "v1.0.0", reason="", who="ann", rollback=False, trust=Trust(), progress=quiet)
     assert target.releases() == []
 
 
@@ -143,7 +143,7 @@ def test_bytes_that_differ_from_what_was_released_are_never_served(
 def test_a_bundle_on_another_releases_page_is_not_taken(client: Client, target: Target, tmp_path: Path) -> None:
     publish_release(client, tmp_path, "1.0.0", tag="v1.0.1")
     with pytest.raises(BundleError, match=r"the page of v1\.0\.1 holds a bundle of 1\.0\.0"):
-        bring_tag(target, client, "v1.0.1", reason="", who="ann", rollback=False, trust=Trust(), say=quiet)
+        pull_tag(target, client, "v1.0.1", reason="", who="ann", rollback=False, trust=Trust(), progress=quiet)
 
 
 def test_an_unsigned_release_is_not_taken_where_signatures_are_asked_for(
@@ -151,7 +151,7 @@ def test_an_unsigned_release_is_not_taken_where_signatures_are_asked_for(
 ) -> None:
     crowned(client, tmp_path, "1.0.0")
     with pytest.raises(SignatureError, match="1.0.0 is not signed"):
-        follow(target, client, trust=Trust(identity="deploy.yml", issuer="github"), say=quiet)
+        follow_latest(target, client, trust=Trust(identity="deploy.yml", issuer="github"), progress=quiet)
     assert serving(target) is None
 
 

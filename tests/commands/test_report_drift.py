@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from slipway.bundle.release_file import verify
-from slipway.commands.report_drift import report
-from slipway.drift.detect import Asked, detect
-from slipway.drift.reference import of_bundle
+from slipway.commands.report_drift import update_issue
+from slipway.drift.detect import DriftRequest, detect
+from slipway.drift.reference import read_bundle_reference
 from slipway.drift.result import Drift
-from slipway.drift.windows import Bar
+from slipway.drift.windows import Threshold
 from slipway.errors import GitHubError
 from tests.fake_github.fake import GitHub
 from tests.fake_github.origin import git
@@ -24,10 +24,10 @@ from tests.support.release_files import Client, quiet
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Drift]:
     """What was really found in rows that moved, and in rows that did not."""
     folder = tmp_path_factory.mktemp("rows")
-    against = of_bundle(verify(bundle_of(folder / "releases", days())))
+    against = read_bundle_reference(verify(bundle_of(folder / "releases", days())))
     rows = {name: days(14, start="2013-10-01", seed=1, shift=shift) for name, shift in (("calm", 0.0), ("moved", 3.0))}
     return {
-        name: detect(against, Asked(str(written(folder / f"{name}.parquet", some)), Bar(0.01, 0.1)))
+        name: detect(against, DriftRequest(str(written(folder / f"{name}.parquet", some)), Threshold(0.01, 0.1)))
         for name, some in rows.items()
     }
 
@@ -64,7 +64,7 @@ def test_three_alarms_are_one_issue_with_the_report_and_the_command(
     moved = found["moved"]
     for day in ("14", "15", "16"):
         later = msgspec.structs.replace(moved, until=f"2013-10-{day}")
-        assert report(client, later, "issue", quiet).startswith("flights drifts: http")
+        assert update_issue(client, later, "issue", quiet).startswith("flights drifts: http")
     assert issues(github) == [("flights has drifted", "open", 0)]
     (issue,) = github.repository.issues
     assert "| distance | yes | " in issue.body
@@ -78,14 +78,14 @@ def test_three_alarms_are_one_issue_with_the_report_and_the_command(
 def test_recovery_closes_it_and_the_next_drift_opens_another(
     github: GitHub, client: Client, found: dict[str, Drift]
 ) -> None:
-    assert report(client, found["calm"], "issue", quiet) == "flights does not drift"
+    assert update_issue(client, found["calm"], "issue", quiet) == "flights does not drift"
     assert issues(github) == []
-    report(client, found["moved"], "issue", quiet)
-    assert "drifts no more; closed" in report(client, found["calm"], "issue", quiet)
+    update_issue(client, found["moved"], "issue", quiet)
+    assert "drifts no more; closed" in update_issue(client, found["calm"], "issue", quiet)
     assert issues(github) == [("flights has drifted", "closed", 1)]
     assert github.repository.issues[0].comments[0].body.startswith("The drift has ended.\n\n**No drift** of flights.")
-    report(client, found["calm"], "issue", quiet)
-    report(client, found["moved"], "issue", quiet)
+    update_issue(client, found["calm"], "issue", quiet)
+    update_issue(client, found["moved"], "issue", quiet)
     assert issues(github) == [("flights has drifted", "closed", 1), ("flights has drifted", "open", 0)]
 
 
@@ -93,9 +93,9 @@ def test_each_model_has_an_issue_of_its_own_and_those_of_people_are_left_alone(
     github: GitHub, client: Client, found: dict[str, Drift]
 ) -> None:
     client.create_issue("flights has drifted", "somebody thinks")
-    report(client, found["moved"], "issue", quiet)
-    report(client, msgspec.structs.replace(found["moved"], model="parcels"), "issue", quiet)
-    report(client, found["calm"], "issue", quiet)
+    update_issue(client, found["moved"], "issue", quiet)
+    update_issue(client, msgspec.structs.replace(found["moved"], model="parcels"), "issue", quiet)
+    update_issue(client, found["calm"], "issue", quiet)
     told = [
         ("flights has drifted", "open", 0),
         ("flights has drifted", "closed", 1),
@@ -109,7 +109,7 @@ def test_a_retrain_is_started_once_for_each_drift(
 ) -> None:
     with_retrain(tmp_path)
     for _ in range(3):
-        report(client, found["moved"], "retrain", quiet)
+        update_issue(client, found["moved"], "retrain", quiet)
     (started,) = github.dispatches
     assert (started.ref, started.inputs["through"], started.inputs["dry-run"]) == (
         "refs/heads/main",
@@ -119,8 +119,8 @@ def test_a_retrain_is_started_once_for_each_drift(
     assert started.inputs["reason"].startswith("drift of ")
     assert issues(github) == [("flights has drifted", "open", 0)]
     assert "`retrain.yml` was started." in github.repository.issues[0].body
-    report(client, found["calm"], "retrain", quiet)
-    report(client, found["moved"], "retrain", quiet)
+    update_issue(client, found["calm"], "retrain", quiet)
+    update_issue(client, found["moved"], "retrain", quiet)
     assert len(github.dispatches) == 2
 
 
@@ -128,8 +128,8 @@ def test_a_retrain_that_could_not_be_started_is_started_the_next_time(
     github: GitHub, client: Client, found: dict[str, Drift], tmp_path: Path
 ) -> None:
     with pytest.raises(GitHubError, match="retrain.yml could not be started"):
-        report(client, found["moved"], "retrain", quiet)
+        update_issue(client, found["moved"], "retrain", quiet)
     assert issues(github) == [("flights has drifted", "open", 0)]
     with_retrain(tmp_path)
-    report(client, found["moved"], "retrain", quiet)
+    update_issue(client, found["moved"], "retrain", quiet)
     assert len(github.dispatches) == 1 and len(issues(github)) == 1

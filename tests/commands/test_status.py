@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from slipway.bundle.release_file import verify
-from slipway.commands.status import look
+from slipway.commands.status import read_status
 from slipway.errors import BundleError, RolloutError
 from slipway.rollout.rollout import roll_out
 from slipway.target import journal
-from slipway.target.readiness import acknowledgements, await_workers, live_servers
+from slipway.target.readiness import acknowledgements, live_servers, wait_for_workers
 from slipway.target.target import Target
 from slipway.target.transaction import new_entry
 from tests.support.bundles import flip, make_bundle
@@ -41,7 +41,7 @@ def everything(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_without_a_server_real_time_is_what_one_would_serve(target: Target) -> None:
-    place, errors = look(target)
+    place, errors = read_status(target)
     assert errors == []
     assert (place.batch.release, place.realtime.release, place.realtime.servers) == ("1.0.0", "1.0.0", [])
 
@@ -49,22 +49,22 @@ def test_without_a_server_real_time_is_what_one_would_serve(target: Target) -> N
 def test_with_servers_real_time_is_what_they_acknowledged(target: Target, tmp_path: Path) -> None:
     other = make_bundle(target.path / "releases", "2.0.0", bias=1.0)
     with running(target=target.path) as server:
-        assert await_workers(target.path, verify(target.current).digest, 60) == []
+        assert wait_for_workers(target.path, verify(target.current).digest, 60) == []
         (known,) = live_servers(target.path)
         stopped = acknowledgements(target.path, known)[0].pid
         os.kill(stopped, signal.SIGSTOP)
         try:
             flip(target.path, other)
             assert eventually(lambda: "2.0.0" in [said.release for said in acknowledgements(target.path, known)])
-            place, _ = look(target)
+            place, _ = read_status(target)
         finally:
             os.kill(stopped, signal.SIGCONT)
         assert (place.batch.release, place.realtime.release) == ("2.0.0", None)
         (told,) = place.realtime.servers
         assert (told.pid, told.workers, told.ready, told.release) == (server.process.pid, 2, 2, None)
         assert f"worker {stopped} of {known} serves 1.0.0" in told.problems[0]
-        assert await_workers(target.path, verify(other).digest, 60) == []
-        place, _ = look(target)
+        assert wait_for_workers(target.path, verify(other).digest, 60) == []
+        place, _ = read_status(target)
         assert (place.realtime.release, place.realtime.servers[0].problems) == ("2.0.0", [])
 
 
@@ -74,12 +74,12 @@ def test_a_rollout_in_progress_is_told_and_not_undone(target: Target) -> None:
         intent = journal.append(target.journal, new_entry(target, bundle, "rollout", "ann", "new"))
         target.flip(intent.folder)
         before = everything(target.path)
-        place, _ = look(target)
+        place, _ = read_status(target)
         assert place.batch.release == "1.1.0"
         assert [(u.from_, u.to, u.by) for u in place.unfinished] == [
             ("1.0.0", "1.1.0", f"process {os.getpid()} of ann")
         ]
-    killed, _ = look(target)
+    killed, _ = read_status(target)
     assert [u.by for u in killed.unfinished] == [None]
     assert everything(target.path) == before
 
@@ -94,7 +94,7 @@ def test_a_status_makes_nothing_where_nothing_is(tmp_path: Path) -> None:
 
 def test_a_damaged_champion_is_said_and_is_an_error(target: Target) -> None:
     (target.current / "model.onnx").write_bytes(b"damaged")
-    place, errors = look(target)
+    place, errors = read_status(target)
     assert place.batch.release is None
     assert [type(error) for error in errors] == [BundleError]
     assert "has changed" in place.problems[0]
@@ -102,7 +102,7 @@ def test_a_damaged_champion_is_said_and_is_an_error(target: Target) -> None:
 
 def test_a_malformed_journal_is_said_and_the_champion_all_the_same(target: Target) -> None:
     target.journal.write_bytes(b"{}\n")
-    place, errors = look(target)
+    place, errors = read_status(target)
     assert place.batch.release == "1.0.0"
     assert [type(error) for error in errors] == [RolloutError]
 

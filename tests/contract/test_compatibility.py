@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from semver import Version
 
-from slipway.contract.compatibility import LEVELS, Level, changes, required_level
+from slipway.contract.compatibility import LEVELS, Level, changes, required_bump
 from slipway.contract.schema import Column, Contract, outputs_of
-from slipway.versioning.semver import least, step
+from slipway.versioning.semver import bump_between, smallest_bump
 
 TYPES = ("double", "long", "string", "boolean")
 NAMES = st.text("abcdefgh", min_size=1, max_size=3)
@@ -68,7 +68,7 @@ def edited(before: tuple[Column, ...], at: int, name: str) -> tuple[tuple[Column
 
 
 def level(before: Contract, after: Contract) -> Level:
-    return required_level(changes(before, after))
+    return required_bump(changes(before, after))
 
 
 @given(contracts())
@@ -89,7 +89,7 @@ def test_one_edit_of_an_input_is_one_change_of_its_level(name: str, contract: Co
     at = data.draw(st.integers(0, len(contract.inputs) - 1))
     before, after = edited(contract.inputs, at, name)
     found = changes(replace(contract, inputs=before), replace(contract, inputs=after))
-    assert required_level(found) == EDITS[name][1]
+    assert required_bump(found) == EDITS[name][1]
     assert [change.column for change in found] == ([] if EDITS[name][1] == "none" else [before[at].name])
     assert all(f"'{before[at].name}'" in change.sentence for change in found)
 
@@ -132,7 +132,7 @@ def test_any_other_list_of_classes_is_major(contract: Contract, data: st.DataObj
     classes = data.draw(others.filter(lambda found: found != contract.classes))
     after = replace(contract, classes=classes, outputs=outputs_of("classification", classes))
     found = changes(contract, after)
-    assert required_level(found) == "major"
+    assert required_bump(found) == "major"
     assert [change.level for change in found if change.kind == "classes"] == ["major"]
 
 
@@ -159,24 +159,24 @@ VERSIONS = st.tuples(*[st.integers(0, 3)] * 3)
 @given(VERSIONS, VERSIONS)
 def test_a_step_is_named_by_the_first_number_that_grew(before: tuple[int, ...], after: tuple[int, ...]) -> None:
     old, new = (Version(*numbers) for numbers in (before, after))
-    came = step(str(old), str(new))
+    came = bump_between(str(old), str(new))
     assert (came == "none") == (new <= old)
     if came != "none":
         assert getattr(new, came) > getattr(old, came)
-        assert new >= Version.parse(least(str(old), came))
+        assert new >= Version.parse(smallest_bump(str(old), came))
 
 
 @given(VERSIONS, st.sampled_from(["patch", "minor", "major"]))
 def test_the_least_version_is_the_smallest_such_step(before: tuple[int, ...], wanted: Level) -> None:
     version = ".".join(map(str, before))
-    assert step(version, least(version, wanted)) == wanted
+    assert bump_between(version, smallest_bump(version, wanted)) == wanted
 
 
 def test_a_pre_release_counts_by_its_numbers_and_before_the_first_release_nothing_was_promised() -> None:
-    assert step("1.4.1-dev.3+g1a2b3c4.dirty", "1.4.1") == "none"
-    assert step("1.4.1-dev.3+g1a2b3c4", "1.5.0") == "minor"
-    assert step("1.0.0-dev.3+g1a2b3c4", "1.0.0") == "major"
-    assert step("1.0.0", "1.0.0") == "none"
+    assert bump_between("1.4.1-dev.3+g1a2b3c4.dirty", "1.4.1") == "none"
+    assert bump_between("1.4.1-dev.3+g1a2b3c4", "1.5.0") == "minor"
+    assert bump_between("1.0.0-dev.3+g1a2b3c4", "1.0.0") == "major"
+    assert bump_between("1.0.0", "1.0.0") == "none"
 
 
 @pytest.mark.parametrize(

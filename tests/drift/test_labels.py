@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
 
-from slipway.drift.labels import read_outcomes
-from slipway.drift.reference import Against
+from slipway.drift.labels import read_labels
+from slipway.drift.reference import ReferenceSide
 from slipway.errors import DataError
-from slipway.tables.prediction_log import kept
+from slipway.tables.prediction_log import sample_rows
 from tests.support.drifting_rows import CALM, found, log, predicted, written
 
 BARS = {"floors": {"accuracy": 0.9}}
@@ -30,7 +30,7 @@ def truth() -> np.ndarray:
 @pytest.mark.parametrize("rows", ["rows.parquet", "rows.csv"])
 @pytest.mark.parametrize("outcomes", ["outcomes.parquet", "outcomes.csv", "outcomes.jsonl"])
 def test_it_is_found_by_a_column_of_both_files(
-    against: Against, truth: np.ndarray, tmp_path: Path, rows: str, outcomes: str
+    against: ReferenceSide, truth: np.ndarray, tmp_path: Path, rows: str, outcomes: str
 ) -> None:
     there = found(against, written(tmp_path / "there.parquet", CALM, truth=truth), truth="truth", **BARS)
     keys = np.arange(1000, 1840)
@@ -45,7 +45,7 @@ def test_it_is_found_by_a_column_of_both_files(
 
 
 def test_it_is_found_for_logged_requests_by_their_id_and_row(
-    against: Against, truth: np.ndarray, tmp_path: Path
+    against: ReferenceSide, truth: np.ndarray, tmp_path: Path
 ) -> None:
     there = found(against, written(tmp_path / "there.parquet", CALM, truth=truth), truth="truth", **BARS)
     log(tmp_path / "logs", CALM)
@@ -63,14 +63,14 @@ def test_it_is_found_for_logged_requests_by_their_id_and_row(
         found(against, tmp_path / "logs", truth="truth")
 
 
-def test_of_a_large_request_the_rows_that_were_kept_are_meant(against: Against, tmp_path: Path) -> None:
+def test_of_a_large_request_the_rows_that_were_kept_are_meant(against: ReferenceSide, tmp_path: Path) -> None:
     pd.DataFrame({"request_id": "a", "row": range(20_101), "truth": range(20_101)}).to_csv(
         tmp_path / "outcomes.csv", index=False
     )
-    outcomes = read_outcomes(str(tmp_path / "outcomes.csv"), "request_id", "truth", against.contract)
-    assert outcomes.of_request("a", 20_101) == [str(row) for row in range(0, 20_101, 202)]
-    assert len(kept(20_101)) == 100 and list(kept(100)) == list(range(100))
-    assert outcomes.of_request("b", 3) == [None] * 3
+    outcomes = read_labels(str(tmp_path / "outcomes.csv"), "request_id", "truth", against.contract)
+    assert outcomes.for_request("a", 20_101) == [str(row) for row in range(0, 20_101, 202)]
+    assert len(sample_rows(20_101)) == 100 and list(sample_rows(100)) == list(range(100))
+    assert outcomes.for_request("b", 3) == [None] * 3
 
 
 @pytest.mark.parametrize(
@@ -83,19 +83,19 @@ def test_of_a_large_request_the_rows_that_were_kept_are_meant(against: Against, 
         ("flight,truth\n1,late\n2\n", "has 1 broken lines or fields"),
     ],
 )
-def test_a_file_that_does_not_say_it_is_refused(against: Against, tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_does_not_say_it_is_refused(against: ReferenceSide, tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "outcomes.csv").write_text(text)
     with pytest.raises(DataError, match=said):
-        read_outcomes(str(tmp_path / "outcomes.csv"), "flight", "truth", against.contract)
+        read_labels(str(tmp_path / "outcomes.csv"), "flight", "truth", against.contract)
 
 
-def test_the_row_of_a_request_is_a_number(against: Against, tmp_path: Path) -> None:
+def test_the_row_of_a_request_is_a_number(against: ReferenceSide, tmp_path: Path) -> None:
     (tmp_path / "outcomes.csv").write_text("request_id,row,truth\na,first,late\n")
     with pytest.raises(DataError, match="must hold whole numbers from 0, not 'first'"):
-        read_outcomes(str(tmp_path / "outcomes.csv"), "request_id", "truth", against.contract)
+        read_labels(str(tmp_path / "outcomes.csv"), "request_id", "truth", against.contract)
 
 
-def test_rows_without_the_key_are_refused(against: Against, tmp_path: Path) -> None:
+def test_rows_without_the_key_are_refused(against: ReferenceSide, tmp_path: Path) -> None:
     (tmp_path / "outcomes.csv").write_text("flight,truth\n1,late\n")
     place = written(tmp_path / "rows.parquet", CALM)
     with pytest.raises(DataError, match="has no column 'flight'"):

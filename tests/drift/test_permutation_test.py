@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from slipway.drift.permutation_test import chances, fewest_blocks, rounds_for
+from slipway.drift.permutation_test import min_blocks, p_values, rounds_for
 from slipway.statistics.build_reference import reference_of
-from slipway.statistics.divergence import stability_index, total_variation, transport
+from slipway.statistics.divergence import stability_index, total_variation, wasserstein_distance
 
 ROUNDS = 199
 
@@ -38,7 +38,7 @@ def tables(  # type: ignore[no-untyped-def]
 
 def alarms(rate: float, *, by_block: bool, spread: float, times: int = 200, rows: tuple[float, float] = (1, 1)) -> int:
     made = (tables(n, blocks=(30, 7), columns=6, spread=spread, rows=rows) for n in range(times))
-    found = [min(chances(one, by_block=by_block, rounds=ROUNDS).values()) for one in made]
+    found = [min(p_values(one, by_block=by_block, rounds=ROUNDS).values()) for one in made]
     return sum(chance <= rate for chance in found)
 
 
@@ -68,7 +68,7 @@ def test_independent_rows_judged_by_row_alarm_no_more_often_than_stated() -> Non
 
 
 def test_a_column_that_moved_is_found_and_it_alone() -> None:
-    found = chances(tables(1, blocks=(30, 14), columns=20, spread=0.2, moved=0.3), by_block=True)
+    found = p_values(tables(1, blocks=(30, 14), columns=20, spread=0.2, moved=0.3), by_block=True)
     assert found.pop("0") <= 0.002
     assert min(found.values()) > 0.05
 
@@ -76,23 +76,23 @@ def test_a_column_that_moved_is_found_and_it_alone() -> None:
 def test_many_columns_get_the_rounds_that_an_alarm_needs() -> None:
     assert (rounds_for(20, 0.01), rounds_for(100, 0.01)) == (9999, 39_999)
     columns = tables(2, blocks=(20, 10), columns=60, spread=0.2, moved=0.9)
-    assert chances(columns, by_block=True, rounds=rounds_for(60, 0.01))["0"] <= 0.01 / 2
+    assert p_values(columns, by_block=True, rounds=rounds_for(60, 0.01))["0"] <= 0.01 / 2
 
 
 def test_the_same_rows_have_the_same_chances_each_time() -> None:
     made = tables(1, blocks=(10, 5), columns=3, spread=0.2)
-    assert chances(made, by_block=True, rounds=ROUNDS) == chances(made, by_block=True, rounds=ROUNDS)
+    assert p_values(made, by_block=True, rounds=ROUNDS) == p_values(made, by_block=True, rounds=ROUNDS)
 
 
 def test_columns_that_never_vary_are_no_news() -> None:
     constant = np.array([[0, 50, 0]] * 20)
-    assert chances({"x": (constant, constant[:7])}, by_block=True, rounds=ROUNDS) == {"x": 1.0}
-    assert chances({}, by_block=True) == {}
+    assert p_values({"x": (constant, constant[:7])}, by_block=True, rounds=ROUNDS) == {"x": 1.0}
+    assert p_values({}, by_block=True) == {}
 
 
 def test_as_many_blocks_are_needed_as_give_ways_enough_to_exchange_them() -> None:
-    assert (fewest_blocks(30, 0.01), fewest_blocks(30, 0.05), fewest_blocks(100, 0.01)) == (2, 1, 1)
-    assert (fewest_blocks(3, 0.01), fewest_blocks(3, 0.05)) == (None, 3)
+    assert (min_blocks(30, 0.01), min_blocks(30, 0.05), min_blocks(100, 0.01)) == (2, 1, 1)
+    assert (min_blocks(3, 0.01), min_blocks(3, 0.05)) == (None, 3)
 
 
 def test_the_stability_index_is_the_conventional_one_for_many_rows() -> None:
@@ -111,7 +111,7 @@ def test_transport_is_scipys_wasserstein_distance_in_standard_deviations() -> No
     before, now = rng.normal(size=4000), rng.normal(loc=0.5, size=4000)
     kind = reference_of({"x": before}, np.zeros(4000, np.int64), time="", block="row").columns["x"]
     counts = [np.bincount(kind.bins_of(values), minlength=kind.width) for values in (before, now)]
-    found = transport(counts[0], counts[1], kind)
+    found = wasserstein_distance(counts[0], counts[1], kind)
     assert kind.low is not None and kind.high is not None
     ends = np.array([kind.low, *kind.edges, kind.high])
     middles = (ends[:-1] + ends[1:]) / 2
@@ -119,4 +119,4 @@ def test_transport_is_scipys_wasserstein_distance_in_standard_deviations() -> No
     spread = np.sqrt(np.cov(middles, fweights=counts[0][: kind.null], ddof=0))
     assert found == pytest.approx(wanted / spread)
     assert found == pytest.approx(stats.wasserstein_distance(before, now) / before.std(), rel=0.15)
-    assert transport(counts[0], np.zeros(kind.width, int), kind) is None
+    assert wasserstein_distance(counts[0], np.zeros(kind.width, int), kind) is None

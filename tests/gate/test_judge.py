@@ -14,7 +14,7 @@ import pytest
 from onnx import helper
 
 from slipway.bundle.release_file import Bundle
-from slipway.bundle.verdict import prose
+from slipway.bundle.verdict import verdict_sentence
 from slipway.contract.schema import encode_contract
 from slipway.errors import DataError
 from slipway.gate.judge import judge
@@ -176,4 +176,4 @@ def test_what_is_switched_off_is_told_with_what_it_would_have_said(good: Candida
     assert floor.rule == "floor.roc_auc"
     assert floor.why.startswith("switched off in gate.off, else: roc_auc 0.")
     assert (slip.rule, slip.why) == ("off", "gate.off names 'slice.origin.JFKK', of which the holdout has no row")
-    assert "not judged: floor.roc_auc (switched off in gate.off" in prose(verdict, "1.4.0", None)
+    assert "not judged: floor.roc_auc (switched off in gate.off" in verdict_sentence(verdict, "1.4.0", None)

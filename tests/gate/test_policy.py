@@ -15,7 +15,7 @@ from slipway.bundle.release_file import Bundle
 from slipway.errors import SettingsError
 from slipway.gate.judge import judge
 from slipway.gate.policy import GatePolicy, check_policy, policy_of
-from slipway.gate.rules import Explained, explanation_of, read_rules
+from slipway.gate.rules import RuleDoc, explanation_of, read_rules
 from slipway.pipeline.candidate import Candidate
 from slipway.settings.sections import Gate
 from slipway.settings.settings import load_settings
@@ -78,7 +78,7 @@ def test_the_page_on_the_gate_has_every_rule_with_its_default_and_its_reason() -
     assert told == [[f"`{r.rule}`", set_by(r), r.refuses, r.why] for r in RULES]
 
 
-def set_by(explained: Explained) -> str:
+def set_by(explained: RuleDoc) -> str:
     name = explained.setting
     return f"`gate.{name} = {json.dumps(Gate.model_fields[name].default)}`" if name else "–"
 

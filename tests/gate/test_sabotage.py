@@ -10,8 +10,9 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,8 @@ REGISTRY = (
 )
 
 
-class Sabotage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sabotage:
     """One edit of one file; ``alone`` where it is shown that a first release, without a champion, is refused too."""
 
     file: str

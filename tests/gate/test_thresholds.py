@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from slipway.bundle.release_file import Bundle
-from slipway.bundle.verdict import prose, table
+from slipway.bundle.verdict import verdict_sentence, verdict_table
 from slipway.gate.judge import judge
 from slipway.gate.policy import GatePolicy
 from slipway.pipeline.candidate import Candidate
@@ -72,8 +72,8 @@ def test_slices_with_too_few_rows_are_not_judged_and_the_verdict_says_so(good: C
     [told] = verdict.unjudged
     assert told.rule == "slice_floor.origin"
     assert told.why == f"slices of origin with fewer than {least:,} rows: JFK"
-    assert f"not judged: slice_floor.origin ({told.why})" in prose(verdict, "1.4.0", None)
-    assert f"| not judged | `slice_floor.origin` | {told.why} |" in table(verdict)
+    assert f"not judged: slice_floor.origin ({told.why})" in verdict_sentence(verdict, "1.4.0", None)
+    assert f"| not judged | `slice_floor.origin` | {told.why} |" in verdict_table(verdict)
     none = judge(good, None, [], replace(policy, minimum_slice_rows=len(HOLDOUT)))
     assert [rule.rule for rule in none.unjudged] == ["slice_floor.origin"]
 

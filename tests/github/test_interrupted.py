@@ -14,14 +14,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from slipway.bundle.signature import Trust
-from slipway.commands.pull import follow
-from slipway.github.client import connect, patiently
+from slipway.commands.pull import follow_latest
+from slipway.github.client import connect, retry
 from slipway.github.deployments import records
 from slipway.github.promote import promote
 from slipway.github.release_page import publish
@@ -43,7 +44,8 @@ STATE = ("releases", "pinned_latest", "burned_tags", "deployments", "issues", "i
 """What a fake remembers of its repository, apart from the git that never changes here."""
 
 
-class World(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class World:
     """One GitHub, one host, and the release that is to be published, crowned and brought."""
 
     github: GitHub
@@ -65,7 +67,7 @@ def prepare(world: World, command: str) -> None:
     client = connect()
     crowned(client, world.folder / "first", "1.0.0")
     if command == "pull":
-        follow(world.target, client, trust=Trust(), say=quiet)
+        follow_latest(world.target, client, trust=Trust(), progress=quiet)
     if command != "release-page":
         publish(client, "v1.0.1", world.files, digest=world.digest, say=quiet)
     if command == "pull":
@@ -86,9 +88,9 @@ def done_here(world: World, command: str) -> None:
     work: dict[str, Callable[[], Any]] = {
         "release-page": lambda: publish(client, "v1.0.1", world.files, digest=world.digest, say=quiet),
         "promote": lambda: promote(client, "v1.0.1", who="ann", reason="released", rollback=False, say=quiet),
-        "pull": lambda: follow(world.target, client, trust=Trust(), say=quiet),
+        "pull": lambda: follow_latest(world.target, client, trust=Trust(), progress=quiet),
     }
-    patiently(work[command], quiet)
+    retry(work[command], quiet)
 
 
 def end_state(world: World, command: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError
 from slipway.github.deployments import records
 from slipway.github.promote import promote, resume
 from slipway.github.release_page import publish
-from slipway.github.releases import latest, state_of
+from slipway.github.releases import latest_release, state_of
 from slipway.versioning.semver import tag_of
 from tests.fake_github.fake import GitHub
 from tests.fake_github.faults import Fault
@@ -24,7 +24,7 @@ def made_latest(client: Client, tag: str, **changes: Any) -> None:
 
 
 def on_top(client: Client) -> str | None:
-    found = latest(client)
+    found = latest_release(client)
     return found.tag_name if found else None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from slipway.bundle.release_assets import SIGNATURE, SUMS
 from slipway.errors import BundleError, GitHubError
-from slipway.github.issues import report
+from slipway.github.issues import open_refusal_issue
 from slipway.github.release_page import MARK, publish
 from tests.fake_github.fake import GitHub
 from tests.support.release_files import Client, publish_release, quiet, release_files, truth
@@ -95,5 +95,5 @@ def test_a_token_without_the_power_is_told_so(
 
 def test_a_refusal_is_one_issue_however_often_it_is_reported(github: GitHub, client: Client, tmp_path: Path) -> None:
     files, _ = release_files(tmp_path, "1.0.2", refused=True)
-    assert report(client, "v1.0.2", files) == report(client, "v1.0.2", files)
+    assert open_refusal_issue(client, "v1.0.2", files) == open_refusal_issue(client, "v1.0.2", files)
     assert [(i.title, i.body) for i in github.repository.issues] == [("The gate refused v1.0.2", "# 1.0.2\n")]

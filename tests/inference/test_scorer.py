@@ -72,7 +72,7 @@ def test_a_value_that_breaks_the_contract_is_named(tmp_path: Path, column: str, 
 def test_every_problem_is_listed_in_the_order_of_the_rows(tmp_path: Path) -> None:
     scorer = load(make_bundle(tmp_path))
     rows: Rows = {"distance": [1.0, None, None], "carrier": ["ZZ", "AA", None]}
-    found = scorer.problems(scorer.completed(columns_of(rows, scorer.contract)))
+    found = scorer.find_violations(scorer.complete_columns(columns_of(rows, scorer.contract)))
     assert [(p.row, p.column) for p in found] == [(0, "carrier"), (1, "distance"), (2, "distance"), (2, "carrier")]
 
 
@@ -129,7 +129,8 @@ def test_a_model_that_could_not_be_compiled_is_served_through_scikit_learn(tmp_p
     save_model(fitted, bundle / "model.skops")
     seal(bundle, "1.2.3", engine="skops")
     scorer = load(bundle)
-    values, named = scorer.predict(columns_of(GOLDEN, scorer.contract))
+    predictions = scorer.predict(columns_of(GOLDEN, scorer.contract))
+    values, named = predictions.values, predictions.labels
     if task == "regression":
         np.testing.assert_array_equal(values, fitted.predict(frame))
         return

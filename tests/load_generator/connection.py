@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import NamedTuple
+from dataclasses import dataclass
 
 NOTHING = -1
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNK = 1 << 18
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """One HTTP answer; the head has its status line and headers."""
 
     status: int

@@ -22,9 +22,9 @@ import sys
 from pathlib import Path
 from sklearn.datasets import load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier
-from slipway.pipeline.child_process import failure_of, start
+from slipway.pipeline.child_process import failure_of, start_component
 HistGradientBoostingClassifier(max_iter=2).fit(*load_wine(return_X_y=True))
-child = start(Path(sys.argv[1]), {}, Path(sys.argv[2]))
+child = start_component(Path(sys.argv[1]), {}, Path(sys.argv[2]))
 child.process.join(60)
 print(child.process.exitcode, failure_of(child, "there"))
 child.process.kill()

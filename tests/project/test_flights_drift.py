@@ -11,9 +11,9 @@ from scipy import stats
 
 from components.ingest.flights import features
 from slipway.bundle.release_file import verify
-from slipway.drift.reference import of_bundle
-from slipway.drift.rescore import with_answers
-from slipway.drift.rows import Rows, Wanted, rows_of
+from slipway.drift.reference import read_bundle_reference
+from slipway.drift.rescore import rescore_rows
+from slipway.drift.rows import Rows, RowSelection, read_rows
 from slipway.settings.settings import SETTINGS_FILE, load_settings
 from slipway.statistics.time_blocks import calendar_numbers
 from slipway.tables.source_uri import local_path
@@ -49,12 +49,12 @@ def test_october_alarms_against_the_release_of_september_and_says_how_the_model_
 
 def test_september_alarms_against_itself_no_more_often_than_stated(flights: Flights) -> None:
     """Thirty of the 200 splits; ``tests/benchmarks/drift.py`` does them all."""
-    against = of_bundle(verify(flights.bundle))
+    against = read_bundle_reference(verify(flights.bundle))
     assert against.scorer
     holdout = str(flights.files_of("split") / "holdout.parquet")
-    parts = [with_answers(rows, against.scorer) for rows in rows_of(holdout, Wanted(against.contract, "time"))]
+    parts = [rescore_rows(rows, against.scorer) for rows in read_rows(holdout, RowSelection(against.contract, "time"))]
     columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in against.reference.columns}
-    moments = np.concatenate([part.moments for part in parts if part.moments is not None])
+    moments = np.concatenate([part.times for part in parts if part.times is not None])
     days = calendar_numbers(moments, "day")
 
     def half(generator: np.random.Generator) -> Side:

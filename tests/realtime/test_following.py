@@ -12,8 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slipway.bundle.release_file import Golden, decode_golden, verify
-from slipway.target.readiness import acknowledgements, ask_golden, await_workers, forget_dead_servers, live_servers
+from slipway.bundle.release_file import GoldenRows, decode_golden, verify
+from slipway.target.readiness import (
+    acknowledgements,
+    check_golden_response,
+    live_servers,
+    remove_dead_servers,
+    wait_for_workers,
+)
 from tests.support.bundles import GOLDEN, answers, flip, make_bundle, release_of, seal
 from tests.support.eventually import eventually
 from tests.support.running_server import JSON, Running, exchange, running
@@ -34,14 +40,14 @@ def target(tmp_path: Path) -> Path:
 def server(target: Path) -> Iterator[Running]:
     with running(target=target) as server:
         # Both workers must hold 1.0.0 before a test changes what `current` names.
-        assert await_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
+        assert wait_for_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
         yield server
 
 
 def move(target: Path, version: str) -> list[str]:
     bundle = release_of(target, version)
     flip(target, bundle)
-    return await_workers(target, verify(bundle).digest, 60)
+    return wait_for_workers(target, verify(bundle).digest, 60)
 
 
 class Caller(threading.Thread):
@@ -94,7 +100,7 @@ def test_a_tampered_bundle_is_never_served_and_the_refusal_is_acknowledged(targe
     digest = verify(bundle).digest
     (bundle / "model.onnx").write_bytes(b"tampered")
     flip(target, bundle)
-    problems = await_workers(target, digest, 60)
+    problems = wait_for_workers(target, digest, 60)
     assert problems
     assert all(f"could not load {bundle.name}" in p and "'model.onnx'" in p and "has changed" in p for p in problems)
     assert {server.ask("GET", "/ping").release for _ in range(10)} == {"1.0.0"}
@@ -114,7 +120,7 @@ def test_a_bundle_whose_folder_names_another_digest_is_never_served(target: Path
     (bundle / "notes" / "MLmodel").write_text("forged")
     seal(bundle, "2.0.0")
     flip(target, bundle)
-    assert any("was expected" in problem for problem in await_workers(target, digest, 60))
+    assert any("was expected" in problem for problem in wait_for_workers(target, digest, 60))
 
 
 def test_a_server_without_a_good_bundle_is_unhealthy_until_it_gets_one(tmp_path: Path) -> None:
@@ -132,12 +138,15 @@ def test_a_server_without_a_good_bundle_is_unhealthy_until_it_gets_one(tmp_path:
 def test_the_golden_rows_are_asked_over_http(target: Path, server: Running) -> None:
     (known,) = live_servers(target)
     golden = decode_golden((release_of(target, "1.0.0") / "golden.json").read_bytes(), "golden.json")
-    other = Golden(golden.inputs, [[1.0, 0.0, 0.0]] * 5)
-    assert ask_golden(target, known, golden, "1.0.0") == []
-    assert "answered with release 1.0.0, not 2.0.0" in ask_golden(target, known, golden, "2.0.0")[0]
-    assert "does not reproduce the golden predictions: row 0 gave" in ask_golden(target, known, other, "1.0.0")[0]
+    other = GoldenRows(golden.inputs, [[1.0, 0.0, 0.0]] * 5)
+    assert check_golden_response(target, known, golden, "1.0.0") == []
+    assert "answered with release 1.0.0, not 2.0.0" in check_golden_response(target, known, golden, "2.0.0")[0]
+    assert (
+        "does not reproduce the golden predictions: row 0 gave"
+        in check_golden_response(target, known, other, "1.0.0")[0]
+    )
     server.stop()
-    assert "did not answer" in ask_golden(target, known, golden, "1.0.0")[0]
+    assert "did not answer" in check_golden_response(target, known, golden, "1.0.0")[0]
 
 
 def test_a_killed_worker_is_replaced_by_one_that_serves_what_is_current(target: Path, server: Running) -> None:
@@ -157,7 +166,7 @@ def test_a_lagging_worker_is_named(target: Path, server: Running) -> None:
         bundle = release_of(target, "2.0.0")
         flip(target, bundle)
         assert eventually(lambda: {s.release for s in acknowledgements(target, known) if s.pid != pids[0]} == {"2.0.0"})
-        problems = await_workers(target, verify(bundle).digest, 1.0)
+        problems = wait_for_workers(target, verify(bundle).digest, 1.0)
     finally:
         os.kill(pids[0], signal.SIGCONT)
     assert len(problems) == 1
@@ -177,9 +186,9 @@ def test_after_a_kill_no_worker_serves_on_and_the_dead_server_is_forgotten(targe
     server.process.wait()
     assert eventually(lambda: not any(_runs(pid) for pid in pids))
     assert eventually(lambda: live_servers(target) == [])
-    assert await_workers(target, "0" * 64, 1) == []
+    assert wait_for_workers(target, "0" * 64, 1) == []
     assert len(list((target / "servers").iterdir())) == 1
-    forget_dead_servers(target)
+    remove_dead_servers(target)
     assert list((target / "servers").iterdir()) == []
 
 

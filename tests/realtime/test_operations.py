@@ -18,7 +18,7 @@ from slipway.errors import StorageError
 from slipway.realtime.http.options import Options
 from slipway.realtime.http.server import serve
 from slipway.tables.prediction_log import read_predictions
-from slipway.target.readiness import acknowledgements, await_workers, live_servers
+from slipway.target.readiness import acknowledgements, live_servers, wait_for_workers
 from tests.support.bundles import GOLDEN, answers, flip, make_bundle, release_of
 from tests.support.eventually import eventually
 from tests.support.running_server import JSON, Running, running
@@ -40,13 +40,13 @@ def target(tmp_path: Path) -> Path:
 def server(target: Path, tmp_path: Path) -> Iterator[Running]:
     logs = {"access_log": tmp_path / "access.jsonl", "prediction_log": tmp_path / "predictions"}
     with running(target=target, **logs) as server:
-        assert await_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
+        assert wait_for_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
         yield server
 
 
 def move(target: Path, version: str) -> None:
     flip(target, release_of(target, version))
-    assert await_workers(target, verify(release_of(target, version)).digest, 60) == []
+    assert wait_for_workers(target, verify(release_of(target, version)).digest, 60) == []
 
 
 def metrics(server: Running) -> dict[str, float]:
@@ -138,7 +138,7 @@ def test_metrics_count_over_all_workers_and_outlive_one(target: Path, server: Ru
     victim = acknowledgements(target, known)[0].pid
     os.kill(victim, signal.SIGKILL)
     assert eventually(lambda: victim not in [said.pid for said in acknowledgements(target, known)])
-    assert await_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
+    assert wait_for_workers(target, verify(release_of(target, "1.0.0")).digest, 60) == []
     told = metrics(server)
     assert (told["slipway_worker_starts_total"], told["slipway_workers"]) == (3, 2)
     assert told['slipway_requests_total{code="200",route="invocations"}'] == 40

@@ -10,13 +10,13 @@ import json
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from slipway.bundle.release_file import verify
-from slipway.target.readiness import acknowledgements, await_workers, live_servers
+from slipway.target.readiness import acknowledgements, live_servers, wait_for_workers
 from tests.load_generator.apart import begun
 from tests.load_generator.load import Load, Question
 from tests.load_generator.result import Outcome, Result
@@ -43,7 +43,8 @@ QUESTIONS = tuple(
 )
 
 
-class Kill(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Kill:
     """A worker's end: when it was killed, and when it was gone."""
 
     at: float
@@ -54,7 +55,8 @@ class Kill(NamedTuple):
         return outcome.sent <= self.gone + later and outcome.ended >= self.at
 
 
-class Soaked(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Soaked:
     result: Result
     kills: list[Kill]
     unsettled: list[str]
@@ -66,11 +68,11 @@ def soaked(tmp_path_factory: pytest.TempPathFactory) -> Soaked:
     bundles = [make_bundle(target / "releases", version, bias=bias) for version, bias in BIASES.items()]
     flip(target, bundles[0])
     with running(target=target, workers=WORKERS) as server:
-        assert await_workers(target, verify(bundles[0]).digest, 60) == []
+        assert wait_for_workers(target, verify(bundles[0]).digest, 60) == []
         with begun(Load(server.port, QUESTIONS, SECONDS, RATE, connections=CONNECTIONS)) as load:
             kills, last = disturb(target, bundles)
             result = load.result()
-        return Soaked(result, kills, await_workers(target, verify(last).digest, 60))
+        return Soaked(result, kills, wait_for_workers(target, verify(last).digest, 60))
 
 
 def disturb(target: Path, bundles: list[Path]) -> tuple[list[Kill], Path]:

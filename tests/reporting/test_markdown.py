@@ -2,7 +2,9 @@ from slipway.reporting import markdown
 
 
 def test_a_table_has_its_head_a_ruler_and_its_rows_with_the_numbers_to_the_right():
-    assert markdown.table(["name", "rows"], [["a", "12"]], numbers=1) == "| name | rows |\n|---|---:|\n| a | 12 |"
+    assert (
+        markdown.table(["name", "rows"], [["a", "12"]], numeric_columns=1) == "| name | rows |\n|---|---:|\n| a | 12 |"
+    )
 
 
 def test_no_cell_ends_itself_or_its_line():

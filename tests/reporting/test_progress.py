@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from slipway.reporting.progress import now_and_then
+from slipway.reporting.progress import heartbeat_on_stderr
 from tests.support.eventually import eventually
 from tests.support.fork_server import PROGRAM, ROOT, clean
 from tests.support.projects import diabetes
 
 ON_A_TERMINAL = """
 import time
-from slipway.cli.options import say
-with say.timed("train"), say.running("score") as note:
+from slipway.cli.options import stderr_progress
+with stderr_progress.step_timer("train"), stderr_progress.heartbeat("score") as note:
     note("5 rows")
     time.sleep(1.2)
-    say("half way")
+    stderr_progress("half way")
 print("result")
 """
 LAST = "    while not pathlib.Path(__file__).with_name('seen').exists(): time.sleep(0.05)\n"
@@ -49,14 +49,14 @@ def test_a_component_that_lasts_is_said_to_run_before_it_ends(tmp_path: Path) ->
 
 
 def test_what_is_soon_over_is_not_said_to_run(capsys: pytest.CaptureFixture[str]) -> None:
-    with now_and_then("train"):
+    with heartbeat_on_stderr("train"):
         pass
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_note_stands_beside_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
     said: list[tuple[str, str]] = []
-    with now_and_then("score") as note:
+    with heartbeat_on_stderr("score") as note:
         note("1 row")
         note("2 rows")
         assert eventually(lambda: said.append(capsys.readouterr()) or said[-1][1])

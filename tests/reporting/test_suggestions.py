@@ -1,4 +1,4 @@
-from slipway.reporting.suggestions import closest, did_you_mean
+from slipway.reporting.suggestions import closest_match, did_you_mean
 
 
 def test_a_name_that_is_nearly_right_is_answered_with_the_one_that_was_meant():
@@ -11,5 +11,5 @@ def test_a_name_that_is_like_no_other_is_answered_with_what_to_say_otherwise():
 
 
 def test_the_known_names_can_be_anything_that_has_a_text_and_be_none_at_all():
-    assert closest("12", [120, 7]) == "120"
-    assert closest("12", []) == ""
+    assert closest_match("12", [120, 7]) == "120"
+    assert closest_match("12", []) == ""

@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -73,7 +73,8 @@ GOAL = {"first": "1.0.0", "second": "1.1.0", "rollback": "1.0.0", "after a kill"
 BEFORE = {"first": None, "second": "1.0.0", "rollback": "1.1.0", "after a kill": "1.0.0"}
 
 
-class World(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class World:
     """The bundles, and a target as it is before each command."""
 
     bundles: dict[str, Path]

@@ -12,7 +12,7 @@ import pytest
 
 from slipway.errors import BundleError, BusyError, HeldError, NotFoundError, RolloutError, SettingsError
 from slipway.rollout.rollout import resume, roll_back, roll_out
-from slipway.rollout.verification import prove
+from slipway.rollout.verification import verify_rollout
 from slipway.target.journal import Entry, history
 from slipway.target.target import Target
 from slipway.target.transaction import settle
@@ -22,8 +22,8 @@ from tests.support.running_server import running
 HOLD = """
 import signal, sys
 from pathlib import Path
-from slipway.storage.locks import hold
-hold(Path(sys.argv[1]) / "servers" / "1" / "server.lock")
+from slipway.storage.locks import hold_lock
+hold_lock(Path(sys.argv[1]) / "servers" / "1" / "server.lock")
 print("held", flush=True)
 signal.pause()
 """
@@ -87,7 +87,7 @@ def test_a_bundle_that_does_not_reproduce_its_golden_rows_is_refused(target: Tar
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_failing_proof_flips_back(target: Target, made: Path, first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(prove.__kwdefaults__ or {}, "timeout", 5.0)
+    monkeypatch.setitem(verify_rollout.__kwdefaults__ or {}, "timeout", 5.0)
     bundle = make_bundle(made, "1.1.0")
     if not first:
         deploy(target, make_bundle(made, "1.0.0"))
@@ -115,10 +115,10 @@ def test_the_proof_lists_what_a_fresh_process_found(target: Target, made: Path) 
     other = make_bundle(target.path / "releases", "1.1.0")
     flip(target.path, other)
     with pytest.raises(RolloutError, match=r"a fresh process found 1\.1\.0 with the digest"):
-        prove(target, champion)
+        verify_rollout(target, champion)
     (other / "model.onnx").write_bytes(b"another")
     with pytest.raises(RolloutError, match="has changed"):
-        prove(target, champion)
+        verify_rollout(target, champion)
 
 
 def test_an_older_or_equal_release_may_not_follow(target: Target, made: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_rollback_holds_automatic_rollouts_until_resume(target: Target, made: 
         deploy(target, make_bundle(made, version))
     roll_back(target, reason="late flights on time", who="bob")
     assert serving(target) == "1.1.0"
-    assert [name[:5] for name in target.bad_releases()] == ["1.2.0"]
+    assert [name[:5] for name in target.rolled_back_releases()] == ["1.2.0"]
     fix = make_bundle(made, "1.2.1")
     with pytest.raises(HeldError, match=r"from 1\.2\.0 to 1\.1\.0 \(late flights on time\); `slipway resume`"):
         deploy(target, fix)
@@ -194,7 +194,7 @@ def test_a_rollback_needs_a_reason_and_somewhere_to_go(target: Target, made: Pat
 def test_a_rollback_to_a_tampered_release_is_refused_and_nothing_moves(target: Target, made: Path) -> None:
     for version in ("1.0.0", "1.1.0"):
         deploy(target, make_bundle(made, version))
-    (target.release(target.releases()[0]) / "model.onnx").write_bytes(b"another")
+    (target.release_path(target.releases()[0]) / "model.onnx").write_bytes(b"another")
     with pytest.raises(BundleError, match="has changed"):
         roll_back(target, reason="bad", who="bob")
     assert serving(target) == "1.1.0"

@@ -8,8 +8,8 @@ import pytest
 
 from slipway.contract.schema import Contract, outputs_of
 from slipway.errors import BundleError
-from slipway.statistics.build_reference import MOST_BLOCKS, reference_of
-from slipway.statistics.reference import answered, decode_reference, encode_reference
+from slipway.statistics.build_reference import MAX_BLOCKS, reference_of
+from slipway.statistics.reference import decode_reference, encode_reference, predictions_by_output
 from slipway.statistics.time_blocks import calendar_numbers, calendar_of, first_days
 
 NOTHING = np.zeros(0, np.int64)
@@ -87,7 +87,7 @@ def test_it_is_bounded_whatever_the_rows_are() -> None:
     columns["last"] = rng.normal(size=rows)
     made = reference_of(columns, np.arange(rows) // 3, time="t", block="day", training=columns)
     assert len(encode_reference(made)) < 1_000_000
-    assert len(made.blocks) <= MOST_BLOCKS
+    assert len(made.blocks) <= MAX_BLOCKS
     assert "last" in made.columns and made.left_out and set(made.left_out).isdisjoint(made.columns)
     assert all(kind.known is None for name, kind in made.columns.items() if name.startswith("text"))
 
@@ -116,8 +116,8 @@ def test_of_two_classes_one_probability_is_told_and_of_more_each() -> None:
         (("a", "b", "c"), ["prediction", "probability_a", "probability_b", "probability_c"]),
     ):
         contract = Contract("m", "classification", (), outputs_of("classification", classes), classes)
-        found = answered(contract, np.eye(len(classes)), np.array(classes, dtype=object))
+        found = predictions_by_output(contract, np.eye(len(classes)), np.array(classes, dtype=object))
         assert list(found) == told
         assert found[told[-1]].tolist() == [0.0] * (len(classes) - 1) + [1.0]
     regression = Contract("m", "regression", (), outputs_of("regression", ()))
-    assert list(answered(regression, np.ones(2), None)) == ["prediction"]
+    assert list(predictions_by_output(regression, np.ones(2), None)) == ["prediction"]

@@ -12,7 +12,7 @@ import pytest
 
 from components.split.run import split
 from slipway.errors import DataError, SettingsError
-from slipway.gate.holdout import seen_in_training
+from slipway.gate.holdout import training_overlap
 from slipway.tables.data_frame import read_parquet, write_parquet
 
 
@@ -50,20 +50,20 @@ def test_releases_split_by_group_can_be_compared_as_those_split_by_the_same_key_
     _, _, candidate = parts(tmp_path / "b", rows(900), by="group", key="customer")
     _, _, same = parts(tmp_path / "c", rows(), by="hash", key="customer")
     assert (champion["by"], champion["key"]) == ("hash", ["customer"])
-    assert seen_in_training(candidate, champion) == seen_in_training(candidate, same) == ""
+    assert training_overlap(candidate, champion) == training_overlap(candidate, same) == ""
     _, _, by_row = parts(tmp_path / "d", rows(), by="hash", key="order")
-    assert "split by the key ['order'] and these by ['customer']" in seen_in_training(candidate, by_row)
+    assert "split by the key ['order'] and these by ['customer']" in training_overlap(candidate, by_row)
     _, _, less = parts(tmp_path / "e", rows(), by="group", key="customer", holdout_share=0.1)
-    assert "held back 0.1 of the rows and the holdout is 0.2" in seen_in_training(candidate, less)
+    assert "held back 0.1 of the rows and the holdout is 0.2" in training_overlap(candidate, less)
 
 
 def test_a_split_without_a_key_names_all_columns_so_that_a_change_of_them_is_seen(tmp_path: Path) -> None:
     _, _, champion = parts(tmp_path / "a", rows(), by="hash")
     assert champion["key"] == ["order", "customer", "time", "y"]
     _, _, candidate = parts(tmp_path / "b", rows(900), by="hash")
-    assert seen_in_training(candidate, champion) == ""
+    assert training_overlap(candidate, champion) == ""
     _, _, wider = parts(tmp_path / "c", rows().assign(price=1), by="hash")
-    assert "split by the key ['order', 'customer', 'time', 'y'] and these by" in seen_in_training(wider, champion)
+    assert "split by the key ['order', 'customer', 'time', 'y'] and these by" in training_overlap(wider, champion)
 
 
 def test_by_time_the_last_days_are_the_holdout_and_the_split_says_until_when(tmp_path: Path) -> None:

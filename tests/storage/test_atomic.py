@@ -61,7 +61,7 @@ def test_a_write_that_fails_leaves_neither_a_file_nor_a_folder_beside_what_was_t
     with pytest.raises(StorageError, match="Is a directory; nothing half-written is left"):
         atomic.write_file(tmp_path / "a", b"one")
     with pytest.raises(ValueError, match="not this one"):
-        atomic.publish_files({"b": b"two"}, tmp_path / "c", check=refuse)
+        atomic.publish_files({"b": b"two"}, tmp_path / "c", check_folder=refuse)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "source"]
 
 

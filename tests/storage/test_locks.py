@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import BusyError, RolloutError, StorageError
-from slipway.storage.locks import claim_slot, exclusive, hold, holder, is_held
+from slipway.storage.locks import claim_slot, exclusive_lock, hold_lock, is_held, lock_holder
 
 AT_WORK = """
 import sys
 from pathlib import Path
 from slipway.errors import BusyError
-from slipway.storage.locks import exclusive
-with exclusive(Path(sys.argv[1]), "a test", busy=BusyError):
+from slipway.storage.locks import exclusive_lock
+with exclusive_lock(Path(sys.argv[1]), "a test", busy_error=BusyError):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -40,24 +40,24 @@ def another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def is_busy(path: Path) -> bool:
     try:
-        with exclusive(path, "a test", busy=BusyError, patience=0):
+        with exclusive_lock(path, "a test", busy_error=BusyError, timeout=0):
             return False
     except BusyError:
         return True
 
 
 def fail_at_work(path: Path) -> None:
-    with exclusive(path, "a test", busy=BusyError):
+    with exclusive_lock(path, "a test", busy_error=BusyError):
         assert is_busy(path)
         raise RolloutError("the work failed")
 
 
 def test_the_second_is_told_who_is_at_work(tmp_path: Path) -> None:
     with another_process(tmp_path / "lock") as process:
-        assert holder(tmp_path / "lock") == f"process {process.pid} of a test"
+        assert lock_holder(tmp_path / "lock") == f"process {process.pid} of a test"
         with (
             pytest.raises(BusyError, match=f"^not now: process {process.pid} of a test$"),
-            exclusive(tmp_path / "lock", "too late", busy=lambda by: BusyError(f"not now: {by}")),
+            exclusive_lock(tmp_path / "lock", "too late", busy_error=lambda by: BusyError(f"not now: {by}")),
         ):
             pytest.fail("two were at work")
 
@@ -66,7 +66,7 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     with another_process(tmp_path / "lock") as process:
         process.kill()
         process.wait()
-        assert holder(tmp_path / "lock") is None
+        assert lock_holder(tmp_path / "lock") is None
         assert not is_busy(tmp_path / "lock")
 
 
@@ -80,19 +80,22 @@ def test_one_who_is_patient_gets_the_lock_when_the_other_lets_go(tmp_path: Path)
     with another_process(tmp_path / "lock") as process:
         assert process.stdin
         process.stdin.close()
-        with exclusive(tmp_path / "lock", "a test", busy=BusyError, patience=30):
-            assert holder(tmp_path / "lock") == f"process {os.getpid()} of a test"
+        with exclusive_lock(tmp_path / "lock", "a test", busy_error=BusyError, timeout=30):
+            assert lock_holder(tmp_path / "lock") == f"process {os.getpid()} of a test"
 
 
 def test_the_folder_of_a_lock_is_made(tmp_path: Path) -> None:
-    with exclusive(tmp_path / "new" / "folder" / "lock", "a test", busy=BusyError):
+    with exclusive_lock(tmp_path / "new" / "folder" / "lock", "a test", busy_error=BusyError):
         assert is_held(tmp_path / "new" / "folder" / "lock")
 
 
 def test_a_place_that_cannot_be_written_is_named_by_the_error_and_nothing_runs(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     told = f"^{tmp_path / 'file'} cannot be written: File exists; nothing was changed$"
-    with pytest.raises(StorageError, match=told), exclusive(tmp_path / "file" / "lock", "a test", busy=BusyError):
+    with (
+        pytest.raises(StorageError, match=told),
+        exclusive_lock(tmp_path / "file" / "lock", "a test", busy_error=BusyError),
+    ):
         pytest.fail("it ran without its lock")
 
 
@@ -100,14 +103,16 @@ def test_a_caller_may_say_in_its_own_words_that_a_place_cannot_be_written(tmp_pa
     (tmp_path / "lock").mkdir()
     with (
         pytest.raises(RolloutError, match="^Is a directory$"),
-        exclusive(tmp_path / "lock", "", busy=BusyError, unwritable=lambda error: RolloutError(error.strerror)),
+        exclusive_lock(
+            tmp_path / "lock", "", busy_error=BusyError, unwritable_error=lambda error: RolloutError(error.strerror)
+        ),
     ):
         pytest.fail("it ran without its lock")
 
 
 def test_a_lock_that_is_held_for_life_ends_with_its_descriptor(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "lock")
-    descriptor = hold(tmp_path / "lock")
+    descriptor = hold_lock(tmp_path / "lock")
     assert is_held(tmp_path / "lock")
     os.close(descriptor)
     assert not is_held(tmp_path / "lock")

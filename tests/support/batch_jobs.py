@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv, feather
 
-from slipway.batch.job import Done, Request, score_dataset
+from slipway.batch.job import BatchRequest, BatchResult, score_dataset
 from slipway.batch.one_file import score_file
 from slipway.batch.plan import Options
 from slipway.batch.policy import Policy
@@ -65,9 +65,9 @@ def _lines(table: pa.Table) -> bytes:
 def run(
     source: Path | str, out: Path, bundle: Path, *, keep: tuple[str, ...] = (), max_bad: str = "0", part: int = 1 << 20,
     **more: Any,
-) -> Done:  # fmt: skip
+) -> BatchResult:  # fmt: skip
     """One job."""
-    request = Request(str(source), out, Options(keep, rows_per_part=part), Policy(max_bad), **more)
+    request = BatchRequest(str(source), out, Options(keep, rows_per_part=part), Policy(max_bad), **more)
     return score_dataset(request, verify(bundle))
 
 

@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "realtime" / "Dockerfile"
@@ -21,7 +21,8 @@ _BECOME = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "-
 AS_USER = _BECOME if os.geteuid() == 0 and shutil.which("setpriv") else []
 
 
-class Instruction(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Instruction:
     """One instruction with its continued lines joined."""
 
     name: str

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from slipway.drift.detect import Asked, detect
-from slipway.drift.reference import Against
+from slipway.drift.detect import DriftRequest, detect
+from slipway.drift.reference import ReferenceSide
 from slipway.drift.result import Drift
-from slipway.drift.windows import Bar
+from slipway.drift.windows import Threshold
 from slipway.statistics.build_reference import reference_of
-from slipway.statistics.reference import answered, encode_reference
+from slipway.statistics.reference import encode_reference, predictions_by_output
 from slipway.statistics.time_blocks import calendar_numbers
 from slipway.tables.prediction_log import LoggedPrediction
 from tests.support.bundles import answers, flip, labels, make_bundle, make_contract
@@ -48,7 +48,7 @@ def predicted(rows: Columns, bias: float = 0.0) -> Columns:
     """What the model says to them, by the names of its outputs."""
     plain = {**rows, "seats": [None if np.isnan(n) else n for n in rows["seats"]]}
     numbers = answers(plain, bias=bias)
-    return answered(CONTRACT, numbers, np.array(labels(numbers), dtype=object))
+    return predictions_by_output(CONTRACT, numbers, np.array(labels(numbers), dtype=object))
 
 
 def reference_bytes(rows: Columns, block: str = "day", training: Columns | None = None) -> bytes:
@@ -90,15 +90,15 @@ def project(folder: Path, rows: Columns) -> Path:
     return folder / "slipway.toml"
 
 
-BAR = Bar(0.01, 0.1)
+BAR = Threshold(0.01, 0.1)
 SEPTEMBER = days()
 CALM = days(14, start="2013-10-01", seed=1)
 MOVED = days(14, start="2013-10-01", seed=1, shift=3.0)
 
 
-def found(against: Against, place: Path, **more: object) -> Drift:
+def found(against: ReferenceSide, place: Path, **more: object) -> Drift:
     """What is said of a place."""
-    return detect(against, Asked(str(place), BAR, **more))  # type: ignore[arg-type]
+    return detect(against, DriftRequest(str(place), BAR, **more))  # type: ignore[arg-type]
 
 
 def log(folder: Path, rows: Columns, release: str = "1.2.3") -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from slipway.bundle.release_file import verify
 from slipway.errors import SlipwayError
 from slipway.target.journal import history
-from slipway.target.readiness import await_workers
+from slipway.target.readiness import wait_for_workers
 from slipway.target.target import Target
 from tests.support.fork_server import Ended, Kill, slipway
 from tests.support.projects import commit, diabetes, edit, repository
@@ -79,15 +79,15 @@ class World:
     def _begin_target(self, kept: Path) -> None:
         releases = {path.name: path for path in (kept / "releases").iterdir()}
         for name, folder in releases.items():
-            if not _is_whole(self.target.release(name)):
-                shutil.rmtree(self.target.release(name), ignore_errors=True)
-                shutil.copytree(folder, self.target.release(name))
+            if not _is_whole(self.target.release_path(name)):
+                shutil.rmtree(self.target.release_path(name), ignore_errors=True)
+                shutil.copytree(folder, self.target.release_path(name))
         if self.target.current.is_dir() and not self.target.current.is_symlink():
             shutil.rmtree(self.target.current)
         self.target.flip((kept / "current").readlink().name)
         shutil.copy2(kept / "journal.jsonl", self.target.journal)
         for name in {path.name for path in (self.target.path / "releases").iterdir()} - releases.keys():
-            shutil.rmtree(self.target.release(name))
+            shutil.rmtree(self.target.release_path(name))
 
     def stop_server(self) -> None:
         """Let nothing follow the target."""
@@ -101,7 +101,7 @@ class World:
             return None
         if self._server is None:
             self._server = self._serving.enter_context(running(target=self.target.path))
-        assert await_workers(self.target.path, champion.digest, 60) == []
+        assert wait_for_workers(self.target.path, champion.digest, 60) == []
         (digest,) = {self._server.ask("GET", "/version").json["digest"] for _ in range(3)}
         return str(digest)
 

@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn.datasets import load_diabetes, load_wine
 
 from slipway.bundle.release_file import bundle_digest
-from slipway.commands.restore import STORED_PLACES
+from slipway.commands.restore import PATH_COLUMNS
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
 from tests.support.fork_server import slipway
@@ -97,7 +97,7 @@ def copy_of(project: Path, folder: Path) -> Path:
 def move_store(database: Path, before: str, now_at: str) -> None:
     """Let MLflow's absolute paths lead to where its files are now."""
     with closing(sqlite3.connect(database)) as store, store:
-        for table, column in STORED_PLACES:
+        for table, column in PATH_COLUMNS:
             moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
             store.execute(moved, (before, now_at))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,7 +20,8 @@ STEPS = 25
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-class State(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class State:
     """The world after a command, seen without the journal's help, and how many lines it had written by then."""
 
     lines: int
@@ -70,7 +71,7 @@ class Life:
         self._moved(who, why)
 
     def _rollback(self, who: str, why: str) -> None:
-        held = self.target.held()
+        held = self.target.active_hold()
         try:
             entry = roll_back(self.target, reason=why, who=who)
         except NotFoundError:
@@ -80,7 +81,7 @@ class Life:
 
     def _resume(self, who: str, why: str) -> None:
         resume(self.target, reason=why, who=who)
-        self.states.append(self.states[-1]._replace(lines=len(self.target.entries()), held=False))
+        self.states.append(replace(self.states[-1], lines=len(self.target.entries()), held=False))
 
     def _moved(self, who: str, why: str) -> None:
         before = self.states[-1].release

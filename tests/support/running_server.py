@@ -12,8 +12,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.support.eventually import eventually
 
@@ -27,7 +28,8 @@ PROGRAM = (
 JSON = {"content-type": "application/json"}
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """One HTTP answer."""
 
     status: int

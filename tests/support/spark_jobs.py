@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 from pyspark.sql import SparkSession
 
-from slipway.batch.job import Request, score_dataset
+from slipway.batch.job import BatchRequest, score_dataset
 from slipway.batch.plan import Options
 from slipway.batch.policy import Policy
 from slipway.batch.spark.engine import SparkEngine
@@ -23,7 +23,7 @@ WORLD, MASTER = Path(sys.argv[1]), sys.argv[2]
 
 def job(source: str, out: str, engine: SparkEngine, part: int = 2000) -> dict[str, Any]:
     """What one job came to."""
-    request = Request(source, WORLD / out, Options(("id",), "parquet", part), Policy("1%"), engine=engine)
+    request = BatchRequest(source, WORLD / out, Options(("id",), "parquet", part), Policy("1%"), engine=engine)
     try:
         done = score_dataset(request, verify(WORLD / "bundle"))
     except SlipwayError as error:

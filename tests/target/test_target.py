@@ -30,7 +30,7 @@ def test_an_intent_and_its_outcome_are_one_row_of_history(tmp_path: Path) -> Non
     rows = journal.history(journal.read(path))
     assert [(row["to"], row["outcome"]) for row in rows] == [("1.0.0", "proved"), ("1.1.0", "")]
     assert list(rows[0]) == ["at", "who", "action", "from", "to", "digest", "reason", "outcome"]
-    assert [left.id for left in journal.unfinished(journal.read(path))] == ["2"]
+    assert [left.id for left in journal.open_intents(journal.read(path))] == ["2"]
 
 
 def test_a_malformed_journal_is_refused_by_line(tmp_path: Path) -> None:
@@ -43,13 +43,13 @@ def test_a_rollback_marks_the_release_it_left_until_someone_chooses_that_again(t
     target = Target(tmp_path)
     back = entry(action="rollback", outcome="proved", from_folder="2.0.0-e", folder="1.0.0-d")
     journal.append(target.journal, back)
-    assert target.bad_releases() == {"2.0.0-e"}
-    assert target.held() == back
+    assert target.rolled_back_releases() == {"2.0.0-e"}
+    assert target.active_hold() == back
     again = entry(action="rollback", outcome="proved", from_folder="1.0.0-d", folder="2.0.0-e")
     journal.append(target.journal, again)
-    assert target.bad_releases() == {"1.0.0-d"}
+    assert target.rolled_back_releases() == {"1.0.0-d"}
     journal.append(target.journal, entry(action="resume", outcome="done"))
-    assert target.held() is None
+    assert target.active_hold() is None
 
 
 def test_an_empty_target_has_no_champion(tmp_path: Path) -> None:

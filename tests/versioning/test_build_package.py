@@ -13,7 +13,7 @@ import pytest
 
 from slipway.errors import ReleaseError
 from slipway.versioning.build_package import build_package
-from slipway.versioning.tag_release import cut
+from slipway.versioning.tag_release import tag_release
 from tests.support.git_repositories import ROOT, clone, git, pushed, template
 
 SLIPWAY = Path(sys.executable).with_name("slipway")
@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
     for name in ("README.md", "LICENSE"):
         (root / name).write_bytes((ROOT / name).read_bytes())
     pushed(root, "feat: a package")
-    assert cut(root, tag_only=True).tag == "v1.0.0"
+    assert tag_release(root, tag_only=True).tag == "v1.0.0"
     return root
 
 
@@ -80,7 +80,7 @@ def test_a_build_that_fails_keeps_nothing(root: Path, tmp_path: Path) -> None:
     (root / "LICENSE").unlink()
     (root / "README.md").unlink()
     pushed(root, "fix: forget the README")
-    cut(root, tag_only=True)
+    tag_release(root, tag_only=True)
     with pytest.raises(ReleaseError, match=r"the package could not be built: .*README\.md"):
         build_package(root, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ from semantic_release.cli.config import RawConfig
 
 from slipway.commands.new_project import CHANGELOG
 from slipway.errors import CommitsError, ReleaseError, SettingsError
-from slipway.versioning.commit_lint import Commit, Linter, commits_in, highest
+from slipway.versioning.commit_lint import Commit, Linter, commits_in, largest_bump
 from slipway.versioning.commit_types import commit_types, is_release_branch
 from tests.support.fork_server import Ended, slipway_here
 from tests.support.git_repositories import ROOT, commit, git, template
@@ -92,7 +92,7 @@ def test_a_real_merge_commit_needs_no_type(tmp_path: Path, linter: Linter) -> No
     readings = [linter.read(found) for found in commits_in(root, "HEAD")]
     assert [reading.problem for reading in readings] == [""] * 5
     assert [reading.commit.subject.split()[0] for reading in readings].count("Merge") == 1
-    assert highest(readings) == "minor"
+    assert largest_bump(readings) == "minor"
 
 
 def test_a_range_that_git_does_not_know_and_one_that_looks_like_an_option_are_refused(tmp_path: Path) -> None:

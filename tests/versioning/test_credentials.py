@@ -8,9 +8,9 @@ import shutil
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from cryptography import x509
@@ -19,14 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from slipway.errors import ReleaseError
-from slipway.versioning.tag_release import cut
+from slipway.versioning.tag_release import tag_release
 from tests.support.git_repositories import git, released
 
 TOKEN = "ghs_a-secret-token"
 HEADER = "basic " + base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
 
 
-class Server(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Server:
     """A TLS server that refuses everything, and the Authorization headers that came to it."""
 
     url: str
@@ -84,7 +85,7 @@ def refused(root: Path, url: str) -> str:
     """The error of a release to a remote at this address."""
     git(root, "remote", "set-url", "origin", f"{url}/owner/name.git")
     with pytest.raises(ReleaseError) as caught:
-        cut(root)
+        tag_release(root)
     return str(caught.value)
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from slipway.errors import CommitsError
-from slipway.reporting.sanitize import code, markdown, one_line
-from slipway.versioning.tag_release import cut
+from slipway.reporting.sanitize import code_span, escape_markdown, one_line
+from slipway.versioning.tag_release import tag_release
 from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import commit, git, pushed, refs, released
 from tests.support.projects import diabetes
@@ -90,7 +90,7 @@ def test_a_nul_in_a_message_hides_nothing_from_the_decision_and_runs_nothing(tmp
     sha = git(root, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=raw.encode())
     git(root, "reset", "-q", "--hard", sha)
     git(root, "push", "-q", "--force", "origin", "main")
-    assert cut(root).tag == "v1.1.0"
+    assert tag_release(root).tag == "v1.1.0"
     assert sorted(refs(root)) == ["main", "v1.0.0", "v1.1.0"]
     assert markup((root / "CHANGELOG.md").read_text()) == []
 
@@ -123,11 +123,10 @@ HOSTILE = st.text(st.sampled_from("`<>!-[]()\\#~|&\n x\tb/=*_:\u202e\x00\"'@"), 
 @given(HOSTILE, HOSTILE)
 @settings(max_examples=500)
 def test_no_text_opens_markup_in_markdown(first: str, second: str) -> None:
-    text = (
-        f"- {markdown(first)}\n\n- **{markdown(second)}**: x\n\n| a |\n|---|\n| {code(first)} |\n\n{code(second)} end"
-    )
+    listed = f"- {escape_markdown(first)}\n\n- **{escape_markdown(second)}**: x"
+    text = f"{listed}\n\n| a |\n|---|\n| {code_span(first)} |\n\n{code_span(second)} end"
     assert markup(text) == []
-    assert markup(markdown(first)) == []
+    assert markup(escape_markdown(first)) == []
 
 
 @given(HOSTILE)
@@ -140,4 +139,4 @@ def test_one_line_is_one_line_without_commands(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["plain", "with `code` in it", "a **b** _c_ [d](e)", "x > y", "2 * 3 - 4"])
 def test_harmless_text_stays_as_it_is(text: str) -> None:
-    assert markdown(text) == text
+    assert escape_markdown(text) == text

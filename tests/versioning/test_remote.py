@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import ReleaseError
-from slipway.versioning.git.checkout import checkout_at, file_at, name_changes
+from slipway.versioning.git.checkout import checkout_at, file_at, list_changes
 from slipway.versioning.git.remote import list_refs, push
 from tests.support.git_repositories import commit, git, hook, pushed, refs, template
 
@@ -27,7 +27,7 @@ def test_where_one_ref_is_refused_none_moves_and_the_answer_is_what_the_remote_h
     refusal = push(checkout, {"refs/heads/main": new, "refs/heads/aside": new})
     assert refusal is not None
     assert refusal.refs == {"refs/heads/main": checkout.commit}
-    assert "nobody pushes aside" in refusal.said
+    assert "nobody pushes aside" in refusal.output
     assert refs(root) == {"main": checkout.commit}
 
 
@@ -63,5 +63,5 @@ def test_a_file_is_read_as_it_was_committed_or_there_is_none(tmp_path: Path) -> 
     assert file_at(root, "HEAD", "./CHANGELOG.md") == "# Changelog\n\n<!-- version list -->\n"
     assert file_at(root, "HEAD", "new.txt") is None
     assert file_at(root, "refs/tags/", "CHANGELOG.md") is None
-    assert name_changes(root, "--untracked-files=no") == "CHANGELOG.md"
-    assert name_changes(root) == "CHANGELOG.md, new.txt"
+    assert list_changes(root, "--untracked-files=no") == "CHANGELOG.md"
+    assert list_changes(root) == "CHANGELOG.md, new.txt"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import MovedError, ReleaseError
-from slipway.versioning.tag_release import cut
+from slipway.errors import BranchMovedError, ReleaseError
+from slipway.versioning.tag_release import tag_release
 from tests.support.eventually import eventually
 from tests.support.git_repositories import (
     EMPTY_CHANGELOG,
@@ -56,7 +56,7 @@ def run_release(root: Path) -> str:
 def test_a_commit_releases_what_the_table_says(tmp_path: Path, message: str, version: str) -> None:
     root = released(tmp_path)
     before = pushed(root, message)
-    done = cut(root)
+    done = tag_release(root)
     assert (done.tag, done.new) == (version, True)
     there = refs(root)
     assert there["main"] == git(root, "rev-parse", "HEAD") == git(root, "rev-parse", f"{version}^{{commit}}")
@@ -69,10 +69,10 @@ def test_a_commit_releases_what_the_table_says(tmp_path: Path, message: str, ver
 
 def test_what_releases_nothing_changes_nothing_and_is_no_failure(tmp_path: Path) -> None:
     root = released(tmp_path)
-    assert cut(root).sentence == "nothing new: this commit is v1.0.0 already"
+    assert tag_release(root).sentence == "nothing new: this commit is v1.0.0 already"
     pushed(root, "docs: say more", "feta: an unknown type", "wip", "chore: x")
     before, head = refs(root), git(root, "rev-parse", "HEAD")
-    done = cut(root)
+    done = tag_release(root)
     assert (done.tag, done.new) == ("", False)
     assert done.sentence.startswith("nothing to release: no commit since v1.0.0")
     assert (refs(root), git(root, "rev-parse", "HEAD")) == (before, head)
@@ -80,11 +80,11 @@ def test_what_releases_nothing_changes_nothing_and_is_no_failure(tmp_path: Path)
 
 def test_a_template_waits_for_a_commit_that_asks_for_its_first_release(tmp_path: Path) -> None:
     root = template(tmp_path)
-    assert cut(root).tag == ""
+    assert tag_release(root).tag == ""
     pushed(root, "docs: what this is")
-    assert "the first release needs one commit that asks for it" in cut(root).sentence
+    assert "the first release needs one commit that asks for it" in tag_release(root).sentence
     pushed(root, "fix: the first real change")
-    assert cut(root).tag == "v1.0.0"
+    assert tag_release(root).tag == "v1.0.0"
     assert version_in(root) == "1.0.0"
     assert "- The first real change" in changelog(root)
 
@@ -97,7 +97,7 @@ def test_a_real_merge_counts_by_the_commits_that_it_brings(tmp_path: Path) -> No
     commit(root, "docs: on main")
     git(root, "merge", "-q", "--no-ff", "side", "-m", "feat: what a merge says does not count")
     git(root, "push", "-q", "origin", "main")
-    assert cut(root).tag == "v1.0.1"
+    assert tag_release(root).tag == "v1.0.1"
 
 
 def test_running_it_again_after_a_success_names_the_same_tag_and_adds_nothing(tmp_path: Path, output: Path) -> None:
@@ -122,11 +122,11 @@ def test_a_tag_only_release_leaves_main_alone(tmp_path: Path) -> None:
     head = pushed(root, "feat: more")
     hook(root, '[ "$1" != refs/heads/main ]')
     with pytest.raises(ReleaseError, match=r"origin refused v1\.1\.0: .*hook declined.* --tag-only"):
-        cut(root)
-    assert cut(root, tag_only=True).tag == "v1.1.0"
+        tag_release(root)
+    assert tag_release(root, tag_only=True).tag == "v1.1.0"
     assert refs(root)["main"] == git(root, "rev-parse", "v1.1.0^{commit}") == head
     assert (version_in(root), changelog(root)) == ("0.0.0", EMPTY_CHANGELOG)
-    assert cut(root, tag_only=True).tag == "v1.1.0"
+    assert tag_release(root, tag_only=True).tag == "v1.1.0"
 
 
 def test_a_maintenance_branch_releases_its_own_numbers_and_no_others(tmp_path: Path) -> None:
@@ -134,13 +134,13 @@ def test_a_maintenance_branch_releases_its_own_numbers_and_no_others(tmp_path: P
     tagged(root, "v2.0.0", "feat!: another world")
     git(root, "checkout", "-q", "-b", "1.4.x", "v1.4.0")
     pushed(root, "fix: an old fault")
-    assert cut(root).tag == "v1.4.1"
+    assert tag_release(root).tag == "v1.4.1"
     assert refs(root)["1.4.x"] == git(root, "rev-parse", "v1.4.1^{commit}")
     pushed(root, "feat: too much for it")
     with pytest.raises(ReleaseError, match=r"branch 1\.4\.x releases only 1\.4\.\*, but its commits ask for 1\.5\.0"):
-        cut(root)
+        tag_release(root)
     git(root, "checkout", "-q", "main")
-    assert cut(root).tag == "v2.0.0"
+    assert tag_release(root).tag == "v2.0.0"
 
 
 def test_a_version_that_another_branch_took_is_named_instead_of_silently_skipped(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_version_that_another_branch_took_is_named_instead_of_silently_skipped
     git(root, "checkout", "-q", "main")
     pushed(root, "fix: here")
     with pytest.raises(ReleaseError, match=r"ask for 1\.4\.1, but v1\.4\.1 exists outside the history of main"):
-        cut(root)
+        tag_release(root)
 
 
 @pytest.mark.parametrize("branch", ["feature", "main-2"])
@@ -159,7 +159,7 @@ def test_only_release_branches_release(tmp_path: Path, branch: str) -> None:
     git(root, "checkout", "-q", "-b", branch)
     pushed(root, "feat: x")
     with pytest.raises(ReleaseError, match=f"no release is made from the branch {branch}"):
-        cut(root)
+        tag_release(root)
 
 
 def test_tags_that_are_missing_here_are_fetched_before_anything_is_numbered(tmp_path: Path) -> None:
@@ -167,14 +167,14 @@ def test_tags_that_are_missing_here_are_fetched_before_anything_is_numbered(tmp_
     pushed(root, "fix: y")
     bare_of_tags = clone(root, tmp_path / "clone", "--no-tags")
     assert git(bare_of_tags, "tag") == ""
-    assert cut(bare_of_tags).tag == "v1.2.1"
+    assert tag_release(bare_of_tags).tag == "v1.2.1"
 
 
 def test_a_shallow_clone_is_told_to_fetch_all(tmp_path: Path) -> None:
     root = released(tmp_path)
     pushed(root, "fix: y")
     with pytest.raises(ReleaseError, match="fetch-depth: 0"):
-        cut(clone(root, tmp_path / "shallow", "--depth", "1"))
+        tag_release(clone(root, tmp_path / "shallow", "--depth", "1"))
 
 
 def test_a_detached_head_is_told_to_check_a_branch_out(tmp_path: Path) -> None:
@@ -182,21 +182,21 @@ def test_a_detached_head_is_told_to_check_a_branch_out(tmp_path: Path) -> None:
     pushed(root, "fix: y")
     git(root, "checkout", "-q", "--detach")
     with pytest.raises(ReleaseError, match="on no branch"):
-        cut(root)
+        tag_release(root)
 
 
 def test_uncommitted_changes_commits_not_pushed_and_tags_not_pushed_stop_it(tmp_path: Path) -> None:
     root = released(tmp_path)
     (root / "work.txt").write_text("changed")
     with pytest.raises(ReleaseError, match=r"uncommitted changes \(work.txt\)"):
-        cut(root)
+        tag_release(root)
     commit(root, "feat: not pushed")
     with pytest.raises(ReleaseError, match="push your commits first"):
-        cut(root)
+        tag_release(root)
     git(root, "push", "-q", "origin", "main")
     git(root, "tag", "v7.0.0")
     with pytest.raises(ReleaseError, match=r"the tag v7\.0\.0 is only here and not on origin"):
-        cut(root)
+        tag_release(root)
 
 
 def test_a_tag_that_means_something_else_on_the_remote_stops_it(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_tag_that_means_something_else_on_the_remote_stops_it(tmp_path: Path) 
     pushed(root, "fix: y")
     git(root, "tag", "-f", "v1.0.0")
     with pytest.raises(ReleaseError, match=r"the tag v1\.0\.0 is .* here but .* on origin; a release never moves"):
-        cut(root)
+        tag_release(root)
 
 
 def test_a_refused_tag_leaves_nothing_half_done_and_the_rerun_releases_once(tmp_path: Path) -> None:
@@ -215,11 +215,11 @@ def test_a_refused_tag_leaves_nothing_half_done_and_the_rerun_releases_once(tmp_
     with pytest.raises(
         ReleaseError, match=r"origin refused v1\.1\.0: .*tags are protected by a rule.*nothing was pushed"
     ):
-        cut(root)
+        tag_release(root)
     assert refs(root) == before
     assert (git(root, "rev-parse", "HEAD"), git(root, "tag")) == (head, "v1.0.0")
     hook(root, "exit 0")
-    assert cut(root).tag == "v1.1.0"
+    assert tag_release(root).tag == "v1.1.0"
     assert changelog(root).count("## v1.1.0 (") == 1
     assert git(root, "log", "--format=%s").count("chore(release): v1.1.0") == 1
 
@@ -229,10 +229,10 @@ def test_main_moved_before_the_release_is_an_error_of_its_own(tmp_path: Path) ->
     pushed(root, "fix: one")
     late = clone(root, tmp_path / "late")
     pushed(root, "feat: two")
-    with pytest.raises(MovedError, match="update the checkout and run this again"):
-        cut(late)
+    with pytest.raises(BranchMovedError, match="update the checkout and run this again"):
+        tag_release(late)
     git(late, "pull", "-q")
-    assert cut(late).tag == "v1.1.0"
+    assert tag_release(late).tag == "v1.1.0"
 
 
 def test_main_moved_during_the_release_leaves_nothing_half_done(tmp_path: Path) -> None:
@@ -243,14 +243,16 @@ def test_main_moved_during_the_release_leaves_nothing_half_done(tmp_path: Path) 
     race = root / ".git" / "hooks" / "pre-push"
     race.write_text(f"#!/bin/sh\nenv -u GIT_DIR git -C {other} push -q origin main\n")
     race.chmod(0o755)
-    with pytest.raises(MovedError, match=r"main moved on origin .* during the release of v1\.0\.1; nothing was pushed"):
-        cut(root)
+    with pytest.raises(
+        BranchMovedError, match=r"main moved on origin .* during the release of v1\.0\.1; nothing was pushed"
+    ):
+        tag_release(root)
     assert refs(root)["main"] == newer
     assert "v1.0.1" not in refs(root)
     assert (git(root, "rev-parse", "HEAD"), git(root, "tag")) == (head, "v1.0.0")
     race.unlink()
     git(root, "pull", "-q")
-    assert cut(root).tag == "v1.1.0"
+    assert tag_release(root).tag == "v1.1.0"
 
 
 def test_two_releases_at_once_make_one(tmp_path: Path) -> None:
@@ -261,7 +263,7 @@ def test_two_releases_at_once_make_one(tmp_path: Path) -> None:
         subprocess.Popen([SLIPWAY, "release"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for place in places
     ]
-    assert sorted(run.wait() for run in runs) == [0, MovedError.exit_code]
+    assert sorted(run.wait() for run in runs) == [0, BranchMovedError.exit_code]
     for run in runs:
         run.communicate()
     fresh = clone(root, tmp_path / "fresh")
@@ -288,14 +290,14 @@ def test_a_killed_release_leaves_the_checkout_and_the_remote_as_they_were(
         "v1.0.0",
         "",
     )
-    assert cut(root).tag == "v1.1.0"
+    assert tag_release(root).tag == "v1.1.0"
 
 
 def test_without_a_push_commit_and_tag_are_made_here_only(tmp_path: Path) -> None:
     root = template(tmp_path)
     git(root, "remote", "remove", "origin")
     commit(root, "feat: offline")
-    assert cut(root, to_remote=False).sentence.endswith("were made here and pushed nowhere")
+    assert tag_release(root, to_remote=False).sentence.endswith("were made here and pushed nowhere")
     assert git(root, "tag", "--points-at", "HEAD") == "v1.0.0"
     assert version_in(root) == "1.0.0"
 
@@ -307,7 +309,7 @@ def test_a_workflow_of_another_server_without_tls_does_not_stop_the_decision(
     monkeypatch.setenv("GITHUB_SERVER_URL", "http://127.0.0.1:9")
     root = released(tmp_path)
     pushed(root, "feat: more")
-    assert cut(root).tag == "v1.1.0"
+    assert tag_release(root).tag == "v1.1.0"
 
 
 def test_a_templates_folder_does_not_become_the_changelog(tmp_path: Path) -> None:
@@ -316,6 +318,6 @@ def test_a_templates_folder_does_not_become_the_changelog(tmp_path: Path) -> Non
     pushed(root, "docs: y")
     commit(root, "fix: more", file="templates/CHANGELOG.md.j2")
     git(root, "push", "-q")
-    cut(root)
+    tag_release(root)
     assert "- More (" in changelog(root).replace("\n  ", " ")
     assert changelog(root).startswith("# Changelog\n\n<!-- version list -->\n\n## v1.0.1 (")

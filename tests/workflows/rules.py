@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -59,7 +60,8 @@ _NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain", "monit
 _RETRAIN_INPUTS = {"through", "source", "restore", "reason", "settings", "via", "dry-run"}
 
 
-class Workflow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Workflow:
     """A file by its name without ``.yml``, as text and parsed."""
 
     name: str

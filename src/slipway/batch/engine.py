@@ -12,24 +12,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Protocol
 
-from slipway.batch.output.checkpoint import Record, Work
-from slipway.batch.output.part_writer import Part
+from slipway.batch.output.checkpoint import Checkpoint, PartRecord
+from slipway.batch.output.part_writer import PartWriter
 from slipway.batch.plan import Plan
-from slipway.batch.scoring.score_chunk import Scored, UnitScorer
+from slipway.batch.scoring.score_chunk import ChunkScorer, ScoredRows
 from slipway.inference.engines import cores
 from slipway.inference.scorer import Scorer
-from slipway.tables.chunks import Chunk, Place, Unit, after, rows_in, units
+from slipway.tables.chunks import Chunk, InputPosition, Unit, count_rows, position_after, units
 from slipway.tables.readers import chunks_of
 
-Answered = tuple[Unit, Scored]
-Progress = Callable[[int, Place], None]
+ScoredUnit = tuple[Unit, ScoredRows]
+ProgressCallback = Callable[[int, InputPosition], None]
 """Called now and then with the rows that were read so far and the place in the input that was reached."""
 
 
-class Running(Protocol):
+class EngineRun(Protocol):
     """An engine that was started for one job."""
 
-    def remaining_parts(self, work: Work, finished: list[Record], progress: Progress) -> Iterator[Record]:
+    def remaining_parts(
+        self, checkpoint: Checkpoint, finished: list[PartRecord], progress: ProgressCallback
+    ) -> Iterator[PartRecord]:
         """Make the parts that follow the finished ones; each is whole on the disk when its record is given.
 
         Raises:
@@ -37,50 +39,52 @@ class Running(Protocol):
             StorageError: the disk is full or the like.
         """
 
-    def told(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """What the timings say of it: its name, its ``cores`` and what else it knows."""
 
 
-Engine = Callable[[Plan, Scorer], AbstractContextManager[Running]]
+Engine = Callable[[Plan, Scorer], AbstractContextManager[EngineRun]]
 
-_MMAP_THRESHOLD = -3
-_BYTES = 1 << 18
+_M_MMAP_THRESHOLD = -3
+_MMAP_THRESHOLD_BYTES = 1 << 18
 
 
-class _Local:
+class _LocalRun:
     """Makes the parts on the cores of this machine."""
 
     def __init__(self, plan: Plan, scorer: Scorer) -> None:
-        self._plan, self._score = plan, UnitScorer(plan, scorer)
+        self._plan, self._score = plan, ChunkScorer(plan, scorer)
 
-    def remaining_parts(self, work: Work, finished: list[Record], progress: Progress) -> Iterator[Record]:
-        plan, place = self._plan, finished[-1].place if finished else Place()
+    def remaining_parts(
+        self, checkpoint: Checkpoint, finished: list[PartRecord], progress: ProgressCallback
+    ) -> Iterator[PartRecord]:
+        plan, place = self._plan, finished[-1].next_position if finished else InputPosition()
         rows = [record.rows_in for record in finished]
-        scored = in_order(units(read_ahead(chunks_from(plan, place)), plan.options.unit), self._score)
-        for number, part in enumerate(grouped(scored, plan.options.rows_per_part), len(finished)):
-            record = write_part(work, plan, number, _noted(part, sum(rows), progress))
+        scored = score_in_order(units(read_ahead(chunks_from(plan, place)), plan.options.unit), self._score)
+        for number, part in enumerate(group_units(scored, plan.options.rows_per_part), len(finished)):
+            record = write_part(checkpoint, plan, number, _report_progress(part, sum(rows), progress))
             rows.append(record.rows_in)
             yield record
 
-    def told(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"engine": "local", "cores": cores()}
 
 
 @contextmanager
-def local_engine(plan: Plan, scorer: Scorer) -> Iterator[_Local]:
+def local_engine(plan: Plan, scorer: Scorer) -> Iterator[_LocalRun]:
     """The engine of one machine."""
-    yield _Local(plan, scorer)
+    yield _LocalRun(plan, scorer)
 
 
-def write_part(work: Work, plan: Plan, number: int, answered: Iterator[Answered]) -> Record:
+def write_part(checkpoint: Checkpoint, plan: Plan, number: int, scored_units: Iterator[ScoredUnit]) -> PartRecord:
     """Write a part from the units of it; its files and its record are whole on the disk, or none is there.
 
     Raises:
         StorageError: the disk is full or the like.
     """
-    part = Part(work, plan, number)
+    part = PartWriter(checkpoint, plan, number)
     try:
-        for unit, scored in answered:
+        for unit, scored in scored_units:
             part.add(unit, scored)
         return part.finish()
     except BaseException:
@@ -97,9 +101,9 @@ def read_ahead(chunks: Generator[Chunk, None, None]) -> Iterator[Chunk]:
             yield found
 
 
-def in_order(todo: Iterator[Unit], score: UnitScorer) -> Iterator[Answered]:
+def score_in_order(todo: Iterator[Unit], score: ChunkScorer) -> Iterator[ScoredUnit]:
     """Units scored by all cores, in their order; only a few are in memory."""
-    waiting: deque[tuple[Unit, Future[Scored]]] = deque()
+    waiting: deque[tuple[Unit, Future[ScoredRows]]] = deque()
     # A thread for each core with a model that has one: faster than one model with a thread for each core.
     threads = cores()
     with ThreadPoolExecutor(threads) as pool:
@@ -107,48 +111,48 @@ def in_order(todo: Iterator[Unit], score: UnitScorer) -> Iterator[Answered]:
             for unit in todo:
                 waiting.append((unit, pool.submit(score, unit)))
                 if len(waiting) > threads + 1:
-                    yield _answered(waiting)
+                    yield _next_result(waiting)
             while waiting:
-                yield _answered(waiting)
+                yield _next_result(waiting)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _answered(waiting: deque[tuple[Unit, Future[Scored]]]) -> Answered:
+def _next_result(waiting: deque[tuple[Unit, Future[ScoredRows]]]) -> ScoredUnit:
     unit, future = waiting.popleft()
     return unit, future.result()
 
 
-def chunks_from(plan: Plan, place: Place) -> Generator[Chunk, None, None]:
+def chunks_from(plan: Plan, position: InputPosition) -> Generator[Chunk, None, None]:
     """Every row from a place on.
 
     Raises:
         DataError: an input is truncated or damaged.
     """
-    for number in range(place.file, len(plan.inputs)):
-        skip = place.row if number == place.file else 0
-        yield from chunks_of(plan.inputs[number], number, skip, plan.wanted[number])
+    for number in range(position.file, len(plan.inputs)):
+        skip = position.row if number == position.file else 0
+        yield from chunks_of(plan.inputs[number], number, skip, plan.input_schemas[number])
 
 
-def grouped(answered: Iterator[Answered], rows: int) -> Iterator[Iterator[Answered]]:
+def group_units(scored_units: Iterator[ScoredUnit], rows: int) -> Iterator[Iterator[ScoredUnit]]:
     """The units in groups of so many rows; a group is to be used up before the next is asked for."""
-    for first in answered:
-        yield _group(first, answered, rows)
+    for first in scored_units:
+        yield _take_group(first, scored_units, rows)
 
 
-def _group(first: Answered, others: Iterator[Answered], rows: int) -> Iterator[Answered]:
+def _take_group(first: ScoredUnit, others: Iterator[ScoredUnit], rows: int) -> Iterator[ScoredUnit]:
     yield first
-    taken = rows_in(first[0])
+    taken = count_rows(first[0])
     while taken < rows and (found := next(others, None)) is not None:
         yield found
-        taken += rows_in(found[0])
+        taken += count_rows(found[0])
 
 
-def _noted(part: Iterator[Answered], rows: int, progress: Progress) -> Iterator[Answered]:
-    for unit, scored in part:
+def _report_progress(scored_units: Iterator[ScoredUnit], rows: int, progress: ProgressCallback) -> Iterator[ScoredUnit]:
+    for unit, scored in scored_units:
         yield unit, scored
-        rows += rows_in(unit)
-        progress(rows, after(unit))
+        rows += count_rows(unit)
+        progress(rows, position_after(unit))
 
 
 def return_large_blocks() -> None:
@@ -156,4 +160,4 @@ def return_large_blocks() -> None:
     # By default glibc raises the threshold with each large block that is freed. The columns of every unit then come from
     # heaps of several threads, which grow for as long as the job lasts: by a third from one to ten million rows.
     if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
-        mallopt(_MMAP_THRESHOLD, _BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from slipway.batch.engine import Progress, local_engine
-from slipway.batch.output.checkpoint import Work, make_passing_work
-from slipway.batch.output.location import check_file_place, check_no_input
+from slipway.batch.engine import ProgressCallback, local_engine
+from slipway.batch.output.checkpoint import Checkpoint, temporary_checkpoint
+from slipway.batch.output.location import check_file_location, check_not_an_input
 from slipway.batch.output.manifest import count_rows
 from slipway.batch.output.part_writer import QUARANTINE_FOLDER, first_rows
 from slipway.batch.plan import Options, Plan, check_inputs, plan_file
@@ -26,7 +26,7 @@ def score_file(
     scorer: Scorer,
     *,
     keep: Sequence[str] = (),
-    progress: Callable[[Plan], Progress] = lambda plan: lambda rows, place: None,
+    progress: Callable[[Plan], ProgressCallback] = lambda plan: lambda rows, place: None,
 ) -> dict[str, Any]:
     """Score every row of IN into one file, which appears whole or not at all: any failure leaves what stood at OUT.
 
@@ -45,32 +45,32 @@ def score_file(
         StorageError: OUT cannot be written.
     """
     began = time.perf_counter()
-    options = Options(tuple(keep), check_file_place(source, out), rows_per_part=sys.maxsize)
+    options = Options(tuple(keep), check_file_location(source, out), rows_per_part=sys.maxsize)
     plan = plan_file(source, scorer.contract, options)
-    check_no_input(plan, out)
-    with make_passing_work(out) as work:
+    check_not_an_input(plan, out)
+    with temporary_checkpoint(out) as work:
         rows = _publish_part(plan, scorer, work, progress(plan))
     seconds, release = round(time.perf_counter() - began, 3), scorer.bundle.release.version
     return {"rows": rows, "seconds": seconds, "release": release, "digest": scorer.bundle.digest, "out": str(out)}
 
 
-def _publish_part(plan: Plan, scorer: Scorer, work: Work, progress: Progress) -> int:
+def _publish_part(plan: Plan, scorer: Scorer, checkpoint: Checkpoint, progress: ProgressCallback) -> int:
     """Make the one part and give it the name of OUT; returns how many rows it has."""
     with local_engine(plan, scorer) as engine:
-        parts = list(engine.remaining_parts(work, [], progress))
+        parts = list(engine.remaining_parts(checkpoint, [], progress))
     rows = count_rows(plan, parts)
     check_inputs(plan, rows["in"])
     if rows["quarantined"]:
         raise ContractError(
             f"{rows['quarantined']} of the {rows['in']} rows of {plan.source} break the contract, so nothing was "
-            f"written: {'; '.join(_examples(plan, work, rows['quarantined']))}"
+            f"written: {'; '.join(_examples(plan, checkpoint, rows['quarantined']))}"
         )
-    atomic.move_file(work.dataset / parts[0].name, work.out)
+    atomic.move_file(checkpoint.dataset / parts[0].name, checkpoint.out)
     return rows["in"]
 
 
-def _examples(plan: Plan, work: Work, bad: int) -> Iterator[str]:
-    rows = first_rows(work.dataset / QUARANTINE_FOLDER)
+def _examples(plan: Plan, checkpoint: Checkpoint, bad: int) -> Iterator[str]:
+    rows = first_rows(checkpoint.dataset / QUARANTINE_FOLDER)
     for file in plan.inputs:
         own = [row for row in rows if row["file"] == file.name]
         lines = find_lines(file, [row["row"] for row in own]) if own and file.format == "csv" else {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from math import ceil
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pyarrow as pa
 from pyarrow import types
@@ -13,19 +14,20 @@ from pyarrow import types
 from slipway.bundle.release_file import Bundle
 from slipway.contract.schema import Contract
 from slipway.errors import DataError
-from slipway.reporting.suggestions import closest
+from slipway.reporting.suggestions import closest_match
 from slipway.storage.digests import digest_of
 from slipway.tables.arrow_columns import check_types
 from slipway.tables.chunks import UNIT
 from slipway.tables.dataset_manifest import RELEASE_COLUMN
-from slipway.tables.input_files import Input, find_inputs
+from slipway.tables.input_files import InputFile, find_inputs
 from slipway.tables.readers import schema_of
 
-FORMAT = 1
+FORMAT_VERSION = 1
 Format = Literal["parquet", "csv", "csv.gz"]
 
 
-class Options(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Options:
     """What changes the bytes of a dataset. No ``keep`` keeps every column; a part ends with the unit that fills it."""
 
     keep: tuple[str, ...] = ()
@@ -43,16 +45,17 @@ class Options(NamedTuple):
         return ceil(self.rows_per_part / self.unit) * self.unit
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Plan:
     """The files in order with what is read of each, the columns that are kept, and the output's schema.
 
     ``identity`` is everything that decides the bytes of a dataset; empty for a single file, which has no manifest.
     """
 
     source: str
-    inputs: Sequence[Input]
-    wanted: Sequence[pa.Schema]
-    kept: Sequence[str]
+    inputs: Sequence[InputFile]
+    input_schemas: Sequence[pa.Schema]
+    kept_columns: Sequence[str]
     schema: pa.Schema
     options: Options
     identity: Mapping[str, Any]
@@ -76,7 +79,7 @@ def plan_dataset(source: str, bundle: Bundle, contract: Contract, options: Optio
         ContractError: likewise.
     """
     plan = plan_file(source, contract, options)
-    return plan._replace(identity=_identity(plan.inputs, bundle, options))
+    return replace(plan, identity=_identity(plan.inputs, bundle, options))
 
 
 def plan_file(source: str, contract: Contract, options: Options) -> Plan:
@@ -87,12 +90,12 @@ def plan_file(source: str, contract: Contract, options: Options) -> Plan:
         ContractError: a column has a type that the contract's cannot be read from.
     """
     inputs = find_inputs(source)
-    schemas = _schemas(inputs, contract)
+    schemas = _read_schemas(inputs, contract)
     kept = list(dict.fromkeys(options.keep)) or schemas[0].names
-    wanted = [_wanted(file, schema, contract, kept) for file, schema in zip(inputs, schemas, strict=True)]
+    wanted = [_schema_to_read(file, schema, contract, kept) for file, schema in zip(inputs, schemas, strict=True)]
     fields = [_kept_fields(file, schema, contract, kept) for file, schema in zip(inputs, wanted, strict=True)]
-    _check_alike(inputs, fields)
-    return Plan(source, inputs, wanted, kept, _output(source, fields[0], contract), options, identity={})
+    _check_same_types(inputs, fields)
+    return Plan(source, inputs, wanted, kept, _output_schema(source, fields[0], contract), options, identity={})
 
 
 def check_inputs(plan: Plan, rows: int) -> None:
@@ -101,13 +104,13 @@ def check_inputs(plan: Plan, rows: int) -> None:
     Raises:
         DataError: it is so.
     """
-    if moved := [file.path for file in plan.inputs if file.moved()]:
+    if moved := [file.path for file in plan.inputs if file.has_changed()]:
         raise DataError(f"{moved[0]} changed while it was read; nothing was published; run the job again")
     if rows == 0:
         raise DataError(f"{plan.source} has no rows; nothing was written")
 
 
-def _schemas(inputs: Sequence[Input], contract: Contract) -> list[pa.Schema]:
+def _read_schemas(inputs: Sequence[InputFile], contract: Contract) -> list[pa.Schema]:
     found, failed = [], []
     for file in inputs:
         try:
@@ -119,11 +122,11 @@ def _schemas(inputs: Sequence[Input], contract: Contract) -> list[pa.Schema]:
     return found
 
 
-def _wanted(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[str]) -> pa.Schema:
+def _schema_to_read(file: InputFile, schema: pa.Schema, contract: Contract, kept: Sequence[str]) -> pa.Schema:
     required = [column.name for column in contract.inputs if not column.nullable]
     for name in (*required, *kept):
         if name not in schema.names:
-            meant = closest(name, schema.names)
+            meant = closest_match(name, schema.names)
             hint = f" (did you mean '{meant}'?)" if meant else f"; it has {', '.join(map(repr, schema.names))}"
             raise DataError(f"{file.path} has no column '{name}'{hint}; nothing was written")
     check_types(schema, contract, file.path)
@@ -131,7 +134,7 @@ def _wanted(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[s
     return pa.schema([field for field in schema if field.name in kept or field.name in inputs])
 
 
-def _kept_fields(file: Input, schema: pa.Schema, contract: Contract, kept: Sequence[str]) -> list[pa.Field]:
+def _kept_fields(file: InputFile, schema: pa.Schema, contract: Contract, kept: Sequence[str]) -> list[pa.Field]:
     fields = [schema.field(name) for name in kept]
     kinds = {f.name: f.type.value_type if types.is_dictionary(f.type) else f.type for f in fields}
     if file.format in ("csv", "json"):
@@ -139,7 +142,7 @@ def _kept_fields(file: Input, schema: pa.Schema, contract: Contract, kept: Seque
     return list(pa.schema(kinds))
 
 
-def _check_alike(inputs: Sequence[Input], fields: Sequence[list[pa.Field]]) -> None:
+def _check_same_types(inputs: Sequence[InputFile], fields: Sequence[list[pa.Field]]) -> None:
     for file, own in zip(inputs[1:], fields[1:], strict=True):
         for first, other in zip(fields[0], own, strict=True):
             if first.type != other.type:
@@ -149,7 +152,7 @@ def _check_alike(inputs: Sequence[Input], fields: Sequence[list[pa.Field]]) -> N
                 )
 
 
-def _output(source: str, kept: Sequence[pa.Field], contract: Contract) -> pa.Schema:
+def _output_schema(source: str, kept: Sequence[pa.Field], contract: Contract) -> pa.Schema:
     kinds = {"string": pa.string(), "double": pa.float64()}
     added = [*(pa.field(c.name, kinds[c.type]) for c in contract.outputs), pa.field(RELEASE_COLUMN, pa.string())]
     names = {field.name for field in kept}
@@ -158,13 +161,13 @@ def _output(source: str, kept: Sequence[pa.Field], contract: Contract) -> pa.Sch
     return pa.schema([*kept, *added])
 
 
-def _identity(inputs: Sequence[Input], bundle: Bundle, options: Options) -> dict[str, Any]:
+def _identity(inputs: Sequence[InputFile], bundle: Bundle, options: Options) -> dict[str, Any]:
     return {
-        "format": FORMAT,
+        "format": FORMAT_VERSION,
         "release": bundle.release.version,
         "bundle_digest": bundle.digest,
-        "inputs": [file.record() for file in inputs],
-        "options": {**options._asdict(), "keep": list(options.keep)},
+        "inputs": [file.manifest_entry() for file in inputs],
+        "options": {**asdict(options), "keep": list(options.keep)},
         # Another version of these may write other bytes, so a job never goes on from parts of theirs.
         "libraries": {name: version(name) for name in ("numpy", "onnxruntime", "pyarrow")},
     }

@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from slipway.errors import SettingsError
 from slipway.statistics.divergence import Counts, stability_index
-from slipway.statistics.reference import Described, Reference
+from slipway.statistics.reference import ColumnProfile, Reference
 
-OnOdd = Literal["warn", "fail"]
+OnAnomaly = Literal["warn", "fail"]
 _LIMIT = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<percent>%)?")
 _ROWS_TO_VARY = 20
 """Fewer rows may well have one and the same prediction."""
-LARGE = 0.25
+LARGE_SHIFT = 0.25
 """The stability index of what is called a large shift."""
-FEWEST = 100
+MIN_ROWS = 100
 """With fewer rows that stand for the others, a large index is no news."""
 Measures = Mapping[str, Mapping[str, Any]]
 
 
-class Policy(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Policy:
     """How many bad rows a job may have (``10`` or ``0.1%``), and whether odd predictions warn or fail."""
 
-    max_bad: str = "0"
-    on_odd: OnOdd = "warn"
+    max_invalid: str = "0"
+    on_anomaly: OnAnomaly = "warn"
 
     def check(self) -> None:
         """Refuse a limit that nobody can hold.
@@ -38,32 +40,39 @@ class Policy(NamedTuple):
         Raises:
             SettingsError: it is neither a whole number nor a percentage.
         """
-        found = _LIMIT.fullmatch(self.max_bad.strip())
+        found = _LIMIT.fullmatch(self.max_invalid.strip())
         if found is None or (not found["percent"] and "." in found["number"]):
-            raise SettingsError(f"--max-bad must be a whole number or a percentage such as 0.1%, not '{self.max_bad}'")
+            raise SettingsError(
+                f"--max-bad must be a whole number or a percentage such as 0.1%, not '{self.max_invalid}'"
+            )
 
     def allows(self, bad: int, rows: int) -> bool:
         """Whether so many bad rows of all rows are few enough."""
-        if self.max_bad.strip().endswith("%"):
-            return bad * 100 <= float(self.max_bad.strip()[:-1]) * rows
-        return bad <= int(self.max_bad)
+        if self.max_invalid.strip().endswith("%"):
+            return bad * 100 <= float(self.max_invalid.strip()[:-1]) * rows
+        return bad <= int(self.max_invalid)
 
 
-def oddities(distribution: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def find_anomalies(distribution: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What is odd about predictions: null ones, or the same for every row."""
-    return [sentence for name, told in distribution.items() for sentence in _odd(name, told)]
+    return [sentence for name, told in distribution.items() for sentence in _column_anomalies(name, told)]
 
 
-def _odd(name: str, told: Mapping[str, Any]) -> list[str]:
+def _column_anomalies(name: str, statistics: Mapping[str, Any]) -> list[str]:
     found = []
-    if told["nulls"]:
-        found.append(f"{told['nulls']} of {told['rows']} values of '{name}' are null")
-    if "min" in told and told["min"] is not None and told["min"] == told["max"] and told["rows"] >= _ROWS_TO_VARY:
-        found.append(f"'{name}' is {told['min']} in all {told['rows']} rows")
+    if statistics["nulls"]:
+        found.append(f"{statistics['nulls']} of {statistics['rows']} values of '{name}' are null")
+    if (
+        "min" in statistics
+        and statistics["min"] is not None
+        and statistics["min"] == statistics["max"]
+        and statistics["rows"] >= _ROWS_TO_VARY
+    ):
+        found.append(f"'{name}' is {statistics['min']} in all {statistics['rows']} rows")
     return found
 
 
-def distant(reference: Reference | None, release: str, parts: Sequence[Measures]) -> list[str]:
+def shifted_predictions(reference: Reference | None, release: str, parts: Sequence[Measures]) -> list[str]:
     """What is far: by a large stability index, and by more than any one block of the reference is from all of it.
 
     ``parts`` are the measures of the dataset's parts. A dataset is often a day's, and so is a block.
@@ -73,32 +82,39 @@ def distant(reference: Reference | None, release: str, parts: Sequence[Measures]
         sentence
         for name, kind in columns.items()
         if kind.prediction
-        for sentence in _distant(name, kind, reference.block if reference else "", release, parts)
+        for sentence in _describe_shift(name, kind, reference.block if reference else "", release, parts)
     ]
 
 
-def _distant(name: str, kind: Described, block: str, release: str, parts: Sequence[Measures]) -> Iterator[str]:
-    counted = [_counts(kind, part[name]) for part in parts if name in part]
-    now = np.sum(counted, axis=0) if counted else np.zeros(kind.width)
-    blocks = np.array(kind.counts)
+def _describe_shift(
+    name: str, profile: ColumnProfile, block: str, release: str, parts: Sequence[Measures]
+) -> Iterator[str]:
+    counted = [_bin_counts(profile, part[name]) for part in parts if name in part]
+    now = np.sum(counted, axis=0) if counted else np.zeros(profile.width)
+    blocks = np.array(profile.counts)
     usual = float(stability_index(blocks.sum(axis=0), blocks).max()) if block != "row" else 0.0
     found = float(stability_index(blocks.sum(axis=0), now))
-    if now.sum() >= FEWEST and found > max(LARGE, usual):
+    if now.sum() >= MIN_ROWS and found > max(LARGE_SHIFT, usual):
         each = f", and no {block} of the reference by more than {usual:.2f}" if block != "row" else ""
         yield (
-            f"'{name}' is far from the reference of {release}: by a stability index of {found:.2f}, where {LARGE:g} is "
-            f"large{each}"
+            f"'{name}' is far from the reference of {release}: by a stability index of {found:.2f}, "
+            f"where {LARGE_SHIFT:g} is large{each}"
         )
 
 
-def _counts(kind: Described, told: Mapping[str, Any]) -> Counts:
+def _bin_counts(profile: ColumnProfile, statistics: Mapping[str, Any]) -> Counts:
     """About how many of the rows that stand for a part are in each bin."""
-    if "values" in told:
-        texts, weights = np.array(list(told["values"]), dtype=object), np.array(list(told["values"].values()), float)
-        counts = np.bincount(kind.bins_of(texts), weights, kind.width)
-        counts[kind.null] += told["nulls"]
+    if "values" in statistics:
+        texts, weights = (
+            np.array(list(statistics["values"]), dtype=object),
+            np.array(list(statistics["values"].values()), float),
+        )
+        counts = np.bincount(profile.bins_of(texts), weights, profile.width)
+        counts[profile.null] += statistics["nulls"]
         return counts
-    points = np.array(told["quantiles"], dtype=np.float64)
+    points = np.array(statistics["quantiles"], dtype=np.float64)
     if not len(points):
-        return np.zeros(kind.width)
-    return np.bincount(kind.bins_of(points), np.full(len(points), told["sampled"] / len(points)), kind.width)
+        return np.zeros(profile.width)
+    return np.bincount(
+        profile.bins_of(points), np.full(len(points), statistics["sampled"] / len(points)), profile.width
+    )

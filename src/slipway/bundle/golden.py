@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from slipway.bundle.release_file import Golden
+from slipway.bundle.release_file import GoldenRows
 
 TOLERANCE = 1e-9
 """How far a prediction may be from the golden one, relative to it."""
@@ -14,7 +14,7 @@ Prediction = Sequence[float] | float
 
 
 def golden_difference(
-    golden: Golden, predictions: Sequence[Prediction], labels: Sequence[str] | None = None
+    golden: GoldenRows, predictions: Sequence[Prediction], labels: Sequence[str] | None = None
 ) -> str | None:
     """What differs first from the golden predictions beyond the tolerance, if anything does.
 
@@ -34,9 +34,9 @@ def golden_difference(
     return None
 
 
-def _are_close(came: Prediction, expected: Prediction) -> bool:
-    if isinstance(came, Sequence) and isinstance(expected, Sequence):
-        return len(came) == len(expected) and all(map(_are_close, came, expected))
-    if isinstance(came, Sequence) or isinstance(expected, Sequence):
+def _are_close(actual: Prediction, expected: Prediction) -> bool:
+    if isinstance(actual, Sequence) and isinstance(expected, Sequence):
+        return len(actual) == len(expected) and all(map(_are_close, actual, expected))
+    if isinstance(actual, Sequence) or isinstance(expected, Sequence):
         return False
-    return math.isclose(came, expected, rel_tol=TOLERANCE, abs_tol=1e-300)
+    return math.isclose(actual, expected, rel_tol=TOLERANCE, abs_tol=1e-300)

@@ -21,15 +21,15 @@ SUMS = "SHA256SUMS"
 NOTES = "notes.md"
 BUNDLE_SUFFIX = ".bundle.tar.gz"
 SIGNATURE = "release.json.sig"
-LATER = (SIGNATURE, "provenance.json")
+ATTESTATIONS = (SIGNATURE, "provenance.json")
 """Made from the finished files by later jobs: they vouch for the others and are not listed among them."""
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._+-]*)")
-_LARGEST = 4 << 30
+_MAX_BYTES = 4 << 30
 
 
 def write_sums(folder: Path) -> str:
     """List every file of the folder with its sha256; returns the digest of that list, which stands for them all."""
-    names = sorted(path.name for path in folder.iterdir() if path.name not in (SUMS, *LATER))
+    names = sorted(path.name for path in folder.iterdir() if path.name not in (SUMS, *ATTESTATIONS))
     text = "".join(f"{file_digest(folder / name)}  {name}\n" for name in names)
     (folder / SUMS).write_text(text)
     return file_digest(folder / SUMS)
@@ -51,9 +51,11 @@ def check_sums(folder: Path, expected: str | None = None) -> dict[str, str]:
     if expected is not None and (came := file_digest(path)) != expected:
         raise BundleError(f"{path} has the sha256 {came} but {expected} was expected; nothing was published")
     sums = parse_sums(path.read_text(), str(path))
-    here = {file.name for file in folder.iterdir()} - {SUMS, *LATER}
+    here = {file.name for file in folder.iterdir()} - {SUMS, *ATTESTATIONS}
     if here != sums.keys():
-        raise BundleError(f"{folder} holds {_named(here)} but {SUMS} lists {_named(sums)}; nothing was published")
+        raise BundleError(
+            f"{folder} holds {_format_names(here)} but {SUMS} lists {_format_names(sums)}; nothing was published"
+        )
     check_files(folder, sums)
     return sums
 
@@ -110,7 +112,7 @@ def pack(bundle: Bundle, into: Path) -> Path:
     return archive
 
 
-def signed(folder: Path) -> Path:
+def sign_bundle(folder: Path) -> Path:
     """Sign the packed bundle of a release's checked files; returns the signature's file beside them.
 
     Raises:
@@ -134,7 +136,7 @@ def unpack(archive: Path, into: Path) -> Path:
     try:
         with tarfile.open(archive, "r:gz") as tar:
             members = tar.getmembers()
-            if sum(member.size for member in members) > _LARGEST or not all(member.isfile() for member in members):
+            if sum(member.size for member in members) > _MAX_BYTES or not all(member.isfile() for member in members):
                 raise BundleError(f"{archive.name} holds more than plain files of 4 GiB, so it was not unpacked")
             extract(tar, into)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
@@ -142,5 +144,5 @@ def unpack(archive: Path, into: Path) -> Path:
     return into
 
 
-def _named(names: set[str] | Mapping[str, str]) -> str:
+def _format_names(names: set[str] | Mapping[str, str]) -> str:
     return ", ".join(sorted(names)) or "nothing"

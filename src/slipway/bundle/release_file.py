@@ -46,7 +46,7 @@ class Bundle(msgspec.Struct, frozen=True):
     release: Release
 
 
-class Golden(msgspec.Struct, frozen=True):
+class GoldenRows(msgspec.Struct, frozen=True):
     """Input rows with the predictions that the release made for them, to be made again wherever it serves."""
 
     inputs: dict[str, list[int | float | str | bool | None]]
@@ -104,7 +104,7 @@ def verify_and_read(
         raise BundleError(f"{folder / RELEASE_FILE} has the sha256 {digest} but {expected_digest} was expected")
     release = decode_release(text, str(folder / RELEASE_FILE))
     _check_names(folder, release.files)
-    kept = {name: _checked(folder, name, sealed, name in names) for name, sealed in release.files.items()}
+    kept = {name: _verify_file(folder, name, sealed, name in names) for name, sealed in release.files.items()}
     return Bundle(folder, digest, release), {name: content for name, content in kept.items() if content is not None}
 
 
@@ -126,14 +126,14 @@ def decode_release(text: bytes, origin: str) -> Release:
         raise BundleError(f"{origin} is malformed or truncated: {error}; fetch or build the bundle again") from None
 
 
-def decode_golden(text: bytes, origin: str) -> Golden:
+def decode_golden(text: bytes, origin: str) -> GoldenRows:
     """Parse ``golden.json``.
 
     Raises:
         BundleError: it is malformed.
     """
     try:
-        return msgspec.json.decode(text, type=Golden)
+        return msgspec.json.decode(text, type=GoldenRows)
     except msgspec.DecodeError as error:
         raise BundleError(f"{origin} is malformed: {error}") from None
 
@@ -155,15 +155,17 @@ def _check_names(folder: Path, files: Mapping[str, str]) -> None:
     missing, extra = sorted(files.keys() - present), sorted(present - files.keys())
     if missing:
         sealed = files[missing[0]]
-        raise BundleError(f"{folder} lacks '{missing[0]}', which was sealed with the sha256 {sealed}{_more(missing)}")
+        raise BundleError(
+            f"{folder} lacks '{missing[0]}', which was sealed with the sha256 {sealed}{_others_clause(missing)}"
+        )
     if extra:
         came = file_digest(folder / extra[0])
         raise BundleError(
-            f"{folder} holds '{extra[0]}' (sha256 {came}), which {RELEASE_FILE} does not list{_more(extra)}"
+            f"{folder} holds '{extra[0]}' (sha256 {came}), which {RELEASE_FILE} does not list{_others_clause(extra)}"
         )
 
 
-def _more(names: list[str]) -> str:
+def _others_clause(names: list[str]) -> str:
     return f"; {len(names) - 1} more like it" if len(names) > 1 else ""
 
 
@@ -178,7 +180,7 @@ def _files_in(folder: Path, top: Path) -> Iterator[str]:
             raise BundleError(f"{top} holds '{name}', which is a link or a device; a bundle holds only plain files")
 
 
-def _checked(folder: Path, name: str, sealed: str, keep: bool) -> bytes | None:
+def _verify_file(folder: Path, name: str, sealed: str, keep: bool) -> bytes | None:
     digest, content = hashlib.sha256(), bytearray()
     try:
         with (folder / name).open("rb") as file:

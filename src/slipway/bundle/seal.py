@@ -64,7 +64,7 @@ def seal(
 
 def _publish(files: dict[str, Path | bytes], final: Path, digest: str, version: str) -> None:
     try:
-        atomic.publish_files(files, final, check=partial(verify, expected_digest=digest))
+        atomic.publish_files(files, final, check_folder=partial(verify, expected_digest=digest))
     except StorageError as error:
         raise StorageError(f"{version} could not be sealed: {error}") from None
 

@@ -13,7 +13,7 @@ from typing import Any
 from slipway.bundle.release_file import RELEASE_FILE, Bundle
 from slipway.errors import NotFoundError, SettingsError, SignatureError
 
-Vouch = Callable[[Bundle], None]
+SignatureCheck = Callable[[Bundle], None]
 KEY_VARIABLE = "SLIPWAY_SIGNING_KEY"
 
 
@@ -36,7 +36,7 @@ def sign(release: Path, signature: Path) -> None:
         SettingsError: there is neither a key nor a workflow's identity.
         SignatureError: signing failed; no signature was written.
     """
-    with _alone(release.read_bytes()) as folder, _key_file() as key:
+    with _signing_folder(release.read_bytes()) as folder, _key_file() as key:
         if key is None and "ACTIONS_ID_TOKEN_REQUEST_URL" not in os.environ:
             raise SettingsError(
                 f"nothing to sign with: set {KEY_VARIABLE} to a PEM private key, or run in a workflow with id-token: write"
@@ -49,11 +49,11 @@ def sign(release: Path, signature: Path) -> None:
         signature.write_bytes(made.read_bytes())
 
 
-def anyone(bundle: Bundle) -> None:
+def accept_any(bundle: Bundle) -> None:
     """Take a bundle whoever made it."""
 
 
-def check(bundle: Bundle, *, trust: Trust, signature: Path | None) -> None:
+def check_signature(bundle: Bundle, *, trust: Trust, signature: Path | None) -> None:
     """Take a bundle only with the signature of one who is trusted, where anyone in particular is.
 
     Raises:
@@ -63,14 +63,14 @@ def check(bundle: Bundle, *, trust: Trust, signature: Path | None) -> None:
     if not trust:
         return
     if signature is None:
-        raise SignatureError(f"{version} is not signed, and [trust] takes only what {_named(trust)} signed")
-    with _alone((bundle.path / RELEASE_FILE).read_bytes()) as folder:
+        raise SignatureError(f"{version} is not signed, and [trust] takes only what {_trusted_signer(trust)} signed")
+    with _signing_folder((bundle.path / RELEASE_FILE).read_bytes()) as folder:
         try:
             _verifier(trust).verify(folder, signature)
         except FileNotFoundError as error:
             raise NotFoundError(f"the public key of [trust] is not there: {error}") from None
         except Exception as error:  # sigstore, cryptography and json each raise their own
-            raise SignatureError(f"{version} is not signed by {_named(trust)}: {error}") from error
+            raise SignatureError(f"{version} is not signed by {_trusted_signer(trust)}: {error}") from error
 
 
 def check_can_sign(trust: Trust) -> None:
@@ -81,12 +81,12 @@ def check_can_sign(trust: Trust) -> None:
     """
     if trust and not os.environ.get(KEY_VARIABLE):
         raise SignatureError(
-            f"[trust] takes only what {_named(trust)} signed, and {KEY_VARIABLE} holds no key to sign with; nothing was "
-            "started"
+            f"[trust] takes only what {_trusted_signer(trust)} signed, and {KEY_VARIABLE} holds no key to sign with; "
+            "nothing was started"
         )
 
 
-def signed_here(bundle: Bundle, *, trust: Trust) -> None:
+def sign_and_check(bundle: Bundle, *, trust: Trust) -> None:
     """Sign a bundle of this checkout's own, where signatures are asked for, and check it as any other.
 
     Raises:
@@ -96,7 +96,7 @@ def signed_here(bundle: Bundle, *, trust: Trust) -> None:
         with tempfile.TemporaryDirectory(prefix="slipway-sign-") as folder:
             signature = Path(folder, "release.json.sig")
             sign(bundle.path / RELEASE_FILE, signature)
-            check(bundle, trust=trust, signature=signature)
+            check_signature(bundle, trust=trust, signature=signature)
 
 
 def _signer(key: Path | None) -> Any:
@@ -117,12 +117,12 @@ def _verifier(trust: Trust) -> Any:
     return config.use_sigstore_verifier(identity=trust.identity, oidc_issuer=trust.issuer)
 
 
-def _named(trust: Trust) -> str:
+def _trusted_signer(trust: Trust) -> str:
     return f"the key {trust.public_key}" if trust.public_key is not None else trust.identity
 
 
 @contextmanager
-def _alone(release: bytes) -> Iterator[Path]:
+def _signing_folder(release: bytes) -> Iterator[Path]:
     """A folder with nothing but the file, for model-signing signs folders."""
     with tempfile.TemporaryDirectory(prefix="slipway-sign-") as folder:
         inner = Path(folder, "bundle")

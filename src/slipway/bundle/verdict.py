@@ -43,7 +43,7 @@ class Verdict(msgspec.Struct, frozen=True):
         return tuple(rule for rule in self.rules if not rule.judged)
 
 
-def prose(verdict: Verdict, version: str, champion: str | None) -> str:
+def verdict_sentence(verdict: Verdict, version: str, champion: str | None) -> str:
     """The verdict on ``version`` in one sentence, with the state of the world; ``champion`` is a version or None."""
     if verdict.verdict == "refuse":
         state = f"the champion is still {champion}" if champion else "there is still no champion"
@@ -57,7 +57,7 @@ def prose(verdict: Verdict, version: str, champion: str | None) -> str:
     return f"gate passed {version}: {hold}; {against}"
 
 
-def table(verdict: Verdict) -> str:
+def verdict_table(verdict: Verdict) -> str:
     """Every rule as a Markdown table, for a release's page and a job's summary."""
     return markdown.table(("", "rule", "why"), [(_mark(rule), f"`{rule.rule}`", rule.why) for rule in verdict.rules])
 

@@ -11,16 +11,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from slipway.cli.options import bundle_of, bundle_option, github_champion, json_option, say, settings_option, tell
+from slipway.cli.options import (
+    bundle_option,
+    github_champion,
+    json_option,
+    print_result,
+    resolve_bundle,
+    settings_option,
+    stderr_progress,
+)
 from slipway.errors import SettingsError, SlipwayError
 
 if TYPE_CHECKING:
     from slipway.batch.engine import Engine
 
 
-def _names(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+def _parse_names(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Each text as a line of CSV, so that the one input of a workflow can name several columns."""
-    lines = csv.reader("\n".join(given).splitlines(), skipinitialspace=True)
+    lines = csv.reader("\n".join(values).splitlines(), skipinitialspace=True)
     return tuple(name.strip() for line in lines for name in line if name.strip())
 
 
@@ -34,7 +42,7 @@ Examples:
 )
 @click.argument("source", metavar="IN")
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--keep", multiple=True, callback=_names, metavar="NAME,...",
+@click.option("--keep", multiple=True, callback=_parse_names, metavar="NAME,...",
               help="Input columns to keep in OUT; all of them by default.")  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
               help="How the parts of OUT are written.")  # fmt: skip
@@ -62,35 +70,37 @@ def batch(
     that ends in .csv, .csv.gz or .parquet is one file.
     """
     from slipway.batch.engine import return_large_blocks
-    from slipway.batch.job import Request
-    from slipway.batch.output.location import FILES
+    from slipway.batch.job import BatchRequest
+    from slipway.batch.output.location import FORMATS_BY_SUFFIX
     from slipway.batch.plan import Options
     from slipway.batch.policy import Policy
-    from slipway.batch.progress import signs
+    from slipway.batch.progress import progress_reporter
 
     return_large_blocks()
-    verified = click.get_current_context().with_resource(_verified(settings_file, bundle, github))
-    if out.name.lower().endswith(tuple(FILES)) and not out.is_dir():
+    verified = click.get_current_context().with_resource(_open_bundle(settings_file, bundle, github))
+    if out.name.lower().endswith(tuple(FORMATS_BY_SUFFIX)) and not out.is_dir():
         chosen = (kind, max_bad, on_odd, overwrite, rows_per_part, engine, master)
         if chosen != ("parquet", "0", "warn", False, 1 << 20, "local", None):
             raise SettingsError(f"{out} is one file, for which only --keep can be chosen; name a folder for a dataset")
-        _into_file(source, out, verified, keep, as_json)
+        _score_to_file(source, out, verified, keep, as_json)
         return
-    with say.running("batch") as note:
-        progress = signs(lambda sign: note(str(sign)))
+    with stderr_progress.heartbeat("batch") as note:
+        progress = progress_reporter(lambda sign: note(str(sign)))
         options, policy = Options(keep, kind, rows_per_part), Policy(max_bad, on_odd)
-        request = Request(source, out, options, policy, overwrite, say, progress, _engine(engine, master))
-        done = _summarized(request, verified)
-    tell({"state": done.state, "out": str(out), **done.manifest}, _sentence(done, out), as_json)
+        request = BatchRequest(
+            source, out, options, policy, overwrite, stderr_progress, progress, _engine(engine, master)
+        )
+        done = _score_and_summarize(request, verified)
+    print_result({"state": done.state, "out": str(out), **done.manifest}, _describe_result(done, out), as_json)
 
 
 @contextmanager
-def _verified(settings_file: Path, bundle: Path | None, github: bool) -> Iterator[Any]:
+def _open_bundle(settings_file: Path, bundle: Path | None, github: bool) -> Iterator[Any]:
     """The bundle that answers; one of GitHub is here for as long as the command runs."""
     from slipway.bundle.release_file import verify
 
     if not github:
-        yield verify(bundle_of(settings_file, bundle))
+        yield verify(resolve_bundle(settings_file, bundle))
         return
     if bundle:
         raise SettingsError("--bundle and --github each name a bundle; give one of them")
@@ -100,7 +110,7 @@ def _verified(settings_file: Path, bundle: Path | None, github: bool) -> Iterato
         yield github_champion(load_settings(settings_file), Path(folder))
 
 
-def _summarized(request: Any, bundle: Any) -> Any:
+def _score_and_summarize(request: Any, bundle: Any) -> Any:
     """Score, and leave the workflow that runs this a summary of what it came to."""
     from slipway.batch.job import score_dataset
     from slipway.batch.summary import failure, summary
@@ -127,23 +137,23 @@ def _engine(name: Literal["local", "spark"], master: str | None) -> Engine:
     return local_engine
 
 
-def _into_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_json: bool) -> None:
+def _score_to_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], as_json: bool) -> None:
     from slipway.batch.one_file import score_file
-    from slipway.batch.progress import signs
+    from slipway.batch.progress import progress_reporter
     from slipway.inference.scorer import load
 
     scorer = load(bundle.path, expected_digest=bundle.digest)
     scorer.check_golden()
-    with say.running("batch") as note:
-        summary = score_file(source, out, scorer, keep=keep, progress=signs(lambda sign: note(str(sign))))
+    with stderr_progress.heartbeat("batch") as note:
+        summary = score_file(source, out, scorer, keep=keep, progress=progress_reporter(lambda sign: note(str(sign))))
     told = f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s"
-    tell(summary, told, as_json)
+    print_result(summary, told, as_json)
 
 
-def _sentence(done: Any, out: Path) -> str:
-    manifest = done.manifest
+def _describe_result(result: Any, out: Path) -> str:
+    manifest = result.manifest
     rows, timings = manifest["rows"], manifest["timings"]
-    if done.state == "unchanged":
+    if result.state == "unchanged":
         return f"{out} holds these {rows['scored']:,} rows scored by {manifest['release']} already; nothing was done"
     aside = f", {rows['quarantined']:,} set aside in {out}/_quarantine" if rows["quarantined"] else ""
     return (

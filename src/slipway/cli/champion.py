@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slipway.cli.options import answer, json_option, on_github, open_target, run_options, say, settings_option, tell
+from slipway.cli.options import (
+    json_option,
+    open_target,
+    print_json,
+    print_result,
+    retry_on_github,
+    run_options,
+    settings_option,
+    stderr_progress,
+)
 from slipway.errors import GateRefused, SlipwayError
 
 if TYPE_CHECKING:
@@ -28,18 +37,20 @@ def ship(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_ma
     from slipway.target.target import target_of
 
     settings = load_settings(settings_file, overrides)
-    done = shipped(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, say=say)
+    done = shipped(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, progress=stderr_progress)
     if as_json:
-        answer(results.of_ship(done))
+        print_json(results.ship_as_json(done))
     elif done.candidate:
-        click.echo("\n".join(results.scores(done.candidate)))
+        click.echo("\n".join(results.score_lines(done.candidate)))
     if done.verdict and done.verdict.verdict == "refuse":
-        raise GateRefused(done.said)
+        raise GateRefused(done.verdict_text)
     if not as_json:
         target = target_of(settings)
-        click.echo("\n".join(["", *results.champion(done, target), "", *results.calls(target, settings_file)]))
-    if done.problem:
-        raise done.problem
+        click.echo(
+            "\n".join(["", *results.champion_lines(done, target), "", *results.usage_lines(target, settings_file)])
+        )
+    if done.registry_error:
+        raise done.registry_error
 
 
 @click.command(epilog='Example: slipway rollback --reason "scores drifted"')
@@ -53,14 +64,18 @@ def rollback(settings_file: Path, to: str | None, reason: str, as_json: bool) ->
     Said again while the hold lasts, it goes no further back; --to names a release that is further back.
     """
     from slipway.rollout.rollout import roll_back
-    from slipway.target.journal import whoami
+    from slipway.target.journal import current_actor
 
     settings, target = open_target(settings_file)
-    held = target.held()
-    entry = roll_back(target, to=to, reason=reason, who=whoami())
+    held = target.active_hold()
+    entry = roll_back(target, to=to, reason=reason, who=current_actor())
     again = held is not None and held.id == entry.id
-    owed = _mirrored(settings, target)
-    tell(told(entry) | {"again": again, "owed": str(owed) if owed else None}, _went_back(entry, again), as_json)
+    owed = _sync_registry(settings, target)
+    print_result(
+        history_row(entry) | {"again": again, "owed": str(owed) if owed else None},
+        _describe_rollback(entry, again),
+        as_json,
+    )
     if owed:
         raise owed
 
@@ -74,35 +89,35 @@ def resume(settings_file: Path, reason: str, github: bool, as_json: bool) -> Non
     """Lift the hold on automatic rollouts."""
     from slipway.github.promote import resume as resumed_there
     from slipway.rollout.rollout import resume as resumed
-    from slipway.target.journal import whoami
+    from slipway.target.journal import current_actor
 
     if github:
-        on_github(lambda on: resumed_there(on, who=whoami(), reason=reason, say=say))
+        retry_on_github(lambda on: resumed_there(on, who=current_actor(), reason=reason, say=stderr_progress))
         return
     _, target = open_target(settings_file)
-    entry = resumed(target, reason=reason, who=whoami())
-    tell(told(entry), f"automatic rollouts go on from {entry.to or 'nothing'}", as_json)
+    entry = resumed(target, reason=reason, who=current_actor())
+    print_result(history_row(entry), f"automatic rollouts go on from {entry.to or 'nothing'}", as_json)
 
 
-def told(entry: Entry) -> dict[str, str | None]:
+def history_row(entry: Entry) -> dict[str, str | None]:
     """A journal entry as `history --json` tells it."""
     from slipway.target.journal import history
 
     return history([entry])[0]
 
 
-def _went_back(entry: Entry, again: bool) -> str:
-    if again:
+def _describe_rollback(entry: Entry, repeated: bool) -> str:
+    if repeated:
         since = f"since {entry.who} rolled back from {entry.from_} at {entry.at}"
         return f"{entry.to} serves {since}, and was proved again; to go further back, name a release with --to"
     return f"{entry.to} serves again instead of {entry.from_}; rollouts are held until `slipway resume`"
 
 
-def _mirrored(settings: Settings, target: Target) -> SlipwayError | None:
-    from slipway.rollout.registry_mirror import mirror
+def _sync_registry(settings: Settings, target: Target) -> SlipwayError | None:
+    from slipway.rollout.registry_mirror import sync_registry
 
     try:
-        mirror(settings, target)
+        sync_registry(settings, target)
     except SlipwayError as error:
         return error
     return None

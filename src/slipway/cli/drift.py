@@ -12,17 +12,24 @@ from typing import TYPE_CHECKING
 import click
 
 from slipway.cli.github import repository_option
-from slipway.cli.options import bundle_of, github_champion, json_option, on_github, say, settings_option
-from slipway.cli.terminal import Row, show
+from slipway.cli.options import (
+    github_champion,
+    json_option,
+    resolve_bundle,
+    retry_on_github,
+    settings_option,
+    stderr_progress,
+)
+from slipway.cli.terminal import Row, print_rows
 from slipway.errors import DriftError, SettingsError
 
 if TYPE_CHECKING:
-    from slipway.drift.detect import Asked
-    from slipway.drift.reference import Against
-    from slipway.drift.result import Drift, Live, Window
+    from slipway.drift.detect import DriftRequest
+    from slipway.drift.reference import ReferenceSide
+    from slipway.drift.result import Drift, LiveMetrics, Window
     from slipway.settings.settings import Settings
 
-_RULE = re.compile(r"(?P<k>[1-9]\d*)/(?P<n>[1-9]\d*)")
+_WINDOW_RULE = re.compile(r"(?P<k>[1-9]\d*)/(?P<n>[1-9]\d*)")
 _HEADER = ("column", "", "stability index", "variation", "transport", "chance", "nulls", "strangers")
 
 
@@ -64,108 +71,117 @@ def drift(
         raise SettingsError(f"one REFERENCE and one CURRENT can be compared, but {' and '.join(places)} came")
     if truth_file and not truth:
         raise SettingsError(f"--truth must name the column of {truth_file} with what turned out to be true")
-    asked = replace(_asked(settings, current, windows=windows, rule=rule), truth=truth, outcomes=truth_file, key=key)
-    with say.running("drift") as note, tempfile.TemporaryDirectory(prefix="slipway-reference-") as folder:
-        against = _against(settings, settings_file, named, Path(folder) if github else None)
+    asked = replace(
+        _drift_request(settings, current, windows=windows, rule=rule), label=truth, labels_file=truth_file, key=key
+    )
+    with stderr_progress.heartbeat("drift") as note, tempfile.TemporaryDirectory(prefix="slipway-reference-") as folder:
+        against = _load_reference(settings, settings_file, named, Path(folder) if github else None)
         found = detect(against, asked, note)
     write_report(found, html=html, folder=report)
     if as_json:
         click.echo(encode_drift(found))
     else:
-        _show(found)
+        _print_drift(found)
     if found.drifted:
-        raise DriftError(sentence(found))
+        raise DriftError(describe_drift(found))
 
 
-def sentence(found: Drift) -> str:
+def describe_drift(result: Drift) -> str:
     """What was found, in one sentence with the numbers."""
     parts = []
-    if moved := found.newest.moved:
-        furthest = next(f for f in found.newest.findings if f.column == moved[0])
+    if moved := result.newest_window.drifted_columns:
+        furthest = next(f for f in result.newest_window.findings if f.column == moved[0])
         parts.append(
-            f"{len(moved)} of {len(found.newest.findings)} columns drifted from {found.reference} ({found.rule}), "
+            f"{len(moved)} of {len(result.newest_window.findings)} columns drifted from {result.reference} ({result.rule}), "
             f"'{moved[0]}' the furthest with a stability index of {furthest.stability_index:.2f}"
         )
     parts += [
         f"{bound.rule} requires {bound.required:g} and the live metric is {bound.value:.3f}"
-        for bound in (found.live.bounds if found.live else ())
+        for bound in (result.live.bounds if result.live else ())
         if bound.broken
     ]
     return "; ".join(parts)
 
 
-def _asked(settings: Settings, current: str, *, windows: bool, rule: str | None) -> Asked:
-    from slipway.drift.detect import Asked
-    from slipway.drift.windows import Bar, Rule
+def _drift_request(settings: Settings, current: str, *, windows: bool, rule: str | None) -> DriftRequest:
+    from slipway.drift.detect import DriftRequest
+    from slipway.drift.windows import Threshold, WindowRule
 
     wanted = settings.drift
     k, n = wanted.k, wanted.n
     if rule:
-        match = _RULE.fullmatch(rule)
+        match = _WINDOW_RULE.fullmatch(rule)
         if match is None or int(match["k"]) > int(match["n"]):
             raise SettingsError(f"--rule must be K/N with K at most N, such as 2/3, not '{rule}'")
         k, n = int(match["k"]), int(match["n"])
-    return Asked(
+    return DriftRequest(
         current,
-        Bar(wanted.false_alarm_rate, wanted.minimum_effect),
-        Rule(k, n, wanted.window_days) if windows or rule else None,
+        Threshold(wanted.false_alarm_rate, wanted.minimum_effect),
+        WindowRule(k, n, wanted.window_days) if windows or rule else None,
         wanted.ignore,
-        floors=settings.gate.floors,
-        ceilings=settings.gate.ceilings,
+        minimum=settings.gate.floors,
+        maximum=settings.gate.ceilings,
     )
 
 
-def _against(settings: Settings, settings_file: Path, named: list[str], download: Path | None) -> Against:
+def _load_reference(
+    settings: Settings, settings_file: Path, references: list[str], download_folder: Path | None
+) -> ReferenceSide:
     from slipway.bundle.release_file import RELEASE_FILE, verify
-    from slipway.drift.reference import of_bundle, of_rows
-    from slipway.drift.rows import Wanted, rows_of
+    from slipway.drift.reference import build_reference, read_bundle_reference
+    from slipway.drift.rows import RowSelection, read_rows
 
-    if download:
-        return of_bundle(github_champion(settings, download))
-    if not named or (Path(named[0]) / RELEASE_FILE).is_file():
-        return of_bundle(verify(bundle_of(settings_file, Path(named[0]) if named else None)))
+    if download_folder:
+        return read_bundle_reference(github_champion(settings, download_folder))
+    if not references or (Path(references[0]) / RELEASE_FILE).is_file():
+        return read_bundle_reference(verify(resolve_bundle(settings_file, Path(references[0]) if references else None)))
     time, contract = settings.data.time, settings.contract
-    rows = rows_of(named[0], Wanted(contract, time))
-    return of_rows(named[0], rows, contract, time=time, block=settings.gate.block or "row")
+    rows = read_rows(references[0], RowSelection(contract, time))
+    return build_reference(references[0], rows, contract, time=time, block=settings.gate.block or "row")
 
 
-def _show(found: Drift) -> None:
-    newest = found.newest
+def _print_drift(result: Drift) -> None:
+    newest = result.newest_window
     when = f" from {newest.since} to {newest.until}" if newest.since else ""
-    click.echo(f"{newest.rows:,} rows{when} against the {found.reference_rows:,} of {found.reference}\n")
-    show([_HEADER, *_rows(newest)])
-    for window in found.windows if len(found.windows) > 1 else ():
-        told = window.unjudged or (f"drifted: {', '.join(window.moved)}" if window.moved else "no drift")
+    click.echo(f"{newest.rows:,} rows{when} against the {result.reference_rows:,} of {result.reference}\n")
+    print_rows([_HEADER, *_column_rows(newest)])
+    for window in result.windows if len(result.windows) > 1 else ():
+        told = window.unjudged or (
+            f"drifted: {', '.join(window.drifted_columns)}" if window.drifted_columns else "no drift"
+        )
         click.echo(f"\n{window.since} to {window.until}, {window.rows:,} rows: {told}", nl=False)
-    if found.live:
-        _show_live(found.live)
-    click.echo(f"\n{_verdict(found)}")
+    if result.live:
+        _print_live_metrics(result.live)
+    click.echo(f"\n{_verdict(result)}")
 
 
-def _show_live(live: Live) -> None:
-    from slipway.drift.report import BAR_HEAD, bars
+def _print_live_metrics(live: LiveMetrics) -> None:
+    from slipway.drift.report import THRESHOLD_HEAD, threshold_rows
 
     click.echo(f"\nThe truth of {live.rows:,} rows is known", nl=False)
     if live.bounds:
         click.echo(":")
-        show([BAR_HEAD, *bars(live)])
+        print_rows([THRESHOLD_HEAD, *threshold_rows(live)])
     else:
         click.echo(", but [gate] has no floor and no ceiling to hold it against.")
 
 
-def _rows(window: Window) -> Iterator[Row]:
-    from slipway.drift.report import row
+def _column_rows(window: Window) -> Iterator[Row]:
+    from slipway.drift.report import format_row
 
     for finding in sorted(window.findings, key=lambda f: (not f.prediction, not f.drifted, -f.stability_index)):
-        _, _, *effects, before, now, strangers = row(finding)
+        _, _, *effects, before, now, strangers = format_row(finding)
         yield finding.column, "DRIFT" if finding.drifted else "", *effects, f"{before} -> {now}", strangers
 
 
-def _verdict(found: Drift) -> str:
-    broken = f"; {found.broken_rows:,} rows break the contract" if found.broken_rows else ""
-    absent = f"; not there: {', '.join(found.absent)}" if found.absent else ""
-    told = "drift" if found.drifted else "no drift"
-    return f"{told}: {found.rule}; at most {found.false_alarm_rate:.1%} of such comparisons alarm by chance{broken}{absent}"
+def _verdict(result: Drift) -> str:
+    broken = f"; {result.broken_rows:,} rows break the contract" if result.broken_rows else ""
+    absent = f"; not there: {', '.join(result.absent)}" if result.absent else ""
+    found = "drift" if result.drifted else "no drift"
+    return (
+        f"{found}: {result.rule}; at most {result.false_alarm_rate:.1%} of such comparisons alarm by chance"
+        f"{broken}{absent}"
+    )
 
 
 @click.command("report-drift", epilog="Example: slipway report-drift drift/")
@@ -174,11 +190,11 @@ def _verdict(found: Drift) -> str:
 @repository_option
 def report_drift(folder: Path, settings_file: Path, repository: str | None) -> None:
     """Keep one GitHub issue for what `slipway drift --report DIR` found, or close it; or start a retrain, as set."""
-    from slipway.commands.report_drift import report
-    from slipway.drift.report import markdown, read_report
+    from slipway.commands.report_drift import update_issue
+    from slipway.drift.report import read_report, render_markdown
     from slipway.github.workflows import write_summary
     from slipway.settings.settings import load_settings
 
     mode, found = load_settings(settings_file).drift.mode, read_report(folder)
-    write_summary(markdown(found))
-    click.echo(on_github(lambda on: report(on, found, mode, say), repository))
+    write_summary(render_markdown(found))
+    click.echo(retry_on_github(lambda on: update_issue(on, found, mode, stderr_progress), repository))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from slipway.cli.options import answer, json_option, say, set_option, settings_option
-from slipway.cli.terminal import show
+from slipway.cli.options import json_option, print_json, set_option, settings_option, stderr_progress
+from slipway.cli.terminal import print_rows
 from slipway.errors import GateRefused
 
 if TYPE_CHECKING:
     from slipway.bundle.verdict import Rule, Verdict
-    from slipway.commands.rehearse import Judged
+    from slipway.commands.rehearse import Rehearsal
     from slipway.settings.settings import Settings
 
 
@@ -47,32 +47,32 @@ def gate(
     settings = load_settings(settings_file, overrides)
     done = None
     if bundle:
-        name, verdict = _sealed(bundle)
+        name, verdict = _read_verdict(bundle)
     else:
         name = version_of(settings.root, overridden=bool(overrides)).text
-        done = _judged(settings, name, overrides, github)
+        done = _train_and_judge(settings, name, overrides, github)
         verdict = done.verdict
     if as_json:
-        rules = [_of_machines(rule, settings, explain) for rule in verdict.rules]
-        answer({"release": name, "verdict": verdict.verdict, "champion": done and done.champion, "rules": rules})
+        rules = [_rule_as_json(rule, settings, explain) for rule in verdict.rules]
+        print_json({"release": name, "verdict": verdict.verdict, "champion": done and done.champion, "rules": rules})
     elif explain:
-        click.echo("\n".join(line for rule in verdict.rules for line in _explained(rule, settings)))
+        click.echo("\n".join(line for rule in verdict.rules for line in _explain_rule(rule, settings)))
     else:
-        show([(_mark(rule), rule.rule, rule.why) for rule in verdict.rules], ("", "rule", "why"))
+        print_rows([(_rule_status(rule), rule.rule, rule.why) for rule in verdict.rules], ("", "rule", "why"))
     if done and verdict.verdict == "refuse":
-        raise GateRefused(done.said)
+        raise GateRefused(done.verdict_text)
     if done and not as_json:
-        click.echo(done.said)
+        click.echo(done.verdict_text)
 
 
-def _judged(settings: Settings, name: str, overrides: tuple[str, ...], github: bool) -> Judged:
-    from slipway.commands.rehearse import opponents_of, train_and_judge
+def _train_and_judge(settings: Settings, name: str, overrides: tuple[str, ...], github: bool) -> Rehearsal:
+    from slipway.commands.rehearse import open_baselines, train_and_judge
 
-    with opponents_of(settings, github=github) as opponents:
-        return train_and_judge(settings, name, opponents, overrides=overrides, say=say)
+    with open_baselines(settings, github=github) as opponents:
+        return train_and_judge(settings, name, opponents, overrides=overrides, progress=stderr_progress)
 
 
-def _sealed(bundle: Path) -> tuple[str, Verdict]:
+def _read_verdict(bundle: Path) -> tuple[str, Verdict]:
     from slipway.bundle.release_file import verify
     from slipway.bundle.verdict import Verdict
 
@@ -80,7 +80,7 @@ def _sealed(bundle: Path) -> tuple[str, Verdict]:
     return release.version, msgspec.convert(release.verdict, Verdict)
 
 
-def _of_machines(rule: Rule, settings: Settings, explain: bool) -> dict[str, Any]:
+def _rule_as_json(rule: Rule, settings: Settings, explain: bool) -> dict[str, Any]:
     from slipway.gate.rules import explanation_of
 
     told: dict[str, Any] = msgspec.to_builtins(rule)
@@ -92,9 +92,9 @@ def _of_machines(rule: Rule, settings: Settings, explain: bool) -> dict[str, Any
     return told | setting | {"refuses": of.refuses, "because": of.why}
 
 
-def _explained(rule: Rule, settings: Settings) -> Iterator[str]:
-    told = _of_machines(rule, settings, explain=True)
-    yield f"{rule.rule}: {_mark(rule)}"
+def _explain_rule(rule: Rule, settings: Settings) -> Iterator[str]:
+    told = _rule_as_json(rule, settings, explain=True)
+    yield f"{rule.rule}: {_rule_status(rule)}"
     yield f"    {rule.why}"
     yield f"    refuses  {told['refuses']}"
     yield f"    because  {told['because']}"
@@ -106,5 +106,5 @@ def _explained(rule: Rule, settings: Settings) -> Iterator[str]:
     yield ""
 
 
-def _mark(rule: Rule) -> str:
+def _rule_status(rule: Rule) -> str:
     return ("holds" if rule.ok else "refuses") if rule.judged else "not judged"

@@ -7,14 +7,14 @@ import sys
 
 import click
 
-from slipway.__about__ import installed
+from slipway.__about__ import name_and_version
 from slipway.cli import batch, champion, drift, gate, github, maintenance, model, release, retrain, serve, state
 from slipway.errors import SlipwayError, StorageError
 
 
-def _say_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
-    if asked:
-        click.echo(f"slipway, version {installed()[1]}")
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"slipway, version {name_and_version()[1]}")
         context.exit()
 
 
@@ -24,7 +24,7 @@ def _say_version(context: click.Context, _: click.Parameter, asked: bool) -> Non
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=_say_version,
+    callback=_print_version,
     help="Show the version and exit.",
 )
 def slipway() -> None:
@@ -40,11 +40,11 @@ contract.add_command(model.write)
 contract.add_command(release.check)
 _MODEL = (model.run, gate.gate, champion.ship, serve.serve, model.predict, batch.batch, drift.drift, model.verify)
 _STATE = (champion.rollback, champion.resume, state.status, state.history, state.doctor)
-_HOUSE = (maintenance.prune, maintenance.backup, maintenance.restore)
-_PAGE = (github.release_plan, github.make_release, github.sign, github.release_page, github.report_refusal)
-_GITHUB = (*_PAGE, github.promote, drift.report_drift, github.pull, github.register, github.dispatch)
+_HOUSEKEEPING = (maintenance.prune, maintenance.backup, maintenance.restore)
+_RELEASE_PAGE = (github.release_plan, github.make_release, github.sign, github.release_page, github.report_refusal)
+_GITHUB = (*_RELEASE_PAGE, github.promote, drift.report_drift, github.pull, github.register, github.dispatch)
 _RELEASE = (release.init, release.commits, release.preview, release.release, release.build_package, retrain.retrain)
-for command in (*_MODEL, *_STATE, *_HOUSE, *_GITHUB, *_RELEASE):
+for command in (*_MODEL, *_STATE, *_HOUSEKEEPING, *_GITHUB, *_RELEASE):
     slipway.add_command(command)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from slipway.cli.options import answer, json_option, open_target, settings_option, tell
-from slipway.cli.terminal import show
+from slipway.cli.options import json_option, open_target, print_json, print_result, settings_option
+from slipway.cli.terminal import print_rows
 
 _MEGABYTE = 1e6
 file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
@@ -23,16 +23,16 @@ def prune(settings_file: Path, dry_run: bool, as_json: bool) -> None:
 
     Never the champion, the release before it, nor one of the earlier good ones that the setting counts.
     """
+    from slipway.commands.prune import freed_bytes
     from slipway.commands.prune import prune as pruned
-    from slipway.commands.prune import total
 
     settings, target = open_target(settings_file)
     removed = pruned(settings, target, dry_run=dry_run)
     if as_json:
-        answer({"dry_run": dry_run, "bytes": total(removed), "removed": msgspec.to_builtins(removed)})
+        print_json({"dry_run": dry_run, "bytes": freed_bytes(removed), "removed": msgspec.to_builtins(removed)})
         return
-    show([(each.kind, each.name, f"{each.bytes / _MEGABYTE:,.1f} MB", each.kept) for each in removed])
-    free = f"{total(removed) / _MEGABYTE:,.1f} MB"
+    print_rows([(each.kind, each.name, f"{each.bytes / _MEGABYTE:,.1f} MB", each.kept) for each in removed])
+    free = f"{freed_bytes(removed) / _MEGABYTE:,.1f} MB"
     click.echo(f"{free} would be free; nothing was removed" if dry_run else f"{free} are free")
 
 
@@ -51,7 +51,7 @@ def backup(file: Path, settings_file: Path, as_json: bool) -> None:
     manifest = backed_up(settings, target, file.absolute())
     result = {"file": str(file), "at": manifest.at, "champion": manifest.champion, "files": len(manifest.files)}
     sentence = f"{file} holds {len(manifest.files):,} files; the champion is {manifest.champion or 'none'}"
-    tell(result, sentence, as_json)
+    print_result(result, sentence, as_json)
 
 
 @click.command(epilog="Example: slipway restore /mnt/backups/2026-11-22.tar.gz")
@@ -60,12 +60,12 @@ def backup(file: Path, settings_file: Path, as_json: bool) -> None:
 @json_option
 def restore(file: Path, settings_file: Path, as_json: bool) -> None:
     """Bring store and target back from a backup, where there is neither; every byte is checked first."""
-    from slipway.commands.restore import bring_back
+    from slipway.commands.restore import restore_backup
 
     settings, target = open_target(settings_file)
-    manifest = bring_back(settings, target, file)
+    manifest = restore_backup(settings, target, file)
     champion = target.champion()
     name = champion.release.version if champion else None
     result = {"at": manifest.at, "champion": name, "files": len(manifest.files)}
     sentence = f"all is as it was at {manifest.at}: {name or 'nothing'} serves; `slipway doctor` examines it"
-    tell(result, sentence, as_json)
+    print_result(result, sentence, as_json)

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from slipway.cli.options import bundle_of, bundle_option, json_option, run_options, say, settings_option, tell
+from slipway.cli.options import (
+    bundle_option,
+    json_option,
+    print_result,
+    resolve_bundle,
+    run_options,
+    settings_option,
+    stderr_progress,
+)
 
 
 @click.command(epilog="Example: slipway run --set train.max_iter=300")
@@ -19,9 +27,11 @@ def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_man
     from slipway.settings.settings import load_settings
 
     settings = load_settings(settings_file, overrides)
-    candidate = pipeline.run(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, say=say)
-    lines = [f"candidate {candidate.model_uri}", *results.scores(candidate)]
-    tell(results.of_machines(candidate), "\n".join(lines), as_json)
+    candidate = pipeline.run(
+        settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, say=stderr_progress
+    )
+    lines = [f"candidate {candidate.model_uri}", *results.score_lines(candidate)]
+    print_result(results.candidate_as_json(candidate), "\n".join(lines), as_json)
 
 
 @click.command(epilog="Example: slipway contract write && git diff contract.json")
@@ -49,7 +59,7 @@ def verify(bundle: Path, as_json: bool) -> None:
     found = scorer.bundle
     version, files = found.release.version, len(found.release.files)
     result = {"release": version, "digest": found.digest, "files": files}
-    tell(result, f"{version} is whole: {files} files, digest {found.digest}", as_json)
+    print_result(result, f"{version} is whole: {files} files, digest {found.digest}", as_json)
 
 
 @click.command(epilog="Example: slipway predict")
@@ -60,9 +70,9 @@ def predict(settings_file: Path, bundle: Path | None, as_json: bool) -> None:
     """Answer one golden row at once, for a try."""
     from slipway.inference.scorer import columns_of, load
 
-    scorer = load(bundle_of(settings_file, bundle))
+    scorer = load(resolve_bundle(settings_file, bundle))
     row: dict[str, Any] = {name: values[0] for name, values in scorer.golden.inputs.items()}
     made = scorer.predict_checked(columns_of({name: [value] for name, value in row.items()}, scorer.contract))
     release = scorer.bundle.release.version
     result = {"release": release, "inputs": row, "prediction": made.values.tolist()[0]}
-    tell(result, f"{release} answers {result['prediction']} to {row}", as_json)
+    print_result(result, f"{release} answers {result['prediction']} to {row}", as_json)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from slipway.errors import NotFoundError
-from slipway.reporting.progress import Note, Say, now_and_then, to_stderr
+from slipway.reporting.progress import Note, Progress, heartbeat_on_stderr, print_to_stderr
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from slipway.settings.settings import Settings
     from slipway.target.target import Target
 
-_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 settings_option: Decorator = click.option(
@@ -52,27 +52,27 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _running(work: str) -> AbstractContextManager[Note]:
+def _show_heartbeat(label: str) -> AbstractContextManager[Note]:
     if sys.stderr.isatty() and find_spec("rich"):
-        from slipway.cli.terminal import live
+        from slipway.cli.terminal import show_spinner
 
-        return live(work)
-    return now_and_then(work)
+        return show_spinner(label)
+    return heartbeat_on_stderr(label)
 
 
-say = Say(to_stderr, _running)
+stderr_progress = Progress(print_to_stderr, _show_heartbeat)
 """Progress for people, on stderr."""
 
 
-def answer(value: Any) -> None:
+def print_json(value: Any) -> None:
     """A result for machines, on stdout."""
     print(json.dumps(value, indent=2, default=str))
 
 
-def tell(result: Any, sentence: str, as_json: bool) -> None:
+def print_result(result: Any, sentence: str, as_json: bool) -> None:
     """A result on stdout: for machines, or in a sentence for people."""
     if as_json:
-        answer(result)
+        print_json(result)
     else:
         click.echo(sentence)
 
@@ -86,12 +86,12 @@ def open_target(settings_file: Path) -> tuple[Settings, Target]:
     return settings, target_of(settings)
 
 
-def on_github(work: Callable[[Repository], _Made], repository: str | None = None) -> _Made:
+def retry_on_github(action: Callable[[Repository], _Result], repository: str | None = None) -> _Result:
     """Do something that is safe to do again with the repository on GitHub, again while its faults are passing ones."""
-    from slipway.github.client import connect, patiently
+    from slipway.github.client import connect, retry
 
     on = connect(repository)
-    return patiently(lambda: work(on), say)
+    return retry(lambda: action(on), stderr_progress)
 
 
 def github_champion(settings: Settings, folder: Path) -> Bundle:
@@ -100,10 +100,10 @@ def github_champion(settings: Settings, folder: Path) -> Bundle:
     from slipway.target.target import trust_of
 
     trust = trust_of(settings)
-    return on_github(lambda on: fetch_champion(on, folder, trust))
+    return retry_on_github(lambda on: fetch_champion(on, folder, trust))
 
 
-def bundle_of(settings_file: Path, bundle: Path | None) -> Path:
+def resolve_bundle(settings_file: Path, bundle: Path | None) -> Path:
     """The bundle that an option names, or the champion's; a link is followed once, here.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from slipway.cli.options import Decorator, answer, json_option, settings_option, tell
+from slipway.cli.options import Decorator, json_option, print_json, print_result, settings_option
 from slipway.errors import CommitsError, CompatibilityError, SettingsError
 
 title_option: Decorator = click.option(
@@ -41,10 +41,10 @@ def init(settings_file: Path, name: str | None, description: str, force: bool) -
     changed = initialize(settings_file, str(name), description=description, force=force)
     for line in changed:
         click.echo(line)
-    click.echo(f"\n{_NEXT}" if changed else f"this is {name} already; nothing was changed")
+    click.echo(f"\n{_NEXT_STEPS}" if changed else f"this is {name} already; nothing was changed")
 
 
-_NEXT = """next:
+_NEXT_STEPS = """next:
   git diff, then commit it as `feat: start` and push: that releases 1.0.0
   make ship                 the example still runs, under your name
   slipway.toml              name your own data, features, estimator and gate when you have them
@@ -60,20 +60,20 @@ _NEXT = """next:
 @json_option
 def commits(revisions: str | None, base: str | None, title: str | None, settings_file: Path, as_json: bool) -> None:
     """Check commit messages or a title: would each of them release what it should? Since the last release by default."""
-    from slipway.versioning.commit_lint import Commit, Linter, commits_in, highest
+    from slipway.versioning.commit_lint import Commit, Linter, commits_in, largest_bump
 
     root = settings_file.absolute().parent
     linter = Linter(root)
-    found = [Commit(_title(title))] if title is not None else []
+    found = [Commit(_read_title(title))] if title is not None else []
     if revisions or base or title is None:
-        found += commits_in(root, revisions or _since(root, base or ""))
+        found += commits_in(root, revisions or _commit_range(root, base or ""))
     readings = [linter.read(commit) for commit in found]
     if as_json:
-        answer({"level": highest(readings), "commits": [reading.row for reading in readings]})
+        print_json({"level": largest_bump(readings), "commits": [reading.row for reading in readings]})
     if bad := [f"{reading.name}: {reading.problem}" for reading in readings if reading.problem]:
         raise CommitsError("\n  ".join([f"{len(bad)} of {len(readings)} would release nothing as written", *bad]))
     if not as_json:
-        what = {"none": "nothing"}.get(highest(readings), f"a {highest(readings)} version")
+        what = {"none": "nothing"}.get(largest_bump(readings), f"a {largest_bump(readings)} version")
         click.echo(f"{len(readings)} read, all of them well-formed; together they release {what}")
 
 
@@ -85,9 +85,9 @@ def commits(revisions: str | None, base: str | None, title: str | None, settings
 @json_option
 def check(against: Path | None, github: bool, title: str | None, settings_file: Path, as_json: bool) -> None:
     """Is the next version honest about what changed for callers since the champion?"""
-    _, _, judgement = _judged(settings_file, against, github, title)
+    _, _, judgement = _check_next_version(settings_file, against, github, title)
     if as_json:
-        answer(msgspec.to_builtins(judgement))
+        print_json(msgspec.to_builtins(judgement))
     if not judgement.honest:
         raise CompatibilityError(judgement.sentence)
     if not as_json:
@@ -104,7 +104,7 @@ def preview(against: Path | None, github: bool, title: str | None, settings_file
     from slipway.commands.preview import preview as previewed
     from slipway.github.workflows import write_summary
 
-    settings, coming, judgement = _judged(settings_file, against, github, title)
+    settings, coming, judgement = _check_next_version(settings_file, against, github, title)
     text = previewed(settings, coming, judgement)
     write_summary(text)
     click.echo(text, nl=False)
@@ -118,11 +118,11 @@ def preview(against: Path | None, github: bool, title: str | None, settings_file
 def release(tag_only: bool, no_push: bool, settings_file: Path, as_json: bool) -> None:
     """Release what the commits since the last release ask for: version, changelog, commit and tag, pushed as one."""
     from slipway.github.workflows import write_outputs
-    from slipway.versioning.tag_release import cut
+    from slipway.versioning.tag_release import tag_release
 
-    done = cut(settings_file.absolute().parent, tag_only=tag_only, to_remote=not no_push)
+    done = tag_release(settings_file.absolute().parent, tag_only=tag_only, to_remote=not no_push)
     write_outputs(tag=done.tag)
-    tell({"tag": done.tag, "new": done.new, "sentence": done.sentence}, done.sentence, as_json)
+    print_result({"tag": done.tag, "new": done.new, "sentence": done.sentence}, done.sentence, as_json)
 
 
 @click.command("build-package", epilog="Example: slipway build-package dist/")
@@ -138,25 +138,25 @@ def build_package(out: Path, tag: str, settings_file: Path) -> None:
         click.echo(f"{file_digest(path)}  {path.name}")
 
 
-def _judged(settings_file: Path, against: Path | None, github: bool, title: str | None) -> Any:
+def _check_next_version(settings_file: Path, against: Path | None, github: bool, title: str | None) -> Any:
     """The settings, what comes next, and whether it is honest."""
-    from slipway.commands.check_contract import judge, read_published
+    from slipway.commands.check_contract import check_compatibility, read_published
     from slipway.contract.schema import read_contract
     from slipway.settings.settings import check_contract, load_settings
-    from slipway.versioning.next_version import upcoming
+    from slipway.versioning.next_version import find_next_version
 
     settings = load_settings(settings_file)
     contract = read_contract(check_contract(settings))
-    coming = upcoming(settings.root, _title(title))
+    coming = find_next_version(settings.root, _read_title(title))
     champion = read_published(settings, against=against, github=github, last=coming.last)
-    return settings, coming, judge(contract, champion, coming)
+    return settings, coming, check_compatibility(contract, champion, coming)
 
 
-def _title(title: str | None) -> str:
+def _read_title(title: str | None) -> str:
     return sys.stdin.read() if title == "-" else title or ""
 
 
-def _since(root: Path, base: str) -> str:
+def _commit_range(root: Path, base: str) -> str:
     """The commits since ``base``; since the last release where it is no commit here, as after a forced push."""
     from slipway.versioning.git.checkout import checkout_at
     from slipway.versioning.git.command import run

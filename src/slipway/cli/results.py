@@ -11,17 +11,17 @@ from typing import Any
 import msgspec
 
 from slipway.bundle.release_file import decode_golden, verify_and_read
-from slipway.commands.ship import Shipped
+from slipway.commands.ship import ShipResult
 from slipway.pipeline.candidate import Candidate
-from slipway.realtime.docs.example import curl
+from slipway.realtime.docs.example import curl_command
 from slipway.settings.settings import SETTINGS_FILE
 from slipway.target.target import Target
 
-URL = "http://127.0.0.1:8080"
+DEFAULT_URL = "http://127.0.0.1:8080"
 """Where `slipway serve` listens unless it is told otherwise."""
 
 
-def of_machines(candidate: Candidate) -> dict[str, Any]:
+def candidate_as_json(candidate: Candidate) -> dict[str, Any]:
     """The candidate as JSON."""
     return {
         "model_uri": candidate.model_uri,
@@ -32,20 +32,20 @@ def of_machines(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def of_ship(done: Shipped) -> dict[str, Any]:
+def ship_as_json(result: ShipResult) -> dict[str, Any]:
     """How a ship ended, as JSON."""
-    verdict = done.verdict
+    verdict = result.verdict
     return {
-        "release": done.release,
+        "release": result.release,
         "verdict": verdict.verdict if verdict else "publish",
         "rules": [msgspec.to_builtins(rule) for rule in verdict.rules] if verdict else [],
-        "champion": done.champion,
-        "digest": done.digest,
-        **(of_machines(done.candidate) if done.candidate else {}),
+        "champion": result.champion,
+        "digest": result.digest,
+        **(candidate_as_json(result.candidate) if result.candidate else {}),
     }
 
 
-def scores(candidate: Candidate) -> Iterator[str]:
+def score_lines(candidate: Candidate) -> Iterator[str]:
     """Each metric of the holdout with its 95 % interval, and where the whole report is."""
     results = json.loads(candidate.metrics.read_text())
     yield f"{results['rows']:,} holdout rows, 95 % intervals by {results['block']}"
@@ -56,20 +56,20 @@ def scores(candidate: Candidate) -> Iterator[str]:
     yield f"report    {candidate.report}"
 
 
-def champion(done: Shipped, target: Target) -> Iterator[str]:
+def champion_lines(result: ShipResult, target: Target) -> Iterator[str]:
     """What the gate said and what serves where."""
-    if done.said:
-        yield done.said
-    yield f"{done.release} serves batch and real time at {target}, proved by prediction"
+    if result.verdict_text:
+        yield result.verdict_text
+    yield f"{result.release} serves batch and real time at {target}, proved by prediction"
 
 
-def calls(target: Target, settings_file: Path) -> Iterator[str]:
+def usage_lines(target: Target, settings_file: Path) -> Iterator[str]:
     """How to ask the champion, with a real row."""
     option = "" if settings_file == Path(SETTINGS_FILE) else f" --settings {shlex.quote(str(settings_file))}"
     _, files = verify_and_read(target.current, ["golden.json"])
     golden = decode_golden(files["golden.json"], "golden.json")
     yield f"ask       slipway predict{option}"
     yield f"serve     slipway serve{option}"
-    yield f"          {curl(URL, golden)}"
+    yield f"          {curl_command(DEFAULT_URL, golden)}"
     yield f"score     slipway batch IN OUT{option}"
     yield f'go back   slipway rollback --reason "..."{option}'

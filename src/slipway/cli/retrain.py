@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slipway.cli.options import answer, json_option, say, settings_option
+from slipway.cli.options import json_option, print_json, settings_option, stderr_progress
 from slipway.errors import GateRefused, SettingsError
 
 if TYPE_CHECKING:
-    from slipway.commands.retrain.run import Retrained
+    from slipway.commands.retrain.run import RetrainResult
 
-_WORDS = {
+_NO_CHANGE_MESSAGES = {
     "unchanged": "the data pin is {pin} already; nothing was changed",
     "unreleased": "the data pin is {pin} already, and no release has it yet; `slipway release` makes one; nothing was "
     "changed",
@@ -48,91 +48,95 @@ def retrain(
 
     The commit is released like any other: a retrain is a release.
     """
-    from slipway.commands.retrain.pin import Wish
-    from slipway.commands.retrain.run import Request
+    from slipway.commands.retrain.pin import RetrainRequest
+    from slipway.commands.retrain.run import RetrainJob
     from slipway.commands.retrain.run import retrain as retrained
 
     if rehearse and rehearsed:
         raise SettingsError("--rehearsed is what an earlier --rehearse said; give one of the two")
-    wish = Wish(through, sources, restore, parameters, reason)
-    done = retrained(Request(settings_file, wish, goal or "file", rehearse, rehearsed, github), say)
+    wish = RetrainRequest(through, sources, restore, parameters, reason)
+    done = retrained(RetrainJob(settings_file, wish, goal or "file", rehearse, rehearsed, github), stderr_progress)
     _write_for_workflow(done)
     if as_json:
-        answer(_of_machines(done))
+        print_json(_result_as_json(done))
     else:
-        click.echo("\n".join(_told(done)))
+        click.echo("\n".join(_result_lines(done)))
     if done.rehearsal and done.refused:
-        raise GateRefused(f"{done.rehearsal.said}; nothing was committed, and the pin stays where it was")
+        raise GateRefused(f"{done.rehearsal.verdict_text}; nothing was committed, and the pin stays where it was")
 
 
-def _told(done: Retrained) -> Iterator[str]:
-    from slipway.commands.retrain.changes import lines
+def _result_lines(result: RetrainResult) -> Iterator[str]:
+    from slipway.commands.retrain.changes import change_lines
 
-    before = done.plan.before.data.sources
-    for name, source in done.plan.pin.sources.items():
+    before = result.plan.before.data.sources
+    for name, source in result.plan.pin.sources.items():
         if source != before[name]:
             yield f"source    {name}: {before[name].sha256[:12]} -> {source.sha256[:12]} at {source.uri}"
-    if done.changes:
-        yield from lines(done.changes)
-    if done.rehearsal:
-        yield done.rehearsal.said
-        yield f"model     sha256 {done.rehearsal.rehearsed.model}"
-    if done.refused:
+    if result.changes:
+        yield from change_lines(result.changes)
+    if result.rehearsal:
+        yield result.rehearsal.verdict_text
+        yield f"model     sha256 {result.rehearsal.record.model}"
+    if result.refused:
         return
-    yield _outcome(done)
+    yield _describe_outcome(result)
 
 
-def _outcome(done: Retrained) -> str:
-    plan = done.plan
+def _describe_outcome(result: RetrainResult) -> str:
+    plan = result.plan
     if plan.state != "moved":
-        return _WORDS[plan.state].format(pin=_pin(done))
-    if not done.commit:
-        return f"{plan.place} is {_pin(done)} now; review it, and say --commit for `{plan.subject}`"
-    if done.proposal:
-        return f"proposed {done.commit[:7]} `{plan.subject}`: {done.proposal}"
-    after = f"; this checkout could not follow ({done.behind}), so update it" if done.behind else ""
-    return f"committed {done.commit[:7]} on {done.branch}: {plan.subject}{after}"
+        return _NO_CHANGE_MESSAGES[plan.state].format(pin=_describe_pin(result))
+    if not result.commit:
+        return f"{plan.repo_path} is {_describe_pin(result)} now; review it, and say --commit for `{plan.subject}`"
+    if result.proposal:
+        return f"proposed {result.commit[:7]} `{plan.subject}`: {result.proposal}"
+    after = (
+        f"; this checkout could not follow ({result.fast_forward_error}), so update it"
+        if result.fast_forward_error
+        else ""
+    )
+    return f"committed {result.commit[:7]} on {result.branch}: {plan.subject}{after}"
 
 
-def _pin(done: Retrained) -> str:
-    through = done.plan.pin.through
+def _describe_pin(result: RetrainResult) -> str:
+    through = result.plan.pin.through
     return f"through {through}" if through else "on this data"
 
 
-def _of_machines(done: Retrained) -> dict[str, Any]:
+def _result_as_json(result: RetrainResult) -> dict[str, Any]:
     import msgspec
 
-    plan, rehearsal = done.plan, done.rehearsal
+    plan, rehearsal = result.plan, result.rehearsal
     return {
         "state": plan.state,
         "subject": plan.subject if plan.state == "moved" else "",
         "through": plan.pin.through,
         "sources": {name: source.model_dump() for name, source in plan.pin.sources.items()},
-        "changes": msgspec.to_builtins(done.changes),
+        "changes": msgspec.to_builtins(result.changes),
         "verdict": rehearsal.verdict.verdict if rehearsal else "",
         "rules": [msgspec.to_builtins(rule) for rule in rehearsal.verdict.rules] if rehearsal else [],
-        "model": rehearsal.rehearsed.model if rehearsal else "",
-        "commit": done.commit,
-        "branch": done.branch,
-        "proposal": done.proposal,
+        "model": rehearsal.record.model if rehearsal else "",
+        "commit": result.commit,
+        "branch": result.branch,
+        "proposal": result.proposal,
     }
 
 
-def _write_for_workflow(done: Retrained) -> None:
+def _write_for_workflow(result: RetrainResult) -> None:
     """The record for later jobs, and all that a person reads before the pin moves, in the job's summary."""
     import msgspec
 
-    from slipway.bundle.verdict import table
+    from slipway.bundle.verdict import verdict_table
     from slipway.github.workflows import write_outputs, write_summary
-    from slipway.reporting.sanitize import code
+    from slipway.reporting.sanitize import code_span
 
-    rehearsal, state = done.rehearsal, done.plan.state
-    record = msgspec.json.encode(rehearsal.rehearsed).decode() if rehearsal and not done.refused else ""
-    day = str(done.plan.pin.through or "") if done.plan.wish.through else ""
+    rehearsal, state = result.rehearsal, result.plan.state
+    record = msgspec.json.encode(rehearsal.record).decode() if rehearsal and not result.refused else ""
+    day = str(result.plan.pin.through or "") if result.plan.request.through else ""
     write_outputs(state=state, through=day, rehearsed=record)
-    title = code(done.plan.subject) if state == "moved" else _pin(done)
-    parts = [f"## {title}", "```text\n" + "\n".join(_told(done)) + "\n```"]
+    title = code_span(result.plan.subject) if state == "moved" else _describe_pin(result)
+    parts = [f"## {title}", "```text\n" + "\n".join(_result_lines(result)) + "\n```"]
     if rehearsal:
         summary = rehearsal.candidate.metrics.with_name("summary.md")
-        parts += [table(rehearsal.verdict), summary.read_text(encoding="utf-8")]
+        parts += [verdict_table(rehearsal.verdict), summary.read_text(encoding="utf-8")]
     write_summary("\n\n".join(parts))

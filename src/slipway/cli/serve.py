@@ -16,8 +16,8 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _MEGABYTE = 1 << 20
 
 
-def _number(name: str, smallest: float, default: float, told: str) -> Decorator:
-    return click.option(name, type=click.FloatRange(smallest), default=default, show_default=True, help=told)
+def _number_option(name: str, minimum: float, default: float, help_text: str) -> Decorator:
+    return click.option(name, type=click.FloatRange(minimum), default=default, show_default=True, help=help_text)
 
 
 @click.command(
@@ -38,30 +38,30 @@ def _number(name: str, smallest: float, default: float, told: str) -> Decorator:
 @click.option("--token-file", type=_FILE, help="Who may ask: a bearer token on each line.  [default: $SLIPWAY_TOKENS]")
 @click.option("--tls-certificate", type=_FILE, help="PEM, with those that vouch for it; needs --tls-key.")
 @click.option("--tls-key", type=_FILE, help="PEM.")
-@_number("--longest-wait", 1, 25, "Milliseconds to an answer; who would wait longer gets 503 at once.")
-@_number("--largest-body", 0.001, 64, "Megabytes; beyond it 413.")
-@_number("--body-seconds", 0.1, 20, "For a body to arrive; beyond it 408.")
+@_number_option("--longest-wait", 1, 25, "Milliseconds to an answer; who would wait longer gets 503 at once.")
+@_number_option("--largest-body", 0.001, 64, "Megabytes; beyond it 413.")
+@_number_option("--body-seconds", 0.1, 20, "For a body to arrive; beyond it 408.")
 @click.option("--access-log", type=_FILE, help="A file for a JSON line about each answer; - is stderr.")
 @click.option(
     "--log-predictions", "prediction_log", type=_FOLDER, help="A folder for JSON lines of questions and answers."
 )
 @click.option("--log-sample", type=click.FloatRange(0, 1), default=1, show_default=True, help="What share it keeps.")
-def serve(settings_file: Path, bundle: Path | None, target: Path | None, **given: Any) -> None:
+def serve(settings_file: Path, bundle: Path | None, target: Path | None, **options: Any) -> None:
     """Serve the champion over HTTP, and follow it when it changes."""
     from slipway.realtime.http.server import serve as serve_forever
 
     followed = target or (None if bundle else open_target(settings_file)[1].path)
-    serve_forever(_options(**given), target=followed, bundle=bundle)
+    serve_forever(_server_options(**options), target=followed, bundle=bundle)
 
 
-def _options(
+def _server_options(
     *,
     workers: int | None,
     tls_certificate: Path | None,
     tls_key: Path | None,
     longest_wait: float,
     largest_body: float,
-    **given: Any,
+    **others: Any,
 ) -> Any:
     from slipway.realtime.http.options import Options
 
@@ -70,7 +70,7 @@ def _options(
         tls=_tls(tls_certificate, tls_key),
         longest_wait=longest_wait / 1000,
         largest_body=int(largest_body * _MEGABYTE),
-        **given,
+        **others,
     )
 
 

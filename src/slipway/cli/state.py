@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from slipway.cli.options import answer, json_option, open_target, settings_option
-from slipway.cli.terminal import Row, show
+from slipway.cli.options import json_option, open_target, print_json, settings_option
+from slipway.cli.terminal import Row, print_rows
 
 if TYPE_CHECKING:
-    from slipway.commands.history import Served
-    from slipway.commands.status import Answering, Place, RealTime, ServerState, Unfinished
-    from slipway.rollout.registry_mirror import Registered
+    from slipway.commands.history import ServedRelease
+    from slipway.commands.status import ActiveRelease, RealTimeStatus, ServerState, TargetStatus, UnfinishedRollout
+    from slipway.rollout.registry_mirror import RegistryChampion
 
-_SHORT = 12
+_DIGEST_LENGTH = 12
 
 
 @click.command(epilog="Example: slipway status --json")
@@ -25,17 +25,17 @@ _SHORT = 12
 @json_option
 def status(settings_file: Path, as_json: bool) -> None:
     """Say what serves where; looking changes nothing, and a command at work is no hindrance."""
-    from slipway.commands.status import look
-    from slipway.rollout.registry_mirror import registered
+    from slipway.commands.status import read_status
+    from slipway.rollout.registry_mirror import read_registry_champion
 
     settings, target = open_target(settings_file)
-    place, errors = look(target)
-    registry = registered(settings)
+    place, errors = read_status(target)
+    registry = read_registry_champion(settings)
     if as_json:
         whole = {"registry": registry, "targets": [place], "held": place.held}
-        answer(msgspec.to_builtins(whole))
+        print_json(msgspec.to_builtins(whole))
     else:
-        show(list(_status_rows(place, registry)))
+        print_rows(list(_status_rows(place, registry)))
     if errors:
         raise errors[0]
 
@@ -50,22 +50,22 @@ def status(settings_file: Path, as_json: bool) -> None:
 @json_option
 def history(settings_file: Path, at: str | None, as_json: bool) -> None:
     """Say what was champion when, who made it so and why, with the holdout metric of each release."""
-    from slipway.commands.history import moment, served_at, told
-    from slipway.settings.state_folder import bundles
+    from slipway.commands.history import champion_at, history_rows, parse_time
+    from slipway.settings.state_folder import bundles_folder
 
     settings, target = open_target(settings_file)
-    elsewhere = [bundles(settings)]
+    elsewhere = [bundles_folder(settings)]
     if at is not None:
-        served = served_at(target, moment(at), elsewhere)
-        answer(msgspec.to_builtins(served)) if as_json else show(list(_served_rows(served)))
+        served = champion_at(target, parse_time(at), elsewhere)
+        print_json(msgspec.to_builtins(served)) if as_json else print_rows(list(_release_rows(served)))
         return
-    rows = told(target, elsewhere)
+    rows = history_rows(target, elsewhere)
     if as_json:
-        answer(rows)
+        print_json(rows)
         return
     lines = [(r["at"], r["who"], r["action"], f"{r['from'] or 'nothing'} -> {r['to'] or 'nothing'}",
-              r["outcome"] or "unfinished", _metric(r["metric"], r["score"]), r["reason"]) for r in rows]  # fmt: skip
-    show(lines, ("when", "who", "what", "move", "outcome", "holdout", "why"))
+              r["outcome"] or "unfinished", _format_metric(r["metric"], r["score"]), r["reason"]) for r in rows]  # fmt: skip
+    print_rows(lines, ("when", "who", "what", "move", "outcome", "holdout", "why"))
 
 
 @click.command(epilog="Example: slipway doctor")
@@ -77,13 +77,13 @@ def doctor(settings_file: Path, as_json: bool) -> None:
     Interrupted rollouts are taken back, the registry is paid, damaged releases are restored from their sealed bundles,
     and leftovers are removed. The exit code is 0 when all agrees at the end.
     """
-    from slipway.commands.doctor import examine, problem
+    from slipway.commands.doctor import check_and_repair, remaining_error
 
     settings, target = open_target(settings_file)
-    findings = examine(settings, target)
-    left = problem(findings)
+    findings = check_and_repair(settings, target)
+    left = remaining_error(findings)
     if as_json:
-        answer(msgspec.to_builtins(findings))
+        print_json(msgspec.to_builtins(findings))
     else:
         for found in findings:
             click.echo(f"{'mended' if found.mended else 'found '}  {found.what}")
@@ -95,23 +95,23 @@ def doctor(settings_file: Path, as_json: bool) -> None:
         raise left
 
 
-def _status_rows(place: Place, registry: Registered) -> Iterator[Row]:
-    yield "batch", *_cells(place.batch), ""
-    yield "real time", *_cells(place.realtime), _real_time_note(place.realtime)
-    owed = "" if registry.digest == place.batch.digest else "is owed; `slipway doctor` pays"
-    yield "registry", *_cells(registry), registry.problem or owed
-    for server in place.realtime.servers:
+def _status_rows(target_status: TargetStatus, registry: RegistryChampion) -> Iterator[Row]:
+    yield "batch", *_release_cells(target_status.batch), ""
+    yield "real time", *_release_cells(target_status.realtime), _real_time_note(target_status.realtime)
+    owed = "" if registry.digest == target_status.batch.digest else "is owed; `slipway doctor` pays"
+    yield "registry", *_release_cells(registry), registry.problem or owed
+    for server in target_status.realtime.servers:
         ready = f"{server.ready} of {server.workers} workers"
-        yield f"  server {server.address}", *_cells(server), "; ".join([ready, *server.problems])
-    for intent in place.unfinished:
+        yield f"  server {server.address}", *_release_cells(server), "; ".join([ready, *server.problems])
+    for intent in target_status.unfinished:
         yield "unfinished", intent.to or "nothing", "", _unfinished_note(intent)
-    if place.held:
-        yield "held", "", "", f"{place.held} (`slipway resume` lifts it)"
-    yield "target", "", "", place.path
+    if target_status.held:
+        yield "held", "", "", f"{target_status.held} (`slipway resume` lifts it)"
+    yield "target", "", "", target_status.path
 
 
-def _served_rows(served: Served) -> Iterator[Row]:
-    from slipway.commands.history import metric_of_scores
+def _release_rows(served: ServedRelease) -> Iterator[Row]:
+    from slipway.commands.history import primary_metric
 
     yield "at", served.at
     yield "served", served.release or "nothing"
@@ -121,32 +121,32 @@ def _served_rows(served: Served) -> Iterator[Row]:
         yield "by", f"{served.who}, {served.action}: {served.reason}"
         yield "replaced", served.replaced or "nothing"
         yield "digest", served.digest
-        yield "data", ", ".join(f"{name} {value}" for name, value in served.data.items()) or _GONE
-        yield "commit", served.commit or _GONE
-        yield "holdout", _metric(*(metric_of_scores(served.scores) or (None, None)))
+        yield "data", ", ".join(f"{name} {value}" for name, value in served.data.items()) or _RELEASE_MISSING
+        yield "commit", served.commit or _RELEASE_MISSING
+        yield "holdout", _format_metric(*(primary_metric(served.scores) or (None, None)))
     if served.held:
         yield "held", served.held
     if way := served.under_way:
         yield "under way", f"{way.action} to {way.to} by {way.who} since {way.since}: both releases may have answered"
 
 
-_GONE = "unknown: neither the release nor its record is here"
+_RELEASE_MISSING = "unknown: neither the release nor its record is here"
 
 
-def _metric(name: str | None, value: float | None) -> str:
+def _format_metric(name: str | None, value: float | None) -> str:
     return f"{name} {value:.3f}" if name and value is not None else "-"
 
 
-def _cells(answering: Answering | RealTime | ServerState | Registered) -> tuple[str, str]:
-    return answering.release or "nothing", (answering.digest or "")[:_SHORT]
+def _release_cells(served: ActiveRelease | RealTimeStatus | ServerState | RegistryChampion) -> tuple[str, str]:
+    return served.release or "nothing", (served.digest or "")[:_DIGEST_LENGTH]
 
 
-def _real_time_note(realtime: RealTime) -> str:
+def _real_time_note(realtime: RealTimeStatus) -> str:
     if not realtime.servers:
         return "no server runs; this is what one would serve" if realtime.release else ""
     return "" if realtime.release else "the servers do not agree"
 
 
-def _unfinished_note(intent: Unfinished) -> str:
+def _unfinished_note(intent: UnfinishedRollout) -> str:
     move = f"{intent.action} by {intent.who} since {intent.at}"
     return f"{move}: {intent.by} is at work" if intent.by else f"{move}: interrupted; the next command takes it back"

@@ -12,18 +12,18 @@ from slipway.reporting.progress import Note
 Row = Sequence[str | None]
 
 
-def show(rows: Sequence[Row], header: Sequence[str] = ()) -> None:
+def print_rows(rows: Sequence[Row], header: Sequence[str] = ()) -> None:
     """Print rows of texts on stdout; ``header`` names the columns where a person reads them."""
     texts = [[cell or "" for cell in row] for row in rows]
     if sys.stdout.isatty() and find_spec("rich"):
-        _table(texts, header)
+        _print_table(texts, header)
         return
     widths = [max((len(row[place]) for row in texts), default=0) for place in range(len(texts[0]) if texts else 0)]
     for row in texts:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
+def _print_table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -37,7 +37,7 @@ def _table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
 
 
 @contextmanager
-def live(work: str) -> Iterator[Note]:
+def show_spinner(label: str) -> Iterator[Note]:
     """Show ``work`` with its time on the terminal at stderr while the block lasts."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -45,5 +45,5 @@ def live(work: str) -> Iterator[Note]:
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as shown:
-        task = shown.add_task(work, total=None)
-        yield lambda note: shown.update(task, description=f"{work}  {note}")
+        task = shown.add_task(label, total=None)
+        yield lambda note: shown.update(task, description=f"{label}  {note}")

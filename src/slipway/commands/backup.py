@@ -15,12 +15,12 @@ import msgspec
 
 from slipway.errors import NotFoundError, StorageError
 from slipway.settings.settings import Settings
-from slipway.settings.state_folder import bundles, ship_lock
+from slipway.settings.state_folder import bundles_folder, ship_lock
 from slipway.storage.clock import now
-from slipway.target.journal import JOURNAL_FILE, whoami
+from slipway.target.journal import JOURNAL_FILE, current_actor
 from slipway.target.target import Target
 
-MANIFEST = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,38 +49,38 @@ def backup(settings: Settings, target: Target, into: Path) -> Manifest:
     with ExitStack() as stack:
         stack.enter_context(ship_lock(settings))
         if target.path.exists():
-            stack.enter_context(target.lock(whoami()))
+            stack.enter_context(target.lock(current_actor()))
         work = stack.enter_context(TemporaryDirectory(prefix="slipway-backup-"))
-        return _written(settings, target, into, Path(work))
+        return _write_archive(settings, target, into, Path(work))
 
 
-def places_of(settings: Settings, target: Target) -> dict[str, Path]:
+def backup_paths(settings: Settings, target: Target) -> dict[str, Path]:
     """All that a backup holds, files and folders by their names in it, in the order in which they are brought back."""
     return {
         "store/mlflow.db": settings.root / "mlflow.db",
         "artifacts": settings.root / "mlartifacts",
-        "bundles": bundles(settings),
+        "bundles": bundles_folder(settings),
         "target/records": target.path / "records",
         f"target/{JOURNAL_FILE}": target.journal,
         "target/releases": target.path / "releases",
     }
 
 
-def _written(settings: Settings, target: Target, into: Path, work: Path) -> Manifest:
+def _write_archive(settings: Settings, target: Target, into: Path, work_folder: Path) -> Manifest:
     database, files = settings.root / "mlflow.db", dict[str, str]()
     partial = into.with_name(f".{into.name}.tmp")
     try:
         with tarfile.open(partial, "w:gz" if into.name.endswith("gz") else "w") as tar:
-            for place, path in places_of(settings, target).items():
-                source = _copied(database, work) if path == database and database.exists() else path
-                for name, file in files_in(place, source):
-                    files[name] = _added(tar, name, file)
+            for place, path in backup_paths(settings, target).items():
+                source = _copy_database(database, work_folder) if path == database and database.exists() else path
+                for name, file in list_files(place, source):
+                    files[name] = _add_file(tar, name, file)
             if not files:
                 raise NotFoundError(f"there is neither a store in {settings.root} nor a target {target} to back up")
             manifest = Manifest(
                 format=1, at=now(), root=str(settings.root), champion=target.champion_folder(), files=files
             )
-            _add(tar, MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+            _add_bytes(tar, MANIFEST_FILE, msgspec.json.format(msgspec.json.encode(manifest)))
         partial.replace(into)
     except OSError as error:
         raise StorageError(f"{into} cannot be written: {error.strerror or error}; nothing is left of it") from None
@@ -89,14 +89,14 @@ def _written(settings: Settings, target: Target, into: Path, work: Path) -> Mani
     return manifest
 
 
-def _copied(database: Path, work: Path) -> Path:
-    copy = work / database.name
+def _copy_database(database: Path, work_folder: Path) -> Path:
+    copy = work_folder / database.name
     with closing(sqlite3.connect(database)) as store, closing(sqlite3.connect(copy)) as other:
         store.backup(other)
     return copy
 
 
-def files_in(name: str, path: Path) -> Iterator[tuple[str, Path]]:
+def list_files(name: str, path: Path) -> Iterator[tuple[str, Path]]:
     """Every file of a place, but for what a killed command left half-made."""
     if path.is_file():
         yield name, path
@@ -106,7 +106,7 @@ def files_in(name: str, path: Path) -> Iterator[tuple[str, Path]]:
             yield f"{name}/{inside.as_posix()}", file
 
 
-class _Hashed(io.FileIO):
+class _HashingReader(io.FileIO):
     """A file that hashes what is read of it, in order."""
 
     def __init__(self, path: Path) -> None:
@@ -120,15 +120,15 @@ class _Hashed(io.FileIO):
         return content
 
 
-def _added(tar: tarfile.TarFile, name: str, file: Path) -> str:
+def _add_file(tar: tarfile.TarFile, name: str, file: Path) -> str:
     """Add a file and say the digest of the very bytes that went in."""
     info = tar.gettarinfo(str(file), arcname=name)
-    with _Hashed(file) as source:
+    with _HashingReader(file) as source:
         tar.addfile(info, source)
     return source.digest.hexdigest()
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     info = tarfile.TarInfo(name)
     info.size = len(content)
     tar.addfile(info, io.BytesIO(content))

@@ -8,38 +8,38 @@ from typing import Literal
 
 import msgspec
 
-from slipway.commands.status import look
+from slipway.commands.status import read_status
 from slipway.errors import (
     BundleError,
     BusyError,
-    DisagreementError,
-    MirrorOwedError,
+    InconsistentStateError,
+    RegistrySyncError,
     RolloutError,
     SlipwayError,
     StorageError,
 )
-from slipway.rollout.registry_mirror import mirror, registered
-from slipway.rollout.release_copies import clear, damaged, restore
+from slipway.rollout.registry_mirror import read_registry_champion, sync_registry
+from slipway.rollout.release_copies import find_damage, remove_unused, restore
 from slipway.settings.settings import Settings
-from slipway.settings.state_folder import bundles, ship_lock
+from slipway.settings.state_folder import bundles_folder, ship_lock
 from slipway.storage import atomic
 from slipway.target import journal
-from slipway.target.journal import Entry, whoami
-from slipway.target.readiness import await_workers, forget_dead_servers, live_servers
+from slipway.target.journal import Entry, current_actor
+from slipway.target.readiness import live_servers, remove_dead_servers, wait_for_workers
 from slipway.target.target import Target
 from slipway.target.transaction import settle
 
 Kind = Literal["link", "journal", "interrupted", "damaged", "copy", "leftover", "registry", "server", "held"]
-_CODES: dict[Kind, type[SlipwayError]] = {
+_ERROR_BY_KIND: dict[Kind, type[SlipwayError]] = {
     "link": StorageError,
     "journal": RolloutError,
     "damaged": BundleError,
-    "registry": MirrorOwedError,
+    "registry": RegistrySyncError,
 }
-_SERVER_SECONDS = 5.0
+_SERVER_TIMEOUT = 5.0
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Issue(msgspec.Struct, frozen=True):
     """One thing that disagreed: what and where, whether it agrees now, and the command that mends it if not."""
 
     kind: Kind
@@ -49,114 +49,114 @@ class Finding(msgspec.Struct, frozen=True):
     command: str | None = None
 
 
-def examine(settings: Settings, target: Target) -> list[Finding]:
+def check_and_repair(settings: Settings, target: Target) -> list[Issue]:
     """Look at everything, mend what is safe to mend, and say the rest.
 
     Raises:
         NotFoundError: there is no target.
         BusyError: a command is at work on it.
     """
-    if broken := list(_unreadable(target)):
+    if broken := list(_check_readable(target)):
         return broken
-    found = [*_interrupted(target), *_damaged(settings, target), *_copies(settings, target)]
-    return [*found, *_registry(settings, target), *_servers(target), *_held(target)]
+    found = [*_settle_interrupted(target), *_restore_damaged(settings, target), *_remove_leftovers(settings, target)]
+    return [*found, *_sync_registry(settings, target), *_check_servers(target), *_check_hold(target)]
 
 
-def problem(findings: Sequence[Finding]) -> SlipwayError | None:
+def remaining_error(issues: Sequence[Issue]) -> SlipwayError | None:
     """The error that the unmended findings amount to; a hold is somebody's decision and none."""
-    left = [finding for finding in findings if not finding.mended and finding.kind != "held"]
+    left = [finding for finding in issues if not finding.mended and finding.kind != "held"]
     if not left:
         return None
-    kinds = {_CODES.get(finding.kind, DisagreementError) for finding in left}
-    error = kinds.pop() if len(kinds) == 1 else DisagreementError
+    kinds = {_ERROR_BY_KIND.get(finding.kind, InconsistentStateError) for finding in left}
+    error = kinds.pop() if len(kinds) == 1 else InconsistentStateError
     return error("; ".join(finding.what for finding in left))
 
 
-def _unreadable(target: Target) -> Iterator[Finding]:
+def _check_readable(target: Target) -> Iterator[Issue]:
     """What keeps every command out: it is not ours to guess what a person meant by it."""
     if (number := journal.malformed_line(target.journal)) is not None:
         what = f"line {number} of {target.journal} is malformed"
-        yield Finding("journal", what, str(target.journal), False, f"sed -i.bak {number}d {_quoted(target.journal)}")
+        yield Issue("journal", what, str(target.journal), False, f"sed -i.bak {number}d {_shell_quote(target.journal)}")
         return
     try:
         target.champion_folder()
     except StorageError as error:
-        current, proved = _quoted(target.current), target.past_champions()
+        current, proved = _shell_quote(target.current), target.past_champions()
         back = f" && ln -s releases/{proved[-1].folder} {current}" if proved else ""
-        yield Finding("link", str(error), str(target.current), False, f"mv {current} {current}.was{back}")
+        yield Issue("link", str(error), str(target.current), False, f"mv {current} {current}.was{back}")
 
 
-def _interrupted(target: Target) -> Iterator[Finding]:
-    for entry in settle(target, who=whoami()):
+def _settle_interrupted(target: Target) -> Iterator[Issue]:
+    for entry in settle(target, who=current_actor()):
         what = f"the {entry.action} from {entry.from_} to {entry.to} by {entry.who} was interrupted, and is taken back"
-        yield Finding("interrupted", what, str(target.journal), True)
+        yield Issue("interrupted", what, str(target.journal), True)
 
 
-def _damaged(settings: Settings, target: Target) -> Iterator[Finding]:
-    for entry, why in damaged(target):
-        folder = target.release(entry.folder or "")
-        restored = restore(target, entry, bundles(settings), who=whoami())
-        command = None if restored else _way_out(target, entry)
-        yield Finding("damaged", f"{entry.to} is damaged: {why}", str(folder), restored, command)
+def _restore_damaged(settings: Settings, target: Target) -> Iterator[Issue]:
+    for entry, why in find_damage(target):
+        folder = target.release_path(entry.folder or "")
+        restored = restore(target, entry, bundles_folder(settings), who=current_actor())
+        command = None if restored else _suggest_repair(target, entry)
+        yield Issue("damaged", f"{entry.to} is damaged: {why}", str(folder), restored, command)
 
 
-def _way_out(target: Target, entry: Entry) -> str:
+def _suggest_repair(target: Target, entry: Entry) -> str:
     if entry.folder != target.champion_folder():
-        return f"rm -r {_quoted(target.release(entry.folder or ''))}"
-    broken = {other.folder for other, _ in damaged(target)}
-    past = [e.folder for e in target.past_champions() if e.folder not in broken | target.bad_releases()]
+        return f"rm -r {_shell_quote(target.release_path(entry.folder or ''))}"
+    broken = {other.folder for other, _ in find_damage(target)}
+    past = [e.folder for e in target.past_champions() if e.folder not in broken | target.rolled_back_releases()]
     if set(past) & set(target.releases()):
         return f"slipway rollback --reason 'the bytes of {entry.to} were damaged'"
-    return f"rm {_quoted(target.current)}"
+    return f"rm {_shell_quote(target.current)}"
 
 
-def _copies(settings: Settings, target: Target) -> Iterator[Finding]:
-    forget_dead_servers(target.path)
-    for name in clear(target, who=whoami()):
-        yield Finding("copy", f"{name} was left by a rollout that never proved it", str(target.release(name)), True)
-    for name in target.unproved_copies():
+def _remove_leftovers(settings: Settings, target: Target) -> Iterator[Issue]:
+    remove_dead_servers(target.path)
+    for name in remove_unused(target, who=current_actor()):
+        yield Issue("copy", f"{name} was left by a rollout that never proved it", str(target.release_path(name)), True)
+    for name in target.unused_releases():
         what = f"{name} was never proved, and a server still serves it"
-        yield Finding("copy", what, str(target.release(name)), False, "slipway doctor")
+        yield Issue("copy", what, str(target.release_path(name)), False, "slipway doctor")
     try:
         with ship_lock(settings):
-            swept = atomic.sweep(bundles(settings))
+            swept = atomic.sweep(bundles_folder(settings))
     except BusyError:
         return
     for path in swept:
-        yield Finding("leftover", f"{path.name} was left half-made by a ship that was killed", str(path), True)
+        yield Issue("leftover", f"{path.name} was left half-made by a ship that was killed", str(path), True)
 
 
-def _registry(settings: Settings, target: Target) -> Iterator[Finding]:
+def _sync_registry(settings: Settings, target: Target) -> Iterator[Issue]:
     where = "the MLflow registry"
     try:
-        for told in mirror(settings, target):
-            yield Finding("registry", told, where, True)
-    except MirrorOwedError as error:
-        yield Finding("registry", str(error), where, False, "slipway doctor")
+        for told in sync_registry(settings, target):
+            yield Issue("registry", told, where, True)
+    except RegistrySyncError as error:
+        yield Issue("registry", str(error), where, False, "slipway doctor")
     except SlipwayError:
         return  # A champion that is damaged was found already.
-    if target.champion_folder() is None and (named := registered(settings).release):
+    if target.champion_folder() is None and (named := read_registry_champion(settings).release):
         what = f"the registry names {named} as champion, but {target} has none"
-        yield Finding("registry", what, where, False, "slipway ship")
+        yield Issue("registry", what, where, False, "slipway ship")
 
 
-def _servers(target: Target) -> Iterator[Finding]:
-    place, _ = look(target)
+def _check_servers(target: Target) -> Iterator[Issue]:
+    place, _ = read_status(target)
     if place.batch.digest:
-        await_workers(target.path, place.batch.digest, _SERVER_SECONDS)
+        wait_for_workers(target.path, place.batch.digest, _SERVER_TIMEOUT)
     ports = {server.pid: server for server in live_servers(target.path)}
-    place, _ = look(target)
+    place, _ = read_status(target)
     for state in place.realtime.servers:
         if state.problems and (server := ports.get(state.pid)):
             serve = f"slipway serve --host {server.host} --port {server.port} --workers {server.workers}"
-            yield Finding("server", "; ".join(state.problems), state.address, False, f"kill {server.pid}; {serve}")
+            yield Issue("server", "; ".join(state.problems), state.address, False, f"kill {server.pid}; {serve}")
 
 
-def _held(target: Target) -> Iterator[Finding]:
-    if (held := target.held()) is not None:
+def _check_hold(target: Target) -> Iterator[Issue]:
+    if (held := target.active_hold()) is not None:
         what = f"automatic rollouts are held since {held.who} rolled back from {held.from_} to {held.to}: {held.reason}"
-        yield Finding("held", what, str(target), False, "slipway resume --reason 'why they may go on'")
+        yield Issue("held", what, str(target), False, "slipway resume --reason 'why they may go on'")
 
 
-def _quoted(path: object) -> str:
+def _shell_quote(path: object) -> str:
     return shlex.quote(str(path))

@@ -28,7 +28,7 @@ class Move(msgspec.Struct, frozen=True):
     entry: Entry
 
 
-class UnderWay(msgspec.Struct, frozen=True):
+class RolloutInProgress(msgspec.Struct, frozen=True):
     """A move that had begun and not ended, so that both releases may have answered."""
 
     action: str
@@ -38,7 +38,7 @@ class UnderWay(msgspec.Struct, frozen=True):
     outcome: str
 
 
-class Served(msgspec.Struct, frozen=True, kw_only=True):
+class ServedRelease(msgspec.Struct, frozen=True, kw_only=True):
     """What was champion at a moment; ``data``, ``commit`` and ``scores`` are empty where the release is gone."""
 
     at: str
@@ -54,10 +54,10 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     data: Mapping[str, str] = {}
     scores: Mapping[str, float] = {}
     held: str | None = None
-    under_way: UnderWay | None = None
+    under_way: RolloutInProgress | None = None
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """A time as a person writes it; without a zone it is taken as UTC, as in the journal.
 
     Raises:
@@ -73,7 +73,7 @@ def moment(text: str) -> datetime:
     return at
 
 
-def served_at(target: Target, at: datetime, elsewhere: Sequence[Path] = ()) -> Served:
+def champion_at(target: Target, at: datetime, bundle_folders: Sequence[Path] = ()) -> ServedRelease:
     """What was champion at a moment, since when and until when, who made it so, why, on which data, and before it what.
 
     A rollout counts from its proof on. Between its intent and its outcome either release may have answered, and one
@@ -90,16 +90,18 @@ def served_at(target: Target, at: datetime, elsewhere: Sequence[Path] = ()) -> S
     proved = [move for move in moves if move.entry.outcome == "proved"]
     before = [move for move in proved if move.ended is not None and move.ended <= at]
     after = [move for move in proved if move.ended is not None and move.ended > at]
-    hold = journal.holding([entry for entry in entries if datetime.fromisoformat(entry.at) <= at])
-    served = Served(at=at.isoformat(), until=after[0].entry.at if after else None, held=hold.reason if hold else None)
+    hold = journal.active_hold([entry for entry in entries if datetime.fromisoformat(entry.at) <= at])
+    served = ServedRelease(
+        at=at.isoformat(), until=after[0].entry.at if after else None, held=hold.reason if hold else None
+    )
     if way := [move for move in moves if move.began <= at and (move.ended is None or at < move.ended)]:
         entry, since = way[-1].entry, way[-1].began.isoformat()
-        under_way = UnderWay(entry.action, entry.to, entry.who, since, entry.outcome)
+        under_way = RolloutInProgress(entry.action, entry.to, entry.who, since, entry.outcome)
         served = msgspec.structs.replace(served, under_way=under_way)
-    return _with_champion(served, before[-1].entry, target, elsewhere) if before else served
+    return _add_champion(served, before[-1].entry, target, bundle_folders) if before else served
 
 
-def told(target: Target, elsewhere: Sequence[Path] = ()) -> list[dict[str, Any]]:
+def history_rows(target: Target, bundle_folders: Sequence[Path] = ()) -> list[dict[str, Any]]:
     """One row per command, oldest first, with the holdout's first metric of the release that it led to.
 
     Raises:
@@ -107,28 +109,28 @@ def told(target: Target, elsewhere: Sequence[Path] = ()) -> list[dict[str, Any]]
     """
     entries = target.entries()
     folders = {entry.digest: entry for entry in entries if entry.digest}
-    releases = {digest: release_of(target, entry, elsewhere) for digest, entry in folders.items()}
+    releases = {digest: find_release(target, entry, bundle_folders) for digest, entry in folders.items()}
     rows: list[dict[str, Any]] = []
     for row in journal.history(entries):
         release = releases.get(row["digest"] or "")
-        name, value = (metric_of_scores(release.scores) if release else None) or (None, None)
+        name, value = (primary_metric(release.scores) if release else None) or (None, None)
         rows.append(row | {"metric": name, "score": value})
     return rows
 
 
-def metric_of_scores(scores: Mapping[str, float]) -> tuple[str, float] | None:
+def primary_metric(scores: Mapping[str, float]) -> tuple[str, float] | None:
     """The metric by which releases are compared, as the gate found it on the release's own holdout."""
     return next(((name, scores[name]) for name in _PRIMARY if name in scores), None)
 
 
-def release_of(target: Target, entry: Entry, elsewhere: Sequence[Path] = ()) -> Release | None:
+def find_release(target: Target, entry: Entry, bundle_folders: Sequence[Path] = ()) -> Release | None:
     """What a release of the journal says of itself, from its folder, its sealed bundle or the record that is kept of it.
 
     Nothing is believed but the very bytes that the journal names by their digest.
     """
     folder = entry.folder or ""
-    places = [target.release(folder) / RELEASE_FILE, *(place / folder / RELEASE_FILE for place in elsewhere)]
-    for path in (*places, target.record(folder)):
+    places = [target.release_path(folder) / RELEASE_FILE, *(place / folder / RELEASE_FILE for place in bundle_folders)]
+    for path in (*places, target.record_path(folder)):
         try:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() == entry.digest:
@@ -138,8 +140,8 @@ def release_of(target: Target, entry: Entry, elsewhere: Sequence[Path] = ()) -> 
     return None
 
 
-def _with_champion(served: Served, entry: Entry, target: Target, elsewhere: Sequence[Path]) -> Served:
-    release = release_of(target, entry, elsewhere)
+def _add_champion(served: ServedRelease, entry: Entry, target: Target, bundle_folders: Sequence[Path]) -> ServedRelease:
+    release = find_release(target, entry, bundle_folders)
     return msgspec.structs.replace(
         served,
         release=entry.to,

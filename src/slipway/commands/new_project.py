@@ -16,23 +16,23 @@ from slipway.errors import InitError, SettingsError, SlipwayError
 from slipway.settings.settings import CONTRACT_FILE, Settings, load_settings
 from slipway.storage import atomic
 from slipway.versioning.commit_types import PROJECT_FILE
-from slipway.versioning.git.checkout import name_changes, newest_tag
+from slipway.versioning.git.checkout import list_changes, newest_tag
 
 CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
 """What python-semantic-release writes into: it inserts each release after the mark, and without it nothing at all."""
-_FIRST = "0.0.0"
+_INITIAL_VERSION = "0.0.0"
 _TEMPLATE_TITLE = "# Slipway\n"
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}[a-z0-9]")
+_PROJECT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}[a-z0-9]")
 _README = Path(__file__).with_name("new_project_readme.txt")
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """A file's new content, and in words what is different about it."""
 
     path: Path
     content: bytes
-    what: str
+    summary: str
 
 
 def initialize(settings_file: Path, name: str, *, description: str = "", force: bool = False) -> list[str]:
@@ -45,48 +45,52 @@ def initialize(settings_file: Path, name: str, *, description: str = "", force: 
         InitError: there are uncommitted changes or releases, and no ``force``.
         StorageError: a file could not be written; all are as they were.
     """
-    if not _NAME.fullmatch(name):
+    if not _PROJECT_NAME.fullmatch(name):
         raise SettingsError(
             f"{name[:80]!r} cannot be a project's name: 2 to 64 small letters, digits, - and _ can, with a "
             "letter first and no sign last"
         )
     settings = load_settings(settings_file)
-    plan = [change for change in _plan(settings, settings_file, name, description) if not _is_so(change)]
+    plan = [change for change in _plan_changes(settings, settings_file, name, description) if not _is_applied(change)]
     if plan and not force:
-        _check(settings.root)
-    _write(plan)
-    return [f"{change.path.name}: {change.what}" for change in plan]
+        _check_fresh_copy(settings.root)
+    _write_all(plan)
+    return [f"{change.path.name}: {change.summary}" for change in plan]
 
 
-def _plan(settings: Settings, settings_file: Path, name: str, description: str) -> Iterator[Change]:
+def _plan_changes(settings: Settings, settings_file: Path, name: str, description: str) -> Iterator[FileChange]:
     root = settings.root
     project = root / PROJECT_FILE
-    text, told = _project(_text(project), name, description)
-    yield Change(project, text.encode(), f"the name {name}, its description and version {_FIRST}: the first is 1.0.0")
-    document = tomlkit.parse(_text(settings_file))
+    text, told = _rename_project(_read_text(project), name, description)
+    yield FileChange(
+        project, text.encode(), f"the name {name}, its description and version {_INITIAL_VERSION}: the first is 1.0.0"
+    )
+    document = tomlkit.parse(_read_text(settings_file))
     document["name"] = name
-    yield Change(settings_file, tomlkit.dumps(document).encode(), f"the model's name {name}; data and estimator stay")
+    yield FileChange(
+        settings_file, tomlkit.dumps(document).encode(), f"the model's name {name}; data and estimator stay"
+    )
     contract = msgspec.structs.replace(settings.contract, name=name)
-    yield Change(root / CONTRACT_FILE, encode_contract(contract), "written from the settings")
-    yield Change(root / "CHANGELOG.md", CHANGELOG.encode(), "empty, for the first release")
+    yield FileChange(root / CONTRACT_FILE, encode_contract(contract), "written from the settings")
+    yield FileChange(root / "CHANGELOG.md", CHANGELOG.encode(), "empty, for the first release")
     readme = root / "README.md"
-    if not readme.exists() or _text(readme).startswith(_TEMPLATE_TITLE):
-        page = _text(_README).format(name=name, description=told)
-        yield Change(readme, page.encode(), "a first page of your own")
+    if not readme.exists() or _read_text(readme).startswith(_TEMPLATE_TITLE):
+        page = _read_text(_README).format(name=name, description=told)
+        yield FileChange(readme, page.encode(), "a first page of your own")
 
 
-def _project(text: str, name: str, description: str) -> tuple[str, str]:
+def _rename_project(text: str, name: str, description: str) -> tuple[str, str]:
     """The project file under its new name, and the description that it ends up with."""
     document = tomlkit.parse(text)
     project: Any = document["project"]
     if description or project["name"] != name:
         project["description"] = description or f"The model {name}: from a commit to a served, reversible release"
-    project["name"], project["version"] = name, _FIRST
+    project["name"], project["version"] = name, _INITIAL_VERSION
     return tomlkit.dumps(document), str(project.get("description", ""))
 
 
-def _check(root: Path) -> None:
-    if names := name_changes(root):
+def _check_fresh_copy(root: Path) -> None:
+    if names := list_changes(root):
         raise InitError(f"{root} has uncommitted changes ({names}); commit them or use --force; nothing was changed")
     if tag := newest_tag(root):
         raise InitError(
@@ -95,18 +99,18 @@ def _check(root: Path) -> None:
         )
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}; nothing was changed") from None
 
 
-def _is_so(change: Change) -> bool:
+def _is_applied(change: FileChange) -> bool:
     return change.path.is_file() and change.path.read_bytes() == change.content
 
 
-def _write(plan: list[Change]) -> None:
+def _write_all(plan: list[FileChange]) -> None:
     """Write every file; when one fails, those before it become what they were."""
     before = {change.path: change.path.read_bytes() if change.path.exists() else None for change in plan}
     written: list[Path] = []

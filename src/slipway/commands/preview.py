@@ -4,46 +4,59 @@ from __future__ import annotations
 
 import re
 
-from slipway.commands.check_contract import Judgement
+from slipway.commands.check_contract import CompatibilityResult
 from slipway.reporting.markdown import table
-from slipway.reporting.sanitize import code, markdown
+from slipway.reporting.sanitize import code_span, escape_markdown
 from slipway.settings.settings import Settings
-from slipway.versioning.next_version import Upcoming
+from slipway.versioning.next_version import NextVersion
 
 
-def preview(settings: Settings, coming: Upcoming, judgement: Judgement) -> str:
+def preview(settings: Settings, next_version: NextVersion, compatibility: CompatibilityResult) -> str:
     """The preview as Markdown. Whatever a stranger may have written in it is text there, never markup."""
-    return "\n\n".join([_version(coming), *_notes(coming), _contract(judgement), _training(settings)]) + "\n"
+    return (
+        "\n\n".join(
+            [
+                _version_section(next_version),
+                *_notes_sections(next_version),
+                _contract_section(compatibility),
+                _training_section(settings),
+            ]
+        )
+        + "\n"
+    )
 
 
-def _version(coming: Upcoming) -> str:
-    after = f", after {coming.last}" if coming.last else ", the first one"
-    if coming.new:
-        return f"## This releases {coming.version}{after}"
-    return f"## This releases nothing; {coming.version or 'nothing'} stays the last release"
+def _version_section(next_version: NextVersion) -> str:
+    after = f", after {next_version.last}" if next_version.last else ", the first one"
+    if next_version.new:
+        return f"## This releases {next_version.version}{after}"
+    return f"## This releases nothing; {next_version.version or 'nothing'} stays the last release"
 
 
-def _notes(coming: Upcoming) -> list[str]:
+def _notes_sections(next_version: NextVersion) -> list[str]:
     """As python-semantic-release writes them, a level lower: the grammar made their text harmless already."""
-    return [re.sub("^#", "##", coming.notes, flags=re.MULTILINE)] if coming.notes else []
+    return [re.sub("^#", "##", next_version.notes, flags=re.MULTILINE)] if next_version.notes else []
 
 
-def _contract(judgement: Judgement) -> str:
-    sentence = judgement.sentence[:1].upper() + judgement.sentence[1:]
-    lines = ["### For callers", f"{markdown(sentence)}."]
-    if judgement.changes:
-        rows = [(change.level, code(change.column), markdown(change.sentence)) for change in judgement.changes]
+def _contract_section(compatibility: CompatibilityResult) -> str:
+    sentence = compatibility.sentence[:1].upper() + compatibility.sentence[1:]
+    lines = ["### For callers", f"{escape_markdown(sentence)}."]
+    if compatibility.changes:
+        rows = [
+            (change.level, code_span(change.column), escape_markdown(change.sentence))
+            for change in compatibility.changes
+        ]
         lines.append(table(("step", "column", "change"), rows))
     return "\n\n".join(lines)
 
 
-def _training(settings: Settings) -> str:
+def _training_section(settings: Settings) -> str:
     data = settings.data
-    sources = [(code(name), code(pin.uri), f"`{pin.sha256}`") for name, pin in data.sources.items()]
+    sources = [(code_span(name), code_span(pin.uri), f"`{pin.sha256}`") for name, pin in data.sources.items()]
     through = f", through {data.through}" if data.through else ""
     lines = [
-        f"### What is trained: {code(settings.name)}",
-        f"{code(settings.train.estimator)} on {code(data.function)}{through}.",
+        f"### What is trained: {code_span(settings.name)}",
+        f"{code_span(settings.train.estimator)} on {code_span(data.function)}{through}.",
         table(("source", "where", "sha256"), sources),
     ]
     return "\n\n".join(lines)

@@ -6,12 +6,12 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from slipway.bundle.signature import Trust, check
+from slipway.bundle.signature import Trust, check_signature
 from slipway.errors import NotFoundError
-from slipway.github.client import Say
-from slipway.github.deployments import Record, Recorded, lifted_at, records
-from slipway.github.download import fetch, workspace
-from slipway.github.releases import latest, published
+from slipway.github.client import PrintLine
+from slipway.github.deployments import DeploymentRecord, Record, records, resume_time
+from slipway.github.download import fetch_bundle, workspace
+from slipway.github.releases import get_published, latest_release
 from slipway.rollout import rollout
 from slipway.target.journal import Entry
 from slipway.target.target import Target
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from github.GitRelease import GitRelease
     from github.Repository import Repository
 
-REMOTE = "github:"
+REMOTE_PREFIX = "github:"
 """How the journal names a person whose decision reached this host through GitHub."""
 
 
-def follow(target: Target, repository: Repository, *, trust: Trust, say: Say) -> Entry | None:
+def follow_latest(target: Target, repository: Repository, *, trust: Trust, progress: PrintLine) -> Entry | None:
     """Make GitHub's champion this target's: a newer one by a rollout, an earlier one by a rollback.
 
     A hold that came from GitHub is lifted when GitHub lifts it; one that a person put on this host stays.
@@ -34,71 +34,91 @@ def follow(target: Target, repository: Repository, *, trust: Trust, say: Say) ->
         NotFoundError: GitHub has no champion yet.
         HeldError, BusyError, RolloutError, BundleError: as ``roll_out`` and ``roll_back``; the champion did not move.
     """
-    release = latest(repository)
+    release = latest_release(repository)
     if release is None:
         raise NotFoundError(f"GitHub has no champion yet; {target.champion_sentence()}")
-    serving = _serving(target)
+    serving = _champion_tag(target)
     if serving == release.tag_name:
-        say(f"{release.tag_name} serves already")
+        progress(f"{release.tag_name} serves already")
         return None
     found = records(repository)
-    behind = _behind(found, release.tag_name)
+    behind = _promotion_record(found, release.tag_name)
     older = serving is not None and parse_tag(release.tag_name) < parse_tag(serving)
     if not older:
-        _resume_with(target, found)
-    return bring(target, release, reason=behind.reason, who=REMOTE + behind.who, rollback=older, trust=trust, say=say)
+        _lift_hold(target, found)
+    return pull_release(
+        target,
+        release,
+        reason=behind.reason,
+        who=REMOTE_PREFIX + behind.who,
+        rollback=older,
+        trust=trust,
+        progress=progress,
+    )
 
 
-def bring_tag(
-    target: Target, repository: Repository, tag: str, *, reason: str, who: str, rollback: bool, trust: Trust, say: Say
+def pull_tag(
+    target: Target,
+    repository: Repository,
+    tag: str,
+    *,
+    reason: str,
+    who: str,
+    rollback: bool,
+    trust: Trust,
+    progress: PrintLine,
 ) -> Entry | None:
     """Make the published release of a tag this target's champion; as ``follow``, but for the one that is named.
 
     Raises:
         NotFoundError: it is not published, or the gate had refused it.
     """
-    release = published(repository, tag)
-    if _serving(target) == tag:
-        say(f"{tag} serves already")
+    release = get_published(repository, tag)
+    if _champion_tag(target) == tag:
+        progress(f"{tag} serves already")
         return None
     if not rollback:
-        _resume_with(target, records(repository))
-    return bring(target, release, reason=reason, who=who, rollback=rollback, trust=trust, say=say)
+        _lift_hold(target, records(repository))
+    return pull_release(target, release, reason=reason, who=who, rollback=rollback, trust=trust, progress=progress)
 
 
-def bring(
-    target: Target, release: GitRelease, *, reason: str, who: str, rollback: bool, trust: Trust, say: Say
+def pull_release(
+    target: Target, release: GitRelease, *, reason: str, who: str, rollback: bool, trust: Trust, progress: PrintLine
 ) -> Entry:
     """Download, verify and roll out; whatever fails, the champion is the one it was."""
     with workspace(target.path / ".incoming") as folder:
-        say(f"downloading {release.tag_name}")
-        bundle, signature = fetch(release, folder)
-        vouch = partial(check, trust=trust, signature=signature)
+        progress(f"downloading {release.tag_name}")
+        bundle, signature = fetch_bundle(release, folder)
+        vouch = partial(check_signature, trust=trust, signature=signature)
         if rollback:
-            entry = rollout.roll_back(target, reason=reason, who=who, bundle_folder=bundle.path, vouch=vouch)
+            entry = rollout.roll_back(target, reason=reason, who=who, bundle_folder=bundle.path, check_signature=vouch)
         else:
-            entry = rollout.roll_out(target, bundle.path, who=who, reason=reason, allow_prerelease=False, vouch=vouch)
-    say(f"{entry.to} serves batch and real time at {target}, proved by prediction")
+            entry = rollout.roll_out(
+                target, bundle.path, who=who, reason=reason, allow_prerelease=False, check_signature=vouch
+            )
+    progress(f"{entry.to} serves batch and real time at {target}, proved by prediction")
     return entry
 
 
-def _resume_with(target: Target, found: list[Recorded]) -> None:
+def _lift_hold(target: Target, deployments: list[DeploymentRecord]) -> None:
     """Lift a hold that came from GitHub once GitHub lifted its own after it; one put on this host stays."""
-    held, lifted = target.held(), lifted_at(found)
-    if held is None or not held.who.startswith(REMOTE) or lifted is None:
+    held, lifted = target.active_hold(), resume_time(deployments)
+    if held is None or not held.who.startswith(REMOTE_PREFIX) or lifted is None:
         return
     if lifted >= datetime.fromisoformat(held.at).replace(microsecond=0):  # GitHub's times have whole seconds
         rollout.resume(target, reason="GitHub lifted the hold", who=held.who)
 
 
-def _behind(found: list[Recorded], tag: str) -> Record:
+def _promotion_record(deployments: list[DeploymentRecord], tag: str) -> Record:
     """Who made the release champion on GitHub, and why."""
-    moved = (r.record for r in found if r.state != "failed" and r.record.to == tag and r.record.action != "resume")
+    moved = (
+        r.record for r in deployments if r.state != "failed" and r.record.to == tag and r.record.action != "resume"
+    )
     unknown = Record(action="rollout", from_=None, to=tag, digest=None, reason=f"{tag} is Latest", who="unknown")
     return next(moved, unknown)
 
 
-def _serving(target: Target) -> str | None:
+def _champion_tag(target: Target) -> str | None:
     """The tag of the verified champion."""
     champion = target.champion()
     return f"v{champion.release.version}" if champion else None

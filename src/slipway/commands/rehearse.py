@@ -9,31 +9,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from slipway.bundle.release_file import Bundle
-from slipway.bundle.verdict import Verdict, prose
+from slipway.bundle.verdict import Verdict, verdict_sentence
 from slipway.gate.judge import judge
 from slipway.gate.policy import policy_of
 from slipway.pipeline import run as pipeline
 from slipway.pipeline.candidate import Candidate
-from slipway.reporting.progress import Say
+from slipway.reporting.progress import Progress
 from slipway.settings.settings import Settings
-from slipway.target.target import RECENT, recent_champions, target_of
+from slipway.target.target import RECENT_CHAMPIONS, recent_champions, target_of
 
-Opponents = tuple[Bundle | None, Sequence[Bundle]]
+Baselines = tuple[Bundle | None, Sequence[Bundle]]
 """The champion, and the last ones before it."""
 
 
 @dataclass(frozen=True)
-class Judged:
+class Rehearsal:
     """A candidate, the verdict on it beside the champion (a version, or None), and the verdict in words."""
 
     candidate: Candidate
     verdict: Verdict
     champion: str | None
-    said: str
+    verdict_text: str
 
 
 @contextmanager
-def opponents_of(settings: Settings, *, github: bool = False, repository: str | None = None) -> Iterator[Opponents]:
+def open_baselines(settings: Settings, *, github: bool = False, repository: str | None = None) -> Iterator[Baselines]:
     """Those of the local target, or those that GitHub has, which are here for as long as the block lasts.
 
     Args:
@@ -48,21 +48,21 @@ def opponents_of(settings: Settings, *, github: bool = False, repository: str | 
         yield target.champion(), recent_champions(target)
         return
     from slipway.github.client import connect
-    from slipway.github.download import opponents
+    from slipway.github.download import fetch_baselines
 
     with TemporaryDirectory(prefix="slipway-opponents-") as folder:
-        yield opponents(connect(repository), Path(folder), RECENT)
+        yield fetch_baselines(connect(repository), Path(folder), RECENT_CHAMPIONS)
 
 
 def train_and_judge(
     settings: Settings,
-    called: str,
-    opponents: Opponents,
+    display_name: str,
+    baselines: Baselines,
     *,
     overrides: Sequence[str] = (),
     cache: bool = True,
-    say: Say,
-) -> Judged:
+    progress: Progress,
+) -> Rehearsal:
     """Train, or take from the cache, and judge as `ship` would.
 
     Args:
@@ -71,9 +71,9 @@ def train_and_judge(
     Raises:
         SlipwayError: whatever stopped it.
     """
-    policy, (champion, recent) = policy_of(settings), opponents
-    candidate = pipeline.run(settings, overrides=overrides, cache=cache, say=say)
-    with say.timed("gate"):
+    policy, (champion, recent) = policy_of(settings), baselines
+    candidate = pipeline.run(settings, overrides=overrides, cache=cache, say=progress)
+    with progress.step_timer("gate"):
         verdict = judge(candidate, champion, recent, policy)
     name = champion.release.version if champion else None
-    return Judged(candidate, verdict, name, prose(verdict, called, name))
+    return Rehearsal(candidate, verdict, name, verdict_sentence(verdict, display_name, name))

@@ -10,10 +10,10 @@ import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from slipway.drift.report import markdown
+from slipway.drift.report import render_markdown
 from slipway.drift.result import Drift
-from slipway.github.client import Say, patch, told_plainly
-from slipway.github.issues import find
+from slipway.github.client import PrintLine, github_errors, patch
+from slipway.github.issues import find_issue
 from slipway.github.workflows import dispatch
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 LABEL = "drift"
 WORKFLOW = "retrain.yml"
-_STARTED = f"`{WORKFLOW}` was started."
-_NAMED = 3
+_RETRAIN_STARTED = f"`{WORKFLOW}` was started."
+_MAX_NAMES = 3
 
 
-def report(repository: Repository, drift: Drift, mode: Literal["issue", "retrain"], say: Say) -> str:
+def update_issue(repository: Repository, drift: Drift, mode: Literal["issue", "retrain"], progress: PrintLine) -> str:
     """Make the issue say what was found, and with ``retrain`` start a retrain, once for each issue.
 
     Returns:
@@ -36,24 +36,24 @@ def report(repository: Repository, drift: Drift, mode: Literal["issue", "retrain
         GitHubError: GitHub refused it, or could not be reached; doing it again is safe.
     """
     title = f"{drift.model} has drifted"
-    with told_plainly(f"the drift of {drift.model} could not be reported"):
-        issue = find(repository, LABEL, title, state="open")
+    with github_errors(f"the drift of {drift.model} could not be reported"):
+        issue = find_issue(repository, LABEL, title, state="open")
         if not drift.drifted:
-            return _recovered(issue, drift)
-        started = issue is not None and _STARTED in (issue.body or "")
+            return _close_issue(issue, drift)
+        started = issue is not None and _RETRAIN_STARTED in (issue.body or "")
         if issue is None:
             issue = repository.create_issue(title, _body(drift, started=False), labels=[LABEL])
         if mode == "retrain" and not started:
-            dispatch(repository, WORKFLOW, repository.default_branch, _inputs(drift), say)
+            dispatch(repository, WORKFLOW, repository.default_branch, _inputs(drift), progress)
             started = True
         patch(issue, body=_body(drift, started=started))
     return f"{drift.model} drifts: {issue.html_url}"
 
 
-def _recovered(issue: Issue | None, drift: Drift) -> str:
+def _close_issue(issue: Issue | None, drift: Drift) -> str:
     if issue is None:
         return f"{drift.model} does not drift"
-    issue.create_comment(f"The drift has ended.\n\n{markdown(drift)}")
+    issue.create_comment(f"The drift has ended.\n\n{render_markdown(drift)}")
     patch(issue, state="closed", state_reason="completed")
     return f"{drift.model} drifts no more; closed {issue.html_url}"
 
@@ -63,10 +63,10 @@ def _body(drift: Drift, *, started: bool) -> str:
     command = f"slipway retrain --through {inputs['through']} --reason {shlex.quote(inputs['reason'])} --commit"
     there = " ".join(f"-f {name}={shlex.quote(value)}" for name, value in inputs.items())
     parts = [
-        markdown(drift),
-        f"The report with pictures is an artifact of {_run()}." if _run() else "",
+        render_markdown(drift),
+        f"The report with pictures is an artifact of {_run_url()}." if _run_url() else "",
         f"To retrain, on GitHub or in a clone:\n\n```console\n$ gh workflow run {WORKFLOW} {there}\n$ {command}\n```",
-        _STARTED if started else "",
+        _RETRAIN_STARTED if started else "",
         "This issue is kept up to date, and closes itself when the drift has ended.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -75,15 +75,15 @@ def _body(drift: Drift, *, started: bool) -> str:
 def _inputs(drift: Drift) -> dict[str, str]:
     """What retrain.yml is given."""
     through = drift.until or datetime.now(UTC).date().isoformat()
-    return {"through": through, "reason": f"drift of {_moved(drift)}", "dry-run": "false"}
+    return {"through": through, "reason": f"drift of {_describe_drift(drift)}", "dry-run": "false"}
 
 
-def _moved(drift: Drift) -> str:
-    moved = drift.newest.moved
-    more = f" and {len(moved) - _NAMED} more" if len(moved) > _NAMED else ""
-    return ", ".join(moved[:_NAMED]) + more if moved else "the live metric"
+def _describe_drift(drift: Drift) -> str:
+    moved = drift.newest_window.drifted_columns
+    more = f" and {len(moved) - _MAX_NAMES} more" if len(moved) > _MAX_NAMES else ""
+    return ", ".join(moved[:_MAX_NAMES]) + more if moved else "the live metric"
 
 
-def _run() -> str:
+def _run_url() -> str:
     server, repository, run = (os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""

@@ -12,17 +12,17 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from slipway.commands.backup import MANIFEST, Manifest, places_of
+from slipway.commands.backup import MANIFEST_FILE, Manifest, backup_paths
 from slipway.errors import BundleError, NotFoundError, StorageError
 from slipway.settings.settings import Settings
 from slipway.settings.state_folder import ship_lock
 from slipway.storage import atomic
 from slipway.storage.archives import extract
 from slipway.storage.digests import file_digest
-from slipway.target.journal import whoami
+from slipway.target.journal import current_actor
 from slipway.target.target import Target
 
-STORED_PLACES = (
+PATH_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
     ("model_versions", "source"),
@@ -31,7 +31,7 @@ STORED_PLACES = (
 """Where MLflow keeps absolute paths."""
 
 
-def bring_back(settings: Settings, target: Target, backup: Path) -> Manifest:
+def restore_backup(settings: Settings, target: Target, backup: Path) -> Manifest:
     """Unpack a backup where there is neither store nor target, check every byte, and put all of it in place.
 
     MLflow's absolute paths become those of here. The target comes last, so nothing serves before all is there.
@@ -41,55 +41,57 @@ def bring_back(settings: Settings, target: Target, backup: Path) -> Manifest:
         StorageError: something is here already, or cannot be written.
         BundleError: a byte is not the one that was backed up.
     """
-    places = places_of(settings, target)
-    with ship_lock(settings), target.lock(whoami(), create=True):
+    places = backup_paths(settings, target)
+    with ship_lock(settings), target.lock(current_actor(), create=True):
         if here := [str(path) for path in (*places.values(), target.current) if os.path.lexists(path)]:
             raise StorageError(f"{', '.join(here)} would be overwritten; move it away first; nothing was changed")
         with TemporaryDirectory(prefix=".slipway-backup-", dir=settings.root) as work:
-            manifest = _unpacked(backup, Path(work))
-            _move_paths(Path(work) / "store" / "mlflow.db", manifest.root, settings.root)
+            manifest = _unpack(backup, Path(work))
+            _rewrite_paths(Path(work) / "store" / "mlflow.db", manifest.root, settings.root)
             for name, path in places.items():
-                _put(Path(work) / name, path)
+                _move_into_place(Path(work) / name, path)
         if manifest.champion:
             target.flip(manifest.champion)
     return manifest
 
 
-def _unpacked(backup: Path, work: Path) -> Manifest:
+def _unpack(backup: Path, work_folder: Path) -> Manifest:
     try:
         with tarfile.open(backup) as tar:
-            extract(tar, work)
-        manifest = msgspec.json.decode((work / MANIFEST).read_bytes(), type=Manifest)
+            extract(tar, work_folder)
+        manifest = msgspec.json.decode((work_folder / MANIFEST_FILE).read_bytes(), type=Manifest)
     except FileNotFoundError as error:
         raise NotFoundError(f"{backup} is no backup: there is no {error.filename}; nothing was changed") from None
     except (tarfile.TarError, EOFError, msgspec.DecodeError) as error:
         raise BundleError(f"{backup} is no whole backup: {error}; nothing was changed") from None
-    _check(backup, work, manifest.files)
+    _check_digests(backup, work_folder, manifest.files)
     return manifest
 
 
-def _check(backup: Path, work: Path, files: Mapping[str, str]) -> None:
-    came = {path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file()} - {MANIFEST}
+def _check_digests(backup: Path, work_folder: Path, files: Mapping[str, str]) -> None:
+    came = {path.relative_to(work_folder).as_posix() for path in work_folder.rglob("*") if path.is_file()} - {
+        MANIFEST_FILE
+    }
     for name in sorted({*files, *came}):
-        path = work / name
+        path = work_folder / name
         found = file_digest(path) if path.is_file() else "nothing"
         if found != files.get(name):
             raise BundleError(f"'{name}' in {backup} is not what was backed up: {found}; nothing was changed")
 
 
-def _move_paths(database: Path, before: str, now_at: Path) -> None:
-    if not database.exists() or before == str(now_at):
+def _rewrite_paths(database: Path, old_root: str, new_root: Path) -> None:
+    if not database.exists() or old_root == str(new_root):
         return
     with closing(sqlite3.connect(database)) as store, store:
-        for table, column in STORED_PLACES:
+        for table, column in PATH_COLUMNS:
             moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
-            store.execute(moved, (before, str(now_at)))
+            store.execute(moved, (old_root, str(new_root)))
 
 
-def _put(came: Path, path: Path) -> None:
+def _move_into_place(source: Path, path: Path) -> None:
     """Put a file or folder in place whole, also on another disk."""
-    if came.is_dir():
-        atomic.publish_folder(came, path)
-    elif came.is_file():
+    if source.is_dir():
+        atomic.publish_folder(source, path)
+    elif source.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_file(path, came.read_bytes())
+        atomic.write_file(path, source.read_bytes())

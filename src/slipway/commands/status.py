@@ -15,7 +15,7 @@ from slipway.target.registration import Server
 from slipway.target.target import Target
 
 
-class Answering(msgspec.Struct, frozen=True):
+class ActiveRelease(msgspec.Struct, frozen=True):
     """What answers: a release and its bundle's digest, or nothing."""
 
     release: str | None
@@ -35,7 +35,7 @@ class ServerState(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-class RealTime(msgspec.Struct, frozen=True):
+class RealTimeStatus(msgspec.Struct, frozen=True):
     """What every ready worker acknowledged (nothing, when they differ); with no server, what one would serve."""
 
     release: str | None
@@ -43,7 +43,7 @@ class RealTime(msgspec.Struct, frozen=True):
     servers: list[ServerState]
 
 
-class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+class UnfinishedRollout(msgspec.Struct, frozen=True, kw_only=True):
     """An intent that has no outcome yet, and who is at work on it; nobody, when it was killed."""
 
     action: str
@@ -54,44 +54,44 @@ class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None
 
 
-class Place(msgspec.Struct, frozen=True):
+class TargetStatus(msgspec.Struct, frozen=True):
     """One target."""
 
     name: str
     kind: str
     path: str
-    batch: Answering
-    realtime: RealTime
-    unfinished: list[Unfinished]
+    batch: ActiveRelease
+    realtime: RealTimeStatus
+    unfinished: list[UnfinishedRollout]
     held: str | None
     problems: list[str]
 
 
-NOTHING = Answering(None, None)
-_Read = TypeVar("_Read")
+NO_RELEASE = ActiveRelease(None, None)
+_Value = TypeVar("_Value")
 
 
-def look(target: Target) -> tuple[Place, list[SlipwayError]]:
+def read_status(target: Target) -> tuple[TargetStatus, list[SlipwayError]]:
     """What a target says now, also while a command is at work on it, and what keeps it from saying more."""
     errors: list[SlipwayError] = []
     champion = _read_or_note(errors, target.champion)
     entries = _read_or_note(errors, target.entries) or []
-    batch = Answering(champion.release.version, champion.digest) if champion else NOTHING
-    held = journal.holding(entries)
-    place = Place(
+    batch = ActiveRelease(champion.release.version, champion.digest) if champion else NO_RELEASE
+    held = journal.active_hold(entries)
+    place = TargetStatus(
         name="local",
         kind="directory",
         path=str(target),
         batch=batch,
-        realtime=_real_time(target, batch),
-        unfinished=_unfinished(target, entries),
+        realtime=_real_time_status(target, batch),
+        unfinished=_unfinished_rollouts(target, entries),
         held=held.reason if held else None,
         problems=[str(error) for error in errors],
     )
     return place, errors
 
 
-def _read_or_note(errors: list[SlipwayError], read: Callable[[], _Read]) -> _Read | None:
+def _read_or_note(errors: list[SlipwayError], read: Callable[[], _Value]) -> _Value | None:
     try:
         return read()
     except SlipwayError as error:
@@ -99,27 +99,27 @@ def _read_or_note(errors: list[SlipwayError], read: Callable[[], _Read]) -> _Rea
         return None
 
 
-def _unfinished(target: Target, entries: list[Entry]) -> list[Unfinished]:
-    intents = journal.unfinished(entries)
+def _unfinished_rollouts(target: Target, entries: list[Entry]) -> list[UnfinishedRollout]:
+    intents = journal.open_intents(entries)
     by = target.holder() if intents else None
     if intents and by is None:
         # One that ended while we looked was not killed.
-        still = {entry.id for entry in journal.unfinished(_read_or_note([], target.entries) or [])}
+        still = {entry.id for entry in journal.open_intents(_read_or_note([], target.entries) or [])}
         intents = [intent for intent in intents if intent.id in still]
-    return [Unfinished(action=i.action, from_=i.from_, to=i.to, who=i.who, at=i.at, by=by) for i in intents]
+    return [UnfinishedRollout(action=i.action, from_=i.from_, to=i.to, who=i.who, at=i.at, by=by) for i in intents]
 
 
-def _real_time(target: Target, batch: Answering) -> RealTime:
-    servers = [_server(target, server, batch) for server in live_servers(target.path)]
+def _real_time_status(target: Target, batch: ActiveRelease) -> RealTimeStatus:
+    servers = [_server_state(target, server, batch) for server in live_servers(target.path)]
     if not servers:
-        return RealTime(batch.release, batch.digest, [])
-    served = _common(Answering(server.release, server.digest) for server in servers if server.ready)
-    return RealTime(served.release, served.digest, servers)
+        return RealTimeStatus(batch.release, batch.digest, [])
+    served = _common_release(ActiveRelease(server.release, server.digest) for server in servers if server.ready)
+    return RealTimeStatus(served.release, served.digest, servers)
 
 
-def _server(target: Target, server: Server, batch: Answering) -> ServerState:
+def _server_state(target: Target, server: Server, batch: ActiveRelease) -> ServerState:
     said = acknowledgements(target.path, server)
-    served = _common(Answering(worker.release, worker.digest) for worker in said)
+    served = _common_release(ActiveRelease(worker.release, worker.digest) for worker in said)
     lagging = list(laggards(target.path, server, batch.digest)) if batch.digest else []
     refused = [f"worker {w.pid} of {server} could not load {w.wanted}: {w.error}" for w in said if w.error]
     orphaned = [f"{server} serves {served.release}, which the target does not"] if not batch.digest and said else []
@@ -135,6 +135,6 @@ def _server(target: Target, server: Server, batch: Answering) -> ServerState:
     )
 
 
-def _common(answering: Iterator[Answering]) -> Answering:
-    distinct = set(answering)
-    return distinct.pop() if len(distinct) == 1 else NOTHING
+def _common_release(releases: Iterator[ActiveRelease]) -> ActiveRelease:
+    distinct = set(releases)
+    return distinct.pop() if len(distinct) == 1 else NO_RELEASE

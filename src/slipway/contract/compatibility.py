@@ -34,15 +34,19 @@ def changes(before: Contract, after: Contract) -> list[Change]:
     Inputs are named by callers and outputs by readers, so their order is no promise; that of the classes is. What an
     input newly accepts helps everyone and what it no longer accepts breaks somebody; with an output it is the reverse.
     """
-    return [*_whole(before, after), *_inputs(before.inputs, after.inputs), *_outputs(before.outputs, after.outputs)]
+    return [
+        *_model_changes(before, after),
+        *_input_changes(before.inputs, after.inputs),
+        *_output_changes(before.outputs, after.outputs),
+    ]
 
 
-def required_level(found: Sequence[Change]) -> Level:
+def required_bump(found: Sequence[Change]) -> Level:
     """The smallest step of the version that is honest about all of these changes."""
     return max((change.level for change in found), key=LEVELS.index, default="none")
 
 
-def _whole(before: Contract, after: Contract) -> Iterator[Change]:
+def _model_changes(before: Contract, after: Contract) -> Iterator[Change]:
     if before.name != after.name:
         yield Change("model", "", "major", f"the model's name changed from '{before.name}' to '{after.name}'")
     if before.task != after.task:
@@ -51,20 +55,20 @@ def _whole(before: Contract, after: Contract) -> Iterator[Change]:
         sentence = f"the string that stands for null changed to {after.null_string!r}, which is refused as a value now"
         yield Change("null_string", "", "major", sentence)
     if before.classes != after.classes:
-        yield Change("classes", "", "major", _classes(before.classes, after.classes))
+        yield Change("classes", "", "major", _describe_class_changes(before.classes, after.classes))
 
 
-def _classes(before: tuple[str, ...], after: tuple[str, ...]) -> str:
-    gone, came = _listed(set(before) - set(after)), _listed(set(after) - set(before))
+def _describe_class_changes(before: tuple[str, ...], after: tuple[str, ...]) -> str:
+    gone, came = _quote_names(set(before) - set(after)), _quote_names(set(after) - set(before))
     if not gone and not came:
         return f"the order of the classes changed from {', '.join(before)} to {', '.join(after)}"
     return "; ".join([f"class {gone} is gone"] * bool(gone) + [f"class {came} is new"] * bool(came))
 
 
-def _inputs(before: tuple[Column, ...], after: tuple[Column, ...]) -> Iterator[Change]:
+def _input_changes(before: tuple[Column, ...], after: tuple[Column, ...]) -> Iterator[Change]:
     old, new = _by_name(before), _by_name(after)
     gone, came = [name for name in old if name not in new], [name for name in new if name not in old]
-    renamed = _renamed(before, after) if len(gone) == len(came) == 1 else False
+    renamed = _is_rename(before, after) if len(gone) == len(came) == 1 else False
     for name in gone:
         if renamed:
             yield Change("input_renamed", name, "major", f"input '{name}' is called '{came[0]}' now")
@@ -76,17 +80,17 @@ def _inputs(before: tuple[Column, ...], after: tuple[Column, ...]) -> Iterator[C
         else:
             yield Change("input_added", name, "major", f"input '{name}' is new, a required one")
     for name in [name for name in old if name in new]:
-        yield from _input(old[name], new[name])
+        yield from _compare_input(old[name], new[name])
 
 
-def _renamed(before: tuple[Column, ...], after: tuple[Column, ...]) -> bool:
+def _is_rename(before: tuple[Column, ...], after: tuple[Column, ...]) -> bool:
     """Whether the contracts are the same but for one name."""
     return len(before) == len(after) and all(
         msgspec.structs.replace(old, name=new.name) == new for old, new in zip(before, after, strict=True)
     )
 
 
-def _input(old: Column, new: Column) -> Iterator[Change]:
+def _compare_input(old: Column, new: Column) -> Iterator[Change]:
     name = old.name
     if old.type != new.type:
         yield Change("input_type", name, "major", f"input '{name}' changed its type from {old.type} to {new.type}")
@@ -94,24 +98,24 @@ def _input(old: Column, new: Column) -> Iterator[Change]:
         yield Change("input_nullable", name, "major", f"input '{name}' may no longer be null or left out")
     if new.nullable and not old.nullable:
         yield Change("input_nullable", name, "minor", f"input '{name}' may be null or left out now")
-    narrower, wider = _values(old, new)
+    narrower, wider = _value_changes(old, new)
     if narrower:
         yield Change("input_values", name, "major", f"input '{name}' no longer accepts {narrower}")
     if wider:
         yield Change("input_values", name, "minor", f"input '{name}' accepts {wider} now")
 
 
-def _outputs(before: tuple[Column, ...], after: tuple[Column, ...]) -> Iterator[Change]:
+def _output_changes(before: tuple[Column, ...], after: tuple[Column, ...]) -> Iterator[Change]:
     old, new = _by_name(before), _by_name(after)
     for name in [name for name in old if name not in new]:
         yield Change("output_removed", name, "major", f"output '{name}' is gone or renamed")
     for name in [name for name in new if name not in old]:
         yield Change("output_added", name, "minor", f"output '{name}' is new")
     for name in [name for name in old if name in new]:
-        yield from _output(old[name], new[name])
+        yield from _compare_output(old[name], new[name])
 
 
-def _output(old: Column, new: Column) -> Iterator[Change]:
+def _compare_output(old: Column, new: Column) -> Iterator[Change]:
     name = old.name
     if old.type != new.type:
         yield Change("output_type", name, "major", f"output '{name}' changed its type from {old.type} to {new.type}")
@@ -119,25 +123,25 @@ def _output(old: Column, new: Column) -> Iterator[Change]:
         yield Change("output_nullable", name, "major", f"output '{name}' may be null now")
     if old.nullable and not new.nullable:
         yield Change("output_nullable", name, "minor", f"output '{name}' is never null now")
-    narrower, wider = _values(old, new)
+    narrower, wider = _value_changes(old, new)
     if wider:
         yield Change("output_values", name, "major", f"output '{name}' may say {wider} now")
     if narrower:
         yield Change("output_values", name, "minor", f"output '{name}' no longer says {narrower}")
 
 
-def _values(old: Column, new: Column) -> tuple[str, str]:
+def _value_changes(old: Column, new: Column) -> tuple[str, str]:
     """What went from a column's set of values and what came to it, in words; no values at all is an open set."""
     if old.values == new.values:
         return "", ""
     if not old.values:
-        return f"values other than {_listed(set(new.values))}", ""
+        return f"values other than {_quote_names(set(new.values))}", ""
     if not new.values:
         return "", "any value"
-    return _listed(set(old.values) - set(new.values)), _listed(set(new.values) - set(old.values))
+    return _quote_names(set(old.values) - set(new.values)), _quote_names(set(new.values) - set(old.values))
 
 
-def _listed(names: set[str]) -> str:
+def _quote_names(names: set[str]) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,27 +21,28 @@ _LONG_LIMIT = 2.0**63
 _EXPECTED = {"double": "a finite number", "long": "a whole number", "boolean": "true or false", "string": "a string"}
 
 
-class Problem(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Violation:
     """One value that breaks the contract; rows count from 0."""
 
     row: int
     column: str
-    came: str
+    actual: str
     expected: str
 
     def __str__(self) -> str:
-        return f"row {self.row}, column '{self.column}': {self.came} came but {self.expected} was expected"
+        return f"row {self.row}, column '{self.column}': {self.actual} came but {self.expected} was expected"
 
 
-def problem(row: int, column: Column, value: object) -> Problem:
+def make_violation(row: int, column: Column, value: object) -> Violation:
     """The problem that this value is no value of the column."""
-    return Problem(row, column.name, shown(value), expected(column))
+    return Violation(row, column.name, format_value(value), describe_type(column))
 
 
-def problems_in(values: Array, column: Column, null_string: str, limit: int | None = None) -> Iterator[Problem]:
+def violations(values: Array, column: Column, null_string: str, limit: int | None = None) -> Iterator[Violation]:
     """The values of one column that break the contract, first rows first, at most ``limit`` of them."""
     if column.type == "string":
-        yield from _string_problems(values, column, null_string, limit)
+        yield from _string_violations(values, column, null_string, limit)
         return
     bad = np.isinf(values) if column.nullable else ~np.isfinite(values)
     if column.type == "long":
@@ -48,20 +50,20 @@ def problems_in(values: Array, column: Column, null_string: str, limit: int | No
     elif column.type == "boolean":
         bad |= ~np.isnan(values) & (values != 0) & (values != 1)
     if bad.any():
-        yield from (problem(int(row), column, float(values[row])) for row in np.flatnonzero(bad)[:limit])
+        yield from (make_violation(int(row), column, float(values[row])) for row in np.flatnonzero(bad)[:limit])
 
 
-def expected(column: Column) -> str:
+def describe_type(column: Column) -> str:
     """What a column accepts, in words."""
     words = _EXPECTED[column.type]
     if column.values:
-        words = "one of " + ", ".join(map(shown, column.values[:_SHOWN_VALUES]))
+        words = "one of " + ", ".join(map(format_value, column.values[:_SHOWN_VALUES]))
         hidden = len(column.values) - _SHOWN_VALUES
         words += f" and {hidden} more" if hidden > 0 else ""
     return f"{words} or null" if column.nullable else words
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A value as it would stand in JSON, cut when it is long."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "null"
@@ -72,7 +74,7 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
 
 
-def _string_problems(values: Array, column: Column, null_string: str, limit: int | None) -> Iterator[Problem]:
+def _string_violations(values: Array, column: Column, null_string: str, limit: int | None) -> Iterator[Violation]:
     listed = values.tolist()
     allowed: set[type] = {str, NoneType} if column.nullable else {str}
     # Sets are built at the speed of C; rows are looked at one by one only when something is wrong.
@@ -85,16 +87,16 @@ def _string_problems(values: Array, column: Column, null_string: str, limit: int
     for row, value in enumerate(listed):
         if found == limit:
             return
-        if (reason := _string_problem(row, value, column, null_string)) is not None:
+        if (reason := _check_string(row, value, column, null_string)) is not None:
             found += 1
             yield reason
 
 
-def _string_problem(row: int, value: object, column: Column, null_string: str) -> Problem | None:
+def _check_string(row: int, value: object, column: Column, null_string: str) -> Violation | None:
     if value is None and column.nullable:
         return None
     if value == null_string:
-        return Problem(row, column.name, shown(value), "a string other than the one that means null")
+        return Violation(row, column.name, format_value(value), "a string other than the one that means null")
     if not isinstance(value, str) or (column.values and value not in column.values):
-        return problem(row, column, value)
+        return make_violation(row, column, value)
     return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from slipway.drift.result import Bin, Finding, Window
+from slipway.drift.result import Bin, ColumnDrift, Window
 
 _WIDTH, _HEIGHT, _BELOW, _LEFT = 520, 180, 56, 40
-_LONGEST = 14
+_MAX_LABEL_LENGTH = 14
 
 
-def bins(finding: Finding) -> str:
+def bin_chart(finding: ColumnDrift) -> str:
     """The share of rows in each bin: the reference's beside those of now; bins that are empty on both sides left out."""
     shown = [one for one in finding.bins if max(one.before, one.now) > 0]
     tallest = max((max(one.before, one.now) for one in shown), default=1.0)
@@ -26,13 +26,13 @@ def bins(finding: Finding) -> str:
     return _svg(f"Shares of {finding.column} by bin", parts)
 
 
-def over_time(windows: Sequence[Window], columns: Sequence[str], least: float) -> str:
+def window_chart(windows: Sequence[Window], columns: Sequence[str], minimum_effect: float) -> str:
     """The stability index of some columns in each window, the oldest first; a dashed line is the minimum effect."""
     dated = [window for window in reversed(windows) if window.findings]
     found = {c: [next(f.stability_index for f in w.findings if f.column == c) for w in dated] for c in columns}
-    top = max([least, *(value for values in found.values() for value in values)]) * 1.05
+    top = max([minimum_effect, *(value for values in found.values() for value in values)]) * 1.05
     step = (_WIDTH - _LEFT) / max(1, len(dated))
-    parts = [_grid(top, percent=False), _line(least / top)]
+    parts = [_grid(top, percent=False), _minimum_line(minimum_effect / top)]
     for place, window in enumerate(dated):
         parts.append(_label(_LEFT + (place + 0.5) * step, window.until))
     for number, values in enumerate(found.values(), 1):
@@ -44,14 +44,14 @@ def over_time(windows: Sequence[Window], columns: Sequence[str], least: float) -
     return _svg("The stability index by window", parts)
 
 
-def _bar(x: float, y: float, width: float, height: float, colour: int, one: Bin, share: float) -> str:
-    told = f"<title>{escape(one.name)}: {share:.1%} {'in the reference' if colour == 1 else 'now'}</title>"
+def _bar(x: float, y: float, width: float, height: float, colour: int, shown_bin: Bin, share: float) -> str:
+    told = f"<title>{escape(shown_bin.name)}: {share:.1%} {'in the reference' if colour == 1 else 'now'}</title>"
     shape = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
     return f'<rect {shape} fill="var(--series-{colour})">{told}</rect>'
 
 
 def _label(x: float, text: str) -> str:
-    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    short = text if len(text) <= _MAX_LABEL_LENGTH else text[: _MAX_LABEL_LENGTH - 1] + "…"
     place = f"translate({x:.1f} {_HEIGHT + 10}) rotate(35)"
     return f'<text transform="{place}" font-size="9" fill="var(--muted)">{escape(short)}</text>'
 
@@ -68,7 +68,7 @@ def _grid(top: float, *, percent: bool = True) -> str:
     return "".join(parts)
 
 
-def _line(share: float) -> str:
+def _minimum_line(share: float) -> str:
     y = _HEIGHT * (1 - share)
     return f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--muted)" stroke-dasharray="4 3"/>'
 

@@ -5,38 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from slipway.drift.bin_counts import Tally
-from slipway.drift.labels import read_outcomes
-from slipway.drift.live_metrics import Truths
-from slipway.drift.reference import Against
-from slipway.drift.rescore import with_answers
-from slipway.drift.result import Drift, Live, Window
-from slipway.drift.rows import Wanted, rows_of
-from slipway.drift.windows import Bar, Rule, newest, whole
+from slipway.drift.bin_counts import BinCounts
+from slipway.drift.labels import read_labels
+from slipway.drift.live_metrics import LabelledRows
+from slipway.drift.reference import ReferenceSide
+from slipway.drift.rescore import rescore_rows
+from slipway.drift.result import Drift, LiveMetrics, Window
+from slipway.drift.rows import RowSelection, read_rows
+from slipway.drift.windows import Threshold, WindowRule, newest_windows, single_window
 from slipway.errors import DataError, SettingsError
 from slipway.reporting.progress import Note
 from slipway.reporting.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
-class Asked:
+class DriftRequest:
     """What is asked: the bar for a column, the rule over windows, where the truth is, and the gate's bars.
 
     Without a rule, and where rows have no time, all rows are judged at once.
     """
 
     current: str
-    bar: Bar
-    rule: Rule | None = None
+    threshold: Threshold
+    window_rule: WindowRule | None = None
     ignore: tuple[str, ...] = ()
-    truth: str = ""
-    outcomes: str = ""
+    label: str = ""
+    labels_file: str = ""
     key: str = ""
-    floors: Mapping[str, float] = field(default_factory=dict)
-    ceilings: Mapping[str, float] = field(default_factory=dict)
+    minimum: Mapping[str, float] = field(default_factory=dict)
+    maximum: Mapping[str, float] = field(default_factory=dict)
 
 
-def detect(against: Against, asked: Asked, note: Note = lambda sign: None) -> Drift:
+def detect(side: ReferenceSide, request: DriftRequest, note: Note = lambda sign: None) -> Drift:
     """Hold the rows against the reference.
 
     Raises:
@@ -44,42 +44,50 @@ def detect(against: Against, asked: Asked, note: Note = lambda sign: None) -> Dr
         SettingsError: a column to ignore is none.
         ContractError: a column has a wrong type.
     """
-    _check_ignored(against, asked)
-    tally, truths = Tally(against.reference, asked.ignore), Truths(against.contract, against.reference.block)
-    outcomes = read_outcomes(asked.outcomes, asked.key, asked.truth, against.contract) if asked.outcomes else None
-    wanted = Wanted(against.contract, against.reference.time, asked.truth, outcomes)
-    for rows in rows_of(asked.current, wanted):
-        answered = with_answers(rows, against.scorer) if against.scorer else rows
+    _check_ignored(side, request)
+    tally, truths = BinCounts(side.reference, request.ignore), LabelledRows(side.contract, side.reference.block)
+    outcomes = (
+        read_labels(request.labels_file, request.key, request.label, side.contract) if request.labels_file else None
+    )
+    wanted = RowSelection(side.contract, side.reference.time, request.label, outcomes)
+    for rows in read_rows(request.current, wanted):
+        answered = rescore_rows(rows, side.scorer) if side.scorer else rows
         tally.add(answered)
         truths.add(answered)
         note(f"{tally.rows:,} rows")
     if not tally.rows:
-        raise DataError(f"{asked.current} has no rows")
+        raise DataError(f"{request.current} has no rows")
     if not tally.columns:
-        raise DataError(f"{asked.current} has none of the columns of {against.name}")
-    windows = newest(tally, asked.bar, asked.rule) if asked.rule and tally.dated else [whole(tally, asked.bar)]
-    live = truths.held_against(asked.floors, asked.ceilings) if asked.truth else None
-    return _told(against, asked, tally, tuple(windows), live)
+        raise DataError(f"{request.current} has none of the columns of {side.name}")
+    windows = (
+        newest_windows(tally, request.threshold, request.window_rule)
+        if request.window_rule and tally.dated
+        else [single_window(tally, request.threshold)]
+    )
+    live = truths.check_thresholds(request.minimum, request.maximum) if request.label else None
+    return _build_result(side, request, tally, tuple(windows), live)
 
 
-def _told(against: Against, asked: Asked, tally: Tally, windows: tuple[Window, ...], live: Live | None) -> Drift:
-    reference, rule = against.reference, asked.rule if tally.dated else None
-    moved = rule.holds(windows) if rule else bool(windows[0].moved)
-    there = set(tally.columns) | set(asked.ignore)
+def _build_result(
+    side: ReferenceSide, request: DriftRequest, tally: BinCounts, windows: tuple[Window, ...], live: LiveMetrics | None
+) -> Drift:
+    reference, rule = side.reference, request.window_rule if tally.dated else None
+    moved = rule.is_drift(windows) if rule else bool(windows[0].drifted_columns)
+    there = set(tally.columns) | set(request.ignore)
     return Drift(
         drifted=moved or (live is not None and any(bound.broken for bound in live.bounds)),
-        model=against.contract.name,
-        release=against.scorer.bundle.release.version if against.scorer else "",
-        reference=against.name,
+        model=side.contract.name,
+        release=side.scorer.bundle.release.version if side.scorer else "",
+        reference=side.name,
         reference_rows=reference.rows,
-        current=asked.current,
+        current=request.current,
         rows=tally.rows,
         broken_rows=tally.broken,
         since=windows[-1].since,
         until=windows[0].until,
         block=reference.block,
-        false_alarm_rate=asked.bar.false_alarm_rate,
-        minimum_effect=asked.bar.minimum_effect,
+        false_alarm_rate=request.threshold.false_alarm_rate,
+        minimum_effect=request.threshold.minimum_effect,
         rule=f"{rule.k} of the last {rule.n} windows of {rule.days} days, and the newest"
         if rule
         else "all rows at once",
@@ -89,9 +97,9 @@ def _told(against: Against, asked: Asked, tally: Tally, windows: tuple[Window, .
     )
 
 
-def _check_ignored(against: Against, asked: Asked) -> None:
-    known = list(against.reference.columns)
-    for name in asked.ignore:
+def _check_ignored(side: ReferenceSide, request: DriftRequest) -> None:
+    known = list(side.reference.columns)
+    for name in request.ignore:
         if name not in known:
             hint = did_you_mean(name, known, f"it has {', '.join(known)}")
-            raise SettingsError(f"drift.ignore names '{name}', which {against.name} does not have{hint}")
+            raise SettingsError(f"drift.ignore names '{name}', which {side.name} does not have{hint}")

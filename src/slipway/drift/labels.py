@@ -3,50 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import types
 
 from slipway.contract.schema import Contract
 from slipway.errors import DataError
-from slipway.tables.csv_types import typed
-from slipway.tables.input_files import Input, find_inputs
-from slipway.tables.prediction_log import kept
+from slipway.tables.csv_types import parse_fields
+from slipway.tables.input_files import InputFile, find_inputs
+from slipway.tables.prediction_log import sample_rows
 from slipway.tables.readers import chunks_of, schema_of
 
-REQUEST = "request_id"
+REQUEST_COLUMN = "request_id"
 """The key of a logged request."""
-ROW = "row"
+ROW_COLUMN = "row"
 """With it the row of that request, counted from 0; a request of one row needs none."""
 
 
-class Outcomes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Labels:
     """What turned out to be true, by key, and of logged requests by row too where the file tells it."""
 
-    place: str
+    source: str
     key: str
     by_row: bool
-    truths: dict[tuple[str, int], Any]
+    by_key: dict[tuple[str, int], Any]
 
-    def of(self, keys: Iterable[Any]) -> list[Any]:
+    def for_keys(self, keys: Iterable[Any]) -> list[Any]:
         """The truth of each row of a file; None where it has not arrived."""
-        return [self.truths.get((str(key), 0)) for key in keys]
+        return [self.by_key.get((str(key), 0)) for key in keys]
 
-    def of_request(self, request: str, rows: int) -> list[Any]:
+    def for_request(self, request: str, rows: int) -> list[Any]:
         """The truth of the rows that the log has kept of a request of so many.
 
         Raises:
             DataError: it has many rows, and the file does not say of which one its truth is.
         """
-        if rows > 1 and not self.by_row and (request, 0) in self.truths:
+        if rows > 1 and not self.by_row and (request, 0) in self.by_key:
             raise DataError(
-                f"request '{request}' has {rows} rows, and {self.place} has no column '{ROW}' that says which is meant"
+                f"request '{request}' has {rows} rows, and {self.source} has no column '{ROW_COLUMN}' "
+                "that says which is meant"
             )
-        return [self.truths.get((request, row)) for row in kept(rows)]
+        return [self.by_key.get((request, row)) for row in sample_rows(rows)]
 
 
-def read_outcomes(place: str, key: str, truth: str, contract: Contract) -> Outcomes:
+def read_labels(source: str, key: str, label: str, contract: Contract) -> Labels:
     """Read the truths of files in any format that `slipway batch` reads.
 
     Raises:
@@ -54,40 +57,40 @@ def read_outcomes(place: str, key: str, truth: str, contract: Contract) -> Outco
     """
     found: dict[tuple[str, int], Any] = {}
     by_row = False
-    for file in find_inputs(place):
+    for file in find_inputs(source):
         schema = schema_of(file, contract)
-        for name in (key, truth):
+        for name in (key, label):
             if name not in schema.names:
                 raise DataError(f"{file.path} has no column '{name}'; it has {', '.join(schema.names)}")
-        by_row = key == REQUEST and ROW in schema.names
-        names = [key, truth, *([ROW] if by_row else [])]
-        for at, value in _told(file, names, schema, contract):
+        by_row = key == REQUEST_COLUMN and ROW_COLUMN in schema.names
+        names = [key, label, *([ROW_COLUMN] if by_row else [])]
+        for at, value in _file_labels(file, names, schema, contract):
             if found.setdefault(at, value) != value:
                 which = f" in row {at[1]}" if by_row else ""
-                raise DataError(f"{place} says of {key} '{at[0]}'{which} both '{found[at]}' and '{value}'")
-    return Outcomes(place, key, by_row, found)
+                raise DataError(f"{source} says of {key} '{at[0]}'{which} both '{found[at]}' and '{value}'")
+    return Labels(source, key, by_row, found)
 
 
-def _told(
-    file: Input, names: list[str], schema: pa.Schema, contract: Contract
+def _file_labels(
+    file: InputFile, names: list[str], schema: pa.Schema, contract: Contract
 ) -> Iterator[tuple[tuple[str, int], Any]]:
     """Each key with its truth, but for those that are null."""
     chosen = pa.schema([schema.field(name) for name in names])
     for chunk in chunks_of(file, 0, 0, chosen):
-        batch, wrong = typed(chunk.batch, chosen, contract) if file.format == "csv" else (chunk.batch, [])
+        batch, wrong = parse_fields(chunk.batch, chosen, contract) if file.format == "csv" else (chunk.batch, [])
         if lost := len(chunk.broken) + len(wrong):
             raise DataError(f"{file.path} has {lost} broken lines or fields, so not every truth in it can be read")
         keys, truths, *rows = (values_of(batch.column(name)) for name in names)
         for key, truth, row in zip(keys, truths, rows[0] if rows else [0] * len(keys), strict=True):
             if key is not None and truth is not None:
-                yield (str(key), _number(row, file)), truth
+                yield (str(key), _row_number(row, file)), truth
 
 
-def _number(row: Any, file: Input) -> int:
+def _row_number(row: Any, file: InputFile) -> int:
     try:
         return int(row)
     except (TypeError, ValueError):
-        raise DataError(f"column '{ROW}' of {file.path} must hold whole numbers from 0, not '{row}'") from None
+        raise DataError(f"column '{ROW_COLUMN}' of {file.path} must hold whole numbers from 0, not '{row}'") from None
 
 
 def values_of(column: pa.Array) -> list[Any]:

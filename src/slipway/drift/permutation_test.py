@@ -13,12 +13,12 @@ from slipway.statistics.divergence import Floats, stability_index
 
 Tables = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]
 """By column: the counts [blocks, bins] of the reference and of the rows that are compared with it."""
-ROUNDS = 9999
+MIN_ROUNDS = 9999
 """At least."""
-_CELLS = 2_000_000
+_MAX_CELLS = 2_000_000
 
 
-def fewest_blocks(reference: int, rate: float) -> int | None:
+def min_blocks(reference: int, rate: float) -> int | None:
     """How many blocks must be compared with so many before a rate of false alarms can be kept; None: never enough.
 
     With fewer there are not enough ways to exchange blocks for any way to be as rare as the rate.
@@ -28,10 +28,10 @@ def fewest_blocks(reference: int, rate: float) -> int | None:
 
 def rounds_for(columns: int, rate: float) -> int:
     """How many rounds it takes, so that the rarest of so many columns can be four times as rare as the rate asks."""
-    return max(ROUNDS, math.ceil(4 * columns / rate) - 1)
+    return max(MIN_ROUNDS, math.ceil(4 * columns / rate) - 1)
 
 
-def chances(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = ROUNDS) -> dict[str, float]:
+def p_values(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = MIN_ROUNDS) -> dict[str, float]:
     """For each column, how often chance alone would move *any* of the columns as far as this one has moved.
 
     Whole blocks are exchanged at random between the two sides, all columns at once. A shift is as rare as it is among
@@ -54,20 +54,20 @@ def chances(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = ROUN
 
 def _shifts(pair: Sequence[npt.NDArray[Any]], by_block: bool, seed: int, rounds: int) -> Floats:
     """The shift that was found, and after it those of each round."""
-    pair = _alike(pair, seed) if by_block else pair
+    pair = _equalize(pair, seed) if by_block else pair
     whole, first = pair[0].sum(axis=0) + pair[1].sum(axis=0), pair[1].sum(axis=0)
-    drawn = _by_block(pair, seed, rounds) if by_block else _by_row(whole, int(first.sum()), seed, rounds)
+    drawn = _permute_blocks(pair, seed, rounds) if by_block else _permute_rows(whole, int(first.sum()), seed, rounds)
     return np.concatenate([stability_index(whole - some, some) for some in (first[None, :], *drawn)])
 
 
-def _alike(pair: Sequence[npt.NDArray[Any]], seed: int) -> Sequence[npt.NDArray[Any]]:
+def _equalize(pair: Sequence[npt.NDArray[Any]], seed: int) -> Sequence[npt.NDArray[Any]]:
     """Both sides with as many rows in a block on average as the one that has fewer."""
     rows = [counts.sum() / len(counts) for counts in pair]
     generator = np.random.default_rng(seed)
-    return [_thinned(counts, min(rows) / mean, generator) for counts, mean in zip(pair, rows, strict=True)]
+    return [_subsample(counts, min(rows) / mean, generator) for counts, mean in zip(pair, rows, strict=True)]
 
 
-def _thinned(counts: npt.NDArray[Any], share: float, generator: np.random.Generator) -> npt.NDArray[Any]:
+def _subsample(counts: npt.NDArray[Any], share: float, generator: np.random.Generator) -> npt.NDArray[Any]:
     if share == 1:
         return counts
     left = np.maximum(1, np.round(counts.sum(axis=1) * share)).astype(np.int64)
@@ -75,18 +75,18 @@ def _thinned(counts: npt.NDArray[Any], share: float, generator: np.random.Genera
     return np.array(drawn)
 
 
-def _by_block(pair: Sequence[npt.NDArray[Any]], seed: int, rounds: int) -> Iterator[Floats]:
+def _permute_blocks(pair: Sequence[npt.NDArray[Any]], seed: int, rounds: int) -> Iterator[Floats]:
     """What the compared side would hold, each round with other blocks: the same ones for every column."""
     counts = np.concatenate(pair).astype(np.float64)
     size, taken = len(counts), len(pair[1])
-    height = max(1, _CELLS // size)
+    height = max(1, _MAX_CELLS // size)
     generator = np.random.default_rng(seed)
     for start in range(0, rounds, height):
         order = np.argsort(generator.random((min(height, rounds - start), size)), axis=1)
         yield (order < taken).astype(np.float64) @ counts
 
 
-def _by_row(whole: npt.NDArray[Any], rows: int, seed: int, rounds: int) -> Iterator[Floats]:
+def _permute_rows(whole: npt.NDArray[Any], rows: int, seed: int, rounds: int) -> Iterator[Floats]:
     drawn = np.random.default_rng(seed).multivariate_hypergeometric(whole, rows, size=rounds, method="marginals")
     yield drawn.astype(np.float64)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from slipway.statistics.reference import REFERENCE_FILE, Reference
 from slipway.statistics.time_blocks import calendar_numbers
 
 
-class Against(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ReferenceSide:
     """A reference by its name, the contract of its columns, and the release whose it is, if it is one's."""
 
     name: str
@@ -28,7 +29,7 @@ class Against(NamedTuple):
     scorer: Scorer | None = None
 
 
-def of_bundle(bundle: Bundle) -> Against:
+def read_bundle_reference(bundle: Bundle) -> ReferenceSide:
     """The reference of a release, with its model.
 
     Raises:
@@ -42,10 +43,10 @@ def of_bundle(bundle: Bundle) -> Against:
             "release the model again, or name a Parquet file as the reference"
         )
     scorer = load(bundle.path, threads=cores(), expected_digest=bundle.digest)
-    return Against(f"release {version}", reference, scorer.contract, scorer)
+    return ReferenceSide(f"release {version}", reference, scorer.contract, scorer)
 
 
-def of_rows(name: str, rows: Iterable[Rows], contract: Contract, *, time: str, block: str) -> Against:
+def build_reference(name: str, rows: Iterable[Rows], contract: Contract, *, time: str, block: str) -> ReferenceSide:
     """The reference of other rows.
 
     Raises:
@@ -57,10 +58,10 @@ def of_rows(name: str, rows: Iterable[Rows], contract: Contract, *, time: str, b
     columns = {c: np.concatenate([part.columns[c] for part in parts]) for c in parts[0].columns}
     blocks = np.zeros(sum(part.size for part in parts), dtype=np.int64)
     if block != "row":
-        moments = [part.moments for part in parts if part.moments is not None]
+        moments = [part.times for part in parts if part.times is not None]
         if len(moments) != len(parts):
             raise DataError(f"{name} has no column '{time}', by which its rows would be in blocks of a {block}")
         blocks = calendar_numbers(np.concatenate(moments), block)
     outputs = [column.name for column in contract.outputs if column.name in columns]
     made = reference_of(columns, blocks, time=time, block=block, predictions=outputs)
-    return Against(name, made, contract)
+    return ReferenceSide(name, made, contract)

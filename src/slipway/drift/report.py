@@ -8,18 +8,18 @@ from pathlib import Path
 import msgspec
 
 from slipway.drift import charts
-from slipway.drift.result import Drift, Finding, Live, decode_drift, encode_drift
+from slipway.drift.result import ColumnDrift, Drift, LiveMetrics, decode_drift, encode_drift
 from slipway.errors import DataError, NotFoundError
 from slipway.reporting.html_page import render
 from slipway.reporting.markdown import table
 from slipway.storage import atomic
 
 DRIFT_FILE, PAGE_FILE = "drift.json", "drift.html"
-HEAD = ("column", "drifted", "stability index", "variation", "transport", "chance", "nulls before", "nulls now",
+COLUMN_HEAD = ("column", "drifted", "stability index", "variation", "transport", "chance", "nulls before", "nulls now",
         "strangers")  # fmt: skip
-BAR_HEAD = ("bar of the gate", "required", "found", "95 % interval", "")
-_PICTURES = 24
-_LINES = 6
+THRESHOLD_HEAD = ("bar of the gate", "required", "found", "95 % interval", "")
+_MAX_BIN_CHARTS = 24
+_MAX_CHART_LINES = 6
 
 
 def write_report(drift: Drift, *, html: Path | None, folder: Path | None) -> None:
@@ -32,7 +32,7 @@ def write_report(drift: Drift, *, html: Path | None, folder: Path | None) -> Non
         folder.mkdir(parents=True, exist_ok=True)
         atomic.write_file(folder / DRIFT_FILE, encode_drift(drift))
     for place in filter(None, (html, folder / PAGE_FILE if folder else None)):
-        atomic.write_file(place, report(drift).encode())
+        atomic.write_file(place, render_report(drift).encode())
 
 
 def read_report(folder: Path) -> Drift:
@@ -51,31 +51,31 @@ def read_report(folder: Path) -> Drift:
         raise DataError(f"{path} is malformed: {error}") from None
 
 
-def report(drift: Drift) -> str:
+def render_report(drift: Drift) -> str:
     """The page: the verdict, every column, and pictures of those that moved furthest."""
-    findings = furthest_first(drift.newest.findings)
-    furthest = [finding.column for finding in findings[:_LINES]]
+    findings = rank_columns(drift.newest_window.findings)
+    furthest = [finding.column for finding in findings[:_MAX_CHART_LINES]]
     return render(
         __package__,
         "report.html.j2",
         kicker="Drift",
         name=drift.model,
-        about=about(drift),
+        about=describe_comparison(drift),
         keys=_key_numbers(drift),
-        head=HEAD,
-        rows=[row(finding) for finding in findings],
+        head=COLUMN_HEAD,
+        rows=[format_row(finding) for finding in findings],
         windows=_window_rows(drift),
-        over_time=charts.over_time(drift.windows, furthest, drift.minimum_effect),
+        over_time=charts.window_chart(drift.windows, furthest, drift.minimum_effect),
         live=drift.live,
-        bar_head=BAR_HEAD,
-        bars=bars(drift.live) if drift.live else [],
-        pictures=[_picture(finding) for finding in findings[:_PICTURES]],
+        bar_head=THRESHOLD_HEAD,
+        bars=threshold_rows(drift.live) if drift.live else [],
+        pictures=[_bin_figure(finding) for finding in findings[:_MAX_BIN_CHARTS]],
     )
 
 
-def about(drift: Drift) -> str:
+def describe_comparison(drift: Drift) -> str:
     """What was compared, and how sure an alarm is."""
-    newest = drift.newest
+    newest = drift.newest_window
     when = f" from {newest.since} to {newest.until}" if newest.since else ""
     return (
         f"{newest.rows:,} rows{when} against the {drift.reference_rows:,} of {drift.reference}. Drift is judged by "
@@ -84,24 +84,24 @@ def about(drift: Drift) -> str:
     )
 
 
-def markdown(drift: Drift) -> str:
+def render_markdown(drift: Drift) -> str:
     """The verdict, the columns that moved furthest, and the live metric."""
-    findings = furthest_first(drift.newest.findings)
+    findings = rank_columns(drift.newest_window.findings)
     parts = [
-        f"**{'Drift' if drift.drifted else 'No drift'}** of {drift.model}. {about(drift)}",
-        table(HEAD, [row(finding) for finding in findings[:20]], numbers=len(HEAD) - 2),
+        f"**{'Drift' if drift.drifted else 'No drift'}** of {drift.model}. {describe_comparison(drift)}",
+        table(COLUMN_HEAD, [format_row(finding) for finding in findings[:20]], numeric_columns=len(COLUMN_HEAD) - 2),
     ]
     if drift.live:
-        parts.append("\n".join(f"- {' '.join(told)}" for told in bars(drift.live)))
+        parts.append("\n".join(f"- {' '.join(told)}" for told in threshold_rows(drift.live)))
     return "\n\n".join(parts) + "\n"
 
 
-def furthest_first(findings: Sequence[Finding]) -> list[Finding]:
+def rank_columns(findings: Sequence[ColumnDrift]) -> list[ColumnDrift]:
     """The columns that drifted first, then those that are furthest from the reference."""
     return sorted(findings, key=lambda finding: (not finding.drifted, -finding.stability_index))
 
 
-def row(finding: Finding) -> tuple[str, ...]:
+def format_row(finding: ColumnDrift) -> tuple[str, ...]:
     """A column's numbers as a person reads them."""
     transport = "" if finding.transport is None else f"{finding.transport:.3f}"
     effects = (f"{finding.stability_index:.3f}", f"{finding.total_variation:.3f}", transport, f"{finding.chance:.4f}")
@@ -110,25 +110,27 @@ def row(finding: Finding) -> tuple[str, ...]:
 
 
 def _key_numbers(drift: Drift) -> Iterator[tuple[str, str, str]]:
-    moved, judged = drift.newest.moved, len(drift.newest.findings)
+    moved, judged = drift.newest_window.drifted_columns, len(drift.newest_window.findings)
     yield "Verdict", "Drift" if drift.drifted else "No drift", drift.rule
     yield "Columns that drifted", f"{len(moved)} of {judged}", ", ".join(moved[:3])
-    yield "Rows", f"{drift.rows:,}", f"{drift.newest.blocks:,} blocks by {drift.block} in the newest window"
+    yield "Rows", f"{drift.rows:,}", f"{drift.newest_window.blocks:,} blocks by {drift.block} in the newest window"
     yield "Break the contract", f"{drift.broken_rows:,}", "rows that the model could not answer"
 
 
-def _picture(finding: Finding) -> tuple[str, str, str]:
+def _bin_figure(finding: ColumnDrift) -> tuple[str, str, str]:
     note = f"Blue: the reference. Orange: now. Stability index {finding.stability_index:.3f}."
-    return finding.column, charts.bins(finding), note
+    return finding.column, charts.bin_chart(finding), note
 
 
 def _window_rows(drift: Drift) -> list[tuple[str, ...]]:
     if len(drift.windows) < 2:
         return []
-    return [(w.since, w.until, f"{w.rows:,}", w.unjudged or ", ".join(w.moved) or "none") for w in drift.windows]
+    return [
+        (w.since, w.until, f"{w.rows:,}", w.unjudged or ", ".join(w.drifted_columns) or "none") for w in drift.windows
+    ]
 
 
-def bars(live: Live) -> list[tuple[str, ...]]:
+def threshold_rows(live: LiveMetrics) -> list[tuple[str, ...]]:
     """The gate's bars that the live metric is held against, as a person reads them."""
     return [
         (

@@ -13,7 +13,7 @@ class Bin(msgspec.Struct, frozen=True):
     now: float
 
 
-class Finding(msgspec.Struct, frozen=True):
+class ColumnDrift(msgspec.Struct, frozen=True):
     """One column in one window. ``chance`` is how often chance alone would move any column as far as this one."""
 
     column: str
@@ -36,17 +36,17 @@ class Window(msgspec.Struct, frozen=True):
     until: str
     rows: int
     blocks: int
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ColumnDrift, ...] = ()
     unjudged: str = ""
 
     @property
-    def moved(self) -> list[str]:
+    def drifted_columns(self) -> list[str]:
         """The columns that drifted, the furthest first."""
         found = sorted(self.findings, key=lambda finding: -finding.stability_index)
         return [finding.column for finding in found if finding.drifted]
 
 
-class Bound(msgspec.Struct, frozen=True):
+class ThresholdResult(msgspec.Struct, frozen=True):
     """A bar of the gate, held against the truth that has arrived; ``broken`` where the whole 95 % interval misses it."""
 
     rule: str
@@ -57,11 +57,11 @@ class Bound(msgspec.Struct, frozen=True):
     broken: bool
 
 
-class Live(msgspec.Struct, frozen=True):
+class LiveMetrics(msgspec.Struct, frozen=True):
     """How the model does on the rows whose truth is known."""
 
     rows: int
-    bounds: tuple[Bound, ...]
+    bounds: tuple[ThresholdResult, ...]
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -83,10 +83,10 @@ class Drift(msgspec.Struct, frozen=True):
     rule: str
     windows: tuple[Window, ...]
     absent: tuple[str, ...]
-    live: Live | None = None
+    live: LiveMetrics | None = None
 
     @property
-    def newest(self) -> Window:
+    def newest_window(self) -> Window:
         """The newest window."""
         return self.windows[0]
 

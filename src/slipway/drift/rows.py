@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,28 +16,29 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from slipway.contract.schema import Column, Contract
-from slipway.drift.labels import REQUEST, Outcomes, values_of
+from slipway.drift.labels import REQUEST_COLUMN, Labels, values_of
 from slipway.errors import DataError
 from slipway.inference.scorer import columns_of
-from slipway.statistics.reference import answered
-from slipway.storage.rotating_files import in_order
+from slipway.statistics.reference import predictions_by_output
+from slipway.storage.rotating_files import files_by_time
 from slipway.tables.arrow_columns import check_types, to_columns
-from slipway.tables.csv_types import typed
+from slipway.tables.csv_types import parse_fields
 from slipway.tables.dataset_manifest import RELEASE_COLUMN, read_manifest
-from slipway.tables.input_files import Input, find_inputs
-from slipway.tables.prediction_log import NAME, LoggedPrediction, read_predictions
+from slipway.tables.input_files import InputFile, find_inputs
+from slipway.tables.prediction_log import LOG_NAME, LoggedPrediction, read_predictions
 from slipway.tables.readers import chunks_of, schema_of
 
 Array = npt.NDArray[Any]
-_REQUESTS = 1000
+_REQUESTS_PER_BATCH = 1000
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rows:
     """Some of the rows: the contract's columns that are there, when each was, its truth, and who has scored it."""
 
     columns: dict[str, Array]
-    moments: npt.NDArray[np.datetime64] | None = None
-    truth: list[Any] | None = None
+    times: npt.NDArray[np.datetime64] | None = None
+    labels: list[Any] | None = None
     releases: frozenset[str] = frozenset()
     broken: int = 0
 
@@ -46,13 +48,14 @@ class Rows(NamedTuple):
         return max((len(values) for values in self.columns.values()), default=0)
 
 
-class Wanted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RowSelection:
     """What is read of each row: the contract's inputs and outputs, its time, and its truth, if need be from outcomes."""
 
     contract: Contract
     time: str = ""
-    truth: str = ""
-    outcomes: Outcomes | None = None
+    label: str = ""
+    labels: Labels | None = None
 
     @property
     def columns(self) -> Contract:
@@ -61,12 +64,12 @@ class Wanted(NamedTuple):
         return msgspec.structs.replace(self.contract, inputs=(*self.contract.inputs, *outputs))
 
     @property
-    def told(self) -> str:
+    def label_column(self) -> str:
         """The column of a file that holds the truth, or the key to it."""
-        return self.outcomes.key if self.outcomes else self.truth
+        return self.labels.key if self.labels else self.label
 
 
-def rows_of(place: str, wanted: Wanted) -> Iterator[Rows]:
+def read_rows(source: str, selection: RowSelection) -> Iterator[Rows]:
     """The rows of a place, some at a time.
 
     Raises:
@@ -74,78 +77,80 @@ def rows_of(place: str, wanted: Wanted) -> Iterator[Rows]:
         ContractError: a column has a type that the contract's cannot be read from.
         StorageError: a line of a log is no logged prediction.
     """
-    folder = Path(place)
-    if folder.is_dir() and in_order(folder, NAME):
-        if wanted.truth and (wanted.outcomes is None or wanted.outcomes.key != REQUEST):
+    folder = Path(source)
+    if folder.is_dir() and files_by_time(folder, LOG_NAME):
+        if selection.label and (selection.labels is None or selection.labels.key != REQUEST_COLUMN):
             raise DataError(
-                f"{place} holds prediction logs, which know no truth such as '{wanted.truth}'; "
-                f"name a file that has it by '{REQUEST}'"
+                f"{source} holds prediction logs, which know no truth such as '{selection.label}'; "
+                f"name a file that has it by '{REQUEST_COLUMN}'"
             )
-        return _logged(folder, wanted)
-    return (rows for file in _files(place) for rows in _of_file(file, wanted))
+        return _rows_of_logs(folder, selection)
+    return (rows for file in _input_files(source) for rows in _rows_of_file(file, selection))
 
 
-def _files(place: str) -> list[Input]:
-    manifest = read_manifest(Path(place))
+def _input_files(source: str) -> list[InputFile]:
+    manifest = read_manifest(Path(source))
     if manifest is None:
-        return find_inputs(place)
-    return [file for part in manifest["parts"] for file in find_inputs(str(Path(place) / part["name"]))]
+        return find_inputs(source)
+    return [file for part in manifest["parts"] for file in find_inputs(str(Path(source) / part["name"]))]
 
 
-def _logged(folder: Path, wanted: Wanted) -> Iterator[Rows]:
-    contract, outcomes = wanted.contract, wanted.outcomes
+def _rows_of_logs(folder: Path, selection: RowSelection) -> Iterator[Rows]:
+    contract, outcomes = selection.contract, selection.labels
     lines = read_predictions(folder)
-    while requests := list(islice(lines, _REQUESTS)):
+    while requests := list(islice(lines, _REQUESTS_PER_BATCH)):
         inputs = {c.name: [v for r in requests for v in r.inputs.get(c.name, [])] for c in contract.inputs}
         columns = columns_of(inputs, contract)
         sizes = [len(request.predictions) for request in requests]
         moments = np.array([request.time.replace(tzinfo=None) for request in requests], dtype="datetime64[us]")
         yield Rows(
-            {**columns, **_predicted(requests, contract)},
+            {**columns, **_request_predictions(requests, contract)},
             np.repeat(moments, sizes),
-            [value for request in requests for value in outcomes.of_request(request.request_id, request.rows)]
+            [value for request in requests for value in outcomes.for_request(request.request_id, request.rows)]
             if outcomes
             else None,
             releases=frozenset(request.release for request in requests),
         )
 
 
-def _predicted(requests: Sequence[LoggedPrediction], contract: Contract) -> dict[str, Array]:
+def _request_predictions(requests: Sequence[LoggedPrediction], contract: Contract) -> dict[str, Array]:
     numbers = np.array([answer for request in requests for answer in request.predictions], dtype=np.float64)
     labels = [label for request in requests for label in request.labels or []]
-    return answered(contract, numbers, np.array(labels, dtype=object) if contract.classes else None)
+    return predictions_by_output(contract, numbers, np.array(labels, dtype=object) if contract.classes else None)
 
 
-def _of_file(file: Input, wanted: Wanted) -> Iterator[Rows]:
-    contract = wanted.columns
+def _rows_of_file(file: InputFile, selection: RowSelection) -> Iterator[Rows]:
+    contract = selection.columns
     schema = schema_of(file, contract)
-    check_types(schema, contract, file.path, state="")
-    if wanted.told and wanted.told not in schema.names:
-        raise DataError(f"{file.path} has no column '{wanted.told}'; it has {', '.join(schema.names)}")
-    names = {*(column.name for column in contract.inputs), wanted.time, wanted.told, RELEASE_COLUMN}
+    check_types(schema, contract, file.path, consequence="")
+    if selection.label_column and selection.label_column not in schema.names:
+        raise DataError(f"{file.path} has no column '{selection.label_column}'; it has {', '.join(schema.names)}")
+    names = {*(column.name for column in contract.inputs), selection.time, selection.label_column, RELEASE_COLUMN}
     chosen = pa.schema([field for field in schema if field.name in names])
     for chunk in chunks_of(file, 0, 0, chosen):
         batch, raw = chunk.batch, file.format == "csv"
         wrong = 0
         if raw:
-            batch, unreadable = typed(batch, chosen, contract)
+            batch, unreadable = parse_fields(batch, chosen, contract)
             wrong = len({field.row for field in unreadable})
-        yield _rows(batch, contract, wanted, raw, len(chunk.broken) + wrong, file)
+        yield _build_rows(batch, contract, selection, raw, len(chunk.broken) + wrong, file)
 
 
-def _rows(batch: pa.RecordBatch, contract: Contract, wanted: Wanted, raw: bool, broken: int, file: Input) -> Rows:
+def _build_rows(
+    batch: pa.RecordBatch, contract: Contract, selection: RowSelection, raw: bool, broken: int, file: InputFile
+) -> Rows:
     names = batch.schema.names
     scored = batch.column(RELEASE_COLUMN) if RELEASE_COLUMN in names else None
     return Rows(
         to_columns(batch, contract, raw),
-        _moments(batch.column(wanted.time), wanted.time, file) if wanted.time in names else None,
-        _truth(batch, wanted) if wanted.told else None,
+        _read_times(batch.column(selection.time), selection.time, file) if selection.time in names else None,
+        _read_labels(batch, selection) if selection.label_column else None,
         frozenset(map(str, pc.unique(scored).to_pylist())) if scored is not None else frozenset(),
         broken,
     )
 
 
-def _moments(values: pa.Array, name: str, file: Input) -> npt.NDArray[np.datetime64]:
+def _read_times(values: pa.Array, name: str, file: InputFile) -> npt.NDArray[np.datetime64]:
     try:
         zoned = types.is_timestamp(values.type) and values.type.tz
         local = pc.local_timestamp(values) if zoned else values.cast(pa.timestamp("us"), safe=False)
@@ -157,6 +162,6 @@ def _moments(values: pa.Array, name: str, file: Input) -> npt.NDArray[np.datetim
     return whole.astype("datetime64[us]")
 
 
-def _truth(batch: pa.RecordBatch, wanted: Wanted) -> list[Any]:
-    values = values_of(batch.column(wanted.told))
-    return wanted.outcomes.of(values) if wanted.outcomes else values
+def _read_labels(batch: pa.RecordBatch, selection: RowSelection) -> list[Any]:
+    values = values_of(batch.column(selection.label_column))
+    return selection.labels.for_keys(values) if selection.labels else values

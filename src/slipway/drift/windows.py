@@ -4,47 +4,49 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from slipway.drift.bin_counts import Tally
-from slipway.drift.permutation_test import chances, fewest_blocks, rounds_for
-from slipway.drift.result import Bin, Finding, Window
+from slipway.drift.bin_counts import BinCounts
+from slipway.drift.permutation_test import min_blocks, p_values, rounds_for
+from slipway.drift.result import Bin, ColumnDrift, Window
 from slipway.errors import DataError
-from slipway.statistics.divergence import Counts, stability_index, total_variation, transport
-from slipway.statistics.reference import Described
+from slipway.statistics.divergence import Counts, stability_index, total_variation, wasserstein_distance
+from slipway.statistics.reference import ColumnProfile
 
 
-class Bar(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Threshold:
     """When a column counts as drifted: chance explains it no more often than this, and it is at least so large."""
 
     false_alarm_rate: float
     minimum_effect: float
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class WindowRule:
     """Drift is when the newest window drifted, and at least ``k`` of the newest ``n`` with it."""
 
     k: int
     n: int
     days: int
 
-    def holds(self, windows: Sequence[Window]) -> bool:
+    def is_drift(self, windows: Sequence[Window]) -> bool:
         """Whether these windows, newest first, are drift."""
-        return bool(windows[0].moved) and sum(bool(window.moved) for window in windows) >= self.k
+        return bool(windows[0].drifted_columns) and sum(bool(window.drifted_columns) for window in windows) >= self.k
 
 
-def whole(tally: Tally, bar: Bar) -> Window:
+def single_window(tally: BinCounts, threshold: Threshold) -> Window:
     """All rows as one window.
 
     Raises:
         DataError: they are in too few blocks for the rate.
     """
-    return _judgeable(_window(tally, tally.blocks, bar))
+    return _require_judged(_window(tally, tally.blocks, threshold))
 
 
-def newest(tally: Tally, bar: Bar, rule: Rule) -> list[Window]:
+def newest_windows(tally: BinCounts, threshold: Threshold, rule: WindowRule) -> list[Window]:
     """The newest windows, counted back from the last day; those before the first row are left out.
 
     Raises:
@@ -53,74 +55,75 @@ def newest(tally: Tally, bar: Bar, rule: Rule) -> list[Window]:
     blocks, days = tally.blocks, tally.days
     ages = ((days[-1] - days) // np.timedelta64(rule.days, "D")).astype(np.int64)
     chosen = [[block for block, age in zip(blocks, ages, strict=True) if age == n] for n in range(rule.n)]
-    windows = [_window(tally, some, bar) for some in chosen if some]
-    _judgeable(windows[0])
+    windows = [_window(tally, some, threshold) for some in chosen if some]
+    _require_judged(windows[0])
     return windows
 
 
-def _judgeable(window: Window) -> Window:
+def _require_judged(window: Window) -> Window:
     if window.unjudged:
         raise DataError(f"nothing can be said about the rows from {window.since} to {window.until}: {window.unjudged}")
     return window
 
 
-def _window(tally: Tally, blocks: Sequence[int], bar: Bar) -> Window:
+def _window(tally: BinCounts, blocks: Sequence[int], threshold: Threshold) -> Window:
     days = tally.days[np.isin(tally.blocks, blocks)]
     since, until = (str(days[0]), str(days[-1])) if tally.dated else ("", "")
     rows = sum(tally.block_rows[block] for block in blocks)
-    why = _too_few(tally, len(blocks), bar)
-    return Window(since, until, rows, len(blocks), () if why else _findings(tally, blocks, bar), why)
+    why = _unjudged_reason(tally, len(blocks), threshold)
+    return Window(since, until, rows, len(blocks), () if why else _column_drifts(tally, blocks, threshold), why)
 
 
-def _too_few(tally: Tally, blocks: int, bar: Bar) -> str:
+def _unjudged_reason(tally: BinCounts, blocks: int, threshold: Threshold) -> str:
     reference = tally.reference
     if reference.block == "row":
         return ""
     here, unit = len(reference.blocks), reference.block
-    fewest = fewest_blocks(here, bar.false_alarm_rate)
+    fewest = min_blocks(here, threshold.false_alarm_rate)
+    rate = f"{threshold.false_alarm_rate:g}"
     if fewest is None:
-        return (
-            f"the reference has {here} blocks of a {unit}, too few for a false-alarm rate of {bar.false_alarm_rate:g}"
-        )
+        return f"the reference has {here} blocks of a {unit}, too few for a false-alarm rate of {rate}"
     if blocks < fewest:
-        rate = f"a false-alarm rate of {bar.false_alarm_rate:g} beside the reference's {here}"
-        return f"they are {blocks} blocks of a {unit}, and {rate} needs at least {fewest}"
+        needs = f"a false-alarm rate of {rate} beside the reference's {here} needs at least {fewest}"
+        return f"they are {blocks} blocks of a {unit}, and {needs}"
     return ""
 
 
-def _findings(tally: Tally, blocks: Sequence[int], bar: Bar) -> tuple[Finding, ...]:
+def _column_drifts(tally: BinCounts, blocks: Sequence[int], threshold: Threshold) -> tuple[ColumnDrift, ...]:
     kinds, by_block = tally.reference.columns, tally.reference.block != "row"
     counted = {name: tally.counts(name, blocks) for name in tally.columns}
     tables = {name: (np.array(kinds[name].counts), counts) for name, counts in counted.items()}
-    chance = chances(tables, by_block=by_block, rounds=rounds_for(len(tables), bar.false_alarm_rate))
+    chance = p_values(tables, by_block=by_block, rounds=rounds_for(len(tables), threshold.false_alarm_rate))
     return tuple(
-        _finding(name, kinds[name], tables[name][0].sum(axis=0), counts.sum(axis=0), chance[name], bar)
+        _column_drift(name, kinds[name], tables[name][0].sum(axis=0), counts.sum(axis=0), chance[name], threshold)
         for name, counts in counted.items()
     )
 
 
-def _finding(name: str, kind: Described, before: Counts, now: Counts, chance: float, bar: Bar) -> Finding:
+def _column_drift(
+    name: str, profile: ColumnProfile, before: Counts, now: Counts, p_value: float, threshold: Threshold
+) -> ColumnDrift:
     first, second = before / max(1, before.sum()), now / max(1, now.sum())
     effect = float(stability_index(before, now))
-    return Finding(
+    return ColumnDrift(
         column=name,
-        prediction=kind.prediction,
+        prediction=profile.prediction,
         stability_index=effect,
         total_variation=total_variation(before, now),
-        transport=transport(before, now, kind),
-        chance=chance,
-        drifted=chance <= bar.false_alarm_rate and effect >= bar.minimum_effect,
-        nulls_before=float(first[kind.null]),
-        nulls=float(second[kind.null]),
+        transport=wasserstein_distance(before, now, profile),
+        chance=p_value,
+        drifted=p_value <= threshold.false_alarm_rate and effect >= threshold.minimum_effect,
+        nulls_before=float(first[profile.null]),
+        nulls=float(second[profile.null]),
         strangers=float(second[-1]),
-        bins=tuple(Bin(*told) for told in zip(_names(kind), first.tolist(), second.tolist(), strict=True)),
+        bins=tuple(Bin(*told) for told in zip(_bin_names(profile), first.tolist(), second.tolist(), strict=True)),
     )
 
 
-def _names(kind: Described) -> list[str]:
-    if kind.values is not None:
-        return [*kind.values, "others", "null", "strangers"]
-    ends = [f"{edge:.4g}" for edge in kind.edges]
+def _bin_names(profile: ColumnProfile) -> list[str]:
+    if profile.values is not None:
+        return [*profile.values, "others", "null", "strangers"]
+    ends = [f"{edge:.4g}" for edge in profile.edges]
     inner = [f"{low} to {high}" for low, high in itertools.pairwise(ends)]
     bins = [f"below {ends[0]}", *inner, f"above {ends[-1]}"] if ends else ["any"]
     return [*bins, "null", "strangers"]

@@ -49,20 +49,20 @@ def reported_scores(candidate: Candidate) -> dict[str, float]:
     Raises:
         DataError: the file is missing or holds no metrics.
     """
-    metrics = _json(candidate.metrics).get("metrics")
+    metrics = _read_json(candidate.metrics).get("metrics")
     if not isinstance(metrics, dict):
         raise DataError(f"{candidate.metrics} has no object 'metrics'; run the pipeline again")
     values = {name: found.get("value") if isinstance(found, dict) else found for name, found in metrics.items()}
     return {name: float(v) if isinstance(v, int | float) else float(np.nan) for name, v in values.items()}
 
 
-def proof_of(candidate: Candidate) -> dict[str, Any]:
+def read_proof(candidate: Candidate) -> dict[str, Any]:
     """What ``proof.json`` says, or nothing where there is none."""
     path = candidate.model / "proof.json"
-    return _json(path) if path.is_file() else {}
+    return _read_json(path) if path.is_file() else {}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

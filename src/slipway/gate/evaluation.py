@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from slipway.bundle.verdict import Rule
 from slipway.contract.schema import Contract
 from slipway.errors import DataError, SettingsError
 from slipway.gate.candidate import predictions_of
-from slipway.gate.policy import GatePolicy, part
+from slipway.gate.policy import GatePolicy, quote_part
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.suggestions import did_you_mean
 from slipway.statistics.metrics import metrics_for, score
@@ -21,42 +22,44 @@ from slipway.statistics.time_blocks import blocks_of
 from slipway.tables.data_frame import read_parquet
 
 Array = npt.NDArray[Any]
-_NAMED = 5
-_ONE = 1e-5
+_SLICES_LISTED = 5
+_SUM_TOLERANCE = 1e-5
 """How far from one the probabilities of a row may add up to: some estimators answer in float32."""
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Evaluation:
     """The holdout with the candidate's answers to it; ``answered`` is false where an answer is none."""
 
     policy: GatePolicy
     contract: Contract
     frame: pd.DataFrame
-    truth: Array
+    labels: Array
     blocks: Array
     predictions: Array
-    answered: Array
+    valid_rows: Array
 
     @property
-    def primary(self) -> str:
+    def primary_metric(self) -> str:
         """The metric by which releases are compared."""
         return metrics_for(self.contract)[0]
 
     def scores(self, names: Sequence[str], rows: Array | slice = slice(None)) -> dict[str, float]:
         """The candidate's metrics on some rows, NaN where one of its answers is none."""
-        if not self.answered[rows].all():
+        if not self.valid_rows[rows].all():
             return dict.fromkeys(names, float("nan"))
-        return score(self.contract, self.truth[rows], self.predictions[rows], names=names)
+        return score(self.contract, self.labels[rows], self.predictions[rows], names=names)
 
 
-class Slice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Slice:
     """The rows of one value of a column, as a mask; ``name`` is as it stands in the name of a rule."""
 
     name: str
     rows: Array
 
 
-def case_of(candidate: Candidate, contract: Contract, policy: GatePolicy) -> Case:
+def evaluate_candidate(candidate: Candidate, contract: Contract, policy: GatePolicy) -> Evaluation:
     """Read the holdout and ask the candidate's own model file.
 
     Raises:
@@ -72,33 +75,33 @@ def case_of(candidate: Candidate, contract: Contract, policy: GatePolicy) -> Cas
     truth = target.to_numpy(np.float64) if contract.task == "regression" else target.astype(str).to_numpy(object)
     blocks = blocks_of(frame[policy.time] if policy.time else None, policy.block, len(frame))
     predictions = predictions_of(candidate, contract, frame)
-    return Case(policy, contract, frame, truth, blocks, predictions, _answered(predictions))
+    return Evaluation(policy, contract, frame, truth, blocks, predictions, _find_valid_rows(predictions))
 
 
-def slices_of(case: Case, column: str) -> tuple[list[Slice], list[str]]:
+def slices_of(evaluation: Evaluation, column: str) -> tuple[list[Slice], list[str]]:
     """The slices with enough rows to judge, in order of appearance, and the names of those with too few."""
-    codes, values = pd.factorize(case.frame[column], use_na_sentinel=False)
+    codes, values = pd.factorize(evaluation.frame[column], use_na_sentinel=False)
     counts = np.bincount(codes, minlength=len(values))
-    enough = counts >= case.policy.minimum_slice_rows
-    large = [Slice(_shown(values[code]), codes == code) for code in np.flatnonzero(enough).tolist()]
-    return large, [_shown(values[code]) for code in np.flatnonzero(~enough).tolist()]
+    enough = counts >= evaluation.policy.minimum_slice_rows
+    large = [Slice(_slice_name(values[code]), codes == code) for code in np.flatnonzero(enough).tolist()]
+    return large, [_slice_name(values[code]) for code in np.flatnonzero(~enough).tolist()]
 
 
-def too_few(case: Case, family: str, column: str, small: Sequence[str]) -> list[Rule]:
+def small_slice_rules(evaluation: Evaluation, family: str, column: str, small: Sequence[str]) -> list[Rule]:
     """One rule that was not judged for all the slices that were too small; none where there is no such slice."""
     if not small:
         return []
-    more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
-    least = case.policy.minimum_slice_rows
-    why = f"slices of {column} with fewer than {least:,} rows: {', '.join(small[:_NAMED])}{more}"
-    return [Rule(f"{family}.{part(column)}", least, None, True, why, judged=False)]
+    more = f" and {len(small) - _SLICES_LISTED} more" if len(small) > _SLICES_LISTED else ""
+    least = evaluation.policy.minimum_slice_rows
+    why = f"slices of {column} with fewer than {least:,} rows: {', '.join(small[:_SLICES_LISTED])}{more}"
+    return [Rule(f"{family}.{quote_part(column)}", least, None, True, why, judged=False)]
 
 
-def slice_rules(case: Case, family: str, column: str) -> list[str]:
+def slice_rule_names(evaluation: Evaluation, family: str, column: str) -> list[str]:
     """The names that the family's rules on this column have, or would have if every slice were large enough."""
-    large, small = slices_of(case, column)
-    places = [f"{family}.{part(column)}.{name}" for name in (*(piece.name for piece in large), *small)]
-    metrics = case.policy.slice_bounds.get(family, {}).get(column)
+    large, small = slices_of(evaluation, column)
+    places = [f"{family}.{quote_part(column)}.{name}" for name in (*(piece.name for piece in large), *small)]
+    metrics = evaluation.policy.slice_thresholds.get(family, {}).get(column)
     return [f"{place}.{metric}" for place in places for metric in metrics] if metrics else places
 
 
@@ -110,15 +113,15 @@ def _check_columns(frame: pd.DataFrame, policy: GatePolicy) -> None:
             raise SettingsError(f"the holdout has no column '{name}', which the gate needs{hint}")
 
 
-def _answered(predictions: Array) -> Array:
+def _find_valid_rows(predictions: Array) -> Array:
     """Which rows have a finite number, or probabilities that are some."""
     if predictions.ndim == 1:
         return np.asarray(np.isfinite(predictions))
     inside = np.all((predictions >= 0) & (predictions <= 1), axis=1)
-    return np.asarray(inside & (np.abs(np.sum(predictions, axis=1) - 1) <= _ONE))
+    return np.asarray(inside & (np.abs(np.sum(predictions, axis=1) - 1) <= _SUM_TOLERANCE))
 
 
-def _shown(value: Any) -> str:
+def _slice_name(value: Any) -> str:
     if pd.isna(value):
         return "null"
-    return part(str(int(value)) if isinstance(value, float) and value.is_integer() else str(value))
+    return quote_part(str(int(value)) if isinstance(value, float) and value.is_integer() else str(value))

@@ -11,12 +11,12 @@ import msgspec
 from slipway.bundle.release_file import Bundle, engine_name
 from slipway.bundle.verdict import Rule, Verdict
 from slipway.contract.schema import read_contract
-from slipway.gate.candidate import proof_of, reported_scores
+from slipway.gate.candidate import read_proof, reported_scores
 from slipway.gate.comparison import compare
-from slipway.gate.evaluation import Case, case_of, slice_rules
+from slipway.gate.evaluation import Evaluation, evaluate_candidate, slice_rule_names
 from slipway.gate.holdout import holdout_rules
-from slipway.gate.policy import GatePolicy, check_policy, covers, part
-from slipway.gate.thresholds import bounds, calibration
+from slipway.gate.policy import GatePolicy, check_policy, covers, quote_part
+from slipway.gate.thresholds import calibration_rules, threshold_rules
 from slipway.pipeline.candidate import Candidate
 from slipway.statistics.metrics import metrics_for
 
@@ -35,47 +35,53 @@ def judge(candidate: Candidate, champion: Bundle | None, recent: Sequence[Bundle
     """
     contract = read_contract(candidate.model / "contract.json")
     check_policy(policy, contract)
-    case = case_of(candidate, contract, policy)
-    rules = [_unless_off(rule, policy) for rule in _alone(candidate, case)]
+    case = evaluate_candidate(candidate, contract, policy)
+    rules = [_apply_off_setting(rule, policy) for rule in _candidate_rules(candidate, case)]
     if champion is not None and all(rule.ok for rule in rules):
-        rules += [_unless_off(rule, policy) for rule in compare(candidate, champion, recent, case)]
+        rules += [_apply_off_setting(rule, policy) for rule in compare(candidate, champion, recent, case)]
     passed = all(rule.ok for rule in rules)
     return Verdict("publish" if passed else "refuse", tuple(rules), champion is None)
 
 
-def _alone(candidate: Candidate, case: Case) -> Iterator[Rule]:
-    yield from holdout_rules(candidate, case)
-    yield from bounds(case)
-    yield from calibration(case)
-    yield _reported(candidate, case)
-    yield _size(candidate, case.policy)
-    yield _proof(candidate)
-    yield from _off_in_vain(case)
+def _candidate_rules(candidate: Candidate, evaluation: Evaluation) -> Iterator[Rule]:
+    yield from holdout_rules(candidate, evaluation)
+    yield from threshold_rules(evaluation)
+    yield from calibration_rules(evaluation)
+    yield _reported_scores_rule(candidate, evaluation)
+    yield _size_rule(candidate, evaluation.policy)
+    yield _proof_rule(candidate)
+    yield from _unused_off_rules(evaluation)
 
 
-def _reported(candidate: Candidate, case: Case) -> Rule:
+def _reported_scores_rule(candidate: Candidate, evaluation: Evaluation) -> Rule:
     """The first metric that the evaluation does not report, or reports otherwise than the gate finds it."""
-    names = metrics_for(case.contract)
-    found = case.scores(names)
+    names = metrics_for(evaluation.contract)
+    found = evaluation.scores(names)
     for place, told in (("metrics.json", reported_scores(candidate)), ("the run", candidate.scores)):
         for name in names:
             own, other = found[name], told.get(name, math.nan)
             if not math.isfinite(other) or not math.isclose(own, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-                return Rule("scores", _number(own), _number(other), False, _untrue(place, name, own, other))
+                return Rule(
+                    "scores",
+                    _finite_or_none(own),
+                    _finite_or_none(other),
+                    False,
+                    _mismatch_message(place, name, own, other),
+                )
     return Rule("scores", None, None, True, f"metrics.json reports {', '.join(names)} as the gate finds them")
 
 
-def _untrue(place: str, name: str, own: float, other: float) -> str:
+def _mismatch_message(source: str, name: str, own: float, other: float) -> str:
     if not math.isfinite(other):
-        return f"{place} has no {name}"
-    return f"{place} says {name} is {other:.12g} but the model in the candidate makes it {own:.12g}"
+        return f"{source} has no {name}"
+    return f"{source} says {name} is {other:.12g} but the model in the candidate makes it {own:.12g}"
 
 
-def _number(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _size(candidate: Candidate, policy: GatePolicy) -> Rule:
+def _size_rule(candidate: Candidate, policy: GatePolicy) -> Rule:
     files = [*(path for path in candidate.model.rglob("*") if path.is_file()), candidate.metrics]
     found = sum(path.stat().st_size for path in files) / _MEGABYTE
     ok = found <= policy.maximum_bundle_mb
@@ -83,9 +89,9 @@ def _size(candidate: Candidate, policy: GatePolicy) -> Rule:
     return Rule("bundle.size", policy.maximum_bundle_mb, found, ok, why)
 
 
-def _proof(candidate: Candidate) -> Rule:
+def _proof_rule(candidate: Candidate) -> Rule:
     """A compiled model needs a proof of its very bytes; scikit-learn itself needs none, and its proof says so."""
-    proof, engine = proof_of(candidate), engine_name(candidate.model)
+    proof, engine = read_proof(candidate), engine_name(candidate.model)
     if proof.get("ok") is not True or proof.get("engine") != engine:
         return Rule("proof", None, None, False, f"proof.json does not say that model.{engine} agrees with scikit-learn")
     if engine == "skops":
@@ -98,19 +104,19 @@ def _proof(candidate: Candidate) -> Rule:
     return Rule("proof", proven, came, True, "model.onnx agrees with scikit-learn")
 
 
-def _unless_off(rule: Rule, policy: GatePolicy) -> Rule:
+def _apply_off_setting(rule: Rule, policy: GatePolicy) -> Rule:
     """The rule, or, where ``gate.off`` names it, what it would have said: nothing is switched off in silence."""
     if not any(covers(off, rule.rule) for off in policy.off):
         return rule
     return msgspec.structs.replace(rule, ok=True, judged=False, why=f"switched off in gate.off, else: {rule.why}")
 
 
-def _off_in_vain(case: Case) -> Iterator[Rule]:
+def _unused_off_rules(evaluation: Evaluation) -> Iterator[Rule]:
     """What ``gate.off`` names among slices of which the holdout has none: a slip, or a value that has gone."""
-    for family, columns in case.policy.slice_columns.items():
+    for family, columns in evaluation.policy.slice_columns.items():
         for column in columns:
-            known = slice_rules(case, family, column)
-            for off in case.policy.off:
-                if covers(f"{family}.{part(column)}", off) and not any(covers(off, rule) for rule in known):
+            known = slice_rule_names(evaluation, family, column)
+            for off in evaluation.policy.off:
+                if covers(f"{family}.{quote_part(column)}", off) and not any(covers(off, rule) for rule in known):
                     why = f"gate.off names '{off}', of which the holdout has no row"
                     yield Rule("off", None, None, True, why, judged=False)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from slipway.bundle.verdict import Rule
-from slipway.gate.evaluation import Array, Case, slices_of
-from slipway.gate.policy import part
+from slipway.gate.evaluation import Array, Evaluation, slices_of
+from slipway.gate.policy import quote_part
 from slipway.statistics.bootstrap import bootstrap
 from slipway.statistics.metrics import score_one
 
@@ -15,32 +15,42 @@ _METRIC = "roc_auc"
 _CHANCE = 0.5
 
 
-def truth(case: Case, champion: Array, name: str) -> Iterator[Rule]:
+def label_check(evaluation: Evaluation, champion_predictions: Array, champion_name: str) -> Iterator[Rule]:
     """Refused where the champion's whole interval lies below chance; where there is none, its number itself.
 
     Drift takes a model towards chance. Only a target that turned round makes it worse than that.
     """
-    if case.contract.task == "regression":
+    if evaluation.contract.task == "regression":
         return
-    yield _believed("truth", case, champion, slice(None), name)
-    for column in case.policy.slices:
-        for piece in slices_of(case, column)[0]:
-            if set(case.contract.classes) == set(case.truth[piece.rows]):
-                yield _believed(f"truth.{part(column)}.{piece.name}", case, champion, piece.rows, name)
+    yield _label_rule("truth", evaluation, champion_predictions, slice(None), champion_name)
+    for column in evaluation.policy.slices:
+        for piece in slices_of(evaluation, column)[0]:
+            if set(evaluation.contract.classes) == set(evaluation.labels[piece.rows]):
+                yield _label_rule(
+                    f"truth.{quote_part(column)}.{piece.name}",
+                    evaluation,
+                    champion_predictions,
+                    piece.rows,
+                    champion_name,
+                )
 
 
-def _believed(rule: str, case: Case, champion: Array, rows: Array | slice, name: str) -> Rule:
-    truth, answers, blocks = case.truth[rows], champion[rows], case.blocks[rows]
-    found = score_one(case.contract, truth, answers, _METRIC)
+def _label_rule(
+    rule: str, evaluation: Evaluation, champion_predictions: Array, rows: Array | slice, champion_name: str
+) -> Rule:
+    truth, answers, blocks = evaluation.labels[rows], champion_predictions[rows], evaluation.blocks[rows]
+    found = score_one(evaluation.contract, truth, answers, _METRIC)
     high = found
     if found < _CHANCE:
-        high = bootstrap(case.contract, truth, answers, blocks, seed=case.policy.seed, names=[_METRIC])[_METRIC][1]
+        high = bootstrap(evaluation.contract, truth, answers, blocks, seed=evaluation.policy.seed, names=[_METRIC])[
+            _METRIC
+        ][1]
         high = found if math.isnan(high) else high
     ok = high >= _CHANCE
     where = f" in {rule.removeprefix('truth.')}" if rule != "truth" else ""
     verb = "is not surely worse than" if ok and found < _CHANCE else "is better than" if ok else "is worse than"
-    why = f"{_METRIC}{where} {found:.3f} of {name} {verb} the {_CHANCE:g} of chance"
-    return Rule(rule, _CHANCE, found if math.isfinite(found) else None, ok, why + ("" if ok else _TURNED))
+    why = f"{_METRIC}{where} {found:.3f} of {champion_name} {verb} the {_CHANCE:g} of chance"
+    return Rule(rule, _CHANCE, found if math.isfinite(found) else None, ok, why + ("" if ok else _INVERTED_LABELS))
 
 
-_TURNED = ", so the target of these rows has probably turned round"
+_INVERTED_LABELS = ", so the target of these rows has probably turned round"

@@ -13,7 +13,7 @@ from slipway.reporting.suggestions import did_you_mean
 from slipway.settings.settings import Settings
 from slipway.statistics.metrics import metrics_for, range_of
 
-SliceBounds = Mapping[str, Mapping[str, float]]
+SliceThresholds = Mapping[str, Mapping[str, float]]
 """By slice column, then by metric."""
 
 
@@ -24,8 +24,8 @@ class GatePolicy:
     target: str
     floors: Mapping[str, float] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
-    slice_floors: SliceBounds = field(default_factory=dict)
-    slice_ceilings: SliceBounds = field(default_factory=dict)
+    slice_floors: SliceThresholds = field(default_factory=dict)
+    slice_ceilings: SliceThresholds = field(default_factory=dict)
     block: str = "row"
     time: str = ""
     slices: tuple[str, ...] = ()
@@ -40,14 +40,14 @@ class GatePolicy:
     seed: int = 0
 
     @property
-    def slice_bounds(self) -> dict[str, SliceBounds]:
+    def slice_thresholds(self) -> dict[str, SliceThresholds]:
         """The floors and ceilings of slices, by the family of their rules."""
         return {"slice_floor": self.slice_floors, "slice_ceiling": self.slice_ceilings}
 
     @property
     def slice_columns(self) -> dict[str, tuple[str, ...]]:
         """The slice columns of each family of rules that judges slices."""
-        bounded = {family: tuple(columns) for family, columns in self.slice_bounds.items()}
+        bounded = {family: tuple(columns) for family, columns in self.slice_thresholds.items()}
         return {"slice": self.slices, "truth": self.slices, **bounded}
 
 
@@ -56,7 +56,7 @@ def covers(off: str, rule: str) -> bool:
     return rule == off or rule.startswith(f"{off}.")
 
 
-def part(name: str) -> str:
+def quote_part(name: str) -> str:
     """A column or a value as part of a rule's name: quoted as in TOML where a dot would make two parts of it."""
     return json.dumps(name, ensure_ascii=False) if "." in name else name
 
@@ -68,37 +68,39 @@ def check_policy(policy: GatePolicy, contract: Contract) -> None:
         SettingsError: one does not; the message says what was meant.
     """
     metrics = metrics_for(contract)
-    for setting, bounds, below in _bounds(policy):
+    for setting, bounds, below in _threshold_tables(policy):
         for name, bound in bounds.items():
             _check_known(f"gate.{setting}: unknown metric", name, metrics)
-            _check_bound(f"gate.{setting}.{name}", name, bound, below=below)
-    sliced = [f"{family}.{part(column)}" for family, columns in policy.slice_columns.items() for column in columns]
+            _check_threshold(f"gate.{setting}.{name}", name, bound, is_minimum=below)
+    sliced = [
+        f"{family}.{quote_part(column)}" for family, columns in policy.slice_columns.items() for column in columns
+    ]
     rules = [*dict.fromkeys([*list_families(), *(explained.family for explained in read_rules())]), *sliced]
-    rules += [f"holdout.nulls.{part(column.name)}" for column in contract.inputs]
+    rules += [f"holdout.nulls.{quote_part(column.name)}" for column in contract.inputs]
     rules += [f"{kind}.{name}" for kind in ("floor", "ceiling", "champion", "recent") for name in metrics]
     for name in policy.off:
         if not any(covers(column, name) for column in sliced):
             _check_known("gate.off: unknown rule", name, rules)
 
 
-def _bounds(policy: GatePolicy) -> Iterator[tuple[str, Mapping[str, float], bool]]:
+def _threshold_tables(policy: GatePolicy) -> Iterator[tuple[str, Mapping[str, float], bool]]:
     """Every table of bounds with the name of its setting, and whether they are floors."""
     yield "floors", policy.floors, True
     yield "ceilings", policy.ceilings, False
-    for family, columns in policy.slice_bounds.items():
+    for family, columns in policy.slice_thresholds.items():
         for column, bounds in columns.items():
-            yield f"{family}s.{part(column)}", bounds, family == "slice_floor"
+            yield f"{family}s.{quote_part(column)}", bounds, family == "slice_floor"
 
 
-def _check_bound(setting: str, metric: str, bound: float, *, below: bool) -> None:
+def _check_threshold(setting: str, metric: str, threshold: float, *, is_minimum: bool) -> None:
     """A bound that every model reaches guards nothing, though it looks as if it did; NaN is neither."""
     lowest, highest = range_of(metric)
-    if not lowest <= bound <= highest:
-        raise SettingsError(f"{setting} is {bound:g}, but {metric} is always between {lowest:g} and {highest:g}")
-    if bound == (lowest if below else highest):
-        never = "below" if below else "above"
+    if not lowest <= threshold <= highest:
+        raise SettingsError(f"{setting} is {threshold:g}, but {metric} is always between {lowest:g} and {highest:g}")
+    if threshold == (lowest if is_minimum else highest):
+        never = "below" if is_minimum else "above"
         raise SettingsError(
-            f"{setting} is {bound:g} and refuses nothing, since {metric} is never {never} it; leave it out"
+            f"{setting} is {threshold:g} and refuses nothing, since {metric} is never {never} it; leave it out"
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 
-class Explained(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RuleDoc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule or a family of rules; in its name, words in capitals stand for what the rule is about."""
 
     rule: str
@@ -22,17 +22,17 @@ class Explained(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ".".join(word for word in self.rule.split(".") if not word.isupper())
 
 
-class _File(msgspec.Struct, frozen=True):
-    rules: tuple[Explained, ...]
-    off: Explained
+class _RulesFile(msgspec.Struct, frozen=True):
+    rules: tuple[RuleDoc, ...]
+    off: RuleDoc
 
 
 @functools.cache
-def _read_file() -> _File:
-    return msgspec.toml.decode((Path(__file__).parent / "rules.toml").read_bytes(), type=_File)
+def _read_file() -> _RulesFile:
+    return msgspec.toml.decode((Path(__file__).parent / "rules.toml").read_bytes(), type=_RulesFile)
 
 
-def read_rules() -> tuple[Explained, ...]:
+def read_rules() -> tuple[RuleDoc, ...]:
     """All of them, in the order in which the gate judges."""
     return _read_file().rules
 
@@ -42,7 +42,7 @@ def list_families() -> tuple[str, ...]:
     return tuple(dict.fromkeys(explained.rule.partition(".")[0] for explained in read_rules()))
 
 
-def explanation_of(rule: str) -> Explained:
+def explanation_of(rule: str) -> RuleDoc:
     """The explanation of a rule in a verdict.
 
     Raises:

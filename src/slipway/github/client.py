@@ -17,12 +17,12 @@ from slipway.versioning.git.command import REMOTE, run
 if TYPE_CHECKING:
     from github.Repository import Repository
 
-PAUSES = (0.5, 2.0)
+RETRY_PAUSES = (0.5, 2.0)
 """Seconds before the second and the third attempt at something that may simply be done again."""
 _TIMEOUT = 30
 _API = "https://api.github.com"
-_Made = TypeVar("_Made")
-Say = Callable[[str], None]
+_Result = TypeVar("_Result")
+PrintLine = Callable[[str], None]
 """Takes a line for people."""
 
 
@@ -57,7 +57,7 @@ def patch(thing: Any, **changes: Any) -> None:
 
 
 @contextmanager
-def told_plainly(what: str) -> Iterator[None]:
+def github_errors(what: str) -> Iterator[None]:
     """Turn what PyGithub and requests raise into one sentence.
 
     Raises:
@@ -72,20 +72,20 @@ def told_plainly(what: str) -> Iterator[None]:
         passing = error.status >= 500 or error.status == 429
         raise GitHubError(f"{what}: GitHub answered {error.status}, {_message(error.data)}", passing) from error
     except (RequestException, ConnectionError, TimeoutError) as error:
-        raise GitHubError(f"{what}: GitHub did not answer: {error}", passing=True) from error
+        raise GitHubError(f"{what}: GitHub did not answer: {error}", transient=True) from error
 
 
-def patiently(work: Callable[[], _Made], say: Say) -> _Made:
+def retry(work: Callable[[], _Result], say: PrintLine) -> _Result:
     """Do something that is safe to do again, again, while its faults are passing ones.
 
     Raises:
         GitHubError: the last fault.
     """
-    for pause in PAUSES:
+    for pause in RETRY_PAUSES:
         try:
             return work()
         except GitHubError as error:
-            if not error.passing:
+            if not error.transient:
                 raise
             say(f"{error}; trying again in {pause:g} s")
             time.sleep(pause)
@@ -95,14 +95,14 @@ def patiently(work: Callable[[], _Made], say: Say) -> _Made:
 def _api_url() -> str:
     url = os.environ.get("GITHUB_API_URL") or _API
     parts = urlsplit(url)
-    if parts.scheme != "https" and not _loopback(parts.hostname or ""):
+    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
         raise SettingsError(
             f"GITHUB_API_URL is {url}, which would send the token in the clear; it must begin with https"
         )
     return url
 
 
-def _loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:

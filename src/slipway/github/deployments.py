@@ -6,12 +6,13 @@ looking at where Latest stands.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from slipway.github.client import told_plainly
+from slipway.github.client import github_errors
 
 if TYPE_CHECKING:
     from github.Deployment import Deployment
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 ENVIRONMENT = "champion"
 Action = Literal["rollout", "rollback", "resume"]
 State = Literal["unfinished", "done", "failed"]
-_LONGEST = 140
+_MAX_DESCRIPTION = 140
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +35,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     who: str
 
 
-class Recorded(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DeploymentRecord:
     """A record as it stands on GitHub."""
 
     record: Record
@@ -43,13 +45,13 @@ class Recorded(NamedTuple):
     deployment: Deployment
 
 
-def records(repository: Repository) -> list[Recorded]:
+def records(repository: Repository) -> list[DeploymentRecord]:
     """Every record, the newest first."""
-    with told_plainly("the records of past champions cannot be read"):
+    with github_errors("the records of past champions cannot be read"):
         return [found for d in repository.get_deployments(environment=ENVIRONMENT) if (found := _read(d)) is not None]
 
 
-def settle(repository: Repository, latest: str | None) -> list[Recorded]:
+def settle(repository: Repository, latest: str | None) -> list[DeploymentRecord]:
     """Conclude what a killed command left: done where Latest is where it wanted it, else failed; returns them all."""
     found = records(repository)
     for recorded in found:
@@ -59,25 +61,25 @@ def settle(repository: Repository, latest: str | None) -> list[Recorded]:
     return records(repository) if any(r.state == "unfinished" for r in found) else found
 
 
-def hold(found: list[Recorded]) -> Record | None:
+def active_hold(entries: list[DeploymentRecord]) -> Record | None:
     """The rollback that holds automatic rollouts, unless a resume came after it."""
-    newest = _decisive(found)
+    newest = _last_hold_or_resume(entries)
     return newest.record if newest is not None and newest.record.action == "rollback" else None
 
 
-def lifted_at(found: list[Recorded]) -> datetime | None:
+def resume_time(entries: list[DeploymentRecord]) -> datetime | None:
     """When the newest resume lifted the hold, unless a rollback came after it."""
-    newest = _decisive(found)
+    newest = _last_hold_or_resume(entries)
     return newest.at if newest is not None and newest.record.action == "resume" else None
 
 
-def _decisive(found: list[Recorded]) -> Recorded | None:
-    return next((r for r in found if r.state == "done" and r.record.action != "rollout"), None)
+def _last_hold_or_resume(entries: list[DeploymentRecord]) -> DeploymentRecord | None:
+    return next((r for r in entries if r.state == "done" and r.record.action != "rollout"), None)
 
 
-def begin(repository: Repository, record: Record, ref: str) -> Deployment:
+def record_intent(repository: Repository, record: Record, ref: str) -> Deployment:
     """Write down what is about to be done. No checks are waited for and nothing is merged: it is a record only."""
-    with told_plainly(f"the {record.action} could not be recorded, so nothing was changed"):
+    with github_errors(f"the {record.action} could not be recorded, so nothing was changed"):
         return repository.create_deployment(
             ref,
             task="deploy",
@@ -85,7 +87,7 @@ def begin(repository: Repository, record: Record, ref: str) -> Deployment:
             required_contexts=[],
             payload=msgspec.to_builtins(record),
             environment=ENVIRONMENT,
-            description=f"{record.action}: {record.reason}"[:_LONGEST],
+            description=f"{record.action}: {record.reason}"[:_MAX_DESCRIPTION],
             production_environment=False,
         )
 
@@ -93,11 +95,11 @@ def begin(repository: Repository, record: Record, ref: str) -> Deployment:
 def conclude(deployment: Deployment, state: State, description: str = "") -> None:
     """Write how it ended."""
     told = {"done": "success", "failed": "failure", "unfinished": "in_progress"}[state]
-    with told_plainly("how it ended could not be recorded; running this again does it"):
-        deployment.create_status(told, description=description[:_LONGEST], auto_inactive=False)
+    with github_errors("how it ended could not be recorded; running this again does it"):
+        deployment.create_status(told, description=description[:_MAX_DESCRIPTION], auto_inactive=False)
 
 
-def _read(deployment: Deployment) -> Recorded | None:
+def _read(deployment: Deployment) -> DeploymentRecord | None:
     payload: Any = deployment.payload
     if isinstance(payload, str):
         payload = msgspec.json.decode(payload or "{}")
@@ -107,4 +109,4 @@ def _read(deployment: Deployment) -> Recorded | None:
         return None
     states = {status.state for status in deployment.get_statuses()}
     state: State = "done" if "success" in states else "failed" if states & {"failure", "error"} else "unfinished"
-    return Recorded(record, state, deployment.created_at, deployment)
+    return DeploymentRecord(record, state, deployment.created_at, deployment)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.bundle.release_assets import BUNDLE_SUFFIX, SIGNATURE, SUMS, check_files, parse_sums, unpack
 from slipway.bundle.release_file import Bundle, verify
-from slipway.bundle.signature import Trust, check
+from slipway.bundle.signature import Trust, check_signature
 from slipway.errors import BundleError, BusyError, NotFoundError
-from slipway.github.client import told_plainly
+from slipway.github.client import github_errors
 from slipway.github.deployments import records
-from slipway.github.releases import assets_of, bundle_asset, champions, latest
+from slipway.github.releases import assets_of, bundle_asset, champions, latest_release
 from slipway.storage.digests import file_digest
-from slipway.storage.locks import exclusive
+from slipway.storage.locks import exclusive_lock
 
 if TYPE_CHECKING:
     from github.GitRelease import GitRelease
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 
 
-def fetch(release: GitRelease, into: Path) -> tuple[Bundle, Path | None]:
+def fetch_bundle(release: GitRelease, into: Path) -> tuple[Bundle, Path | None]:
     """Download and verify a release's bundle; returns it with its signature's file, where the page has one.
 
     Raises:
@@ -57,7 +57,7 @@ def workspace(folder: Path) -> Iterator[Path]:
         BusyError: another process downloads there.
     """
     busy = BusyError(f"another `slipway pull` runs in {folder.parent}; nothing was started")
-    with exclusive(folder.with_name(f"{folder.name}.lock"), "slipway pull", busy=lambda _: busy):
+    with exclusive_lock(folder.with_name(f"{folder.name}.lock"), "slipway pull", busy_error=lambda _: busy):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:
@@ -68,7 +68,7 @@ def workspace(folder: Path) -> Iterator[Path]:
 
 def _download(asset: Any, into: Path) -> Path:
     path = into / str(asset.name)
-    with told_plainly(f"{asset.name} could not be downloaded; nothing was changed"):
+    with github_errors(f"{asset.name} could not be downloaded; nothing was changed"):
         asset.download_asset(str(path), chunk_size=_CHUNK)
     wanted = str(asset.digest or "").removeprefix("sha256:")
     if wanted and (came := file_digest(path)) != wanted:
@@ -85,18 +85,18 @@ def fetch_champion(repository: Repository, into: Path, trust: Trust) -> Bundle:
         SignatureError: it is not signed by one who is trusted.
         GitHubError: it could not be downloaded.
     """
-    release = latest(repository)
+    release = latest_release(repository)
     if release is None:
         raise NotFoundError("GitHub has no champion yet; deploy.yml makes the first one")
     folder = into / release.tag_name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    bundle, signature = fetch(release, folder)
-    check(bundle, trust=trust, signature=signature)
+    bundle, signature = fetch_bundle(release, folder)
+    check_signature(bundle, trust=trust, signature=signature)
     return bundle
 
 
-def opponents(repository: Repository, into: Path, past: int) -> tuple[Bundle | None, list[Bundle]]:
+def fetch_baselines(repository: Repository, into: Path, past_count: int) -> tuple[Bundle | None, list[Bundle]]:
     """Whom to beat where no target is at hand: the champion, and the last ``past`` ones that no rollback left behind.
 
     All are verified; the newest comes first.
@@ -105,7 +105,7 @@ def opponents(repository: Repository, into: Path, past: int) -> tuple[Bundle | N
         BundleError: a page's bytes are not the released ones.
         GitHubError: they could not be downloaded.
     """
-    best = latest(repository)
+    best = latest_release(repository)
     if best is None:
         return None, []
     bad = {r.record.from_ for r in records(repository) if r.record.action == "rollback" and r.state == "done"}
@@ -113,8 +113,8 @@ def opponents(repository: Repository, into: Path, past: int) -> tuple[Bundle | N
         r for r in champions(repository) if r.tag_name not in {best.tag_name, *bad} and bundle_asset(r) is not None
     ]
     fetched = []
-    for release in [best, *older[:past]]:
+    for release in [best, *older[:past_count]]:
         folder = into / release.tag_name
         folder.mkdir(parents=True)
-        fetched.append(fetch(release, folder)[0])
+        fetched.append(fetch_bundle(release, folder)[0])
     return fetched[0], fetched[1:]

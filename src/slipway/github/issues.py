@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.bundle.release_assets import NOTES
-from slipway.github.client import told_plainly
+from slipway.github.client import github_errors
 
 if TYPE_CHECKING:
     from github.Issue import Issue
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LABEL = "refused-release"
 
 
-def find(repository: Repository, label: str, title: str, *, state: str) -> Issue | None:
+def find_issue(repository: Repository, label: str, title: str, *, state: str) -> Issue | None:
     """The newest issue of that title, among those that are ``open`` or ``all``."""
     for issue in repository.get_issues(state=state, labels=[label]):
         if issue.title == title and issue.pull_request is None:
@@ -23,23 +23,23 @@ def find(repository: Repository, label: str, title: str, *, state: str) -> Issue
     return None
 
 
-def propose(repository: Repository, branch: str, *, base: str, title: str, body: str) -> str:
+def open_pull_request(repository: Repository, branch: str, *, base: str, title: str, body: str) -> str:
     """Open the pull request unless one is open already; returns its address.
 
     Raises:
         GitHubError: GitHub refused it: GITHUB_TOKEN needs the repository's leave to open pull requests.
     """
-    with told_plainly(f"the pull request for {branch} could not be opened"):
+    with github_errors(f"the pull request for {branch} could not be opened"):
         for pull in repository.get_pulls(state="open", base=base, head=f"{repository.owner.login}:{branch}"):
             return str(pull.html_url)
         return str(repository.create_pull(base=base, head=branch, title=title, body=body).html_url)
 
 
-def report(repository: Repository, tag: str, folder: Path) -> str:
+def open_refusal_issue(repository: Repository, tag: str, folder: Path) -> str:
     """Open the issue on a refused release unless there is one, open or closed; returns its address."""
     title = f"The gate refused {tag}"
-    with told_plainly(f"the refusal of {tag} could not be reported"):
-        if issue := find(repository, LABEL, title, state="all"):
+    with github_errors(f"the refusal of {tag} could not be reported"):
+        if issue := find_issue(repository, LABEL, title, state="all"):
             return str(issue.html_url)
         body = (folder / NOTES).read_text(encoding="utf-8")
         return str(repository.create_issue(title, body, labels=[LABEL]).html_url)

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError, SlipwayError
-from slipway.github.client import Say, patch, told_plainly
-from slipway.github.deployments import Action, Record, Recorded, begin, conclude, hold, records, settle
+from slipway.github.client import PrintLine, github_errors, patch
+from slipway.github.deployments import (
+    Action,
+    DeploymentRecord,
+    Record,
+    active_hold,
+    conclude,
+    record_intent,
+    records,
+    settle,
+)
 from slipway.github.release_page import digest_of
-from slipway.github.releases import bundle_asset, champions, latest, published
+from slipway.github.releases import bundle_asset, champions, get_published, latest_release
 from slipway.versioning.semver import parse_tag
 
 if TYPE_CHECKING:
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 
-def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback: bool, say: Say) -> None:
+def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback: bool, say: PrintLine) -> None:
     """Make a published release Latest, and write down who, from what and why; run again, it changes nothing.
 
     Args:
@@ -28,28 +37,30 @@ def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback
         RolloutError: the gate had refused it, or it is not newer than every past champion.
         HeldError: a rollback holds promotions.
     """
-    release, champion = published(repository, tag), _tag(latest(repository))
+    release, champion = get_published(repository, tag), _tag(latest_release(repository))
     found = settle(repository, champion)
     if champion == tag:
         say(f"{tag} is the champion already")
         return
     asset = bundle_asset(release)
     if asset is None:
-        raise RolloutError(f"{tag} has no bundle, since the gate refused it; {_still(champion)}")
+        raise RolloutError(f"{tag} has no bundle, since the gate refused it; {_champion_sentence(champion)}")
     if rollback:
         _check_reason(reason, "rollback")
         if release.prerelease:
-            raise NotFoundError(f"{tag} never was champion, so there is no way back to it; {_still(champion)}")
+            raise NotFoundError(
+                f"{tag} never was champion, so there is no way back to it; {_champion_sentence(champion)}"
+            )
     else:
         _check_order(repository, tag, champion)
         _check_not_held(found, champion)
     action: Action = "rollback" if rollback else "rollout"
     record = Record(action=action, from_=champion, to=tag, digest=digest_of(asset), reason=reason, who=who)
-    _crown(repository, release, record)
+    _make_latest(repository, release, record)
     say(f"{tag} is the champion now" + (f", instead of {champion}" if champion else ""))
 
 
-def resume(repository: Repository, *, who: str, reason: str, say: Say) -> None:
+def resume(repository: Repository, *, who: str, reason: str, say: PrintLine) -> None:
     """Lift the hold that a rollback put on promotions; saying it twice does no harm.
 
     Raises:
@@ -57,36 +68,36 @@ def resume(repository: Repository, *, who: str, reason: str, say: Say) -> None:
         NotFoundError: there is no champion yet.
     """
     _check_reason(reason, "resume")
-    champion = _tag(latest(repository))
+    champion = _tag(latest_release(repository))
     if champion is None:
         raise NotFoundError("there is no champion on GitHub yet, so nothing is held")
-    if hold(settle(repository, champion)) is None:
+    if active_hold(settle(repository, champion)) is None:
         say("promotions are not held; nothing was changed")
         return
     record = Record(action="resume", from_=champion, to=champion, digest=None, reason=reason, who=who)
-    conclude(begin(repository, record, champion), "done")
+    conclude(record_intent(repository, record, champion), "done")
     say("promotions go on")
 
 
-def _check_not_held(found: list[Recorded], champion: str | None) -> None:
+def _check_not_held(found: list[DeploymentRecord], champion: str | None) -> None:
     """Refuse what a rollback holds.
 
     Raises:
         HeldError: naming who rolled back, from what and why.
     """
-    if (held := hold(found)) is not None:
+    if (held := active_hold(found)) is not None:
         raise HeldError(
             f"promotions are held since {held.who} rolled back from {held.from_} to {held.to} ({held.reason}); "
-            f"resume.yml lifts the hold; {_still(champion)}"
+            f"resume.yml lifts the hold; {_champion_sentence(champion)}"
         )
 
 
-def _crown(repository: Repository, release: GitRelease, record: Record) -> None:
-    deployment = begin(repository, record, release.tag_name)
+def _make_latest(repository: Repository, release: GitRelease, record: Record) -> None:
+    deployment = record_intent(repository, record, release.tag_name)
     try:
-        with told_plainly(f"{release.tag_name} could not be made Latest"):
+        with github_errors(f"{release.tag_name} could not be made Latest"):
             patch(release, prerelease=False, make_latest="true")
-        now = _tag(latest(repository))
+        now = _tag(latest_release(repository))
         if record.action == "rollout":
             _yield_to_a_rollback(repository, deployment)
         if now != release.tag_name:
@@ -104,8 +115,8 @@ def _yield_to_a_rollback(repository: Repository, deployment: Deployment) -> None
     rollback = next((r.record for r in later if r.record.action == "rollback"), None)
     if rollback is None or rollback.to is None:
         return
-    with told_plainly(f"Latest could not be given back to {rollback.to}"):
-        patch(published(repository, rollback.to), make_latest="true")
+    with github_errors(f"Latest could not be given back to {rollback.to}"):
+        patch(get_published(repository, rollback.to), make_latest="true")
     raise HeldError(
         f"{rollback.who} rolled back to {rollback.to} meanwhile ({rollback.reason}), which counts; resume.yml lifts the "
         "hold that it put on promotions"
@@ -116,10 +127,10 @@ def _check_order(repository: Repository, tag: str, champion: str | None) -> None
     newer = [r.tag_name for r in champions(repository) if parse_tag(r.tag_name) >= parse_tag(tag)]
     if tag in newer:
         raise RolloutError(
-            f"{tag} was champion before and was replaced; rollback.yml goes back to it; {_still(champion)}"
+            f"{tag} was champion before and was replaced; rollback.yml goes back to it; {_champion_sentence(champion)}"
         )
     if newer:
-        raise RolloutError(f"{tag} is not newer than {newer[0]}, which was champion; {_still(champion)}")
+        raise RolloutError(f"{tag} is not newer than {newer[0]}, which was champion; {_champion_sentence(champion)}")
 
 
 def _check_reason(reason: str, command: str) -> None:
@@ -127,7 +138,7 @@ def _check_reason(reason: str, command: str) -> None:
         raise SettingsError(f"a {command} needs a reason, for those who read the history")
 
 
-def _still(champion: str | None) -> str:
+def _champion_sentence(champion: str | None) -> str:
     return f"the champion is still {champion}" if champion else "there is still no champion"
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.bundle.release_assets import BUNDLE_SUFFIX, NOTES, SUMS, check_sums
 from slipway.errors import BundleError
-from slipway.github.client import Say, patch, told_plainly
-from slipway.github.releases import REFUSED, assets_of, find_published, published, releases_of
+from slipway.github.client import PrintLine, github_errors, patch
+from slipway.github.releases import REFUSED_SUFFIX, assets_of, find_published, get_published, releases_of
 from slipway.storage.digests import file_digest
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MARK = "<!-- made by slipway -->"
 
 
-def publish(repository: Repository, tag: str, folder: Path, *, digest: str | None, say: Say) -> str:
+def publish(repository: Repository, tag: str, folder: Path, *, digest: str | None, say: PrintLine) -> str:
     """Publish a release's files as a pre-release, which ``promote`` may crown later; returns the page's address.
 
     A release without a bundle is one that the gate refused: its page says so.
@@ -33,20 +33,20 @@ def publish(repository: Repository, tag: str, folder: Path, *, digest: str | Non
     """
     sums = check_sums(folder, digest)
     if (there := find_published(repository, tag)) is not None:
-        return _kept(there, file_digest(folder / SUMS), say)
+        return _check_same_files(there, file_digest(folder / SUMS), say)
     files = {path.name: path for path in sorted(folder.iterdir())}
-    title = tag if any(name.endswith(BUNDLE_SUFFIX) for name in sums) else tag + REFUSED
+    title = tag if any(name.endswith(BUNDLE_SUFFIX) for name in sums) else tag + REFUSED_SUFFIX
     draft = _draft(repository, tag, title, _body(files))
-    _fill(draft, files, say)
-    _check(draft, files)
-    with told_plainly(f"{tag} is complete as a draft but could not be published"):
+    _upload_files(draft, files, say)
+    _check_uploads(draft, files)
+    with github_errors(f"{tag} is complete as a draft but could not be published"):
         patch(draft, tag_name=tag, draft=False, prerelease=True, make_latest="false")
-    page = published(repository, tag)
+    page = get_published(repository, tag)
     say(f"{tag} is published with {len(files)} files: {page.html_url}")
     return str(page.html_url)
 
 
-def _kept(page: GitRelease, digest: str, say: Say) -> str:
+def _check_same_files(page: GitRelease, digest: str, say: PrintLine) -> str:
     found = next((asset for asset in assets_of(page) if asset.name == SUMS), None)
     came = digest_of(found) if found is not None else "nothing"
     if came != digest:
@@ -66,7 +66,7 @@ def _body(files: dict[str, Path]) -> str:
 def _draft(repository: Repository, tag: str, title: str, body: str) -> GitRelease:
     """The one draft of ours for this tag; what a fault doubled goes, what a person drafted stays."""
     ours = [r for r in releases_of(repository) if r.draft and r.tag_name == tag and (r.body or "").startswith(MARK)]
-    with told_plainly(f"the draft of {tag} could not be made"):
+    with github_errors(f"the draft of {tag} could not be made"):
         if not ours:
             return repository.create_git_release(tag, title, body, draft=True, prerelease=True, make_latest="false")
         first, *doubles = sorted(ours, key=lambda release: release.id)
@@ -77,20 +77,20 @@ def _draft(repository: Repository, tag: str, title: str, body: str) -> GitReleas
         return first
 
 
-def _fill(draft: GitRelease, files: dict[str, Path], say: Say) -> None:
+def _upload_files(draft: GitRelease, files: dict[str, Path], say: PrintLine) -> None:
     """Upload what is missing or not whole, and take away what does not belong."""
     there = {asset.name: asset for asset in assets_of(draft)}
-    with told_plainly(f"the files of {draft.tag_name} could not all be uploaded"):
+    with github_errors(f"the files of {draft.tag_name} could not all be uploaded"):
         for name, asset in there.items():
-            if name not in files or not _whole(asset, files[name]):
+            if name not in files or not _is_complete(asset, files[name]):
                 asset.delete_asset()
         for name, path in files.items():
-            if name not in there or not _whole(there[name], path):
+            if name not in there or not _is_complete(there[name], path):
                 say(f"uploading {name} ({path.stat().st_size / 1e6:.1f} MB)")
                 draft.upload_asset(str(path), name=name, content_type="application/octet-stream")
 
 
-def _check(draft: GitRelease, files: dict[str, Path]) -> None:
+def _check_uploads(draft: GitRelease, files: dict[str, Path]) -> None:
     found = {asset.name: digest_of(asset) for asset in assets_of(draft)}
     for name, path in files.items():
         if found.get(name) != (wanted := file_digest(path)):
@@ -100,7 +100,7 @@ def _check(draft: GitRelease, files: dict[str, Path]) -> None:
             )
 
 
-def _whole(asset: Any, path: Path) -> bool:
+def _is_complete(asset: Any, path: Path) -> bool:
     return asset.state == "uploaded" and asset.size == path.stat().st_size and digest_of(asset) == file_digest(path)
 
 
@@ -109,7 +109,7 @@ def digest_of(asset: Any) -> str:
     if asset.digest:
         return str(asset.digest).removeprefix("sha256:")
     digest = hashlib.sha256()
-    with told_plainly(f"{asset.name} cannot be downloaded"):
+    with github_errors(f"{asset.name} cannot be downloaded"):
         _, _, chunks = asset.download_asset(chunk_size=1 << 20)
         for chunk in chunks:
             digest.update(chunk)

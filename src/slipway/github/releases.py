@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slipway.bundle.release_assets import BUNDLE_SUFFIX
 from slipway.errors import NotFoundError
-from slipway.github.client import told_plainly
+from slipway.github.client import github_errors
 from slipway.versioning.semver import is_release_tag, parse_tag
 
 if TYPE_CHECKING:
     from github.GitRelease import GitRelease
     from github.Repository import Repository
 
-REFUSED = " (refused by the gate)"
+REFUSED_SUFFIX = " (refused by the gate)"
 """The end of a refused release's title."""
 State = Literal["new", "published", "champion", "replaced", "refused", "superseded"]
-WORDS: dict[State, str] = {
+STATE_SENTENCES: dict[State, str] = {
     "new": "it is to be trained",
     "published": "it is published and waits to be made champion",
     "champion": "it is the champion already; nothing is to be done",
@@ -31,12 +31,12 @@ WORDS: dict[State, str] = {
 
 def releases_of(repository: Repository) -> list[GitRelease]:
     """Every release of ours that the token may see, drafts too where it may write; the newest version first."""
-    with told_plainly("the releases cannot be listed"):
+    with github_errors("the releases cannot be listed"):
         found = [release for release in repository.get_releases() if is_release_tag(release.tag_name)]
     return sorted(found, key=lambda release: parse_tag(release.tag_name), reverse=True)
 
 
-def published(repository: Repository, tag: str) -> GitRelease:
+def get_published(repository: Repository, tag: str) -> GitRelease:
     """The published release of a tag.
 
     Raises:
@@ -49,13 +49,13 @@ def published(repository: Repository, tag: str) -> GitRelease:
 
 def find_published(repository: Repository, tag: str) -> GitRelease | None:
     """The published release of a tag, if there is one."""
-    found: GitRelease | None = _unless_missing(partial(repository.get_release, tag), f"{tag} cannot be read")
+    found: GitRelease | None = _read_or_none(partial(repository.get_release, tag), f"{tag} cannot be read")
     return found
 
 
-def latest(repository: Repository) -> GitRelease | None:
+def latest_release(repository: Repository) -> GitRelease | None:
     """The release that GitHub calls Latest, which is the champion; None before the first."""
-    found = _unless_missing(repository.get_latest_release, "the latest release cannot be read")
+    found = _read_or_none(repository.get_latest_release, "the latest release cannot be read")
     return found if found is not None and is_release_tag(found.tag_name) else None
 
 
@@ -66,12 +66,12 @@ def champions(repository: Repository) -> list[GitRelease]:
 
 def state_of(repository: Repository, tag: str) -> State:
     """How far the release of a tag has come, by what its page says."""
-    page, champion = find_published(repository, tag), latest(repository)
+    page, champion = find_published(repository, tag), latest_release(repository)
     if champion is not None and champion.tag_name == tag:
         return "champion"
     if page is not None and not page.prerelease:
         return "replaced"
-    if page is not None and (bundle_asset(page) is None or (page.name or "").endswith(REFUSED)):
+    if page is not None and (bundle_asset(page) is None or (page.name or "").endswith(REFUSED_SUFFIX)):
         return "refused"
     if any(parse_tag(past.tag_name) > parse_tag(tag) for past in champions(repository)):
         return "superseded"
@@ -85,14 +85,14 @@ def bundle_asset(release: GitRelease) -> Any | None:
 
 def assets_of(release: GitRelease) -> Iterator[Any]:
     """Every asset of a release."""
-    with told_plainly(f"the assets of {release.tag_name} cannot be listed"):
+    with github_errors(f"the assets of {release.tag_name} cannot be listed"):
         yield from release.get_assets()
 
 
-def _unless_missing(read: Any, what: str) -> Any:
+def _read_or_none(read: Any, what: str) -> Any:
     from github import UnknownObjectException
 
-    with told_plainly(what):
+    with github_errors(what):
         try:
             return read().complete()
         except UnknownObjectException:

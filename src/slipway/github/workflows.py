@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.errors import SettingsError
-from slipway.github.client import Say, told_plainly
+from slipway.github.client import PrintLine, github_errors
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -18,7 +18,7 @@ _ATTEMPTS = 6
 _PAUSE = 2.0
 
 
-def dispatch(repository: Repository, workflow: str, ref: str, inputs: Mapping[str, str], say: Say) -> None:
+def dispatch(repository: Repository, workflow: str, ref: str, inputs: Mapping[str, str], say: PrintLine) -> None:
     """Start a workflow file at a ref. A tag just pushed may not be visible yet, so that is tried again for a while.
 
     It is the one thing that ``GITHUB_TOKEN`` may start, since its pushes start nothing.
@@ -29,7 +29,7 @@ def dispatch(repository: Repository, workflow: str, ref: str, inputs: Mapping[st
     from github import GithubException
 
     url = f"{repository.url}/actions/workflows/{workflow}/dispatches"
-    with told_plainly(f"{workflow} could not be started at {ref}"):
+    with github_errors(f"{workflow} could not be started at {ref}"):
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 repository.requester.requestJsonAndCheck("POST", url, input={"ref": ref, "inputs": dict(inputs)})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ Array = npt.NDArray[Any]
 Columns = Mapping[str, Array]
 
 
-class Predictions(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Predictions:
     """Probabilities [N, K] in the contract's class order with the labels [N], or plain numbers [N] and no labels."""
 
     values: Array
@@ -57,11 +59,11 @@ class OnnxEngine:
     def __call__(self, columns: Columns, labels: bool = True) -> Predictions:
         """Predict complete columns that have no problems."""
         feed = {name: columns[name].reshape(-1, 1) for name in self._numbers}
-        feed |= {name: _filled(columns[name], self._null).reshape(-1, 1) for name in self._strings}
+        feed |= {name: _fill_nulls(columns[name], self._null).reshape(-1, 1) for name in self._strings}
         answers = self._run(self._outputs if labels else self._outputs[:1], feed, None)
         return Predictions(answers[0], answers[1] if len(answers) > 1 else None)
 
-    def values_of(self, feed: Mapping[str, Array]) -> Array:
+    def predict_feed(self, feed: Mapping[str, Array]) -> Array:
         """Predict what the model itself takes: [N, 1] for each input, with the contract's text for a null string."""
         values: Array = self._run(self._outputs[:1], feed, None)[0]
         return values
@@ -115,6 +117,6 @@ def _check_names(contract: Contract, inputs: list[str], outputs: list[str], want
         )
 
 
-def _filled(values: Array, null: str) -> Array:
+def _fill_nulls(values: Array, null: str) -> Array:
     missing = np.equal(values, cast(Any, None))
     return np.where(missing, null, values) if missing.any() else values

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from slipway.bundle.golden import golden_difference
-from slipway.bundle.release_file import Bundle, Golden, decode_golden, verify_and_read
+from slipway.bundle.release_file import Bundle, GoldenRows, decode_golden, verify_and_read
 from slipway.contract.schema import Column, Contract, decode_contract
-from slipway.contract.validation import Problem, problems_in
+from slipway.contract.validation import Violation, violations
 from slipway.errors import BundleError, ContractError
 from slipway.inference.engines import Array, Columns, Engine, OnnxEngine, Predictions, skops_engine
 
@@ -20,7 +20,7 @@ _FILES = {"onnx": "model.onnx", "skops": "model.skops"}
 class Scorer:
     """A verified bundle, ready to predict. It may be shared by threads."""
 
-    def __init__(self, bundle: Bundle, contract: Contract, golden: Golden, engine: Engine) -> None:
+    def __init__(self, bundle: Bundle, contract: Contract, golden: GoldenRows, engine: Engine) -> None:
         self.bundle = bundle
         self.contract = contract
         self.golden = golden
@@ -37,18 +37,18 @@ class Scorer:
         Raises:
             ContractError: a value breaks the contract; the message names row, column, what came and what was expected.
         """
-        columns = self.completed(columns)
-        if problems := self.problems(columns, limit=1):
+        columns = self.complete_columns(columns)
+        if problems := self.find_violations(columns, limit=1):
             raise ContractError(str(problems[0]))
         return self.predict_checked(columns, labels=labels)
 
     def predict_checked(self, columns: Columns, *, labels: bool = True) -> Predictions:
         """Predict columns that are complete and have no problems."""
         if len(columns[self.contract.inputs[0].name]) == 0:
-            return _nothing(self.contract)
+            return _empty_predictions(self.contract)
         return self.engine(columns, labels)
 
-    def completed(self, columns: Columns) -> dict[str, Array]:
+    def complete_columns(self, columns: Columns) -> dict[str, Array]:
         """The contract's inputs in its order, with an absent nullable column as nulls.
 
         Raises:
@@ -64,10 +64,10 @@ class Scorer:
         rows = max((len(columns[c.name]) for c in inputs if c.name in columns), default=0)
         return {c.name: columns[c.name] if c.name in columns else _nulls(c, rows) for c in inputs}
 
-    def problems(self, columns: Columns, limit: int | None = None) -> list[Problem]:
+    def find_violations(self, columns: Columns, limit: int | None = None) -> list[Violation]:
         """Every value that breaks the contract, by row and then in column order; at most ``limit`` per column."""
         null = self.contract.null_string
-        found = [p for c in self.contract.inputs for p in problems_in(columns[c.name], c, null, limit)]
+        found = [p for c in self.contract.inputs for p in violations(columns[c.name], c, null, limit)]
         return sorted(found, key=lambda problem: problem.row)
 
     def check_golden(self) -> None:
@@ -77,11 +77,11 @@ class Scorer:
             BundleError: a prediction is not the one that the release made.
         """
         try:
-            values, labels = self.predict(columns_of(self.golden.inputs, self.contract))
+            predictions = self.predict(columns_of(self.golden.inputs, self.contract))
         except ContractError as error:
             raise BundleError(f"the golden rows of {self.bundle.path} break its own contract: {error}") from None
-        said = None if labels is None else labels.tolist()
-        if difference := golden_difference(self.golden, values.tolist(), said):
+        labels = None if predictions.labels is None else predictions.labels.tolist()
+        if difference := golden_difference(self.golden, predictions.values.tolist(), labels):
             raise BundleError(f"{self.bundle.path} does not reproduce its golden predictions: {difference}")
 
 
@@ -137,7 +137,7 @@ def _nulls(column: Column, rows: int) -> Array:
     return np.full(rows, None, dtype=object) if column.type == "string" else np.full(rows, np.nan)
 
 
-def _nothing(contract: Contract) -> Predictions:
+def _empty_predictions(contract: Contract) -> Predictions:
     if contract.task == "regression":
         return Predictions(np.empty(0), None)
     return Predictions(np.empty((0, len(contract.classes))), np.empty(0, dtype=object))

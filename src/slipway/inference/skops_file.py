@@ -14,7 +14,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from slipway.errors import BundleError
 
-TRUSTED: tuple[str, ...] = (
+TRUSTED_TYPES: tuple[str, ...] = (
     "functools.partial",
     "numpy.dtype",
     "sklearn._loss.loss.HalfTweedieLossIdentity",
@@ -46,7 +46,7 @@ def save_model(model: Any, path: Path) -> None:
     """
     content = skops.io.dumps(model)
     _refuse_untrusted(skops.io.get_untrusted_types(data=content), path)
-    path.write_bytes(_reproducible(content))
+    path.write_bytes(_make_reproducible(content))
 
 
 def load_model(path: Path) -> Any:
@@ -56,7 +56,7 @@ def load_model(path: Path) -> Any:
         BundleError: the file is missing or damaged, or holds types outside the allow-list; nothing in it was run.
     """
     try:
-        return skops.io.load(path, trusted=list(TRUSTED))
+        return skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except UntrustedTypesFoundException:
         _refuse_untrusted(skops.io.get_untrusted_types(file=path), path)
         raise
@@ -64,8 +64,8 @@ def load_model(path: Path) -> Any:
         raise BundleError(f"{path} cannot be read as a skops model: {error!r}") from None
 
 
-def _refuse_untrusted(found: list[str], path: Path) -> None:
-    strange = sorted(set(found) - set(TRUSTED))
+def _refuse_untrusted(types: list[str], path: Path) -> None:
+    strange = sorted(set(types) - set(TRUSTED_TYPES))
     if strange:
         raise BundleError(
             f"{path.name} holds types that Slipway does not trust: {', '.join(strange)}; "
@@ -84,7 +84,7 @@ def zip_of(files: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
     return buffer.getvalue()
 
 
-def _reproducible(content: bytes) -> bytes:
+def _make_reproducible(content: bytes) -> bytes:
     """A skops file with addresses, file names and dates replaced by numbers in order of appearance."""
     with ZipFile(io.BytesIO(content)) as archive:
         schema = json.loads(archive.read(SCHEMA))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.__about__ import installed
+from slipway.__about__ import name_and_version
 from slipway.pipeline.component import SCORES_FILE
 from slipway.pipeline.project_files import component_folder
 from slipway.storage.digests import digest_of, file_digest
@@ -35,15 +35,15 @@ class StepPlan:
     folder: Path
     key: str
     arguments: dict[str, str]
-    began: float
+    start_time: float
 
 
-def plan_step(root: Path, name: str, parameters: Mapping[str, Value], reads: Iterable[Path]) -> StepPlan:
+def plan_step(root: Path, name: str, parameters: Mapping[str, Value], extra_files: Iterable[Path]) -> StepPlan:
     """The plan of a component of the project at ``root``; ``reads`` are files that it finds by itself."""
     began, folder = time.time(), component_folder(root, name)
     arguments = {key: _text(value) for key, value in parameters.items()}
     inputs = {key: file_digest(value) for key, value in parameters.items() if isinstance(value, Path)}
-    own = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(reads)}
+    own = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(extra_files)}
     plain = {key: text for key, text in arguments.items() if key not in inputs}
     return StepPlan(name, folder, step_key(folder, plain, {**inputs, **own}), arguments, began)
 
@@ -76,20 +76,20 @@ def component_files(folder: Path) -> Iterator[Path]:
 def library_modules(files: Iterable[Path]) -> set[Path]:
     """Every module of the installed library that these Python files import, directly or not."""
     found: set[Path] = set()
-    waiting = [module for file in files if file.suffix == ".py" for module in _imported(file)]
+    waiting = [module for file in files if file.suffix == ".py" for module in _imports_of(file)]
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting.extend(_imported(path))
+            waiting.extend(_imports_of(path))
     return found
 
 
 @functools.cache
 def environment_digest() -> str:
     """Python, platform and every installed version but the library's own, whose code counts by itself."""
-    own = f"Name: {installed()[0]}"
-    others = sorted(names for d in importlib.metadata.distributions() if own not in (names := _names(d)))
+    own = f"Name: {name_and_version()[0]}"
+    others = sorted(names for d in importlib.metadata.distributions() if own not in (names := _name_and_version(d)))
     text = "\n".join([platform.python_version(), platform.platform(), *("==".join(names) for names in others)])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -104,7 +104,7 @@ def outputs_digest(outputs: str) -> str:
     return hashlib.sha256(outputs.encode()).hexdigest()
 
 
-def why_changed(folder: Path, digest: str) -> str:
+def describe_change(folder: Path, digest: str) -> str:
     """Why the folder's files are not those whose ``outputs.json`` has this digest; empty when they are."""
     listed = folder / OUTPUTS_FILE
     if not listed.is_file():
@@ -142,7 +142,7 @@ def _text(value: Value) -> str:
     return json.dumps(value, sort_keys=True, default=str) if isinstance(value, dict | list) else str(value)
 
 
-def _names(distribution: importlib.metadata.Distribution) -> list[str]:
+def _name_and_version(distribution: importlib.metadata.Distribution) -> list[str]:
     """The two lines that say name and version: parsing all of the metadata would take a tenth of a whole cached run."""
     headers = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").partition("\n\n")[0]
     return sorted(line for line in headers.splitlines() if line.startswith(("Name: ", "Version: ")))
@@ -154,7 +154,7 @@ def _is_test(path: Path) -> bool:
 
 
 @functools.cache
-def _imported(path: Path) -> tuple[Path, ...]:
+def _imports_of(path: Path) -> tuple[Path, ...]:
     try:
         return tuple(_read_imports(path))
     except SyntaxError:  # the component says so itself, when it runs
@@ -169,10 +169,10 @@ def _read_imports(path: Path) -> Iterator[Path]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (file for name in names for file in _files(name))
+        yield from (file for name in names for file in _module_files(name))
 
 
-def _files(module: str) -> Iterator[Path]:
+def _module_files(module: str) -> Iterator[Path]:
     if module.split(".")[0] == LIBRARY.name:
         place = LIBRARY.parent.joinpath(*module.split("."))
         yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())

@@ -23,15 +23,22 @@ from typing import Any
 
 from slipway.errors import ComponentError, SlipwayError, error_for
 from slipway.pipeline.component import REFUSAL_TAG, SCORES_FILE
-from slipway.pipeline.signals import set_default
+from slipway.pipeline.signals import restore_default_handlers
 
-_IMPORTED_ONCE = ("pandas", "pyarrow.parquet", "sklearn.ensemble", "sklearn.compose", "sklearn.pipeline", "skops.io")
+_PRELOADED_MODULES = (
+    "pandas",
+    "pyarrow.parquet",
+    "sklearn.ensemble",
+    "sklearn.compose",
+    "sklearn.pipeline",
+    "skops.io",
+)
 """What components share: a forked child inherits these imports instead of paying for them again."""
-_RAISED = re.compile(r"[\w.]+(Error|Exception|Interrupt|Warning)\b.*")
+_EXCEPTION_LINE = re.compile(r"[\w.]+(Error|Exception|Interrupt|Warning)\b.*")
 
 
 @dataclass(frozen=True)
-class Child:
+class ChildProcess:
     """A component that runs: it leaves its files in ``out``, and all that it says in ``log`` there."""
 
     name: str
@@ -41,20 +48,20 @@ class Child:
     @property
     def log(self) -> Path:
         """Its standard output and error."""
-        return log_in(self.out, self.name)
+        return log_path(self.out, self.name)
 
 
-def start(folder: Path, arguments: Mapping[str, str], out: Path) -> Child:
+def start_component(folder: Path, arguments: Mapping[str, str], out: Path) -> ChildProcess:
     """Start the component in ``folder`` with its arguments; its files go to ``out``, which is made."""
-    for module in _IMPORTED_ONCE:
+    for module in _PRELOADED_MODULES:
         importlib.import_module(module)
     out.mkdir()
-    process = multiprocessing.get_context("fork").Process(target=_become, args=(folder, arguments, out))
+    process = multiprocessing.get_context("fork").Process(target=_run_component, args=(folder, arguments, out))
     process.start()
-    return Child(folder.name, out, process)
+    return ChildProcess(folder.name, out, process)
 
 
-def end(children: Sequence[Child]) -> None:
+def kill_children(children: Sequence[ChildProcess]) -> None:
     """Kill the children that still run, and wait until they are gone."""
     for child in children:
         child.process.kill()
@@ -62,28 +69,32 @@ def end(children: Sequence[Child]) -> None:
         child.process.join()
 
 
-def failure_of(child: Child, log: str) -> SlipwayError | None:
+def failure_of(child: ChildProcess, log: str) -> SlipwayError | None:
     """Why a child that has ended failed, in the words of its own refusal where it said one; ``log`` names its log."""
-    code, lines = child.process.exitcode or 0, said_by(child.log)
+    code, lines = child.process.exitcode or 0, log_lines(child.log)
     if not code and (child.out / SCORES_FILE).is_file():
         return None
     if known := error_for(code):
         return known(f"component '{child.name}' stopped: {_refusal(child.name, lines)}")
-    raised = next((line for line in reversed(lines) if _RAISED.match(line)), lines[-1] if lines else "it said nothing")
-    return ComponentError(f"component '{child.name}' {_ending(code)}: {raised}; its log is {log}")
+    raised = next(
+        (line for line in reversed(lines) if _EXCEPTION_LINE.match(line)), lines[-1] if lines else "it said nothing"
+    )
+    return ComponentError(f"component '{child.name}' {_describe_exit(code)}: {raised}; its log is {log}")
 
 
-def log_in(folder: Path, name: str) -> Path:
+def log_path(folder: Path, name: str) -> Path:
     """Where a component's log is in the folder of its files."""
     return folder / f"{name}.log"
 
 
-def said_by(log: Path) -> list[str]:
+def log_lines(log: Path) -> list[str]:
     """The lines of a log, or none where there is no log."""
     return log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
 
 
-def run_alone(client: Any, folder: Path, arguments: Mapping[str, str], run_id: str, env_manager: str, log: str) -> None:
+def run_in_environment(
+    client: Any, folder: Path, arguments: Mapping[str, str], run_id: str, env_manager: str, log: str
+) -> None:
     """Run the component in ``folder`` to its end, which records its files in the MLflow run itself.
 
     Raises:
@@ -116,7 +127,7 @@ def _refusal(name: str, lines: list[str]) -> str:
     return f"{said}\nNo candidate was made." if "\n" in said else f"{said}; no candidate was made"
 
 
-def _ending(code: int) -> str:
+def _describe_exit(code: int) -> str:
     if code == 0:
         return f"ended without its {SCORES_FILE}"
     if code > 0:
@@ -125,11 +136,11 @@ def _ending(code: int) -> str:
     return f"was killed by signal {-code} ({signal.Signals(-code).name}{why})"
 
 
-def _become(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
+def _run_component(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
     """Turn this forked child into the component's program."""
-    set_default()
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    log = os.open(log_in(out, folder.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    restore_default_handlers()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    log = os.open(log_path(out, folder.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have put its own in their place
@@ -154,7 +165,7 @@ def _run_in_a_thread(program: Path) -> None:
         raise SystemExit(1)
 
 
-def _follow_parent() -> None:
+def _exit_with_parent() -> None:
     """Wait until the parent is gone, however it ended, and go too."""
     parent = multiprocessing.parent_process()
     if parent is not None:

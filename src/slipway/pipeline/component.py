@@ -86,7 +86,7 @@ def _run_and_record(component: Component, arguments: dict[str, Any]) -> None:
     name = component.__name__
     run = mlflow.start_run(run_id=os.environ.get("MLFLOW_RUN_ID"))
     with run, tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
-        log = _logged_into(Path(folder) / f"{name}.log")
+        log = _log_to_file(Path(folder) / f"{name}.log")
         try:
             mlflow.log_metrics(_run_into(Path(folder), component, arguments))
         except Exception as error:
@@ -98,7 +98,7 @@ def _run_and_record(component: Component, arguments: dict[str, Any]) -> None:
         mlflow.log_artifacts(folder)
 
 
-def _logged_into(path: Path) -> Path:
+def _log_to_file(path: Path) -> Path:
     """Write what the component logs to a file too, which its MLflow run keeps."""
     logging.captureWarnings(True)
     logging.getLogger().addHandler(logging.FileHandler(path))

@@ -11,17 +11,25 @@ from typing import Any
 
 from slipway.pipeline import cache
 from slipway.pipeline.candidate import Candidate, StepReport
-from slipway.pipeline.child_process import Child, end, failure_of, log_in, run_alone, said_by, start
-from slipway.pipeline.signals import held
+from slipway.pipeline.child_process import (
+    ChildProcess,
+    failure_of,
+    kill_children,
+    log_lines,
+    log_path,
+    run_in_environment,
+    start_component,
+)
+from slipway.pipeline.signals import defer_signals
 from slipway.pipeline.tracking.runs import STEP_TAG, artifact_folder, log_scores
-from slipway.reporting.progress import Say, took
+from slipway.reporting.progress import Progress, duration_line
 from slipway.settings.settings import Settings
 
 OUTPUTS_TAG = "slipway.outputs"
 
 
 @dataclass(frozen=True)
-class Done:
+class StepResult:
     """A finished step: its MLflow run, the local folder of its files, and its scores."""
 
     name: str
@@ -42,43 +50,43 @@ class Flow:
     contract: Path
     client: Any
     parent: Any
-    work: Path
-    reads: Mapping[str, tuple[Path, ...]]
+    work_folder: Path
+    extra_files: Mapping[str, tuple[Path, ...]]
     use_cache: bool
     env_manager: str
-    say: Say
+    say: Progress
     reports: list[StepReport] = field(default_factory=list)
-    used: list[str] = field(default_factory=list)
+    used_run_ids: list[str] = field(default_factory=list)
     """The runs that the steps' files came from, whoever made them."""
 
-    def step(self, name: str, **parameters: cache.Value) -> Done:
+    def step(self, name: str, **parameters: cache.Value) -> StepResult:
         """Run one component to its end."""
-        return self.together((name, parameters))[0]
+        return self.run_in_parallel((name, parameters))[0]
 
-    def together(self, *steps: tuple[str, Mapping[str, cache.Value]]) -> list[Done]:
+    def run_in_parallel(self, *steps: tuple[str, Mapping[str, cache.Value]]) -> list[StepResult]:
         """Run components that need nothing of each other side by side; when all are recorded, raise the first failure.
 
         Raises:
             SlipwayError: what a component refused; ComponentError when it broke, which names it and its log.
         """
         plans = [
-            cache.plan_step(self.settings.root, name, parameters, self.reads.get(name, ()))
+            cache.plan_step(self.settings.root, name, parameters, self.extra_files.get(name, ()))
             for name, parameters in steps
         ]
-        hits = {plan.name: hit for plan in plans if (hit := self._cached(plan))}
+        hits = {plan.name: hit for plan in plans if (hit := self._cache_hit(plan))}
         missed = [plan for plan in plans if plan.name not in hits]
         if self.env_manager == "local":
-            ran = self._forked(missed)
+            ran = self._run_children(missed)
         else:
-            ran = [self._recorded(plan, self._run_alone) for plan in missed]
+            ran = [self._record_step(plan, self._run_in_environment) for plan in missed]
         ended = hits | {plan.name: result for plan, result in zip(missed, ran, strict=True)}
         results = [ended[plan.name] for plan in plans]
         for failure in results:
             if isinstance(failure, Exception):
                 raise failure
-        return [result for result in results if isinstance(result, Done)]
+        return [result for result in results if isinstance(result, StepResult)]
 
-    def candidate(self, *, split: Done, evaluate: Done, package: Done) -> Candidate:
+    def candidate(self, *, split: StepResult, evaluate: StepResult, package: StepResult) -> Candidate:
         """What these steps made of the data pin."""
         data = self.settings.data
         pins = {name: source.sha256 for name, source in data.sources.items()}
@@ -95,65 +103,69 @@ class Flow:
             steps=tuple(self.reports),
         )
 
-    def _cached(self, plan: cache.StepPlan) -> Done | None:
+    def _cache_hit(self, plan: cache.StepPlan) -> StepResult | None:
         """The newest finished step with the same key, unless a byte of its files has changed since."""
         key = f"tags.`slipway.key` = '{plan.key}' and attributes.status = 'FINISHED'"
         found = self.client.search_runs([self.parent.info.experiment_id], key, max_results=1) if self.use_cache else []
         if not found:
             return None
-        if why := self._damage(found[0]):
+        if why := self._describe_damage(found[0]):
             self.say(f"{plan.name}: runs again, since {why}")
             return None
-        return self._done(plan, found[0].info.run_id, cached=True)
+        return self._finish_step(plan, found[0].info.run_id, cached=True)
 
-    def _damage(self, run: Any) -> str:
+    def _describe_damage(self, run: Any) -> str:
         from mlflow.exceptions import MlflowException
 
         try:
-            return cache.why_changed(self._files(run.info.run_id), run.data.tags.get(OUTPUTS_TAG, ""))
+            return cache.describe_change(self._files(run.info.run_id), run.data.tags.get(OUTPUTS_TAG, ""))
         except (MlflowException, OSError) as error:
             return f"the files of its run {run.info.run_id} cannot be read: {error}"
 
-    def _forked(self, plans: Sequence[cache.StepPlan]) -> list[Done | Exception]:
-        children: list[Child] = []
+    def _run_children(self, plans: Sequence[cache.StepPlan]) -> list[StepResult | Exception]:
+        children: list[ChildProcess] = []
         try:
             for plan in plans:
-                with held():
-                    children.append(start(plan.folder, plan.arguments, self.work / plan.name))
-            with self.say.running(", ".join(plan.name for plan in plans)):
+                with defer_signals():
+                    children.append(start_component(plan.folder, plan.arguments, self.work_folder / plan.name))
+            with self.say.heartbeat(", ".join(plan.name for plan in plans)):
                 for child in children:
                     child.process.join()
         finally:
-            end(children)
-        return [self._recorded(plan, self._keep, child) for plan, child in zip(plans, children, strict=True)]
+            kill_children(children)
+        return [
+            self._record_step(plan, self._store_outputs, child) for plan, child in zip(plans, children, strict=True)
+        ]
 
-    def _recorded(self, plan: cache.StepPlan, finish: Callable[..., None], *more: Child) -> Done | Exception:
+    def _record_step(
+        self, plan: cache.StepPlan, finish: Callable[..., None], *children: ChildProcess
+    ) -> StepResult | Exception:
         """The step as a new MLflow run that ``finish`` fills in; an error makes it a failed one, and is handed back."""
         run = self._new_run(plan)
         try:
-            finish(plan, run, *more)
+            finish(plan, run, *children)
         except Exception as error:
             self.client.set_terminated(run.info.run_id, "FAILED")
             return error
         self.client.set_terminated(run.info.run_id, "FINISHED")
-        return self._done(plan, run.info.run_id, cached=False)
+        return self._finish_step(plan, run.info.run_id, cached=False)
 
-    def _keep(self, plan: cache.StepPlan, run: Any, child: Child) -> None:
-        if failure := failure_of(child, _place(run, child.log.name)):
+    def _store_outputs(self, plan: cache.StepPlan, run: Any, child: ChildProcess) -> None:
+        if failure := failure_of(child, _artifact_location(run, child.log.name)):
             self.client.log_artifact(run.info.run_id, str(child.log))
             raise failure
-        if not said_by(child.log):
+        if not log_lines(child.log):
             child.log.unlink()
         self.client.log_artifacts(run.info.run_id, str(child.out))
-        self._note(run.info.run_id, child.out)
+        self._log_outputs(run.info.run_id, child.out)
 
-    def _run_alone(self, plan: cache.StepPlan, run: Any) -> None:
-        place = _place(run, f"{plan.name}.log")
-        with self.say.running(plan.name):
-            run_alone(self.client, plan.folder, plan.arguments, run.info.run_id, self.env_manager, place)
-        self._note(run.info.run_id, self._files(run.info.run_id))
+    def _run_in_environment(self, plan: cache.StepPlan, run: Any) -> None:
+        place = _artifact_location(run, f"{plan.name}.log")
+        with self.say.heartbeat(plan.name):
+            run_in_environment(self.client, plan.folder, plan.arguments, run.info.run_id, self.env_manager, place)
+        self._log_outputs(run.info.run_id, self._files(run.info.run_id))
 
-    def _note(self, run_id: str, files: Path) -> None:
+    def _log_outputs(self, run_id: str, files: Path) -> None:
         """The step's scores and the digests of its files, without which it is never taken from the cache."""
         log_scores(self.client, run_id, cache.scores_in(files))
         outputs = cache.outputs_of(files)
@@ -167,20 +179,20 @@ class Flow:
             STEP_TAG: plan.name,
             "slipway.key": plan.key,
         }
-        run = self.client.create_run(self.parent.info.experiment_id, int(plan.began * 1000), tags)
+        run = self.client.create_run(self.parent.info.experiment_id, int(plan.start_time * 1000), tags)
         for argument, text in plan.arguments.items() if self.env_manager == "local" else ():
             self.client.log_param(run.info.run_id, argument, text[:6000])
         return run
 
-    def _done(self, plan: cache.StepPlan, run_id: str, *, cached: bool) -> Done:
+    def _finish_step(self, plan: cache.StepPlan, run_id: str, *, cached: bool) -> StepResult:
         files = self._files(run_id)
-        for line in said_by(log_in(files, plan.name)):
+        for line in log_lines(log_path(files, plan.name)):
             self.say(f"{plan.name}: {line}")
-        self.used.append(run_id)
-        report = StepReport(plan.name, time.time() - plan.began, cached=cached)
+        self.used_run_ids.append(run_id)
+        report = StepReport(plan.name, time.time() - plan.start_time, cached=cached)
         self.reports.append(report)
-        self.say(took(report.name, report.seconds, cached=cached))
-        return Done(plan.name, run_id, files, cache.scores_in(files))
+        self.say(duration_line(report.name, report.seconds, cached=cached))
+        return StepResult(plan.name, run_id, files, cache.scores_in(files))
 
     def _files(self, run_id: str) -> Path:
         import mlflow
@@ -188,7 +200,7 @@ class Flow:
         return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=""))
 
 
-def _place(run: Any, name: str) -> str:
+def _artifact_location(run: Any, name: str) -> str:
     """Where a person finds an artifact of a run: a path where the store is a folder."""
     folder = artifact_folder(run)
     return str(folder / name) if folder else f"runs:/{run.info.run_id}/{name}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.errors import SettingsError
 from slipway.settings.settings import Settings
-from slipway.tables.source_uri import absolute, local_path
+from slipway.tables.source_uri import local_path, resolve_uri
 
 
 def ingest_parameters(settings: Settings, contract: Path) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def ingest_parameters(settings: Settings, contract: Path) -> dict[str, Any]:
     return {
         "contract": contract,
         "function": f"{settings.root / file}:{function}",
-        "sources": {n: {"uri": absolute(settings.root, s.uri), "sha256": s.sha256} for n, s in data.sources.items()},
+        "sources": {n: {"uri": resolve_uri(settings.root, s.uri), "sha256": s.sha256} for n, s in data.sources.items()},
         "target": data.target,
         "time": data.time,
         "through": data.through.isoformat() if data.through else "",
@@ -42,5 +42,5 @@ def files_read_by_ingest(settings: Settings) -> tuple[Path, ...]:
     files = [settings.root / settings.data.function.rpartition(":")[0]]
     for source in settings.data.sources.values():
         with suppress(SettingsError):  # ingest says it better
-            files.append(local_path(absolute(settings.root, source.uri)) or files[0])
+            files.append(local_path(resolve_uri(settings.root, source.uri)) or files[0])
     return tuple(files)

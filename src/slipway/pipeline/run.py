@@ -16,10 +16,10 @@ from slipway.pipeline.candidate import Candidate
 from slipway.pipeline.flow import Flow
 from slipway.pipeline.parameters import files_read_by_ingest, ingest_parameters, validate_parameters
 from slipway.pipeline.project_files import pipeline_script
-from slipway.pipeline.signals import Stopped, held, raising
-from slipway.pipeline.tracking.runs import USED_TAG, closing, log_scores, open_run
-from slipway.pipeline.tracking.store import opened
-from slipway.reporting.progress import PLAIN, SILENT, Say
+from slipway.pipeline.signals import StopSignal, defer_signals, raise_on_signals
+from slipway.pipeline.tracking.runs import USED_RUNS_TAG, closing_run, log_scores, open_run
+from slipway.pipeline.tracking.store import open_store
+from slipway.reporting.progress import PLAIN, SILENT, Progress
 from slipway.settings.settings import Settings, check_contract, load_settings
 
 Steps = Callable[[Flow], Candidate]
@@ -33,7 +33,7 @@ def run(
     overrides: Sequence[str] = (),
     cache: bool = True,
     env_manager: str = "local",
-    say: Say = SILENT,
+    say: Progress = SILENT,
 ) -> Candidate:
     """Make a candidate and change nothing else.
 
@@ -49,20 +49,20 @@ def run(
     """
     contract = check_contract(settings)
     steps = steps or load_steps(settings.root)
-    with _running(settings, contract, overrides, cache=cache, env_manager=env_manager, say=say) as flow:
+    with _open_flow(settings, contract, overrides, cache=cache, env_manager=env_manager, say=say) as flow:
         candidate = replace(steps(flow), overrides=tuple(overrides))
         log_scores(flow.client, candidate.run_id, candidate.scores)
         return candidate
 
 
-def ingest_only(settings: Settings, *, validate: bool = True, say: Say = SILENT) -> Path:
+def ingest_only(settings: Settings, *, validate: bool = True, say: Progress = SILENT) -> Path:
     """The rows that the pin names, as ``data.parquet``: read and validated, with nothing trained.
 
     Raises:
         SlipwayError: as ``run`` does.
     """
     contract = check_contract(settings)
-    with _running(settings, contract, (), cache=True, env_manager="local", say=say) as flow:
+    with _open_flow(settings, contract, (), cache=True, env_manager="local", say=say) as flow:
         rows = flow.step("ingest", **ingest_parameters(settings, contract)).files / "data.parquet"
         if validate:
             flow.step("validate", **validate_parameters(settings, contract, rows))
@@ -99,23 +99,23 @@ def load_steps(root: Path) -> Steps:
 
 
 @contextmanager
-def _running(
-    settings: Settings, contract: Path, overrides: Sequence[str], *, cache: bool, env_manager: str, say: Say
+def _open_flow(
+    settings: Settings, contract: Path, overrides: Sequence[str], *, cache: bool, env_manager: str, say: Progress
 ) -> Iterator[Flow]:
     """A flow of steps that leave their records under one run."""
     _let_waiting_threads_sleep()
-    with raising(), TemporaryDirectory(prefix="slipway-") as work:
+    with raise_on_signals(), TemporaryDirectory(prefix="slipway-") as work:
         try:
-            with say.running("opening the MLflow store"):
-                client, experiment = opened(settings)
-            with held():
+            with say.heartbeat("opening the MLflow store"):
+                client, experiment = open_store(settings)
+            with defer_signals():
                 parent = open_run(client, experiment, settings.name, overrides)
-            with closing(client, parent):
+            with closing_run(client, parent):
                 reads = {"ingest": files_read_by_ingest(settings)}
                 flow = Flow(settings, contract, client, parent, Path(work), reads, cache, env_manager, say)
                 yield flow
-                client.set_tag(parent.info.run_id, USED_TAG, " ".join(flow.used))
-        except Stopped as signal:
+                client.set_tag(parent.info.run_id, USED_RUNS_TAG, " ".join(flow.used_run_ids))
+        except StopSignal as signal:
             raise StoppedError(f"stopped by {signal}; its components ended too, and nothing was changed") from None
 
 

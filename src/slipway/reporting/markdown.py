@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numeric_columns: int = 0) -> str:
     """A table of Markdown cells, none of which can end itself or its line; the last ``numbers`` columns stand right."""
-    ruler = "---|" * (len(head) - numbers) + "---:|" * numbers
+    ruler = "---|" * (len(head) - numeric_columns) + "---:|" * numeric_columns
     return "\n".join([_line(head), f"|{ruler}", *map(_line, rows)])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def told_apart(first: float, second: float) -> tuple[str, str]:
+def format_distinct(first: float, second: float) -> tuple[str, str]:
     """Two numbers with three decimals, or with as many as it takes to see that they differ."""
     for digits in range(3, 17):
         texts = f"{first:.{digits}f}", f"{second:.{digits}f}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
-FIRST_SIGN, NEXT_SIGN = 2.0, 30.0
+FIRST_HEARTBEAT, HEARTBEAT_INTERVAL = 2.0, 30.0
 """Seconds until something that lasts is said to last, and from then on between two signs."""
 
 Note = Callable[[str], None]
@@ -18,40 +18,40 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Say:
+class Progress:
     """``say("...")`` tells what happened; ``with say.running("train"):`` tells that something lasts."""
 
-    line: Callable[[str], None]
-    running: Callable[[str], AbstractContextManager[Note]]
+    print_line: Callable[[str], None]
+    heartbeat: Callable[[str], AbstractContextManager[Note]]
 
     def __call__(self, line: str) -> None:
         """Tell what happened."""
-        self.line(line)
+        self.print_line(line)
 
     @contextmanager
-    def timed(self, work: str) -> Iterator[None]:
+    def step_timer(self, work: str) -> Iterator[None]:
         """Tell that ``work`` is running, and how long it took once it ended well."""
         began = time.monotonic()
-        with self.running(work):
+        with self.heartbeat(work):
             yield
-        self.line(took(work, time.monotonic() - began))
+        self.print_line(duration_line(work, time.monotonic() - began))
 
 
-def took(work: str, seconds: float, *, cached: bool = False) -> str:
+def duration_line(work: str, seconds: float, *, cached: bool = False) -> str:
     """The line of a step that ended."""
     return f"{work:<10}{seconds:6.1f} s{'  (cached)' if cached else ''}"
 
 
-def to_stderr(line: str) -> None:
+def print_to_stderr(line: str) -> None:
     """A line for people; results alone go to stdout."""
     print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def now_and_then(work: str) -> Iterator[Note]:
+def heartbeat_on_stderr(work: str) -> Iterator[Note]:
     """Say on stderr that ``work`` is running, when it lasts, and again from time to time."""
     ended, notes = threading.Event(), deque([""], maxlen=1)
-    sign = threading.Thread(target=_signs, args=(work, ended, notes), daemon=True)
+    sign = threading.Thread(target=_print_heartbeats, args=(work, ended, notes), daemon=True)
     sign.start()
     try:
         yield notes.append
@@ -60,13 +60,13 @@ def now_and_then(work: str) -> Iterator[Note]:
         sign.join()
 
 
-def _signs(work: str, ended: threading.Event, notes: deque[str]) -> None:
-    began, pause = time.monotonic(), FIRST_SIGN
+def _print_heartbeats(work: str, ended: threading.Event, notes: deque[str]) -> None:
+    began, pause = time.monotonic(), FIRST_HEARTBEAT
     while not ended.wait(pause):
         note = f", {notes[-1]}" if notes[-1] else ""
-        to_stderr(f"{work}: running for {time.monotonic() - began:.0f} s{note}")
-        pause = NEXT_SIGN
+        print_to_stderr(f"{work}: running for {time.monotonic() - began:.0f} s{note}")
+        pause = HEARTBEAT_INTERVAL
 
 
-PLAIN = Say(to_stderr, now_and_then)
-SILENT = Say(lambda line: None, lambda work: nullcontext(lambda note: None))
+PLAIN = Progress(print_to_stderr, heartbeat_on_stderr)
+SILENT = Progress(lambda line: None, lambda work: nullcontext(lambda note: None))

@@ -13,33 +13,33 @@ _BLOCK = re.compile(r"^([ \t]*)([#>]|~~~|---|===)", re.MULTILINE)
 
 def one_line(text: str, longest: int = _LONGEST) -> str:
     """The text on one line, for a terminal and for a workflow's log, where `##[` and `::` would be commands."""
-    text = _INVISIBLE.sub(_named, text.replace("\n", "\\n"))
+    text = _INVISIBLE.sub(_escape_character, text.replace("\n", "\\n"))
     text = text if len(text) <= longest else text[:longest] + "..."
     return text.replace("##[", "# #[").replace("::", ": :")
 
 
-def markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """The text for Markdown: code spans, emphasis and links stay, but it opens no tag, image, heading or fence."""
     text = _INVISIBLE.sub("\ufffd", text)
     parts, end = [], 0
     for span in _CODE.finditer(text):
-        parts += [_plain(text[end : span.start()]), span[0]]
+        parts += [_escape_inline(text[end : span.start()]), span[0]]
         end = span.end()
-    return _BLOCK.sub(r"\1\\\2", "".join([*parts, _plain(text[end:])]))
+    return _BLOCK.sub(r"\1\\\2", "".join([*parts, _escape_inline(text[end:])]))
 
 
-def code(text: str) -> str:
+def code_span(text: str) -> str:
     """The text as one Markdown code span that it cannot end, also inside a table."""
     text = one_line(text).replace("|", "\u2758")
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`" if text else ""
 
 
-def _plain(text: str) -> str:
+def _escape_inline(text: str) -> str:
     for live, dead in (("\\", "\\\\"), ("`", "\\`"), ("<", "&lt;"), ("![", "!\\[")):
         text = text.replace(live, dead)
     return text
 
 
-def _named(match: re.Match[str]) -> str:
+def _escape_character(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"

@@ -11,21 +11,21 @@ from typing import Any
 import msgspec
 
 from slipway.bundle.release_file import Bundle, verify, version_in_name
-from slipway.errors import MirrorOwedError, SlipwayError
-from slipway.pipeline.tracking.store import connect, store
+from slipway.errors import RegistrySyncError, SlipwayError
+from slipway.pipeline.tracking.store import client_and_experiment, connect
 from slipway.settings.settings import STATE, Settings
-from slipway.storage.locks import exclusive
+from slipway.storage.locks import exclusive_lock
 from slipway.target.target import Target
 
 ALIAS = "champion"
 _DIGEST = "bundle_digest"
 _RUN_DIGEST = "slipway.bundle_digest"
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+_SHORT_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 """A mirror may be told later, so nobody waits minutes for one that does not answer."""
 _LOCK_SECONDS = 30.0
 
 
-class Registered(msgspec.Struct, frozen=True):
+class RegistryChampion(msgspec.Struct, frozen=True):
     """What the registry's ``champion`` alias names; ``problem`` says why that cannot be known."""
 
     release: str | None = None
@@ -33,7 +33,7 @@ class Registered(msgspec.Struct, frozen=True):
     problem: str | None = None
 
 
-def mirror(settings: Settings, target: Target) -> list[str]:
+def sync_registry(settings: Settings, target: Target) -> list[str]:
     """Register every past champion that is here, once for each digest, and move the alias to the champion.
 
     The champion is read after the lock is had: of two commands that end together, the later one tells the truth.
@@ -43,52 +43,52 @@ def mirror(settings: Settings, target: Target) -> list[str]:
 
     Raises:
         BundleError, NotFoundError: the champion is damaged or gone; the registry was told nothing.
-        MirrorOwedError: the registry cannot be reached; the target is right all the same.
+        RegistrySyncError: the registry cannot be reached; the target is right all the same.
     """
     with _registry_lock(settings, target):
         if (champion := target.champion()) is None:
             return []
-        return _tell(settings, _past(target, champion), champion)
+        return _sync(settings, _past_bundles(target, champion), champion)
 
 
-def name_champion(settings: Settings, bundle: Bundle) -> None:
+def register_champion(settings: Settings, bundle: Bundle) -> None:
     """Register a bundle that is champion elsewhere, where no target is, and move the alias to it.
 
     Raises:
-        MirrorOwedError: the registry cannot be reached.
+        RegistrySyncError: the registry cannot be reached.
     """
-    _tell(settings, [], bundle)
+    _sync(settings, [], bundle)
 
 
-def registered(settings: Settings) -> Registered:
+def read_registry_champion(settings: Settings) -> RegistryChampion:
     """What the alias names now; nothing is made where there is no store yet."""
     local = "MLFLOW_TRACKING_URI" not in os.environ and "MLFLOW_REGISTRY_URI" not in os.environ
     if local and not Path(settings.tracking_uri.removeprefix("sqlite:///")).exists():
-        return Registered()
+        return RegistryChampion()
     try:
-        with _patience():
-            found = _aliased(connect(settings), settings.name)
+        with _short_timeouts():
+            found = _find_alias(connect(settings), settings.name)
     except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
-        return Registered(problem=f"the registry does not answer: {error}")
-    return Registered(found.tags.get("release"), found.tags.get(_DIGEST)) if found else Registered()
+        return RegistryChampion(problem=f"the registry does not answer: {error}")
+    return RegistryChampion(found.tags.get("release"), found.tags.get(_DIGEST)) if found else RegistryChampion()
 
 
-def _tell(settings: Settings, past: Iterable[Bundle], champion: Bundle) -> list[str]:
+def _sync(settings: Settings, past: Iterable[Bundle], champion: Bundle) -> list[str]:
     try:
-        with _patience():
-            client, experiment = store(settings)
-            return list(_told(client, experiment, settings.name, past, champion))
+        with _short_timeouts():
+            client, experiment = client_and_experiment(settings)
+            return list(_sync_versions(client, experiment, settings.name, past, champion))
     except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
-        raise _owed(champion.release.version, error) from error
+        raise _sync_error(champion.release.version, error) from error
 
 
-def _told(client: Any, experiment: str, name: str, past: Iterable[Bundle], champion: Bundle) -> Iterator[str]:
+def _sync_versions(client: Any, experiment: str, name: str, past: Iterable[Bundle], champion: Bundle) -> Iterator[str]:
     for bundle in [*past, champion]:
-        if _registered(client, name, bundle.digest) is None:
+        if _find_version(client, name, bundle.digest) is None:
             _register(client, experiment, name, bundle)
             yield f"{bundle.release.version} was not registered"
-    version = _registered(client, name, champion.digest)
-    named = _aliased(client, name)
+    version = _find_version(client, name, champion.digest)
+    named = _find_alias(client, name)
     if named is None or str(named.version) != version:
         client.set_registered_model_alias(name, ALIAS, version)
         was = named.tags.get("release") if named else "nothing"
@@ -96,21 +96,21 @@ def _told(client: Any, experiment: str, name: str, past: Iterable[Bundle], champ
 
 
 def _registry_lock(settings: Settings, target: Target) -> AbstractContextManager[None]:
-    def owed(why: object) -> MirrorOwedError:
-        return _owed(version_in_name(target.champion_folder() or ""), why)
+    def sync_error(why: object) -> RegistrySyncError:
+        return _sync_error(version_in_name(target.champion_folder() or ""), why)
 
-    return exclusive(
+    return exclusive_lock(
         settings.root / STATE / "registry.lock",
         "a command that tells the registry",
-        busy=lambda other: owed(f"{other} tells it already"),
-        unwritable=owed,
-        patience=_LOCK_SECONDS,
+        busy_error=lambda other: sync_error(f"{other} tells it already"),
+        unwritable_error=sync_error,
+        timeout=_LOCK_SECONDS,
     )
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
-    ours = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
+def _short_timeouts() -> Iterator[None]:
+    ours = {name: value for name, value in _SHORT_TIMEOUTS.items() if name not in os.environ}
     os.environ.update(ours)
     try:
         yield
@@ -119,21 +119,21 @@ def _patience() -> Iterator[None]:
             del os.environ[name]
 
 
-def _owed(version: str, error: object) -> MirrorOwedError:
-    return MirrorOwedError(
+def _sync_error(version: str, error: object) -> RegistrySyncError:
+    return RegistrySyncError(
         f"{version} serves and is proved, but the registry could not be told: {error}; `slipway doctor` pays what is owed"
     )
 
 
-def _past(target: Target, champion: Bundle) -> Iterator[Bundle]:
+def _past_bundles(target: Target, champion: Bundle) -> Iterator[Bundle]:
     """The past champions that are here and whole; what is damaged is told by `doctor`."""
     entries = {entry.digest: entry for entry in target.past_champions() if entry.digest != champion.digest}
     for entry in entries.values():
         with suppress(SlipwayError):
-            yield verify(target.release(entry.folder or ""), expected_digest=entry.digest)
+            yield verify(target.release_path(entry.folder or ""), expected_digest=entry.digest)
 
 
-def _aliased(client: Any, name: str) -> Any:
+def _find_alias(client: Any, name: str) -> Any:
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
@@ -145,7 +145,7 @@ def _aliased(client: Any, name: str) -> Any:
         raise
 
 
-def _registered(client: Any, name: str, digest: str) -> str | None:
+def _find_version(client: Any, name: str, digest: str) -> str | None:
     found = client.search_model_versions(f"name = '{name}' and tags.{_DIGEST} = '{digest}'")
     return str(found[0].version) if found else None
 
@@ -154,7 +154,7 @@ def _register(client: Any, experiment: str, name: str, bundle: Bundle) -> str:
     release = bundle.release
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    run = _logged(client, experiment, bundle)
+    run = _log_bundle(client, experiment, bundle)
     tags = {
         "release": release.version,
         "commit": release.commit,
@@ -166,7 +166,7 @@ def _register(client: Any, experiment: str, name: str, bundle: Bundle) -> str:
     return str(client.create_model_version(name, source, run.info.run_id, tags=tags).version)
 
 
-def _logged(client: Any, experiment: str, bundle: Bundle) -> Any:
+def _log_bundle(client: Any, experiment: str, bundle: Bundle) -> Any:
     """The run that holds the bundle: the one that a killed command began is finished, not made twice."""
     begun = client.search_runs([experiment], f"tags.`{_RUN_DIGEST}` = '{bundle.digest}'", max_results=1)
     tags = {_RUN_DIGEST: bundle.digest}

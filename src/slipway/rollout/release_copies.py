@@ -10,13 +10,13 @@ from slipway.bundle.release_file import verify
 from slipway.errors import BundleError, NotFoundError, StorageError
 from slipway.storage import atomic
 from slipway.target.journal import Entry
-from slipway.target.readiness import await_unserved
+from slipway.target.readiness import wait_until_released
 from slipway.target.target import Target
 
-_LET_GO_SECONDS = 2.0
+_WAIT_SECONDS = 2.0
 
 
-def clear(target: Target, *, who: str = "clear") -> list[str]:
+def remove_unused(target: Target, *, who: str = "clear") -> list[str]:
     """Remove the copies that never were champion and what kills left half-made; returns their names.
 
     Raises:
@@ -26,24 +26,24 @@ def clear(target: Target, *, who: str = "clear") -> list[str]:
     """
     with target.lock(who):
         swept = [*atomic.sweep(target.path), *atomic.sweep(target.path / "releases")]
-        return [path.name for path in swept] + [name for name in target.unproved_copies() if _removed(target, name)]
+        return [path.name for path in swept] + [name for name in target.unused_releases() if _try_remove(target, name)]
 
 
-def clear_refused(target: Target) -> None:
+def remove_unused_locked(target: Target) -> None:
     """Remove the copies that never were champion; the caller holds the target's lock."""
     # What cannot be removed now is told by `doctor`; the rollout has ended all the same.
     with suppress(StorageError):
-        for name in target.unproved_copies():
-            _removed(target, name)
+        for name in target.unused_releases():
+            _try_remove(target, name)
 
 
-def damaged(target: Target) -> Iterator[tuple[Entry, str]]:
+def find_damage(target: Target) -> Iterator[tuple[Entry, str]]:
     """The past champions whose folder is here but not whole, and why; the champion's also where it is gone."""
     entries = {entry.folder: entry for entry in target.past_champions() if entry.folder}
     here = {*target.releases(), target.champion_folder()}
     for entry in [entry for folder, entry in entries.items() if folder in here]:
         try:
-            verify(target.release(entry.folder or ""), expected_digest=entry.digest)
+            verify(target.release_path(entry.folder or ""), expected_digest=entry.digest)
         except (BundleError, NotFoundError) as error:
             yield entry, str(error)
 
@@ -63,16 +63,16 @@ def restore(target: Target, entry: Entry, sealed: Path, *, who: str) -> bool:
     except (BundleError, NotFoundError):
         return False
     with target.lock(who):
-        if target.release(folder).exists():
-            atomic.remove_folder(target.release(folder))
-        atomic.publish_folder(twin.path, target.release(folder))
+        if target.release_path(folder).exists():
+            atomic.remove_folder(target.release_path(folder))
+        atomic.publish_folder(twin.path, target.release_path(folder))
     return True
 
 
-def _removed(target: Target, name: str) -> bool:
+def _try_remove(target: Target, name: str) -> bool:
     """Remove a copy, unless a server that has yet to turn back still serves it."""
     digests = {entry.digest for entry in target.entries() if entry.folder == name and entry.digest}
-    if not all(await_unserved(target.path, digest, _LET_GO_SECONDS) for digest in digests):
+    if not all(wait_until_released(target.path, digest, _WAIT_SECONDS) for digest in digests):
         return False
-    atomic.remove_folder(target.release(name))
+    atomic.remove_folder(target.release_path(name))
     return True

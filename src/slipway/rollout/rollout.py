@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from slipway.bundle.release_file import Bundle, folder_name, verify
-from slipway.bundle.signature import Vouch, anyone
+from slipway.bundle.signature import SignatureCheck, accept_any
 from slipway.errors import BundleError, NotFoundError, RolloutError, SettingsError
 from slipway.inference.scorer import load
-from slipway.rollout.release_copies import clear_refused
-from slipway.rollout.verification import prove
+from slipway.rollout.release_copies import remove_unused_locked
+from slipway.rollout.verification import verify_rollout
 from slipway.storage import atomic
 from slipway.target import journal
 from slipway.target.journal import Action, Entry
 from slipway.target.target import Target
-from slipway.target.transaction import conclude, new_entry, settled
-from slipway.target.version_order import check_held, check_order
+from slipway.target.transaction import conclude, new_entry, settle_locked
+from slipway.target.version_order import check_not_held, check_order
 
 
 def roll_out(
@@ -26,7 +26,7 @@ def roll_out(
     reason: str,
     allow_prerelease: bool,
     automatic: bool = True,
-    vouch: Vouch = anyone,
+    check_signature: SignatureCheck = accept_any,
 ) -> Entry:
     """Make a bundle the champion, or leave the target as it was.
 
@@ -46,15 +46,15 @@ def roll_out(
         RolloutError: its version may not follow, or the proof failed; the champion is still the one it was.
     """
     with target.lock(who, create=True):
-        settled(target)
+        settle_locked(target)
         bundle = verify(bundle_folder)
         if target.champion_folder() == folder_name(bundle.release.version, bundle.digest):
-            return _proved_again(target, who, reason)
+            return _verify_again(target, who, reason)
         if automatic:
-            check_held(target)
+            check_not_held(target)
         check_order(target, bundle, allow_prerelease)
-        vouch(bundle)
-        return _transact(target, _staged(target, bundle), "rollout", who, reason)
+        check_signature(bundle)
+        return _transact(target, _stage(target, bundle), "rollout", who, reason)
 
 
 def roll_back(
@@ -64,7 +64,7 @@ def roll_back(
     reason: str,
     who: str,
     bundle_folder: Path | None = None,
-    vouch: Vouch = anyone,
+    check_signature: SignatureCheck = accept_any,
 ) -> Entry:
     """Make a past champion the champion again, mark the present one bad and hold automatic rollouts.
 
@@ -84,14 +84,14 @@ def roll_back(
     """
     _check_reason(reason, "rollback")
     with target.lock(who):
-        settled(target)
+        settle_locked(target)
         if bundle_folder is not None:
             bundle = verify(bundle_folder)
-            vouch(bundle)
-            return _transact(target, _staged(target, bundle), "rollback", who, reason)
-        if (done := _already_back(target, to)) is not None:
-            return _proved_again(target, who, done.reason)
-        return _transact(target, _past(target, to), "rollback", who, reason)
+            check_signature(bundle)
+            return _transact(target, _stage(target, bundle), "rollback", who, reason)
+        if (done := _matching_hold(target, to)) is not None:
+            return _verify_again(target, who, done.reason)
+        return _transact(target, _load_past_champion(target, to), "rollback", who, reason)
 
 
 def resume(target: Target, *, reason: str, who: str) -> Entry:
@@ -102,15 +102,15 @@ def resume(target: Target, *, reason: str, who: str) -> Entry:
     """
     _check_reason(reason, "resume")
     with target.lock(who):
-        settled(target)
+        settle_locked(target)
         bundle = target.champion()
         return journal.append(target.journal, new_entry(target, bundle, "resume", who, reason, "done"))
 
 
-def _past(target: Target, to: str | None) -> Bundle:
+def _load_past_champion(target: Target, to: str | None) -> Bundle:
     past = target.past_champion(to)
     try:
-        scorer = load(target.release(past.folder or ""), expected_digest=past.digest)
+        scorer = load(target.release_path(past.folder or ""), expected_digest=past.digest)
         scorer.check_golden()
     except BundleError as error:
         raise BundleError(f"{error}; {target.champion_sentence()}; `slipway doctor` may restore it") from None
@@ -121,47 +121,47 @@ def _transact(target: Target, bundle: Bundle, action: Action, who: str, reason: 
     intent = journal.append(target.journal, new_entry(target, bundle, action, who, reason))
     try:
         target.flip(intent.folder)
-        prove(target, bundle)
+        verify_rollout(target, bundle)
         done = conclude(target, intent, "proved")
     except BaseException as error:
         # Also what a person's Ctrl-C interrupts goes back at once.
         target.flip(intent.from_folder)
         conclude(target, intent, "failed")
-        clear_refused(target)
+        remove_unused_locked(target)
         if not isinstance(error, Exception):
             raise
         version = bundle.release.version
         raise RolloutError(f"the {action} to {version} failed: {error}; {target.champion_sentence()}") from error
-    clear_refused(target)
+    remove_unused_locked(target)
     return done
 
 
-def _already_back(target: Target, to: str | None) -> Entry | None:
+def _matching_hold(target: Target, to: str | None) -> Entry | None:
     """The rollback that the target is still held by, if it led to the champion and to what is asked for."""
-    held = target.held()
+    held = target.active_hold()
     if held is None or held.folder != target.champion_folder():
         return None
     return held if to in {None, held.to, held.folder} else None
 
 
-def _proved_again(target: Target, who: str, reason: str) -> Entry:
+def _verify_again(target: Target, who: str, reason: str) -> Entry:
     champion = target.champion()
     if champion is None:
         raise NotFoundError(f"{target} has no champion any more")
-    prove(target, champion)
+    verify_rollout(target, champion)
     made = [entry for entry in target.past_champions() if entry.digest == champion.digest]
     return made[-1] if made else new_entry(target, champion, "rollout", who, reason, "proved")
 
 
-def _staged(target: Target, bundle: Bundle) -> Bundle:
-    folder = target.release(folder_name(bundle.release.version, bundle.digest))
+def _stage(target: Target, bundle: Bundle) -> Bundle:
+    folder = target.release_path(folder_name(bundle.release.version, bundle.digest))
     if not folder.exists():
         atomic.publish_folder(bundle.path, folder)
     try:
         scorer = load(folder, expected_digest=bundle.digest)
         scorer.check_golden()
     except BundleError:
-        clear_refused(target)
+        remove_unused_locked(target)
         raise
     return scorer.bundle
 

@@ -23,11 +23,11 @@ from slipway.bundle.release_file import Bundle, decode_golden, verify_and_read
 from slipway.errors import BundleError, RolloutError, SlipwayError
 from slipway.inference.scorer import Scorer, load
 from slipway.tables.arrow_columns import TEXT_TYPES
-from slipway.target.readiness import ask_golden, await_workers, forget_dead_servers, live_servers
+from slipway.target.readiness import check_golden_response, live_servers, remove_dead_servers, wait_for_workers
 from slipway.target.target import Target
 
 
-class Finding(msgspec.Struct, frozen=True):
+class VerificationResult(msgspec.Struct, frozen=True):
     """What the fresh process found at ``current``."""
 
     digest: str | None
@@ -35,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-def prove(target: Target, bundle: Bundle, *, timeout: float = 60.0) -> None:
+def verify_rollout(target: Target, bundle: Bundle, *, timeout: float = 60.0) -> None:
     """Prove that the target serves this bundle.
 
     Args:
@@ -49,22 +49,22 @@ def prove(target: Target, bundle: Bundle, *, timeout: float = 60.0) -> None:
         raise RolloutError(f"{target} does not prove {bundle.release.version}: {'; '.join(problems)}")
 
 
-def find(current: Path) -> Finding:
+def verify_predictions(current: Path) -> VerificationResult:
     """Score the golden rows of the bundle at a link, by the scorer and by batch."""
     try:
         scorer = load(current.resolve())
         scorer.check_golden()
         problems = list(_batch_problems(scorer))
     except SlipwayError as error:
-        return Finding(None, None, [str(error)])
-    return Finding(scorer.bundle.digest, scorer.bundle.release.version, problems)
+        return VerificationResult(None, None, [str(error)])
+    return VerificationResult(scorer.bundle.digest, scorer.bundle.release.version, problems)
 
 
 def _process_problems(target: Target, bundle: Bundle, timeout: float) -> list[str]:
     command = [sys.executable, "-P", "-m", "slipway.rollout.verification", str(target.current)]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-        found = msgspec.json.decode(ended.stdout, type=Finding)
+        found = msgspec.json.decode(ended.stdout, type=VerificationResult)
     except subprocess.TimeoutExpired:
         return [f"a fresh process took longer than {timeout:g} seconds to score the golden rows"]
     except msgspec.DecodeError:
@@ -75,10 +75,10 @@ def _process_problems(target: Target, bundle: Bundle, timeout: float) -> list[st
 
 
 def _server_problems(target: Target, bundle: Bundle, timeout: float) -> list[str]:
-    forget_dead_servers(target.path)
+    remove_dead_servers(target.path)
     if not live_servers(target.path):
         return []
-    if lagging := await_workers(target.path, bundle.digest, timeout):
+    if lagging := wait_for_workers(target.path, bundle.digest, timeout):
         return lagging
     try:
         _, files = verify_and_read(bundle.path, ["golden.json"], expected_digest=bundle.digest)
@@ -86,7 +86,9 @@ def _server_problems(target: Target, bundle: Bundle, timeout: float) -> list[str
         return [str(error)]
     golden, version = decode_golden(files["golden.json"], "golden.json"), bundle.release.version
     return [
-        problem for server in live_servers(target.path) for problem in ask_golden(target.path, server, golden, version)
+        problem
+        for server in live_servers(target.path)
+        for problem in check_golden_response(target.path, server, golden, version)
     ]
 
 
@@ -112,7 +114,7 @@ def _batch_problems(scorer: Scorer) -> Iterator[str]:
 def _golden_table(scorer: Scorer, lines: Path) -> pa.Table:
     # Arrow reads JSON lines itself; `pa.array` would import pandas where it is installed.
     kinds = {c.name: c.type for c in scorer.contract.inputs if c.name in scorer.golden.inputs}
-    columns = {name: _typed(scorer.golden.inputs[name], kind) for name, kind in kinds.items()}
+    columns = {name: _convert_booleans(scorer.golden.inputs[name], kind) for name, kind in kinds.items()}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     lines.write_bytes(msgspec.json.Encoder().encode_lines([row | {"golden_row": n} for n, row in enumerate(rows)]))
     fields = [pa.field(name, TEXT_TYPES[kind]) for name, kind in kinds.items()]
@@ -120,9 +122,11 @@ def _golden_table(scorer: Scorer, lines: Path) -> pa.Table:
     return json.read_json(lines, parse_options=json.ParseOptions(explicit_schema=schema))
 
 
-def _typed(values: list[int | float | str | bool | None], kind: str) -> list[int | float | str | bool | None]:
+def _convert_booleans(
+    values: list[int | float | str | bool | None], kind: str
+) -> list[int | float | str | bool | None]:
     return [v if v is None else bool(v) for v in values] if kind == "boolean" else values
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(find(Path(sys.argv[1]))))
+    sys.stdout.buffer.write(msgspec.json.encode(verify_predictions(Path(sys.argv[1]))))

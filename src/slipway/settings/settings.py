@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from slipway.contract.schema import Column, Contract, Task, outputs_of, read_contract
 from slipway.errors import ContractError, SettingsError
 from slipway.settings import sections
-from slipway.settings.diagnostics import sentences
+from slipway.settings.diagnostics import explain
 from slipway.storage.digests import file_digest
 
 SETTINGS_FILE = "slipway.toml"
@@ -41,7 +41,7 @@ class Settings(sections.Section):
     root: Path = Field(default=Path(), exclude=True)
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.task == "classification" and len(self.data.classes) < 2:
             raise ValueError("data.classes must name at least two classes for a classification")
         if self.task == "regression" and self.data.classes:
@@ -89,7 +89,7 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
         text = path.read_text(encoding="utf-8")
     except OSError:
         raise SettingsError(
-            f"there is no {_whole(path)}; run slipway where slipway.toml is, or name the file with --settings"
+            f"there is no {_absolute_path(path)}; run slipway where slipway.toml is, or name the file with --settings"
         ) from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
@@ -107,21 +107,21 @@ def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Sett
         short = {name: {"type": value} for name, value in features.items() if isinstance(value, str)}
         document["features"] = features | short
     try:
-        return Settings.model_validate({**document, "root": _whole(path).parent})
+        return Settings.model_validate({**document, "root": _absolute_path(path).parent})
     except ValidationError as error:
-        raise SettingsError("\n".join(sentences(error, Settings, path.name, text, overridden))) from None
+        raise SettingsError("\n".join(explain(error, Settings, path.name, text, overridden))) from None
 
 
-def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
+def override(document: dict[str, Any], assignment: str) -> tuple[str, ...]:
     """Change one setting of a document for one run, and tell which; under `train`, other names are the estimator's.
 
     Raises:
         SettingsError: it is no ``section.name=value``, or would touch the gate.
     """
-    name, equals, text = given.partition("=")
+    name, equals, text = assignment.partition("=")
     parts = name.split(".")
     if not equals or len(parts) < 2:
-        raise SettingsError(f"--set takes section.name=value, such as train.max_iter=300, not {given!r}")
+        raise SettingsError(f"--set takes section.name=value, such as train.max_iter=300, not {assignment!r}")
     if parts[0] == "gate":
         raise SettingsError(f"--set cannot touch the gate ({name}): lowering a bar needs a commit to slipway.toml")
     if parts[0] == "train" and len(parts) == 2 and parts[1] not in sections.Train.model_fields:
@@ -131,18 +131,18 @@ def override(document: dict[str, Any], given: str) -> tuple[str, ...]:
         section = section.setdefault(part, {})
         if not isinstance(section, dict):
             raise SettingsError(f"--set {name}: '{part}' is a value, not a section")
-    section[parts[-1]] = _value(text)
+    section[parts[-1]] = _parse_value(text)
     return tuple(parts)
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
 
 
-def _whole(path: Path) -> Path:
+def _absolute_path(path: Path) -> Path:
     """The absolute path without ``..``: a place has one name, in messages and in the cache's keys."""
     return path.parent.resolve() / path.name
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from slipway.errors import BusyError, StorageError
 from slipway.settings.settings import STATE
-from slipway.storage.locks import exclusive
+from slipway.storage.locks import exclusive_lock
 
 if TYPE_CHECKING:
     from slipway.settings.settings import Settings
 
 
-def bundles(settings: Settings) -> Path:
+def bundles_folder(settings: Settings) -> Path:
     """Where sealed bundles are kept, in folders named as in a target."""
     return settings.root / STATE / "bundles"
 
@@ -27,9 +27,11 @@ def ship_lock(settings: Settings) -> AbstractContextManager[None]:
         StorageError: the lock cannot be written.
     """
     state = settings.root / STATE
-    return exclusive(
+    return exclusive_lock(
         state / "ship.lock",
         "slipway ship",
-        busy=lambda _: BusyError(f"another `slipway ship` runs in {settings.root}; nothing was started"),
-        unwritable=lambda error: StorageError(f"{state} cannot be written: {error.strerror}; nothing was started"),
+        busy_error=lambda _: BusyError(f"another `slipway ship` runs in {settings.root}; nothing was started"),
+        unwritable_error=lambda error: StorageError(
+            f"{state} cannot be written: {error.strerror}; nothing was started"
+        ),
     )

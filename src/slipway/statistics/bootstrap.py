@@ -21,7 +21,7 @@ _CELLS = 1_000_000
 
 def bootstrap(
     contract: Contract,
-    truth: npt.ArrayLike,
+    labels: npt.ArrayLike,
     predictions: npt.ArrayLike,
     blocks: npt.ArrayLike,
     *,
@@ -36,11 +36,11 @@ def bootstrap(
     nothing is known about the spread, and the interval is NaN. The bins of ``calibration_error`` stay those of the
     whole sample; being a sum of absolute values, it comes out a little larger in resamples.
     """
-    number, size = _renumbered(blocks)
-    sample = sample_of(contract, truth, predictions, number, size)
+    number, size = _number_blocks(blocks)
+    sample = sample_of(contract, labels, predictions, number, size)
     statistics = {name: statistic_of(name, sample) for name in names or metrics_for(contract)}
     values: dict[str, list[Floats]] = {name: [] for name in statistics}
-    for counts in resamples(size, rounds=rounds, seed=seed, chunk=_chunk(len(number))):
+    for counts in resamples(size, rounds=rounds, seed=seed, chunk=_rounds_per_chunk(len(number))):
         for name, statistic in statistics.items():
             values[name].append(statistic(counts))
     return {name: _interval(np.concatenate(parts), size) for name, parts in values.items()}
@@ -48,7 +48,7 @@ def bootstrap(
 
 def paired_difference(
     contract: Contract,
-    truth: npt.ArrayLike,
+    labels: npt.ArrayLike,
     candidate: npt.ArrayLike,
     champion: npt.ArrayLike,
     blocks: npt.ArrayLike,
@@ -62,10 +62,10 @@ def paired_difference(
     The pairing removes what is hard about a block for both, so the interval is much narrower than either one's own
     (Efron and Tibshirani 1993; blocks as in ``bootstrap``). The sign is not turned for metrics where less is better.
     """
-    number, size = _renumbered(blocks)
-    first = statistic_of(metric, sample_of(contract, truth, candidate, number, size))
-    second = statistic_of(metric, sample_of(contract, truth, champion, number, size))
-    drawn = resamples(size, rounds=rounds, seed=seed, chunk=_chunk(len(number)))
+    number, size = _number_blocks(blocks)
+    first = statistic_of(metric, sample_of(contract, labels, candidate, number, size))
+    second = statistic_of(metric, sample_of(contract, labels, champion, number, size))
+    drawn = resamples(size, rounds=rounds, seed=seed, chunk=_rounds_per_chunk(len(number)))
     low, high = _interval(np.concatenate([first(counts) - second(counts) for counts in drawn]), size)
     whole = np.ones((1, size))
     return float(first(whole)[0] - second(whole)[0]), low, high
@@ -80,11 +80,11 @@ def resamples(blocks: int, *, rounds: int, seed: int, chunk: int = 200) -> Itera
         yield np.bincount(drawn.ravel(), minlength=height * blocks).reshape(height, blocks).astype(np.float64)
 
 
-def _chunk(rows: int) -> int:
+def _rounds_per_chunk(rows: int) -> int:
     return max(1, _CELLS // max(1, rows))
 
 
-def _renumbered(blocks: npt.ArrayLike) -> tuple[Integers, int]:
+def _number_blocks(blocks: npt.ArrayLike) -> tuple[Integers, int]:
     """Blocks numbered without gaps: a slice may have none of some days."""
     names, number = np.unique(np.asarray(blocks), return_inverse=True)
     return number.astype(np.int64), len(names)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slipway.statistics.reference import Described
+from slipway.statistics.reference import ColumnProfile
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[Any]
-_HALF = 0.5
+_PSEUDOCOUNT = 0.5
 """Added to each count, so that a bin which is empty on one side makes a distance large and not infinite."""
 
 
@@ -21,7 +21,7 @@ def stability_index(reference: Counts, current: Counts) -> Floats:
     By convention less than 0.1 is nothing to speak of, and more than 0.25 is a large shift (Siddiqi, Credit Risk
     Scorecards, 2006).
     """
-    first, second = _shares(reference + _HALF), _shares(current + _HALF)
+    first, second = _shares(reference + _PSEUDOCOUNT), _shares(current + _PSEUDOCOUNT)
     return np.asarray(((second - first) * np.log(second / first)).sum(axis=-1))
 
 
@@ -30,13 +30,13 @@ def total_variation(reference: Counts, current: Counts) -> float:
     return float(np.abs(_shares(current) - _shares(reference)).sum() / 2)
 
 
-def transport(reference: Counts, current: Counts, column: Described) -> float | None:
+def wasserstein_distance(reference: Counts, current: Counts, column: ColumnProfile) -> float | None:
     """Wasserstein's first distance between the numbers, in standard deviations of the reference.
 
     It is worked out from the bins, each taken at its middle; nulls and strangers are left out. None where there are no
     numbers, or all are in one bin.
     """
-    places = _middles(column)
+    places = _bin_centers(column)
     before, after = reference[: column.null], current[: column.null]
     if len(places) < 2 or not before.sum() or not after.sum():
         return None
@@ -46,7 +46,7 @@ def transport(reference: Counts, current: Counts, column: Described) -> float | 
     return float(gaps.sum() / spread) if spread > 0 else None
 
 
-def _middles(column: Described) -> Floats:
+def _bin_centers(column: ColumnProfile) -> Floats:
     """Where the rows of each bin of a number are taken to be."""
     if column.values is not None or column.low is None or column.high is None:
         return np.empty(0)

@@ -48,7 +48,7 @@ def range_of(name: str) -> tuple[float, float]:
 
 def score(
     contract: Contract,
-    truth: npt.ArrayLike,
+    labels: npt.ArrayLike,
     predictions: npt.ArrayLike,
     weights: npt.ArrayLike | None = None,
     *,
@@ -62,13 +62,13 @@ def score(
     Raises:
         DataError: a prediction is NaN or infinite, a label is not in the contract, or lengths differ.
     """
-    rows = len(np.asarray(truth))
+    rows = len(np.asarray(labels))
     blocks = np.zeros(rows, np.int64) if weights is None else np.arange(rows)
     counts = np.ones((1, 1)) if weights is None else np.asarray(weights, np.float64)[None, :]
-    sample = sample_of(contract, truth, predictions, blocks, counts.shape[1])
+    sample = sample_of(contract, labels, predictions, blocks, counts.shape[1])
     return {name: float(statistic_of(name, sample)(counts)[0]) for name in names or metrics_for(contract)}
 
 
-def score_one(contract: Contract, truth: npt.ArrayLike, predictions: npt.ArrayLike, name: str) -> float:
+def score_one(contract: Contract, labels: npt.ArrayLike, predictions: npt.ArrayLike, name: str) -> float:
     """The metric ``name`` alone, under the same conditions."""
-    return score(contract, truth, predictions, names=[name])[name]
+    return score(contract, labels, predictions, names=[name])[name]

@@ -21,7 +21,7 @@ REFERENCE_FILE = "reference.json"
 FORMAT = 1
 
 
-class Described(msgspec.Struct, frozen=True, omit_defaults=True):
+class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """A column: how many rows of each block are in each of its bins, of which the last two are nulls and strangers.
 
     A number's bins are told apart by its ``edges``; a text's are its frequent ``values``, and one for all others.
@@ -50,7 +50,7 @@ class Described(msgspec.Struct, frozen=True, omit_defaults=True):
     def bins_of(self, values: Array) -> Integers:
         """The bin of each value: a float64 array with NaN for null, or objects of str and None."""
         if self.values is not None:
-            places = self._places
+            places = self._bin_by_value
             other = self.null - 1 if self.known is None else self.null + 1
             return np.fromiter((places.get(value, other) for value in values.tolist()), np.int64, len(values))
         bins = np.searchsorted(np.array(self.edges), values)
@@ -60,7 +60,7 @@ class Described(msgspec.Struct, frozen=True, omit_defaults=True):
         return bins.astype(np.int64)
 
     @property
-    def _places(self) -> dict[str | None, int]:
+    def _bin_by_value(self) -> dict[str | None, int]:
         places: dict[str | None, int] = dict.fromkeys(self.known or (), self.null - 1)
         return places | {text: place for place, text in enumerate(self.values or ())} | {None: self.null}
 
@@ -73,7 +73,7 @@ class Reference(msgspec.Struct, frozen=True):
     time: str
     block: str
     blocks: tuple[int, ...]
-    columns: dict[str, Described]
+    columns: dict[str, ColumnProfile]
     left_out: tuple[str, ...] = ()
     """Columns for which there was no room."""
 
@@ -84,7 +84,7 @@ def counts_of(bins: Integers, blocks: Integers, size: int, width: int) -> tuple[
     return tuple(tuple(row) for row in table.tolist())
 
 
-def answered(contract: Contract, numbers: Array, labels: Array | None) -> dict[str, Array]:
+def predictions_by_output(contract: Contract, numbers: Array, labels: Array | None) -> dict[str, Array]:
     """A model's answers by the name of their output; of two classes, the probability of the positive one says all."""
     first, *others = [column.name for column in contract.outputs]
     if labels is None:

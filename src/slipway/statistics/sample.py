@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +18,18 @@ Statistic = Callable[[Floats], Floats]
 """Takes counts [rounds, blocks] and gives one value for each round."""
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sample:
     """Rows to score: ``y`` is the class number or the target, ``p`` is [N, classes] or [N]."""
 
     y: npt.NDArray[Any]
     p: Floats
     blocks: Integers
-    size: int
+    block_count: int
 
 
 def sample_of(
-    contract: Contract, truth: npt.ArrayLike, predictions: npt.ArrayLike, blocks: Integers, size: int
+    contract: Contract, labels: npt.ArrayLike, predictions: npt.ArrayLike, blocks: Integers, block_count: int
 ) -> Sample:
     """Check the rows and number their classes.
 
@@ -35,31 +37,31 @@ def sample_of(
         DataError: a prediction is NaN or infinite, a label is not in the contract, or lengths differ.
     """
     p = np.asarray(predictions, np.float64)
-    y = _numbers(contract, np.asarray(truth))
+    y = _encode_labels(contract, np.asarray(labels))
     expected = (len(y), len(contract.classes)) if contract.task == "classification" else (len(y),)
     if p.shape != expected or len(blocks) != len(y):
         raise DataError(f"predictions are {p.shape} with {len(blocks):,} blocks but {expected} was expected")
     wrong = int(np.count_nonzero(~np.isfinite(p).reshape(len(y), -1).all(axis=1))) if len(y) else 0
     if wrong:
         raise DataError(f"{wrong:,} of {len(y):,} predictions are NaN or infinite, so the model cannot be scored")
-    return Sample(y, p, blocks, size)
+    return Sample(y, p, blocks, block_count)
 
 
-def _numbers(contract: Contract, truth: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _encode_labels(contract: Contract, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if contract.task == "regression":
-        numbers = truth.astype(np.float64)
+        numbers = labels.astype(np.float64)
         if not np.isfinite(numbers).all():
             raise DataError(
-                f"{np.count_nonzero(~np.isfinite(numbers)):,} of {len(truth):,} target values are not finite"
+                f"{np.count_nonzero(~np.isfinite(numbers)):,} of {len(labels):,} target values are not finite"
             )
         return numbers
-    codes = np.full(len(truth), -1, np.int64)
+    codes = np.full(len(labels), -1, np.int64)
     for number, label in enumerate(contract.classes):
-        codes[truth == label] = number
+        codes[labels == label] = number
     if (codes < 0).any():
-        strange = truth[codes < 0]
+        strange = labels[codes < 0]
         raise DataError(
-            f"{len(strange):,} of {len(truth):,} labels are not in the contract, the first is {strange[0]!r}; "
+            f"{len(strange):,} of {len(labels):,} labels are not in the contract, the first is {strange[0]!r}; "
             f"its classes are {', '.join(contract.classes)}"
         )
     return codes
@@ -74,7 +76,7 @@ def divide(numerator: Floats, denominator: Floats) -> Floats:
 
 def block_sums(values: Floats, sample: Sample) -> Floats:
     """The sum of ``values`` in each block."""
-    return np.bincount(sample.blocks, values, sample.size).astype(np.float64)
+    return np.bincount(sample.blocks, values, sample.block_count).astype(np.float64)
 
 
 def mean_of(values: Floats, sample: Sample) -> Statistic:

@@ -30,9 +30,9 @@ def _area(scores: Floats, positive: npt.NDArray[np.bool_], sample: Sample) -> St
     pairs = _pairs(scores, positive, sample)
     hits, misses = block_sums(positive.astype(np.float64), sample), block_sums((~positive).astype(np.float64), sample)
     between = None
-    if sample.size <= FEW_BLOCKS:
+    if sample.block_count <= FEW_BLOCKS:
         # The pairs won between each two blocks, which where blocks are few is worked out only once.
-        rows, beaten = pairs(np.eye(sample.size))
+        rows, beaten = pairs(np.eye(sample.block_count))
         between = rows @ beaten.T
 
     def statistic(counts: Floats) -> Floats:
@@ -104,7 +104,9 @@ def _calibration_error(sample: Sample) -> Statistic:
     else:
         sure, right = sample.p.max(axis=1), sample.p.argmax(axis=1) == sample.y
     bins = np.searchsorted(np.sort(sure), sure) * BINS // max(1, len(sure))
-    gaps = np.bincount(sample.blocks * BINS + bins, right - sure, sample.size * BINS).reshape(sample.size, BINS)
+    gaps = np.bincount(sample.blocks * BINS + bins, right - sure, sample.block_count * BINS).reshape(
+        sample.block_count, BINS
+    )
     rows = block_sums(np.ones(len(sure)), sample)
     return lambda counts: divide(np.abs(counts @ gaps).sum(axis=1), counts @ rows)
 

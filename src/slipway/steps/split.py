@@ -36,7 +36,7 @@ def write_split(frame: pd.DataFrame, holdout: Holdout, out: Path, target: str) -
     _refuse_one_sided(train, holdout_rows, target)
     write_parquet(train.reset_index(drop=True), out / "train.parquet")
     write_parquet(holdout_rows.reset_index(drop=True), out / "holdout.parquet")
-    shares = {"train": _shares(train, target), "holdout": _shares(holdout_rows, target)}
+    shares = {"train": _describe_target(train, target), "holdout": _describe_target(holdout_rows, target)}
     (out / "split.json").write_text(json.dumps({**holdout.facts, "shares": shares}, indent=2) + "\n")
     return {"train_rows": len(train), "holdout_rows": len(holdout_rows)}
 
@@ -84,7 +84,7 @@ def _refuse_one_sided(train: pd.DataFrame, holdout: pd.DataFrame, target: str) -
         raise DataError(f"the training rows hold one class of '{target}' only: {train[target].iloc[0]!r}")
 
 
-def _shares(rows: pd.DataFrame, target: str) -> dict[str, float]:
+def _describe_target(rows: pd.DataFrame, target: str) -> dict[str, float]:
     """Class shares, so that a reader sees how evenly the split fell; a number's mean and spread otherwise."""
     if rows[target].dtype.kind in "fiu":
         return {"mean": float(rows[target].mean()), "std": float(rows[target].std())}

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from slipway.contract.schema import Contract, read_contract
 from slipway.errors import DataError, SettingsError
 from slipway.inference.skops_file import save_model
-from slipway.reporting.suggestions import closest, did_you_mean
+from slipway.reporting.suggestions import closest_match, did_you_mean
 from slipway.tables.data_frame import inputs_of, read_parquet
 
 __all__ = ["build_estimator", "build_preprocessing", "fit", "read_contract"]
@@ -37,23 +37,23 @@ def build_preprocessing(contract: Contract, choices: Mapping[str, str]) -> Colum
         SettingsError: a choice is unknown; the message suggests the nearest name.
     """
     for name, choice in choices.items():
-        _known(name, _CHOICES, "train.preprocess")
-        _known(choice, _CHOICES[name], f"train.preprocess.{name}")
+        _check_known(name, _CHOICES, "train.preprocess")
+        _check_known(choice, _CHOICES[name], f"train.preprocess.{name}")
     return ColumnTransformer(
         [
-            ("categories", _categories(choices.get("categories", "ordinal")), contract.strings),
-            ("numbers", _numbers(choices), contract.numbers),
+            ("categories", _build_encoder(choices.get("categories", "ordinal")), contract.strings),
+            ("numbers", _build_number_steps(choices), contract.numbers),
         ]
     )
 
 
-def _categories(choice: str) -> Any:
+def _build_encoder(choice: str) -> Any:
     if choice == "onehot":
         return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=np.nan)
 
 
-def _numbers(preprocess: Mapping[str, str]) -> Any:
+def _build_number_steps(preprocess: Mapping[str, str]) -> Any:
     steps: list[Any] = []
     if preprocess.get("impute"):
         steps.append(SimpleImputer(strategy=preprocess["impute"]))
@@ -62,19 +62,19 @@ def _numbers(preprocess: Mapping[str, str]) -> Any:
     return make_pipeline(*steps) if steps else "passthrough"
 
 
-def build_estimator(place: str, parameters: Mapping[str, Any], *, task: str, seed: int) -> Any:
+def build_estimator(class_path: str, parameters: Mapping[str, Any], *, task: str, seed: int) -> Any:
     """An unfitted estimator of the class at ``package.module.Name``, with its parameters and, where it has one, the seed.
 
     Raises:
         SettingsError: the class or a parameter is unknown, or is for another task.
     """
-    estimator = _class(place)()
+    estimator = _load_class(class_path)()
     is_one = is_classifier if task == "classification" else is_regressor
     if not is_one(estimator) or not hasattr(type(estimator), "fit"):
-        raise SettingsError(f"train.estimator: '{place}' is no estimator for a {task}")
+        raise SettingsError(f"train.estimator: '{class_path}' is no estimator for a {task}")
     known = estimator.get_params()
     for parameter in parameters:
-        _known(parameter, known, f"train.parameters ({type(estimator).__name__})")
+        _check_known(parameter, known, f"train.parameters ({type(estimator).__name__})")
     if "random_state" in known:
         estimator.set_params(random_state=seed)
     return estimator.set_params(**parameters)
@@ -102,28 +102,28 @@ def fit(model: Pipeline, train: Path, contract: Contract, target: str, out: Path
     return {"rows": len(features), "features": len(features.columns)}
 
 
-def _class(place: str) -> type[BaseEstimator]:
+def _load_class(class_path: str) -> type[BaseEstimator]:
     """The class at ``package.module.Name``, which must be one of scikit-learn's kind and start without arguments."""
-    module, _, name = place.rpartition(".")
+    module, _, name = class_path.rpartition(".")
     try:
         home = importlib.import_module(module)
     except (ImportError, ValueError) as error:
-        raise SettingsError(f"train.estimator: there is no module of '{place}': {error}") from None
+        raise SettingsError(f"train.estimator: there is no module of '{class_path}': {error}") from None
     if not hasattr(home, name):
-        meant = closest(name, dir(home))
+        meant = closest_match(name, dir(home))
         hint = f"; did you mean '{module}.{meant}'?" if meant else ""
         raise SettingsError(f"train.estimator: {module} has no '{name}'{hint}")
     found = getattr(home, name)
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
-        raise SettingsError(f"train.estimator: '{place}' is no estimator of scikit-learn's kind")
+        raise SettingsError(f"train.estimator: '{class_path}' is no estimator of scikit-learn's kind")
     needed = [p.name for p in inspect.signature(found).parameters.values() if p.default is p.empty]
     if needed:
-        raise SettingsError(f"train.estimator: '{place}' needs {', '.join(needed)}, which settings cannot give it")
+        raise SettingsError(f"train.estimator: '{class_path}' needs {', '.join(needed)}, which settings cannot give it")
     return found
 
 
-def _known(name: str, names: Iterable[str], place: str) -> None:
-    if name in names:
+def _check_known(name: str, known: Iterable[str], setting: str) -> None:
+    if name in known:
         return
-    hint = did_you_mean(name, names, f"known are {', '.join(map(repr, sorted(names)))}")
-    raise SettingsError(f"{place}: unknown '{name}'{hint}")
+    hint = did_you_mean(name, known, f"known are {', '.join(map(repr, sorted(known)))}")
+    raise SettingsError(f"{setting}: unknown '{name}'{hint}")

@@ -24,7 +24,7 @@ def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     Raises:
         StorageError: it cannot be written; what stood there still does.
     """
-    temporary = _temporary(path)
+    temporary = _temporary_path(path)
     with _as_storage_error(path, temporary):
         durable_steps.write(temporary, content, durable)
         temporary.replace(path)
@@ -32,15 +32,15 @@ def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
             durable_steps.sync(path.parent)
 
 
-def move_file(made: Path, path: Path) -> None:
+def move_file(source: Path, path: Path) -> None:
     """Give a file that was written beside ``path``, on the same disk, the name ``path``, over what stood there.
 
     Raises:
         StorageError: the disk is full or the like; what stood at ``path`` still does.
     """
     with _as_storage_error(path):
-        durable_steps.sync(made)
-        made.replace(path)
+        durable_steps.sync(source)
+        source.replace(path)
         durable_steps.sync(path.parent)
 
 
@@ -76,7 +76,7 @@ def swap_link(link: Path, destination: str) -> None:
     Raises:
         StorageError: it cannot be written; the link is as it was.
     """
-    temporary = _temporary(link)
+    temporary = _temporary_path(link)
     with _as_storage_error(link, temporary):
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(destination)
@@ -106,7 +106,7 @@ def publish_folder(source: Path, destination: Path) -> None:
 
 
 def publish_files(
-    files: Mapping[str, Path | bytes], destination: Path, check: Callable[[Path], object] = lambda folder: None
+    files: Mapping[str, Path | bytes], destination: Path, check_folder: Callable[[Path], object] = lambda folder: None
 ) -> None:
     """Make a folder of copied files and new ones that appears whole; what killed copies left beside it is swept first.
 
@@ -118,7 +118,7 @@ def publish_files(
     Raises:
         StorageError: it cannot be read or written; nothing is left of it.
     """
-    temporary = _temporary(destination)
+    temporary = _temporary_path(destination)
     with _as_storage_error(destination, temporary):
         destination.parent.mkdir(parents=True, exist_ok=True)
         durable_steps.sync(destination.parent.parent)
@@ -129,7 +129,7 @@ def publish_files(
             durable_steps.write(temporary / name, content)
         for folder in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:
             durable_steps.sync(folder)
-        check(temporary)
+        check_folder(temporary)
         temporary.rename(destination)
         durable_steps.sync(destination.parent)
 
@@ -140,7 +140,7 @@ def remove_folder(folder: Path) -> None:
     Raises:
         StorageError: it cannot be removed.
     """
-    temporary = _temporary(folder)
+    temporary = _temporary_path(folder)
     with _as_storage_error(folder):
         sweep(folder.parent)
         folder.rename(temporary)
@@ -171,7 +171,7 @@ def sweep(parent: Path) -> list[Path]:
     return leftovers
 
 
-def _temporary(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.with_name(_LEFTOVER.format(name=path.name))
 
 

@@ -17,20 +17,20 @@ from pathlib import Path
 
 from slipway.errors import SlipwayError, StorageError
 
-_PAUSE = 0.02
-_INSTANT = 0.2
+_POLL_INTERVAL = 0.02
+_DEFAULT_TIMEOUT = 0.2
 """The seconds for which a lock is asked again: one who only looks whether it is held takes it for an instant."""
-_NOBODY_KNOWN = "another process"
+_UNKNOWN_HOLDER = "another process"
 
 
 @contextmanager
-def exclusive(
+def exclusive_lock(
     path: Path,
-    who: str,
+    owner: str,
     *,
-    busy: Callable[[str], SlipwayError],
-    unwritable: Callable[[OSError], SlipwayError] | None = None,
-    patience: float = _INSTANT,
+    busy_error: Callable[[str], SlipwayError],
+    unwritable_error: Callable[[OSError], SlipwayError] | None = None,
+    timeout: float = _DEFAULT_TIMEOUT,
 ) -> Iterator[None]:
     """Be the only one at work until the block ends. The file stays, and so does its folder.
 
@@ -45,18 +45,18 @@ def exclusive(
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = _open(path)
             stack.callback(os.close, descriptor)
-            if not _take(descriptor, patience):
-                raise busy(os.pread(descriptor, 1000, 0).decode(errors="replace") or _NOBODY_KNOWN)
+            if not _acquire(descriptor, timeout):
+                raise busy_error(os.pread(descriptor, 1000, 0).decode(errors="replace") or _UNKNOWN_HOLDER)
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} of {who}".encode(), 0)
+            os.pwrite(descriptor, f"process {os.getpid()} of {owner}".encode(), 0)
         except OSError as error:
-            if unwritable is not None:
-                raise unwritable(error) from None
+            if unwritable_error is not None:
+                raise unwritable_error(error) from None
             raise StorageError(f"{path.parent} cannot be written: {error.strerror}; nothing was changed") from None
         yield
 
 
-def hold(path: Path) -> int:
+def hold_lock(path: Path) -> int:
     """Lock a file until this process (and any it forks) ends, or the returned descriptor is closed."""
     descriptor = _open(path)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -71,7 +71,7 @@ def claim_slot(folder: Path, name: str) -> tuple[int, BufferedRandom]:
     """
     for number in count():
         file = (folder / name.format(number)).open("a+b")
-        if _take(file.fileno(), 0):
+        if _acquire(file.fileno(), 0):
             return number, file
         file.close()
     raise AssertionError("count() has no end")
@@ -93,23 +93,23 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def holder(path: Path) -> str | None:
+def lock_holder(path: Path) -> str | None:
     """Who holds an ``exclusive`` lock now, if anyone does; nothing is written."""
-    return (path.read_text(errors="replace") or _NOBODY_KNOWN) if is_held(path) else None
+    return (path.read_text(errors="replace") or _UNKNOWN_HOLDER) if is_held(path) else None
 
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _take(descriptor: int, patience: float) -> bool:
-    deadline = time.monotonic() + patience
+def _acquire(descriptor: int, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_INTERVAL)
         else:
             return True

@@ -12,27 +12,27 @@ from pathlib import Path
 
 from slipway.storage.locks import claim_slot, is_held
 
-UNFINISHED = ".open"
+UNFINISHED_SUFFIX = ".open"
 """What follows the name of a file that a worker still writes, or was writing when it was killed."""
 _LOCK = "worker-{}.lock"
 
 
-class LineFiles:
+class RotatingFiles:
     """One worker's files, ``<folder>/<name>-<worker>-<UTC time>.jsonl``. Every method may raise OSError."""
 
-    def __init__(self, folder: Path, name: str, *, most_bytes: int, most_files: int) -> None:
+    def __init__(self, folder: Path, name: str, *, max_bytes: int, max_files: int) -> None:
         self._folder = folder
         self._name = name
-        self._most_bytes = most_bytes
-        self._most_files = most_files
-        self._claimed: tuple[int, BufferedRandom] | None = None
+        self._max_bytes = max_bytes
+        self._max_files = max_files
+        self._slot: tuple[int, BufferedRandom] | None = None
         self._path = folder
         self._file: int | None = None
         self._size = 0
 
     def append(self, line: bytes) -> None:
         """Write a line, whole or not at all."""
-        file = self._opened(len(line))
+        file = self._ensure_open(len(line))
         written = os.write(file, line)
         if written < len(line):
             os.ftruncate(file, self._size)
@@ -45,48 +45,48 @@ class LineFiles:
             os.close(self._file)
             self._file = None
             with contextlib.suppress(FileNotFoundError):
-                self._path.rename(finished(self._path))
+                self._path.rename(final_path(self._path))
 
-    def _opened(self, more: int) -> int:
-        if self._file is not None and (self._size + more > self._most_bytes or os.fstat(self._file).st_nlink == 0):
+    def _ensure_open(self, line_size: int) -> int:
+        if self._file is not None and (self._size + line_size > self._max_bytes or os.fstat(self._file).st_nlink == 0):
             self.finish()
         if self._file is None:
-            self._file = self._next()
+            self._file = self._open_next()
             self._size = 0
         return self._file
 
-    def _next(self) -> int:
+    def _open_next(self) -> int:
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        if self._claimed is None:
-            self._claimed = claim_slot(self._folder, _LOCK)
-        worker = self._claimed[0]
-        for left in self._folder.glob(f"{self._name}-{worker}-*{UNFINISHED}"):
-            left.rename(finished(left))
-        self._forget_oldest(worker)
+        if self._slot is None:
+            self._slot = claim_slot(self._folder, _LOCK)
+        worker = self._slot[0]
+        for left in self._folder.glob(f"{self._name}-{worker}-*{UNFINISHED_SUFFIX}"):
+            left.rename(final_path(left))
+        self._delete_oldest(worker)
         at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        self._path = self._folder / f"{self._name}-{worker}-{at}.jsonl{UNFINISHED}"
+        self._path = self._folder / f"{self._name}-{worker}-{at}.jsonl{UNFINISHED_SUFFIX}"
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
 
-    def _forget_oldest(self, worker: int) -> None:
+    def _delete_oldest(self, worker: int) -> None:
         # What dead workers left counts as ours, or a server with fewer workers than before would keep it for ever.
-        ours = [p for p in in_order(self._folder, self._name) if _worker_of(p) == worker or not self._is_alive(p)]
-        for path in ours[: max(len(ours) - self._most_files + 1, 0)]:
+        ours = [p for p in files_by_time(self._folder, self._name) if _worker_of(p) == worker or not self._is_alive(p)]
+        for path in ours[: max(len(ours) - self._max_files + 1, 0)]:
             path.unlink(missing_ok=True)
 
     def _is_alive(self, path: Path) -> bool:
         return is_held(self._folder / _LOCK.format(_worker_of(path)))
 
 
-def in_order(folder: Path, name: str) -> list[Path]:
+def files_by_time(folder: Path, name: str) -> list[Path]:
     """All workers' files, the unfinished ones too, in the order in which they were begun."""
-    ours = re.compile(rf"{name}-\d+-(?P<time>\d+T[\d.]+Z)\.jsonl({re.escape(UNFINISHED)})?")
+    ours = re.compile(rf"{name}-\d+-(?P<time>\d+T[\d.]+Z)\.jsonl({re.escape(UNFINISHED_SUFFIX)})?")
     found = ((match["time"], path) for path in folder.glob(f"{name}-*") if (match := ours.fullmatch(path.name)))
     return [path for _, path in sorted(found)]
 
 
-def finished(path: Path) -> Path:
+def final_path(path: Path) -> Path:
     """The name of a file once it is finished."""
-    return path.with_name(path.name.removesuffix(UNFINISHED))
+    return path.with_name(path.name.removesuffix(UNFINISHED_SUFFIX))
 
 
 def _worker_of(path: Path) -> int:

@@ -20,26 +20,28 @@ TEXT_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(
 """How the contract's types are read from text. Whole numbers too are float64: 1.5 is to be refused, not unreadable."""
 
 
-def check_types(schema: pa.Schema, contract: Contract, path: Path | str, state: str = "; nothing was written") -> None:
+def check_types(
+    schema: pa.Schema, contract: Contract, path: Path | str, consequence: str = "; nothing was written"
+) -> None:
     """Compare the types of the source's columns with the contract's; ``state`` is what a refusal ends in.
 
     Raises:
         ContractError: a column has a type that the contract's cannot be read from.
     """
     for column in contract.inputs:
-        if column.name in schema.names and not readable(schema.field(column.name).type, column):
+        if column.name in schema.names and not is_readable(schema.field(column.name).type, column):
             raise ContractError(
                 f"column '{column.name}' of {path} holds {schema.field(column.name).type} but the contract of "
-                f"'{contract.name}' says {column.type}{state}"
+                f"'{contract.name}' says {column.type}{consequence}"
             )
 
 
-def readable(kind: pa.DataType, column: Column) -> bool:
+def is_readable(kind: pa.DataType, column: Column) -> bool:
     """Whether a column of the contract can be read from values of an Arrow type."""
     if types.is_null(kind):
         return True
     if types.is_dictionary(kind):
-        return column.type == "string" and readable(kind.value_type, column)
+        return column.type == "string" and is_readable(kind.value_type, column)
     if column.type == "string":
         return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
     if column.type == "boolean":
@@ -56,21 +58,21 @@ def to_columns(batch: pa.RecordBatch, contract: Contract, empty_is_null: bool) -
     }
 
 
-def from_numbers(values: Array) -> pa.Array:
+def float_array(values: Array) -> pa.Array:
     """A float64 array as an Arrow array on the same memory."""
     # Not `pa.array`, nor `to_numpy` below: both import pandas where it is installed, which takes half a second.
     values = np.ascontiguousarray(values, dtype=np.float64)
     return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
 
 
-def from_texts(texts: Sequence[str], choices: Sequence[str]) -> pa.Array:
+def choice_array(texts: Sequence[str], choices: Sequence[str]) -> pa.Array:
     """Strings that are all among a few choices, as an Arrow array."""
     place = {choice: number for number, choice in enumerate(choices)}
     places = np.fromiter(map(place.__getitem__, texts), dtype=np.int64, count=len(texts))
-    return pc.take(few_texts(choices), pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
+    return pc.take(string_array(choices), pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
 
 
-def few_texts(texts: Sequence[str]) -> pa.Array:
+def string_array(texts: Sequence[str]) -> pa.Array:
     """Strings as an Arrow array."""
     encoded = [text.encode() for text in texts]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
@@ -80,7 +82,7 @@ def few_texts(texts: Sequence[str]) -> pa.Array:
 def _numbers(values: pa.Array) -> Array:
     # Not `safe`: an integer beyond 2**53 becomes the nearest float64, as it did in training.
     numbers = values.cast(pa.float64(), safe=False)
-    return np.from_dlpack(pc.fill_null(numbers, from_numbers(np.array([np.nan]))[0]))
+    return np.from_dlpack(pc.fill_null(numbers, float_array(np.array([np.nan]))[0]))
 
 
 def _strings(values: pa.Array, empty_is_null: bool) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,8 @@ UNIT = 1 << 16
 """Input rows that are scored together. Every part is a whole number of units, whichever run makes it."""
 
 
-class Broken(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MalformedRow:
     """A row that could not even be split into its fields: its number in the file, why, and its text."""
 
     number: int
@@ -31,9 +31,9 @@ class Chunk:
     count: int
     batch: pa.RecordBatch
     numbers: npt.NDArray[np.int64]
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[MalformedRow, ...] = ()
 
-    def cut(self, rows: int) -> tuple[Chunk, Chunk]:
+    def split_at(self, rows: int) -> tuple[Chunk, Chunk]:
         """The first ``rows`` rows, and the others."""
         end = self.first + rows
         place = int(np.searchsorted(self.numbers, end))
@@ -52,7 +52,8 @@ class Chunk:
 Unit = list[Chunk]
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class InputPosition:
     """Where a part of the output begins in the input: a file and a row of it."""
 
     file: int = 0
@@ -65,7 +66,7 @@ def units(chunks: Iterator[Chunk], size: int = UNIT) -> Iterator[Unit]:
     missing = size
     for rest in chunks:
         while rest.count >= missing:
-            head, rest = rest.cut(missing)
+            head, rest = rest.split_at(missing)
             yield [*unit, head]
             unit, missing = [], size
         if rest.count:
@@ -75,11 +76,11 @@ def units(chunks: Iterator[Chunk], size: int = UNIT) -> Iterator[Unit]:
         yield unit
 
 
-def rows_in(unit: Unit) -> int:
+def count_rows(unit: Unit) -> int:
     """How many input rows a unit holds."""
     return sum(chunk.count for chunk in unit)
 
 
-def after(unit: Unit) -> Place:
+def position_after(unit: Unit) -> InputPosition:
     """The place of the row that follows a unit in the same file."""
-    return Place(unit[-1].file, unit[-1].first + unit[-1].count)
+    return InputPosition(unit[-1].file, unit[-1].first + unit[-1].count)

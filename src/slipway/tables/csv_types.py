@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, types
 
 from slipway.contract.schema import Column, Contract
-from slipway.contract.validation import expected, shown
-from slipway.tables.arrow_columns import few_texts
+from slipway.contract.validation import describe_type, format_value
+from slipway.tables.arrow_columns import string_array
 
-_NULLS = few_texts(csv.ConvertOptions().null_values)
-_EMPTY = few_texts([""])[0]
+_NULLS = string_array(csv.ConvertOptions().null_values)
+_EMPTY = string_array([""])[0]
 _NULL = pa.nulls(1, pa.string())[0]
-_TRUE = few_texts(csv.ConvertOptions().true_values)
-_FALSE = few_texts(csv.ConvertOptions().false_values)
+_TRUE = string_array(csv.ConvertOptions().true_values)
+_FALSE = string_array(csv.ConvertOptions().false_values)
 _UTF8 = "the bytes are no UTF-8"
 
 
-class Unreadable(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class InvalidField:
     """A field that is no value of its column; rows count within the batch."""
 
     row: int
@@ -32,14 +33,16 @@ class Unreadable(NamedTuple):
         return f"column '{self.column}': {self.reason}"
 
 
-def typed(batch: pa.RecordBatch, wanted: pa.Schema, contract: Contract) -> tuple[pa.RecordBatch, list[Unreadable]]:
+def parse_fields(
+    batch: pa.RecordBatch, wanted: pa.Schema, contract: Contract
+) -> tuple[pa.RecordBatch, list[InvalidField]]:
     """A batch of raw fields in the wanted types, with null for each field that is no value, and these fields."""
     columns = {column.name: column for column in contract.inputs}
-    found: list[Unreadable] = []
+    found: list[InvalidField] = []
     arrays = []
     for field in wanted:
-        values, wrong = _column(batch.column(field.name), field.type, columns.get(field.name))
-        found += [Unreadable(row, field.name, reason) for row, reason in wrong]
+        values, wrong = _parse_column(batch.column(field.name), field.type, columns.get(field.name))
+        found += [InvalidField(row, field.name, reason) for row, reason in wrong]
         arrays.append(values)
     return pa.RecordBatch.from_arrays(arrays, schema=wanted), found
 
@@ -49,14 +52,14 @@ def text_of(raw: bytes) -> str:
     return raw.decode(errors="backslashreplace")
 
 
-def _column(raw: pa.Array, kind: pa.DataType, column: Column | None) -> tuple[pa.Array, list[tuple[int, str]]]:
+def _parse_column(raw: pa.Array, kind: pa.DataType, column: Column | None) -> tuple[pa.Array, list[tuple[int, str]]]:
     texts, wrong = _cast(raw, lambda values: values.cast(pa.string()), pa.string(), lambda text: _UTF8)
     if types.is_string(kind):
         return texts, wrong
-    said = expected(column) if column else str(kind)
+    said = describe_type(column) if column else str(kind)
     values, more = _cast(
-        texts, _booleans if types.is_boolean(kind) else _numbers, kind,
-        lambda text: f"{shown(text)} came but {said} was expected",
+        texts, _parse_booleans if types.is_boolean(kind) else _parse_numbers, kind,
+        lambda text: f"{format_value(text)} came but {said} was expected",
     )  # fmt: skip
     return values, wrong + more
 
@@ -67,14 +70,14 @@ def _cast(
     """Convert all values at once where that goes well; otherwise each half, until the bad ones stand alone."""
     pieces: list[pa.Array] = []
     wrong: list[tuple[int, str]] = []
-    for first, length, converted in _halves(values, 0, convert):
+    for first, length, converted in _convert_by_halves(values, 0, convert):
         pieces.append(pa.nulls(length, kind) if converted is None else converted)
         if converted is None:
             wrong.append((first, reason(values[first].as_py())))
     return pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces) if pieces else pa.nulls(0, kind), wrong
 
 
-def _halves(
+def _convert_by_halves(
     values: pa.Array, first: int, convert: Callable[[pa.Array], pa.Array]
 ) -> Iterator[tuple[int, int, pa.Array | None]]:
     try:
@@ -84,11 +87,11 @@ def _halves(
             yield first, 1, None
             return
         middle = len(values) // 2
-        yield from _halves(values.slice(0, middle), first, convert)
-        yield from _halves(values.slice(middle), first + middle, convert)
+        yield from _convert_by_halves(values.slice(0, middle), first, convert)
+        yield from _convert_by_halves(values.slice(middle), first + middle, convert)
 
 
-def _numbers(texts: pa.Array) -> pa.Array:
+def _parse_numbers(texts: pa.Array) -> pa.Array:
     known = pc.if_else(pc.equal(texts, _EMPTY), _NULL, texts)
     try:
         return known.cast(pa.float64())
@@ -98,7 +101,7 @@ def _numbers(texts: pa.Array) -> pa.Array:
         return pc.if_else(pc.is_in(trimmed, _NULLS), _NULL, trimmed).cast(pa.float64())
 
 
-def _booleans(texts: pa.Array) -> pa.Array:
+def _parse_booleans(texts: pa.Array) -> pa.Array:
     trimmed = pc.ascii_trim(texts, characters=" \t")
     true, false = pc.is_in(trimmed, _TRUE), pc.is_in(trimmed, _FALSE)
     known = pc.or_(pc.or_(true, false), pc.or_(pc.is_in(trimmed, _NULLS), pc.is_null(texts)))

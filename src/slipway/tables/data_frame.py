@@ -43,10 +43,10 @@ def inputs_of(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
             f"the data has no column {', '.join(map(repr, missing))}, which the contract of '{contract.name}' requires; "
             f"it has {', '.join(map(str, frame.columns))}"
         )
-    return pd.DataFrame({c.name: _typed(frame[c.name], c) for c in contract.inputs}, index=frame.index)
+    return pd.DataFrame({c.name: _convert_column(frame[c.name], c) for c in contract.inputs}, index=frame.index)
 
 
-def _typed(series: pd.Series, column: Column) -> pd.Series:
+def _convert_column(series: pd.Series, column: Column) -> pd.Series:
     if column.type == "string":
         values = series.astype(object)
         values = values.where(series.notna(), None)
@@ -57,13 +57,13 @@ def _typed(series: pd.Series, column: Column) -> pd.Series:
     numbers = _numbers(series, column)
     whole = (numbers % 1 == 0) | numbers.isna()
     if column.type != "double" and not whole.all():
-        raise _not_all(series, column, ~whole, "whole numbers")
+        raise _type_error(series, column, ~whole, "whole numbers")
     return numbers
 
 
-def rows_shown(values: pd.Series, which: pd.Series) -> str:
+def format_rows(values: pd.Series, mask: pd.Series) -> str:
     """The first three of these rows, counted from 0, as text."""
-    chosen = np.flatnonzero(which.to_numpy(bool))[:3]
+    chosen = np.flatnonzero(mask.to_numpy(bool))[:3]
     shown = values.iloc[chosen].tolist()
     return "; ".join(f"row {row}: {value!r}" for row, value in zip(chosen, shown, strict=True))
 
@@ -73,11 +73,11 @@ def _numbers(series: pd.Series, column: Column) -> pd.Series:
         return series.astype(np.float64)
     except (TypeError, ValueError):
         wrong = pd.to_numeric(series, errors="coerce").isna() & series.notna()
-        raise _not_all(series, column, wrong, "numbers") from None
+        raise _type_error(series, column, wrong, "numbers") from None
 
 
-def _not_all(series: pd.Series, column: Column, wrong: pd.Series, what: str) -> ContractError:
+def _type_error(series: pd.Series, column: Column, wrong: pd.Series, what: str) -> ContractError:
     return ContractError(
         f"column '{column.name}' must hold {what} ({column.type}) but {int(wrong.sum()):,} of {len(series):,} values "
-        f"({series.dtype}) are something else: {rows_shown(series, wrong)}"
+        f"({series.dtype}) are something else: {format_rows(series, wrong)}"
     )

@@ -11,13 +11,13 @@ from slipway.storage.digests import digest_of
 
 RELEASE_COLUMN = "release"
 MANIFEST_FILE = "_slipway.json"
-UNSEALED = ("digest", "when", "timings", "source")
+VOLATILE_KEYS = ("digest", "when", "timings", "source")
 """What the digest leaves out: it differs between two runs that made the same bytes."""
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
     """The digest that names a dataset: equal for every run of the same job."""
-    return digest_of({name: value for name, value in manifest.items() if name not in UNSEALED})
+    return digest_of({name: value for name, value in manifest.items() if name not in VOLATILE_KEYS})
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -6,8 +6,9 @@ import glob
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -39,15 +40,16 @@ class LocalFile:
         """Nothing is remembered."""
 
 
-class Input(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class InputFile:
     """One file: its name within IN, where it is, its size, and what identifies its bytes (a sha256, or an etag)."""
 
     name: str
     path: str
-    files: Any
+    filesystem: Any
     bytes: int
     identity: Mapping[str, str]
-    seen: tuple[str, ...]
+    fingerprint: tuple[str, ...]
 
     @property
     def format(self) -> str:
@@ -62,26 +64,26 @@ class Input(NamedTuple):
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine."""
-        return _is_local(self.files)
+        return _is_local(self.filesystem)
 
     def open(self) -> pa.NativeFile:
         """The file, opened for reading bytes."""
         # Threads of pyarrow that still read a file of Python's when the process ends abort it.
         if self.is_local:
             return pa.OSFile(self.path)
-        return pa.PythonFile(self.files.open(self.path, "rb"), "r")
+        return pa.PythonFile(self.filesystem.open(self.path, "rb"), "r")
 
-    def moved(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether the file was replaced or written to since it was identified, by its size, time and etag."""
-        self.files.invalidate_cache()
-        return _seen(self.files.info(self.path)) != self.seen
+        self.filesystem.invalidate_cache()
+        return _fingerprint(self.filesystem.info(self.path)) != self.fingerprint
 
-    def record(self) -> dict[str, Any]:
+    def manifest_entry(self) -> dict[str, Any]:
         """What a manifest says of it."""
         return {"name": self.name, "bytes": self.bytes, **self.identity}
 
 
-def find_inputs(source: str) -> list[Input]:
+def find_inputs(source: str) -> list[InputFile]:
     """The files of IN, in the order of their names; hidden ones (``.x``, ``_x``) are left out of folders and globs.
 
     Raises:
@@ -90,7 +92,7 @@ def find_inputs(source: str) -> list[Input]:
     """
     files, path = _file_system(source)
     try:
-        found = _listed(files, path)
+        found = _list_files(files, path)
         return [_input(files, name, place) for name, place in found]
     except (OSError, ValueError) as error:
         raise DataError(f"{source} cannot be read: {error}; nothing was written") from None
@@ -123,7 +125,7 @@ def _file_system(source: str) -> tuple[Any, str]:
     return files, str(path)
 
 
-def _listed(files: Any, path: str) -> list[tuple[str, str]]:
+def _list_files(files: Any, path: str) -> list[tuple[str, str]]:
     if files.isfile(path):
         if _format(path) is None:
             raise SettingsError(f"{path} must end in {', '.join(FORMATS)}, which says how it is read")
@@ -132,23 +134,23 @@ def _listed(files: Any, path: str) -> list[tuple[str, str]]:
     if not within and not glob.has_magic(path):
         raise DataError(f"{path} names no file or folder; nothing was written")
     found = files.find(path) if within else files.glob(path)
-    top = path if within else _constant(path)
+    top = path if within else _glob_root(path)
     named = [(place[len(top) :].lstrip("/"), place) for place in sorted(found)]
-    chosen = [(name, place) for name, place in named if _format(place) and not _hidden(name)]
+    chosen = [(name, place) for name, place in named if _format(place) and not _is_hidden(name)]
     if not chosen:
         what = "holds no file that ends in" if within else "names no file that ends in"
         raise DataError(f"{path} {what} {', '.join(FORMATS)}; nothing was written")
     return chosen
 
 
-def _constant(pattern: str) -> str:
+def _glob_root(pattern: str) -> str:
     """The folders of a glob before its first wildcard."""
     parts = pattern.split("/")
     first = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return "/".join(parts[:first])
 
 
-def _hidden(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     return any(part.startswith((".", "_")) for part in name.split("/"))
 
 
@@ -156,12 +158,12 @@ def _format(path: str) -> str | None:
     return next((kind for suffix, kind in FORMATS.items() if path.lower().endswith(suffix)), None)
 
 
-def _input(files: Any, name: str, path: str) -> Input:
+def _input(files: Any, name: str, path: str) -> InputFile:
     info = files.info(path)
-    return Input(name, path, files, int(info["size"] or 0), _identity(files, path, info), _seen(info))
+    return InputFile(name, path, files, int(info["size"] or 0), _identity(files, path, info), _fingerprint(info))
 
 
-def _seen(info: Mapping[str, Any]) -> tuple[str, ...]:
+def _fingerprint(info: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(info.get(key)) for key in ("size", "mtime", "ino", "LastModified", "ETag", "etag", "md5Hash"))
 
 

@@ -13,22 +13,22 @@ from pyarrow import json
 
 from slipway.contract.schema import Contract
 from slipway.tables.arrow_columns import TEXT_TYPES
-from slipway.tables.chunks import Broken, Chunk
+from slipway.tables.chunks import Chunk, MalformedRow
 from slipway.tables.csv_types import text_of
-from slipway.tables.input_files import Input
+from slipway.tables.input_files import InputFile
 
 _BYTES = 1 << 23
 """How much is read at a time, and the longest line that can be read."""
-_LINES_TO_JUDGE_BY = 1000
+_SCHEMA_LINES = 1000
 Row = tuple[int, bytes]
 
 
-def json_schema(file: Input, contract: Contract) -> pa.Schema:
+def json_schema(file: InputFile, contract: Contract) -> pa.Schema:
     """The columns of the contract by its types; others as the first lines have them."""
     types = {column.name: TEXT_TYPES[column.type] for column in contract.inputs}
     with file.open() as stream:
-        rows = next(_blocks(stream, file), [])[:_LINES_TO_JUDGE_BY]
-    found, broken = _parsed(rows, None)
+        rows = next(_blocks(stream, file), [])[:_SCHEMA_LINES]
+    found, broken = _parse_by_halves(rows, None)
     if not found:
         why = f": {broken[0].reason}" if broken else ""
         raise pa.ArrowInvalid(f"no line of its beginning is a JSON object{why}")
@@ -38,11 +38,11 @@ def json_schema(file: Input, contract: Contract) -> pa.Schema:
     return pa.schema([pa.field(name, types.get(name, kinds.get(name))) for name in [*names, *absent]])
 
 
-def json_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
+def json_chunks(file: InputFile, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
     """Every line, also those before ``skip``, of which the values have the wanted types; what a line lacks is null."""
     with file.open() as stream:
         for rows in _blocks(stream, file):
-            batches, broken = _parsed(rows, wanted)
+            batches, broken = _parse_by_halves(rows, wanted)
             table = pa.Table.from_batches(batches, wanted).combine_chunks()
             batch = table.to_batches()[0] if len(table) else pa.RecordBatch.from_pylist([], wanted)
             wrong = {row.number for row in broken}
@@ -50,7 +50,7 @@ def json_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Itera
             yield Chunk(number, rows[0][0], len(rows), batch, numbers, tuple(broken))
 
 
-def _blocks(stream: Any, file: Input) -> Iterator[list[Row]]:
+def _blocks(stream: Any, file: InputFile) -> Iterator[list[Row]]:
     """Numbered lines, some megabytes at a time; an empty line is no row."""
     first = 0
     for block in _lines(gzip.GzipFile(fileobj=stream) if file.zipped else stream):
@@ -70,7 +70,7 @@ def _lines(stream: Any) -> Iterator[list[bytes]]:
     yield [rest]
 
 
-def _parsed(rows: list[Row], wanted: pa.Schema | None) -> tuple[list[pa.RecordBatch], list[Broken]]:
+def _parse_by_halves(rows: list[Row], wanted: pa.Schema | None) -> tuple[list[pa.RecordBatch], list[MalformedRow]]:
     """All rows at once where that goes well; otherwise each half, until the bad lines stand alone."""
     if not rows:
         return [], []
@@ -79,9 +79,9 @@ def _parsed(rows: list[Row], wanted: pa.Schema | None) -> tuple[list[pa.RecordBa
     except (pa.ArrowException, UnicodeDecodeError) as error:
         if len(rows) == 1:
             reason = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0")
-            return [], [Broken(rows[0][0], reason, text_of(rows[0][1]).rstrip("\r\n"))]
+            return [], [MalformedRow(rows[0][0], reason, text_of(rows[0][1]).rstrip("\r\n"))]
     middle = len(rows) // 2
-    left, right = _parsed(rows[:middle], wanted), _parsed(rows[middle:], wanted)
+    left, right = _parse_by_halves(rows[:middle], wanted), _parse_by_halves(rows[middle:], wanted)
     return left[0] + right[0], left[1] + right[1]
 
 

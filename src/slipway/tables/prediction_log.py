@@ -10,17 +10,17 @@ from pathlib import Path
 import msgspec
 
 from slipway.errors import StorageError
-from slipway.storage.rotating_files import finished, in_order
+from slipway.storage.rotating_files import files_by_time, final_path
 
-NAME = "predictions"
+LOG_NAME = "predictions"
 """What the names of the log's files begin with."""
-MOST_ROWS = 100
+MAX_ROWS = 100
 """Rows of one request that are kept, evenly spaced over it."""
 
 
-def kept(rows: int) -> range:
+def sample_rows(rows: int) -> range:
     """Which rows of a request of so many are kept."""
-    return range(0, rows, max(1, -(-rows // MOST_ROWS)))
+    return range(0, rows, max(1, -(-rows // MAX_ROWS)))
 
 
 class LoggedPrediction(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ def read_predictions(folder: Path) -> Iterator[LoggedPrediction]:
         StorageError: a line in a file is not a logged prediction.
     """
     decode = msgspec.json.Decoder(LoggedPrediction).decode
-    for path in in_order(folder, NAME):
+    for path in files_by_time(folder, LOG_NAME):
         for number, line in enumerate(_whole_lines(path), start=1):
             try:
                 yield decode(line)
@@ -53,7 +53,7 @@ def read_predictions(folder: Path) -> Iterator[LoggedPrediction]:
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
     # Since the folder was listed, its worker may have finished and renamed the file, or forgotten it.
-    for name in (path, finished(path)):
+    for name in (path, final_path(path)):
         with contextlib.suppress(FileNotFoundError), name.open("rb") as file:
             yield from (line for line in file if line.endswith(b"\n"))
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -14,27 +14,28 @@ from slipway.contract.schema import Contract
 from slipway.errors import DataError
 from slipway.tables.chunks import Chunk
 from slipway.tables.csv_reader import csv_chunks, csv_schema
-from slipway.tables.input_files import Input
+from slipway.tables.input_files import InputFile
 from slipway.tables.json_reader import json_chunks, json_schema
 
 _ROWS = 1 << 16
 _BUFFER = 1 << 20
-FAILURES = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError)
+READ_ERRORS = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError)
 """What the libraries raise for bytes that are no such file."""
 
 
-class Reader(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reader:
     """How one kind of file is read: its schema, and its chunks, of which it may leave out what stands before a row.
 
     ``rows`` is None where none can know.
     """
 
-    schema: Callable[[Input, Contract], pa.Schema]
-    chunks: Callable[[Input, int, pa.Schema, int], Iterator[Chunk]]
-    rows: Callable[[Input], int | None] = lambda file: None
+    schema: Callable[[InputFile, Contract], pa.Schema]
+    chunks: Callable[[InputFile, int, pa.Schema, int], Iterator[Chunk]]
+    row_count: Callable[[InputFile], int | None] = lambda file: None
 
 
-def schema_of(file: Input, contract: Contract) -> pa.Schema:
+def schema_of(file: InputFile, contract: Contract) -> pa.Schema:
     """The columns of a file.
 
     Raises:
@@ -42,19 +43,19 @@ def schema_of(file: Input, contract: Contract) -> pa.Schema:
     """
     try:
         schema = _READERS[file.format].schema(file, contract)
-    except FAILURES as error:
-        raise DataError(f"{file.path} cannot be read: {_told(error)}") from None
+    except READ_ERRORS as error:
+        raise DataError(f"{file.path} cannot be read: {_error_text(error)}") from None
     if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
         raise DataError(f"{file.path} has more than one column '{twice[0]}'")
     return schema
 
 
-def rows_of(file: Input) -> int | None:
+def row_count(file: InputFile) -> int | None:
     """How many rows the file says that it has, if it says so."""
-    return _READERS[file.format].rows(file)
+    return _READERS[file.format].row_count(file)
 
 
-def chunks_of(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
+def chunks_of(file: InputFile, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
     """The rows of a file from row ``skip`` on, of the ``wanted`` columns.
 
     Raises:
@@ -65,28 +66,28 @@ def chunks_of(file: Input, number: int, skip: int, wanted: pa.Schema) -> Iterato
         for found in _READERS[file.format].chunks(file, number, wanted, skip):
             row = max(found.first + found.count, skip)
             if row > skip:
-                yield found if found.first >= skip else found.cut(skip - found.first)[1]
-    except FAILURES as error:
-        raise DataError(f"{file.path} cannot be read from its row {row} on: {_told(error)}") from None
-    if (said := rows_of(file)) is not None and said != row:
+                yield found if found.first >= skip else found.split_at(skip - found.first)[1]
+    except READ_ERRORS as error:
+        raise DataError(f"{file.path} cannot be read from its row {row} on: {_error_text(error)}") from None
+    if (said := row_count(file)) is not None and said != row:
         raise DataError(f"{file.path} says that it has {said} rows but {row} could be read")
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error).strip() or type(error).__name__
 
 
-def _parquet_schema(file: Input, contract: Contract) -> pa.Schema:
+def _parquet_schema(file: InputFile, contract: Contract) -> pa.Schema:
     with file.open() as stream, pq.ParquetFile(stream) as opened:
         return opened.schema_arrow.remove_metadata()
 
 
-def _parquet_rows(file: Input) -> int:
+def _parquet_rows(file: InputFile) -> int:
     with file.open() as stream, pq.ParquetFile(stream) as opened:
         return int(opened.metadata.num_rows)
 
 
-def _parquet_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
+def _parquet_chunks(file: InputFile, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
     with ExitStack() as stack:
         stream = stack.enter_context(file.open())
         # Not `pre_buffer`, which reads the whole file into memory.
@@ -98,26 +99,26 @@ def _parquet_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> I
         while group < len(sizes) and first + sizes[group] <= skip:
             first, group = first + sizes[group], group + 1
         groups = range(group, len(sizes))
-        yield from _from(number, first, opened.iter_batches(_ROWS, row_groups=groups, columns=wanted.names))
+        yield from _number_rows(number, first, opened.iter_batches(_ROWS, row_groups=groups, columns=wanted.names))
 
 
-def _arrow_schema(file: Input, contract: Contract) -> pa.Schema:
+def _arrow_schema(file: InputFile, contract: Contract) -> pa.Schema:
     with file.open() as stream, pa.ipc.open_file(stream) as opened:
         return opened.schema.remove_metadata()
 
 
-def _arrow_rows(file: Input) -> int:
+def _arrow_rows(file: InputFile) -> int:
     with file.open() as stream, pa.ipc.open_file(stream) as opened:
         return sum(opened.get_batch(place).num_rows for place in range(opened.num_record_batches))
 
 
-def _arrow_chunks(file: Input, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
+def _arrow_chunks(file: InputFile, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
     with file.open() as stream, pa.ipc.open_file(stream) as opened:
         batches = (opened.get_batch(place).select(wanted.names) for place in range(opened.num_record_batches))
-        yield from _from(number, 0, batches)
+        yield from _number_rows(number, 0, batches)
 
 
-def _from(number: int, first: int, batches: Iterator[pa.RecordBatch]) -> Iterator[Chunk]:
+def _number_rows(number: int, first: int, batches: Iterator[pa.RecordBatch]) -> Iterator[Chunk]:
     """Chunks of the batches of which the first begins at row ``first``."""
     for batch in batches:
         yield Chunk(number, first, len(batch), batch, np.arange(first, first + len(batch), dtype=np.int64))

@@ -25,6 +25,6 @@ def local_path(uri: str) -> Path | None:
     return Path(spec.submodule_search_locations[0]) / inside
 
 
-def absolute(root: Path, uri: str) -> str:
+def resolve_uri(root: Path, uri: str) -> str:
     """A path as it counts from ``root``; whatever has a scheme stays as it is."""
     return uri if "://" in uri else str(root / uri)

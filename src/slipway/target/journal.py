@@ -16,7 +16,7 @@ from slipway.storage import atomic
 JOURNAL_FILE = "journal.jsonl"
 Action = Literal["rollout", "rollback", "resume"]
 Outcome = Literal["", "proved", "failed", "interrupted", "done"]
-_UNTOLD = ("id", "folder", "from_folder")
+_INTERNAL_FIELDS = ("id", "folder", "from_folder")
 """What a row of the history leaves out: it means something inside the target only."""
 
 
@@ -42,14 +42,14 @@ def read(path: Path) -> list[Entry]:
     Raises:
         RolloutError: a line is not one that Slipway wrote.
     """
-    return [_decoded(path, number, line) for number, line in enumerate(atomic.whole_lines(path), 1)]
+    return [_decode_entry(path, number, line) for number, line in enumerate(atomic.whole_lines(path), 1)]
 
 
 def malformed_line(path: Path) -> int | None:
     """The number of the first line that is not one that Slipway wrote, if there is one."""
     for number, line in enumerate(atomic.whole_lines(path), 1):
         try:
-            _decoded(path, number, line)
+            _decode_entry(path, number, line)
         except RolloutError:
             return number
     return None
@@ -65,28 +65,28 @@ def append(path: Path, entry: Entry) -> Entry:
     return entry
 
 
-def unfinished(entries: Sequence[Entry]) -> list[Entry]:
+def open_intents(entries: Sequence[Entry]) -> list[Entry]:
     """The intents that have no outcome."""
     ended = {entry.id for entry in entries if entry.outcome}
     return [entry for entry in entries if entry.id not in ended]
 
 
-def proved(entries: Sequence[Entry]) -> list[Entry]:
+def champion_entries(entries: Sequence[Entry]) -> list[Entry]:
     """The entries that made a release champion, oldest first."""
     return [entry for entry in {entry.id: entry for entry in entries}.values() if entry.outcome == "proved"]
 
 
-def bad(entries: Sequence[Entry]) -> set[str]:
+def rolled_back(entries: Sequence[Entry]) -> set[str]:
     """The folder names that a rollback left behind and none chose again."""
     found: set[str] = set()
-    for entry in proved(entries):
+    for entry in champion_entries(entries):
         if entry.action == "rollback":
             found |= {entry.from_folder} if entry.from_folder else set()
             found.discard(entry.folder or "")
     return found
 
 
-def holding(entries: Sequence[Entry]) -> Entry | None:
+def active_hold(entries: Sequence[Entry]) -> Entry | None:
     """The last rollback since the last resume, which holds automatic rollouts."""
     last: Entry | None = None
     for entry in entries:
@@ -97,7 +97,7 @@ def holding(entries: Sequence[Entry]) -> Entry | None:
     return last
 
 
-def whoami() -> str:
+def current_actor() -> str:
     """The person or workflow behind this command, for the journal."""
     return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
 
@@ -106,12 +106,12 @@ def history(entries: Sequence[Entry]) -> list[dict[str, str | None]]:
     """One row per command, oldest first: an intent together with its outcome."""
     rows: dict[str, dict[str, str | None]] = {}
     for entry in entries:
-        row = {name: value for name, value in msgspec.to_builtins(entry).items() if name not in _UNTOLD}
+        row = {name: value for name, value in msgspec.to_builtins(entry).items() if name not in _INTERNAL_FIELDS}
         rows.setdefault(entry.id, row)["outcome"] = entry.outcome
     return list(rows.values())
 
 
-def _decoded(path: Path, number: int, line: bytes) -> Entry:
+def _decode_entry(path: Path, number: int, line: bytes) -> Entry:
     try:
         return msgspec.json.decode(line, type=Entry)
     except msgspec.DecodeError as error:

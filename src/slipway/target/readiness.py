@@ -13,20 +13,27 @@ from typing import Any, TypeVar
 import msgspec
 
 from slipway.bundle.golden import golden_difference
-from slipway.bundle.release_file import Golden, digest_in_name
+from slipway.bundle.release_file import GoldenRows, digest_in_name
 from slipway.storage.locks import is_held
-from slipway.target.registration import SERVER_FILE, Acknowledgement, Server, address_to_ask, own_token, servers_folder
+from slipway.target.registration import (
+    SERVER_FILE,
+    Acknowledgement,
+    Server,
+    local_address,
+    rollout_token,
+    servers_folder,
+)
 
-_PAUSE = 0.02
-Said = TypeVar("Said")
+_POLL_SECONDS = 0.02
+Record = TypeVar("Record")
 
 
 def live_servers(target: Path) -> list[Server]:
     """The servers of a target that run now."""
-    return _said_by_living(servers_folder(target), f"*/{SERVER_FILE}", Server)
+    return _read_live_records(servers_folder(target), f"*/{SERVER_FILE}", Server)
 
 
-def forget_dead_servers(target: Path) -> None:
+def remove_dead_servers(target: Path) -> None:
     """Remove the folders that killed servers left."""
     for file in servers_folder(target).glob(f"*/{SERVER_FILE}"):
         if not is_held(file.with_suffix(".lock")):
@@ -35,10 +42,10 @@ def forget_dead_servers(target: Path) -> None:
 
 def acknowledgements(target: Path, server: Server) -> list[Acknowledgement]:
     """What each living worker of a server last said."""
-    return _said_by_living(servers_folder(target) / server.id, "worker-*.json", Acknowledgement)
+    return _read_live_records(servers_folder(target) / server.id, "worker-*.json", Acknowledgement)
 
 
-def await_workers(target: Path, digest: str, timeout: float) -> list[str]:
+def wait_for_workers(target: Path, digest: str, timeout: float) -> list[str]:
     """Wait until every worker of every living server serves the bundle with this digest.
 
     Returns:
@@ -47,25 +54,25 @@ def await_workers(target: Path, digest: str, timeout: float) -> list[str]:
     deadline = time.monotonic() + timeout
     while True:
         servers = live_servers(target)
-        if failed := [problem for server in servers for problem in failures(target, server, digest)]:
+        if failed := [problem for server in servers for problem in load_failures(target, server, digest)]:
             return failed
         lagging = [problem for server in servers for problem in laggards(target, server, digest)]
         if not lagging or time.monotonic() > deadline:
             return lagging
-        time.sleep(_PAUSE)
+        time.sleep(_POLL_SECONDS)
 
 
-def await_unserved(target: Path, digest: str, timeout: float) -> bool:
+def wait_until_released(target: Path, digest: str, timeout: float) -> bool:
     """Wait until no worker of a living server serves the bundle with this digest; returns whether that came."""
     deadline = time.monotonic() + timeout
     while any(said.digest == digest for server in live_servers(target) for said in acknowledgements(target, server)):
         if time.monotonic() > deadline:
             return False
-        time.sleep(_PAUSE)
+        time.sleep(_POLL_SECONDS)
     return True
 
 
-def failures(target: Path, server: Server, digest: str) -> Iterator[str]:
+def load_failures(target: Path, server: Server, digest: str) -> Iterator[str]:
     """The workers that could not load the bundle with this digest, one sentence each."""
     for said in acknowledgements(target, server):
         if said.error is not None and digest_in_name(Path(said.wanted)) == digest[:12]:
@@ -83,13 +90,15 @@ def laggards(target: Path, server: Server, digest: str) -> Iterator[str]:
             yield f"worker {worker.pid} of {server} serves {worker.release or 'nothing'} and turned to {worker.wanted}"
 
 
-def ask_golden(target: Path, server: Server, golden: Golden, release: str, timeout: float = 10.0) -> list[str]:
+def check_golden_response(
+    target: Path, server: Server, golden: GoldenRows, release: str, timeout: float = 10.0
+) -> list[str]:
     """POST the golden inputs to a server of the target and compare its answer.
 
     Returns:
         What is wrong with the answer, one sentence each: empty when all is well.
     """
-    token = own_token(servers_folder(target) / server.id)
+    token = rollout_token(servers_folder(target) / server.id)
     try:
         status, answered, body = _post(server, token, {"inputs": golden.inputs}, timeout)
     except (OSError, http.client.HTTPException) as error:
@@ -102,7 +111,7 @@ def ask_golden(target: Path, server: Server, golden: Golden, release: str, timeo
     return problems
 
 
-def _said_by_living(folder: Path, pattern: str, kind: type[Said]) -> list[Said]:
+def _read_live_records(folder: Path, pattern: str, kind: type[Record]) -> list[Record]:
     found = []
     for file in sorted(folder.glob(pattern)):
         with contextlib.suppress(FileNotFoundError):
@@ -120,7 +129,7 @@ def _post(server: Server, token: str | None, request: dict[str, Any], timeout: f
 
 
 def _connection(server: Server, timeout: float) -> http.client.HTTPConnection:
-    host = address_to_ask(server.host)
+    host = local_address(server.host)
     if server.certificate is None:
         return http.client.HTTPConnection(host, server.port, timeout=timeout)
     import ssl

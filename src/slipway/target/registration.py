@@ -18,11 +18,11 @@ import msgspec
 from slipway.errors import StorageError
 from slipway.storage import atomic
 from slipway.storage.clock import now
-from slipway.storage.locks import hold
+from slipway.storage.locks import hold_lock
 
 SERVER_FILE = "server.json"
 _TOKEN_FILE = "token"  # noqa: S105 - a name
-_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, never bound
+_LOOPBACK_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, never bound
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -51,9 +51,9 @@ class Acknowledgement(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-def address_to_ask(host: str) -> str:
+def local_address(host: str) -> str:
     """The address at which a server that listens on ``host`` can be reached from its own machine."""
-    return _EVERY_ADDRESS.get(host, host)
+    return _LOOPBACK_ADDRESSES.get(host, host)
 
 
 def servers_folder(target: Path) -> Path:
@@ -62,7 +62,9 @@ def servers_folder(target: Path) -> Path:
 
 
 @contextmanager
-def present(target: Path, host: str, port: int, workers: int, certificate: Path | None = None) -> Iterator[Path]:
+def register_server(
+    target: Path, host: str, port: int, workers: int, certificate: Path | None = None
+) -> Iterator[Path]:
     """Announce this process as a server of the target; the folder goes away when the block ends.
 
     Args:
@@ -78,8 +80,8 @@ def present(target: Path, host: str, port: int, workers: int, certificate: Path 
         folder.mkdir(parents=True)
         (folder / _TOKEN_FILE).touch(mode=0o600, exist_ok=False)
         (folder / _TOKEN_FILE).write_text(secrets.token_urlsafe(32))
-        lock = hold(folder / "server.lock")
-        write(folder / SERVER_FILE, server)
+        lock = hold_lock(folder / "server.lock")
+        write_record(folder / SERVER_FILE, server)
     except (OSError, StorageError) as error:
         raise StorageError(f"{folder} cannot be written, so no rollout could see this server: {error}") from None
     try:
@@ -89,7 +91,7 @@ def present(target: Path, host: str, port: int, workers: int, certificate: Path 
         os.close(lock)
 
 
-def own_token(folder: Path) -> str | None:
+def rollout_token(folder: Path) -> str | None:
     """What a rollout on this machine brings to a server that asks for tokens; None where this user may not read it."""
     try:
         return (folder / _TOKEN_FILE).read_text()
@@ -97,7 +99,7 @@ def own_token(folder: Path) -> str | None:
         return None
 
 
-def write(path: Path, content: msgspec.Struct) -> None:
+def write_record(path: Path, content: msgspec.Struct) -> None:
     """Replace a file, for readers of this boot: no server outlasts a crash of its machine.
 
     Raises:

@@ -11,7 +11,7 @@ from slipway.bundle.release_file import Bundle, digest_in_name, verify, version_
 from slipway.bundle.signature import Trust
 from slipway.errors import BundleError, BusyError, NotFoundError, SettingsError, StorageError
 from slipway.storage import atomic
-from slipway.storage.locks import exclusive, holder
+from slipway.storage.locks import exclusive_lock, lock_holder
 from slipway.target import journal
 from slipway.target.journal import Entry
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from slipway.settings.settings import Settings
 
 PATH_VARIABLE = "SLIPWAY_TARGET"
-RECENT = 3
+RECENT_CHAMPIONS = 3
 
 
-def path_of(settings: Settings) -> Path:
+def target_path(settings: Settings) -> Path:
     """The target's folder: as ``SLIPWAY_TARGET`` names it, or else the settings.
 
     Raises:
@@ -59,7 +59,7 @@ class Target:
         folder = self.champion_folder()
         if folder is None:
             return None
-        release = self.release(folder)
+        release = self.release_path(folder)
         try:
             return verify(release, expected_digest=digest_in_name(release))
         except (BundleError, NotFoundError) as error:
@@ -83,11 +83,11 @@ class Target:
         folder = self.champion_folder()
         return "there is still no champion" if folder is None else f"the champion is still {version_in_name(folder)}"
 
-    def release(self, folder: str) -> Path:
+    def release_path(self, folder: str) -> Path:
         """Where the release with this folder name is, or will be."""
         return self.path / "releases" / folder
 
-    def record(self, folder: str) -> Path:
+    def record_path(self, folder: str) -> Path:
         """Where the ``release.json`` of a release is kept that is no longer here."""
         return self.path / "records" / f"{folder}.json"
 
@@ -102,17 +102,17 @@ class Target:
 
     def past_champions(self) -> list[Entry]:
         """The entries that made a release champion, oldest first, the present one included."""
-        return journal.proved(self.entries())
+        return journal.champion_entries(self.entries())
 
-    def bad_releases(self) -> set[str]:
+    def rolled_back_releases(self) -> set[str]:
         """The folder names that a rollback left behind and none chose again."""
-        return journal.bad(self.entries())
+        return journal.rolled_back(self.entries())
 
-    def held(self) -> Entry | None:
+    def active_hold(self) -> Entry | None:
         """The last rollback since the last resume, which holds automatic rollouts."""
-        return journal.holding(self.entries())
+        return journal.active_hold(self.entries())
 
-    def unproved_copies(self) -> list[str]:
+    def unused_releases(self) -> list[str]:
         """The release folders that never were champion: what refused and killed rollouts left here."""
         proved, champion = {entry.folder for entry in self.past_champions()}, self.champion_folder()
         # A champion that the journal does not know means that the journal is lost, and with it what was proved.
@@ -125,7 +125,7 @@ class Target:
         Raises:
             NotFoundError: there is none.
         """
-        current, bad, here = self.champion_folder(), self.bad_releases(), self.releases()
+        current, bad, here = self.champion_folder(), self.rolled_back_releases(), self.releases()
         past = [entry for entry in reversed(self.past_champions()) if entry.folder != current]
         fitting = [entry for entry in past if (to in {entry.to, entry.folder} if to else entry.folder not in bad)]
         if present := [entry for entry in fitting if entry.folder in here]:
@@ -144,7 +144,7 @@ class Target:
 
     def holder(self) -> str | None:
         """Who is at work on the target now, if anyone is; nothing is written."""
-        return holder(self.path / "lock")
+        return lock_holder(self.path / "lock")
 
     def lock(self, who: str, *, create: bool = False) -> AbstractContextManager[None]:
         """Keep every other command that changes the target out.
@@ -156,9 +156,9 @@ class Target:
         """
         if not (create or self.path.is_dir()):
             raise NotFoundError(f"there is no target {self}")
-        return exclusive(self.path / "lock", who, busy=self._busy)
+        return exclusive_lock(self.path / "lock", who, busy_error=self._busy_error)
 
-    def _busy(self, by: str) -> BusyError:
+    def _busy_error(self, by: str) -> BusyError:
         return BusyError(f"{by} holds the lock of {self}; {self.champion_sentence()}; try again later")
 
 
@@ -168,16 +168,16 @@ def recent_champions(target: Target) -> list[Bundle]:
     Raises:
         BundleError: the bytes of one are not the sealed ones.
     """
-    bad, here, folders = target.bad_releases(), target.releases(), dict.fromkeys(
+    bad, here, folders = target.rolled_back_releases(), target.releases(), dict.fromkeys(
         entry.folder for entry in reversed(target.past_champions()) if entry.folder
     )  # fmt: skip
     kept = [folder for folder in folders if folder in here and folder not in bad and folder != target.champion_folder()]
-    return [verify(target.release(folder)) for folder in kept[:RECENT]]
+    return [verify(target.release_path(folder)) for folder in kept[:RECENT_CHAMPIONS]]
 
 
 def target_of(settings: Settings) -> Target:
     """The place that serves."""
-    return Target(path_of(settings))
+    return Target(target_path(settings))
 
 
 def trust_of(settings: Settings) -> Trust:

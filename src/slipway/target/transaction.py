@@ -24,15 +24,15 @@ def settle(target: Target, *, who: str = "settle") -> list[Entry]:
         BusyError: another command is at work on it.
     """
     with target.lock(who):
-        return settled(target)
+        return settle_locked(target)
 
 
-def settled(target: Target) -> list[Entry]:
+def settle_locked(target: Target) -> list[Entry]:
     """As ``settle``, for a caller that holds the target's lock."""
-    return [_taken_back(target, intent) for intent in reversed(journal.unfinished(target.entries()))]
+    return [_undo_intent(target, intent) for intent in reversed(journal.open_intents(target.entries()))]
 
 
-def _taken_back(target: Target, intent: Entry) -> Entry:
+def _undo_intent(target: Target, intent: Entry) -> Entry:
     if target.champion_folder() != intent.from_folder:
         target.flip(intent.from_folder)
     return conclude(target, intent, "interrupted")

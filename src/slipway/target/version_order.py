@@ -19,21 +19,21 @@ def check_may_follow(target: Target, version: str, *, allow_prerelease: bool) ->
     folder = target.champion_folder()
     if folder is not None and version_in_name(folder) == version:
         return
-    asked = _parsed(version)
+    asked = _parse_version(version)
     _check_prerelease(target, asked, allow_prerelease)
-    check_held(target)
+    check_not_held(target)
     for was in _past_versions(target):
-        if asked < _parsed(was) or (asked == _parsed(was) and not asked.prerelease):
-            raise _not_newer(target, version, was)
+        if asked < _parse_version(was) or (asked == _parse_version(was) and not asked.prerelease):
+            raise _not_newer_error(target, version, was)
 
 
-def check_held(target: Target) -> None:
+def check_not_held(target: Target) -> None:
     """Refuse while a rollback holds automatic rollouts.
 
     Raises:
         HeldError: one does.
     """
-    if (hold := target.held()) is not None:
+    if (hold := target.active_hold()) is not None:
         raise HeldError(
             f"automatic rollouts to {target} are held since {hold.who} rolled back from {hold.from_} to {hold.to} "
             f"({hold.reason}); `slipway resume` lifts the hold; {target.champion_sentence()}"
@@ -46,12 +46,12 @@ def check_order(target: Target, bundle: Bundle, allow_prerelease: bool) -> None:
     Raises:
         RolloutError: it is not, or it is a pre-release, which the target does not take.
     """
-    version = _parsed(bundle.release.version)
+    version = _parse_version(bundle.release.version)
     _check_prerelease(target, version, allow_prerelease)
     for was, digests in _past_versions(target).items():
-        rebuilt = version.prerelease and bundle.digest not in digests and version == _parsed(was)
-        if version <= _parsed(was) and not rebuilt:
-            raise _not_newer(target, bundle.release.version, was)
+        rebuilt = version.prerelease and bundle.digest not in digests and version == _parse_version(was)
+        if version <= _parse_version(was) and not rebuilt:
+            raise _not_newer_error(target, bundle.release.version, was)
 
 
 def _check_prerelease(target: Target, version: Version, allowed: bool) -> None:
@@ -72,14 +72,14 @@ def _past_versions(target: Target) -> dict[str, set[str | None]]:
     return past
 
 
-def _not_newer(target: Target, version: str, was: str) -> RolloutError:
+def _not_newer_error(target: Target, version: str, was: str) -> RolloutError:
     return RolloutError(
         f"{version} is not newer than {was}, which was champion of {target}: release a newer version, or go back "
         f"with `slipway rollback`; {target.champion_sentence()}"
     )
 
 
-def _parsed(version: str) -> Version:
+def _parse_version(version: str) -> Version:
     try:
         return Version.parse(version)
     except ValueError:

@@ -74,10 +74,10 @@ def _build(source: Path, out: Path, time: str) -> list[Path]:
     return sorted(out.iterdir())
 
 
-def _reason(said: str) -> str:
+def _reason(output: str) -> str:
     """The backend's own error, where there is one: the last line only says that it failed."""
-    raised = [line for line in said.splitlines() if re.match(r"[\w.]*(Error|Exception): ", line)]
-    return last_line(raised[-1] if raised else said)
+    raised = [line for line in output.splitlines() if re.match(r"[\w.]*(Error|Exception): ", line)]
+    return last_line(raised[-1] if raised else output)
 
 
 def _check_version(package: Path, version: str) -> None:

@@ -9,10 +9,10 @@ import msgspec
 
 from slipway.errors import ReleaseError, VersionError
 from slipway.versioning.git.command import last_line, run
-from slipway.versioning.semver import newest, parse_tag
+from slipway.versioning.semver import newest_release, parse_tag
 
-FIRST = "1.0.0"
-_RELEASING = re.compile(r"origin/(main|master|\d+(\.\d+)?\.x)")
+FIRST_VERSION = "1.0.0"
+_RELEASE_BRANCH = re.compile(r"origin/(main|master|\d+(\.\d+)?\.x)")
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -36,12 +36,12 @@ def version_of(root: Path, *, overridden: bool = False) -> Version:
     commit = _commit(root)
     # A tag alone says code, settings and data: with other settings than the committed ones it is no release.
     dirty = overridden or bool(_git(root, "status", "--porcelain"))
-    here = newest(_git(root, "tag", "--points-at", "HEAD").split())
+    here = newest_release(_git(root, "tag", "--points-at", "HEAD").split())
     if here and not dirty:
         return Version(here[1:], commit, dirty=False, exact=True)
-    last = newest(_git(root, "tag", "--merged", "HEAD").split())
+    last = newest_release(_git(root, "tag", "--merged", "HEAD").split())
     commits = _git(root, "rev-list", "--count", f"refs/tags/{last}..HEAD" if last else "HEAD")
-    upcoming = str(parse_tag(last).bump_patch()) if last else FIRST
+    upcoming = str(parse_tag(last).bump_patch()) if last else FIRST_VERSION
     text = f"{upcoming}-dev.{commits}+g{commit[:7]}{'.dirty' if dirty else ''}"
     return Version(text, commit, dirty, exact=False)
 
@@ -56,7 +56,7 @@ def check_checkout(root: Path, tag: str) -> None:
     if not version.exact or f"v{version.text}" != tag:
         raise VersionError(f"{tag} is not checked out in {root}, which is at {version.text}; nothing was done")
     branches = _git(root, "branch", "--remotes", "--contains", "HEAD", "--format", "%(refname:short)").splitlines()
-    if not any(_RELEASING.fullmatch(branch) for branch in branches):
+    if not any(_RELEASE_BRANCH.fullmatch(branch) for branch in branches):
         found = ", ".join(branches) or "no branch"
         raise VersionError(f"{tag} is on {found} and not on main, so it was not released from there; nothing was done")
 

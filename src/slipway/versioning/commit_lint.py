@@ -10,7 +10,7 @@ from pathlib import Path
 
 from slipway.contract.compatibility import LEVELS, Level
 from slipway.reporting.sanitize import one_line
-from slipway.reporting.suggestions import closest
+from slipway.reporting.suggestions import closest_match
 from slipway.versioning.commit_parser import CommitParser
 from slipway.versioning.commit_types import commit_types, parser_options
 from slipway.versioning.git.command import git
@@ -37,7 +37,7 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedCommit:
     """What the parser makes of one commit: what it releases, and what is wrong with it, if anything is."""
 
     commit: Commit
@@ -64,17 +64,17 @@ class Linter:
         self._types = commit_types(root)
         self._options = parser_options(root)
 
-    def read(self, commit: Commit) -> Reading:
+    def read(self, commit: Commit) -> ParsedCommit:
         """Read one commit; merges and the template's first commit are no one's to write, and release nothing."""
         if commit.parents > 1 or commit.message.strip() == _TEMPLATE:
-            return Reading(commit, "none", "")
+            return ParsedCommit(commit, "none", "")
         levels: list[Level] = ["none"]
         for message in self._parser.unsquash_commit_message(commit.message) or [""]:
             found = self._parser.parse_message(message)
             if found is None:
-                return Reading(commit, "none", self._problem(message))
+                return ParsedCommit(commit, "none", self._problem(message))
             levels.append(_level(str(found.bump)))
-        return Reading(commit, max(levels, key=LEVELS.index), "")
+        return ParsedCommit(commit, max(levels, key=LEVELS.index), "")
 
     @cached_property
     def _parser(self) -> CommitParser:
@@ -95,17 +95,18 @@ class Linter:
             empty = header is not None and header["colon"] and not subject[header.end() :]
             return f"nothing follows `{word}:`" if empty else _FORM.format(word)
         if not header or not header["colon"]:
-            return f"it must begin with a type and a colon, such as `{self._meant(word) or 'fix'}: ...`{self._known()}"
+            example = self._closest_type(word) or "fix"
+            return f"it must begin with a type and a colon, such as `{example}: ...`{self._list_types()}"
         return f"`{one_line(word)}` is no type, so it would release nothing{self._hint(word)}"
 
     def _hint(self, word: str) -> str:
-        meant = self._meant(word)
-        return f"; did you mean `{meant}`?" if meant else self._known()
+        meant = self._closest_type(word)
+        return f"; did you mean `{meant}`?" if meant else self._list_types()
 
-    def _meant(self, word: str) -> str:
-        return closest(word.lower(), self._types, cutoff=0.55)
+    def _closest_type(self, word: str) -> str:
+        return closest_match(word.lower(), self._types, cutoff=0.55)
 
-    def _known(self) -> str:
+    def _list_types(self) -> str:
         return f"; the types are {', '.join(self._types)}"
 
 
@@ -120,9 +121,9 @@ def commits_in(root: Path, *revisions: str) -> list[Commit]:
     return [Commit(message, sha, len(parents.split())) for sha, parents, message in rows]
 
 
-def highest(readings: Sequence[Reading]) -> Level:
+def largest_bump(parsed_commits: Sequence[ParsedCommit]) -> Level:
     """What the commits release together."""
-    return max((reading.level for reading in readings), key=LEVELS.index, default="none")
+    return max((reading.level for reading in parsed_commits), key=LEVELS.index, default="none")
 
 
 def _level(bump: str) -> Level:

@@ -12,7 +12,7 @@ import re
 from semantic_release.commit_parser import ConventionalCommitParser
 from semantic_release.commit_parser.token import ParsedMessageResult
 
-from slipway.reporting.sanitize import markdown
+from slipway.reporting.sanitize import escape_markdown
 
 _REVERT = re.compile(r'\A(?:Revert|Reapply) "(?P<subject>[^\n]+)"(?P<rest>[^"\n]*)(?=\n|$)')
 _LONGEST_LINE = 2_000
@@ -35,8 +35,8 @@ class CommitParser(ConventionalCommitParser):
         """The parts of a message, harmless in Markdown."""
         found = super().create_parsed_message_result(match)
         return found._replace(
-            scope=markdown(found.scope),
-            descriptions=tuple(map(markdown, found.descriptions)),
-            breaking_descriptions=tuple(map(markdown, found.breaking_descriptions)),
-            release_notices=tuple(map(markdown, found.release_notices)),
+            scope=escape_markdown(found.scope),
+            descriptions=tuple(map(escape_markdown, found.descriptions)),
+            breaking_descriptions=tuple(map(escape_markdown, found.breaking_descriptions)),
+            release_notices=tuple(map(escape_markdown, found.release_notices)),
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from slipway.contract.compatibility import Level
 from slipway.errors import ReleaseError
-from slipway.versioning.commit_lint import Linter, commits_in, highest
+from slipway.versioning.commit_lint import Linter, commits_in, largest_bump
 from slipway.versioning.commit_types import is_release_branch
 from slipway.versioning.git.checkout import Checkout, checkout_at, earlier_release
 from slipway.versioning.git.command import last_line, plain_environment, run_program
@@ -21,7 +21,7 @@ _TIMEOUT = 600
 
 
 @dataclass(frozen=True)
-class Upcoming:
+class NextVersion:
     """The version that comes next (``new``) or that stands (empty before the first), the one before it, and the notes.
 
     Where nothing is released and no release is here, the last release is both.
@@ -33,7 +33,7 @@ class Upcoming:
     notes: str
 
 
-def upcoming(path: Path, title: str = "") -> Upcoming:
+def find_next_version(path: Path, title: str = "") -> NextVersion:
     """What a release from here would be; a detached pull request counts as if it were merged. Changes nothing.
 
     At a release's tag it is that release. With ``title``, it is what a squash merge under that title would release.
@@ -44,13 +44,13 @@ def upcoming(path: Path, title: str = "") -> Upcoming:
     """
     checkout = checkout_at(path)
     if checkout.tag and not title:
-        return Upcoming(checkout.tag[1:], False, earlier_release(checkout).removeprefix("v"), "")
+        return NextVersion(checkout.tag[1:], False, earlier_release(checkout).removeprefix("v"), "")
     branch = _branch(checkout)
     with workspace(checkout, branch, title) as clone:
-        return decided(clone, checkout, branch, *_DRY)
+        return decide_version(clone, checkout, branch, *_DRY)
 
 
-def decided(clone: Path, checkout: Checkout, branch: str, *options: str) -> Upcoming:
+def decide_version(clone: Path, checkout: Checkout, branch: str, *options: str) -> NextVersion:
     """Run python-semantic-release in a clone of the checkout, where it may have something to release.
 
     Raises:
@@ -58,10 +58,10 @@ def decided(clone: Path, checkout: Checkout, branch: str, *options: str) -> Upco
     """
     last = checkout.last_tag.removeprefix("v")
     unstable = not last or parse_tag(last).major == 0
-    if unstable and commits_release(clone, checkout) == "none":
+    if unstable and bump_since_release(clone, checkout) == "none":
         # It would make 1.0.0 of anything, even of the template's "Initial commit".
-        return Upcoming(last, False, last, "")
-    found = _decide(clone, last, *options)
+        return NextVersion(last, False, last, "")
+    found = _run_semantic_release(clone, last, *options)
     if not found.new and found.version != last:
         raise ReleaseError(
             f"the commits since {checkout.last_tag or 'the start'} ask for {found.version}, but v{found.version} exists "
@@ -71,14 +71,14 @@ def decided(clone: Path, checkout: Checkout, branch: str, *options: str) -> Upco
     return found
 
 
-def commits_release(clone: Path, checkout: Checkout) -> Level:
+def bump_since_release(clone: Path, checkout: Checkout) -> Level:
     """What the commits since the last release would release, by the table."""
     since = f"{checkout.last_tag}..HEAD" if checkout.last_tag else "HEAD"
     linter = Linter(checkout.root)
-    return highest([linter.read(commit) for commit in commits_in(clone, since)])
+    return largest_bump([linter.read(commit) for commit in commits_in(clone, since)])
 
 
-def _decide(clone: Path, last: str, *options: str) -> Upcoming:
+def _run_semantic_release(clone: Path, last: str, *options: str) -> NextVersion:
     """Run `semantic-release version` with these options in a throw-away clone; it pushes and publishes nothing.
 
     Raises:
@@ -93,22 +93,22 @@ def _decide(clone: Path, last: str, *options: str) -> Upcoming:
     return _parse(outputs.read_text(encoding="utf-8"), last)
 
 
-def _reason(said: str) -> str:
+def _reason(output: str) -> str:
     lines = [
-        line.removeprefix("::ERROR::") for line in said.splitlines() if "semantic-release in very verbose" not in line
+        line.removeprefix("::ERROR::") for line in output.splitlines() if "semantic-release in very verbose" not in line
     ]
     return last_line("\n".join(lines))
 
 
-def _parse(text: str, last: str) -> Upcoming:
+def _parse(text: str, last: str) -> NextVersion:
     """Its outputs; the notes come last, up to the end of the file, so no line in them can pass for the end."""
     head, _, notes = text.partition("\nrelease_notes")
     values = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
     notes = notes.removeprefix("<<EOF\n").removesuffix("EOF\n").strip() if notes.startswith("<<EOF\n") else ""
-    return Upcoming(values["version"], values["released"] == "true", last, notes)
+    return NextVersion(values["version"], values["released"] == "true", last, notes)
 
 
-def _check_branch(branch: str, found: Upcoming) -> None:
+def _check_branch(branch: str, found: NextVersion) -> None:
     """A maintenance branch `1.x` or `1.4.x` keeps to its own numbers."""
     if found.new and branch.endswith(".x"):
         own = tuple(map(int, branch.removesuffix(".x").split(".")))

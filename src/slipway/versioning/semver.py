@@ -24,7 +24,7 @@ def parse_tag(tag: str) -> Version:
     return Version.parse(tag.removeprefix("v"))
 
 
-def newest(tags: Iterable[str]) -> str:
+def newest_release(tags: Iterable[str]) -> str:
     """The highest release among tag names; the empty string if none is a release."""
     return max(filter(is_release_tag, tags), key=parse_tag, default="")
 
@@ -41,7 +41,7 @@ def tag_of(text: str) -> str:
     return tag
 
 
-def step(before: str, after: str) -> Level:
+def bump_between(before: str, after: str) -> Level:
     """How large a step it is from one version to the next. Before the first release, nothing was promised to anyone."""
     was, new = Version.parse(before), Version.parse(after).finalize_version()
     old = was.finalize_version()
@@ -52,7 +52,7 @@ def step(before: str, after: str) -> Level:
     return "major" if new.major > old.major else "minor" if new.minor > old.minor else "patch"
 
 
-def least(before: str, level: Level) -> str:
+def smallest_bump(before: str, level: Level) -> str:
     """The smallest version that is such a step."""
     old = Version.parse(before).finalize_version()
     bumped = {"major": old.bump_major, "minor": old.bump_minor, "patch": old.bump_patch}

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from slipway.errors import ReleaseError
 from slipway.versioning.commit_types import is_release_branch
-from slipway.versioning.git.checkout import Checkout, checkout_at, name_changes
+from slipway.versioning.git.checkout import Checkout, checkout_at, list_changes
 from slipway.versioning.git.command import REMOTE, first_failure, git
-from slipway.versioning.git.remote import meet, push_release
+from slipway.versioning.git.remote import check_in_sync, push_release
 from slipway.versioning.git.scratch_clone import workspace
-from slipway.versioning.next_version import decided
+from slipway.versioning.next_version import decide_version
 
 
 @dataclass(frozen=True)
-class Cut:
+class TagResult:
     """The release tag at the end (empty: none), whether this run made it, and what happened in words."""
 
     tag: str
@@ -24,13 +23,14 @@ class Cut:
     sentence: str
 
 
-class _Made(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _ReleaseObjects:
     tag: str
     tag_object: str
     commit: str
 
 
-def cut(path: Path, *, tag_only: bool = False, to_remote: bool = True) -> Cut:
+def tag_release(path: Path, *, tag_only: bool = False, to_remote: bool = True) -> TagResult:
     """Release what the commits since the last release ask for.
 
     All of it is made in a clone. Branch and tag are pushed in one atomic step, and only when the remote has them does
@@ -42,40 +42,40 @@ def cut(path: Path, *, tag_only: bool = False, to_remote: bool = True) -> Cut:
         to_remote: without it, commit and tag are made here and pushed nowhere.
 
     Raises:
-        MovedError: the branch moved meanwhile.
+        BranchMovedError: the branch moved meanwhile.
         ReleaseError: whatever else stood in the way. Nothing was changed in either case.
     """
-    checkout = _ready(checkout_at(path))
+    checkout = _check_releasable(checkout_at(path))
     if to_remote:
-        meet(checkout)
+        check_in_sync(checkout)
         checkout = checkout_at(path)  # tags may have come
     if checkout.tag:
-        return Cut(checkout.tag, False, f"nothing new: this commit is {checkout.tag} already")
-    made = _made(checkout, tag_only)
+        return TagResult(checkout.tag, False, f"nothing new: this commit is {checkout.tag} already")
+    made = _make_release(checkout, tag_only)
     if made is None:
-        return Cut("", False, _nothing(checkout))
+        return TagResult("", False, _explain_no_release(checkout))
     if to_remote:
-        push_release(checkout, *made)
-    behind = _follow(checkout, *made)
+        push_release(checkout, made.tag, made.tag_object, made.commit)
+    behind = _fast_forward(checkout, made.tag, made.tag_object, made.commit)
     if behind and not to_remote:
         raise ReleaseError(f"{made.tag} could not be made here: {behind}; nothing was released")
-    return Cut(made.tag, True, _done(checkout, made, to_remote, behind))
+    return TagResult(made.tag, True, _describe_release(checkout, made, to_remote, behind))
 
 
-def _made(checkout: Checkout, tag_only: bool) -> _Made | None:
+def _make_release(checkout: Checkout, tag_only: bool) -> _ReleaseObjects | None:
     """Let the release be made in a clone, and bring its objects here, where nothing names them yet."""
     options = ("--no-commit", "--no-changelog") if tag_only else ()
     with workspace(checkout, checkout.branch) as clone:
-        found = decided(clone, checkout, checkout.branch, *options)
+        found = decide_version(clone, checkout, checkout.branch, *options)
         if not found.new:
             return None
         tag = f"v{found.version}"
         tag_object, commit = git(clone, "rev-parse", f"refs/tags/{tag}", f"{tag}^{{commit}}").split()
         git(checkout.root, "fetch", "-q", "--no-tags", "--no-write-fetch-head", str(clone), f"refs/tags/{tag}")
-        return _Made(tag, tag_object, commit)
+        return _ReleaseObjects(tag, tag_object, commit)
 
 
-def _ready(checkout: Checkout) -> Checkout:
+def _check_releasable(checkout: Checkout) -> Checkout:
     if not checkout.branch:
         raise ReleaseError(
             f"{checkout.root} is at {checkout.commit[:7]} on no branch (a detached HEAD); check out the branch to "
@@ -83,24 +83,24 @@ def _ready(checkout: Checkout) -> Checkout:
         )
     if not is_release_branch(checkout.root, checkout.branch):
         raise ReleaseError(f"no release is made from the branch {checkout.branch}; main or 1.x would be one")
-    if names := name_changes(checkout.root, "--untracked-files=no"):
+    if names := list_changes(checkout.root, "--untracked-files=no"):
         raise ReleaseError(f"{checkout.root} has uncommitted changes ({names}); commit them; nothing was released")
     return checkout
 
 
-def _follow(checkout: Checkout, tag: str, tag_object: str, commit: str) -> str:
+def _fast_forward(checkout: Checkout, tag: str, tag_object: str, commit: str) -> str:
     """Bring the checkout to the release; returns why it could not, in which case the release stands all the same."""
     steps = (("merge", "-q", "--ff-only", commit), ("update-ref", f"refs/tags/{tag}", tag_object, ""))
     return first_failure(checkout.root, *steps)
 
 
-def _nothing(checkout: Checkout) -> str:
+def _explain_no_release(checkout: Checkout) -> str:
     if checkout.last_tag:
         return f"nothing to release: no commit since {checkout.last_tag} has a type that releases anything"
     return "nothing to release yet: the first release needs one commit that asks for it, such as `feat: ...`"
 
 
-def _done(checkout: Checkout, made: _Made, to_remote: bool, behind: str) -> str:
+def _describe_release(checkout: Checkout, made: _ReleaseObjects, to_remote: bool, behind: str) -> str:
     what = "the tag alone was" if made.commit == checkout.commit else f"{checkout.branch} and the tag were"
     where = f"pushed to {REMOTE} in one step" if to_remote else "made here and pushed nowhere"
     after = f"; this checkout could not follow ({behind}), so update it" if behind else ""

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from slipway.batch.plan import Options
-from slipway.batch.spark.session import plainly
-from slipway.batch.spark.task import place_of
+from slipway.batch.spark.session import explain_failure
+from slipway.batch.spark.task import find_position
 from slipway.errors import SettingsError, SparkError
-from slipway.tables.chunks import UNIT
+from slipway.tables.chunks import UNIT, InputPosition
 from tests.support.batch_jobs import some_rows, write_rows
 from tests.support.bundles import make_bundle
 from tests.support.flights import ROOT
@@ -83,19 +83,19 @@ def test_a_master_belongs_to_spark_alone_and_spark_to_folders_alone(folder: Path
      ("\n An error of its own\n\tat org.apache.spark.Whatever", "An error of its own; no dataset was published")],
 )  # fmt: skip
 def test_pages_of_java_become_a_sentence(message: str, sentence: str) -> None:
-    assert plainly(message).startswith(sentence)
+    assert explain_failure(message).startswith(sentence)
 
 
 def test_a_part_begins_in_the_file_that_has_its_first_row() -> None:
     counts = [3, 0, 4]
-    assert [tuple(place_of(row, counts)) for row in range(7)] == [
-        (0, 0),
-        (0, 1),
-        (0, 2),
-        (2, 0),
-        (2, 1),
-        (2, 2),
-        (2, 3),
+    assert [find_position(row, counts) for row in range(7)] == [
+        InputPosition(0, 0),
+        InputPosition(0, 1),
+        InputPosition(0, 2),
+        InputPosition(2, 0),
+        InputPosition(2, 1),
+        InputPosition(2, 2),
+        InputPosition(2, 3),
     ]
 
 

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -29,7 +30,8 @@ BARE = Path(sys.base_prefix) / "bin/python3"
 """A Python with nothing installed."""
 
 
-class Told(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Told:
     """The folder with all datasets, and what is known of each job."""
 
     folder: Path

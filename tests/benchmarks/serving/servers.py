@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 
@@ -37,7 +36,8 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class Started(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Started:
     """A server that gave a right answer, so many seconds after its start."""
 
     pid: int

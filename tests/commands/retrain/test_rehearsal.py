@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.commands.retrain.rehearsal import agreement
+from slipway.commands.retrain.rehearsal import compare_to_rehearsal
 from slipway.pipeline import run as pipeline
 from slipway.settings.settings import load_settings
 from tests.fake_github.fake import GitHub
@@ -48,12 +48,12 @@ def test_a_rehearsal_counts_until_something_moves_and_is_found_at_the_tag(root: 
     assert slipway_here(root, "release").returncode == 0
     assert model not in (root / "CHANGELOG.md").read_text()
     same = pipeline.run(load_settings(root / "slipway.toml"))
-    assert agreement(root, same) == f"the model is the rehearsed one, byte for byte: sha256 {model}"
+    assert compare_to_rehearsal(root, same) == f"the model is the rehearsed one, byte for byte: sha256 {model}"
     another = pipeline.run(load_settings(root / "slipway.toml", ["train.max_iter=5"]))
-    assert agreement(root, another).startswith("the model is another than the rehearsed one")
+    assert compare_to_rehearsal(root, another).startswith("the model is another than the rehearsed one")
     commit(root, "docs: after it")
     git(root, "tag", "v1.0.2")
-    assert agreement(root, same) == ""
+    assert compare_to_rehearsal(root, same) == ""
 
 
 def test_of_two_at_once_the_later_one_is_told_to_begin_again(root: Path, tmp_path: Path) -> None:

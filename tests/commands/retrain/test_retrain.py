@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from slipway.commands.retrain.commit import message
-from slipway.commands.retrain.pin import Wish
+from slipway.commands.retrain.pin import RetrainRequest
 from slipway.errors import BusyError
-from slipway.storage.locks import exclusive
+from slipway.storage.locks import exclusive_lock
 from slipway.versioning.commit_lint import Commit, Linter
 from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import clone, commit, git, hook, pushed, refs, tagged
@@ -100,7 +100,7 @@ def test_a_checkout_that_is_not_ready_is_refused(root: Path) -> None:
     assert "uncommitted changes" in refused(root, "--through", MARCH, "--commit", code=45)
     git(root, "checkout", "slipway.toml")
     (root / ".slipway").mkdir(exist_ok=True)
-    with exclusive(root / ".slipway" / "retrain.lock", "slipway retrain", busy=BusyError):
+    with exclusive_lock(root / ".slipway" / "retrain.lock", "slipway retrain", busy_error=BusyError):
         assert "is at work in" in refused(root, "--through", MARCH, "--commit", code=13)
 
 
@@ -145,7 +145,7 @@ def test_the_pin_of_an_earlier_release_comes_back(root: Path) -> None:
 def test_no_reason_makes_another_version(root: Path, reason: str) -> None:
     linter = Linter(root)
     assert linter.read(Commit(f"{SUBJECT}\n\n{reason}")).level != "patch"  # as it would be, taken as it is
-    assert linter.read(Commit(message(SUBJECT, Wish(reason=reason), "a" * 64, linter))).level == "patch"
+    assert linter.read(Commit(message(SUBJECT, RetrainRequest(reason=reason), "a" * 64, linter))).level == "patch"
 
 
 def test_the_contract_decides_the_prefix_and_a_breaking_one_stops(root: Path) -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from slipway.bundle.release_file import Golden
+from slipway.bundle.release_file import GoldenRows
 from slipway.contract.schema import Column, Contract, outputs_of
 from slipway.realtime.docs.docs_page import docs_page
 from slipway.realtime.protocols.mlflow.decode import decode_json
 from tests.support.bundles import GOLDEN, answers, make_contract
 
-PROBE = Golden(GOLDEN, answers(GOLDEN).tolist())
+PROBE = GoldenRows(GOLDEN, answers(GOLDEN).tolist())
 EVIL = '<script>alert("x")</script>\'&${name}$'
 
 
@@ -94,7 +94,7 @@ def test_the_policy_allows_the_pages_own_script_and_style_and_nothing_else(eleme
 def test_no_text_of_the_contract_becomes_markup_or_leaves_its_shell_quotes() -> None:
     inputs = (Column(EVIL, "string", values=(EVIL,)),)
     contract = Contract(EVIL, "classification", inputs, outputs_of("classification", (EVIL, "b")), (EVIL, "b"))
-    page, headers = docs_page(contract, EVIL, Golden({EVIL: [EVIL]}, []))
+    page, headers = docs_page(contract, EVIL, GoldenRows({EVIL: [EVIL]}, []))
     plain, plain_headers = docs_page(make_contract(), "1.2.3", PROBE)
     assert Reader(page).tags.count("script") == Reader(plain).tags.count("script") == 1
     assert headers == plain_headers

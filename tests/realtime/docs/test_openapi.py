@@ -14,12 +14,12 @@ from hatchling.builders.wheel import WheelBuilder
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from slipway.bundle.release_file import Golden
+from slipway.bundle.release_file import GoldenRows
 from slipway.contract.schema import Column, Contract, outputs_of
-from slipway.contract.validation import problems_in
+from slipway.contract.validation import violations
 from slipway.errors import ContractError
 from slipway.inference.engines import Predictions
-from slipway.realtime.docs.openapi import OPEN_PATHS, openapi
+from slipway.realtime.docs.openapi import OPEN_PATHS, openapi_document
 from slipway.realtime.protocols.mlflow.decode import decode_csv, decode_json
 from slipway.realtime.protocols.v2.infer import decode_infer, encode_infer
 from slipway.realtime.protocols.v2.metadata import model_metadata, server_metadata
@@ -28,19 +28,19 @@ from tests.support.bundles import GOLDEN, answers, labels, make_contract
 from tests.support.v2_requests import CONTRACT, tensors
 
 FLIGHTS = make_contract()
-PROBE = Golden(GOLDEN, answers(GOLDEN).tolist())
+PROBE = GoldenRows(GOLDEN, answers(GOLDEN).tolist())
 ROW = {"distance": 0.5, "seats": 100, "weekend": True, "carrier": "AA", "tail": "N1"}
 MODEL = "/v2/models/flights"
 VERSION = f"{MODEL}/versions/1.2.3"
 
 
-def document(contract: Contract = FLIGHTS, golden: Golden = PROBE, *, secured: bool = False) -> Any:
-    return json.loads(openapi(contract, "1.2.3", golden, secured=secured))
+def document(contract: Contract = FLIGHTS, golden: GoldenRows = PROBE, *, secured: bool = False) -> Any:
+    return json.loads(openapi_document(contract, "1.2.3", golden, secured=secured))
 
 
 def validator(name: str, contract: Contract = CONTRACT) -> Draft202012Validator:
     """The named schema, with what it refers to."""
-    whole = document(contract, Golden({}, []))
+    whole = document(contract, GoldenRows({}, []))
     return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": whole["components"]})
 
 
@@ -52,7 +52,7 @@ def is_taken(body: Any) -> bool:
         return False
     required = {column.name for column in CONTRACT.inputs if not column.nullable}
     return required <= columns.keys() and not any(
-        list(problems_in(columns[c.name], c, CONTRACT.null_string)) for c in CONTRACT.inputs if c.name in columns
+        list(violations(columns[c.name], c, CONTRACT.null_string)) for c in CONTRACT.inputs if c.name in columns
     )
 
 
@@ -63,7 +63,7 @@ REGRESSION = Contract("delay", "regression", (Column("distance", "double"),), ou
 @pytest.mark.parametrize("contract", [FLIGHTS, REGRESSION, ODD])
 @pytest.mark.parametrize("secured", [False, True])
 def test_the_document_is_valid_openapi(contract: Contract, secured: bool) -> None:
-    made = document(contract, Golden({}, []), secured=secured)
+    made = document(contract, GoldenRows({}, []), secured=secured)
     OpenAPIV31SpecValidator(made).validate()
     assert made["info"]["title"] == contract.name
     assert made["info"]["version"] == "1.2.3"
@@ -140,7 +140,7 @@ def test_the_examples_are_valid_and_the_decoders_take_them() -> None:
 
 
 def test_an_example_leaves_out_what_is_null_in_the_golden_row() -> None:
-    golden = Golden({"distance": [1.5], "seats": [None], "carrier": ["AA"], "tail": ["a,\nb"]}, [])
+    golden = GoldenRows({"distance": [1.5], "seats": [None], "carrier": ["AA"], "tail": ["a,\nb"]}, [])
     content = document(golden=golden)["paths"]["/invocations"]["post"]["requestBody"]["content"]
     records = content["application/json"]["examples"]["dataframe_records"]["value"]["dataframe_records"]
     assert records == [{"distance": 1.5, "carrier": "AA", "tail": "a,\nb"}]

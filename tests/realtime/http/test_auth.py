@@ -13,7 +13,7 @@ from slipway.errors import SettingsError
 from slipway.realtime.http.auth import read_tokens
 from slipway.realtime.http.options import Options, Tls
 from slipway.realtime.http.server import serve
-from slipway.target.readiness import ask_golden, await_workers, live_servers
+from slipway.target.readiness import check_golden_response, live_servers, wait_for_workers
 from tests.support.bundles import GOLDEN, flip, make_bundle
 from tests.support.eventually import eventually
 from tests.support.running_server import JSON, Running, running
@@ -38,7 +38,7 @@ def tokens(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(target: Path, tokens: Path) -> Iterator[Running]:
     with running(target=target, token_file=tokens) as server:
-        assert await_workers(target, verify(target / "current").digest, 60) == []
+        assert wait_for_workers(target, verify(target / "current").digest, 60) == []
         yield server
 
 
@@ -109,11 +109,11 @@ def test_tokens_may_come_from_the_environment(target: Path) -> None:
 def test_a_rollout_asks_the_golden_rows_without_a_token_of_a_caller(target: Path, server: Running) -> None:
     (known,) = live_servers(target)
     golden = decode_golden((target / "current/golden.json").read_bytes(), "golden.json")
-    assert ask_golden(target, known, golden, "1.0.0") == []
+    assert check_golden_response(target, known, golden, "1.0.0") == []
     (file,) = (target / "servers").glob("*/token")
     assert file.stat().st_mode & 0o777 == 0o600
     file.unlink()
-    assert "answered 401" in ask_golden(target, known, golden, "1.0.0")[0]
+    assert "answered 401" in check_golden_response(target, known, golden, "1.0.0")[0]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_over_tls_clients_and_rollouts_are_answered(target: Path, tls: Tls) -> N
         assert " 200" in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0]
         (known,) = live_servers(target)
         golden = decode_golden((target / "current/golden.json").read_bytes(), "golden.json")
-        assert ask_golden(target, known, golden, "1.0.0") == []
+        assert check_golden_response(target, known, golden, "1.0.0") == []
 
 
 def test_a_key_of_another_certificate_stops_the_start(target: Path, tls: Tls) -> None:

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from slipway.realtime.http.options import Options
-from slipway.realtime.http.routes import ROUTES, routes_of
+from slipway.realtime.http.routes import ROUTE_NAMES, routes_of
 from slipway.realtime.http.worker import Job, Worker
-from slipway.realtime.protocols.messages import Answer, Request
+from slipway.realtime.protocols.messages import Request, Response
 from slipway.realtime.protocols.served_model import load
 from tests.support.bundles import make_bundle
 
@@ -18,9 +18,9 @@ PATH = "/v2/models/flights/versions/1.0.0/infer"
 
 def test_a_request_for_a_release_that_serves_no_more_is_not_answered_by_the_next(tmp_path: Path) -> None:
     old, new = (make_bundle(tmp_path / version, version) for version in ("1.0.0", "2.0.0"))
-    worker = Worker(Job(options=Options(), parent=os.getppid(), bundle=old), routes_of, ROUTES)
+    worker = Worker(Job(options=Options(), parent=os.getppid(), bundle=old), routes_of, ROUTE_NAMES)
     worker.start()
     answer = worker.routes[PATH].handle(Request({}, b"{}"), load(new))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, Response)
     told = "release 1.0.0 serves no more; 2.0.0 does"
     assert (answer.status, json.loads(answer.body)) == (404, {"error": told})

@@ -15,15 +15,15 @@ import msgspec
 import pytest
 
 from slipway.errors import StorageError
-from slipway.realtime.telemetry.access_log import Access, AccessLog, check_writable
+from slipway.realtime.telemetry.access_log import AccessEntry, AccessLog, check_writable
 from tests.support.failing_writes import largest_file
 
 KNOW_A_LINE = """
 import os, sys, threading, time, msgspec
-from slipway.realtime.telemetry.access_log import Access, AccessLog
+from slipway.realtime.telemetry.access_log import AccessEntry, AccessLog
 
 def access(**changes):
-    return msgspec.structs.replace(msgspec.json.decode(sys.argv[1], type=Access), **changes)
+    return msgspec.structs.replace(msgspec.json.decode(sys.argv[1], type=AccessEntry), **changes)
 
 """
 WRITE_TO_STDERR = """
@@ -40,7 +40,7 @@ os.wait(), os.wait()
 """
 
 
-def access(**changes: Any) -> Access:
+def access(**changes: Any) -> AccessEntry:
     said: dict[str, Any] = {
         "id": "r1",
         "client": "10.0.0.1",
@@ -52,7 +52,7 @@ def access(**changes: Any) -> Access:
         "bytes": 300,
         "release": "1.2.3",
     }
-    return Access(**said | changes)
+    return AccessEntry(**said | changes)
 
 
 def with_lines(program: str) -> list[str]:
@@ -145,12 +145,12 @@ def test_a_full_disk_is_counted_said_once_and_survived(tmp_path: Path, capfd: py
     log = AccessLog(path)
     for _ in range(3):
         write(log)
-    assert (log.drops(), log.drops()) == (3, 0)
+    assert (log.take_drops(), log.take_drops()) == (3, 0)
     path.unlink()
     time.sleep(1.1)
     write(log, id="after")
     assert [line["id"] for line in lines(path)] == ["after"]
-    assert log.drops() == 0
+    assert log.take_drops() == 0
     assert capfd.readouterr().err.splitlines() == [
         f"worker {os.getpid()}: the access log {path} cannot be written: No space left on device; "
         "its lines are dropped until it can",
@@ -172,7 +172,7 @@ def test_a_half_line_of_a_disk_that_filled_up_spoils_no_other_line(tmp_path: Pat
     with pytest.raises(json.JSONDecodeError):
         json.loads(torn)
     assert json.loads(last)["id"] == "after"
-    assert log.drops() == 11 - len(whole)
+    assert log.take_drops() == 11 - len(whole)
 
 
 def test_a_log_that_waits_too_long_drops_and_counts(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_log_that_waits_too_long_drops_and_counts(tmp_path: Path) -> None:
     for _ in range(25):
         log.write(access())
     log.close()
-    assert log.drops() == 15
+    assert log.take_drops() == 15
     assert len(lines(tmp_path / "access.log")) == 10
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from slipway.realtime.telemetry.counters_folder import cells_folder
+from slipway.realtime.telemetry.counters_folder import counters_folder
 from slipway.realtime.telemetry.metrics import BUCKETS, CONTENT_TYPE, Metrics
-from slipway.realtime.telemetry.shared_counters import Cells
+from slipway.realtime.telemetry.shared_counters import SharedCounters
 from tests.support.eventually import eventually
 
 ROUTES = ("/invocations", "/ping")
@@ -69,16 +69,16 @@ def told(metrics: Metrics) -> dict[str, float]:
 
 def three_answers(metrics: Metrics) -> None:
     for _ in range(3):
-        metrics.answered("/invocations", 200, 0.0002, 5)
-    metrics.queue(7)
-    metrics.serving("1.0.0", "a" * 64)
+        metrics.count_response("/invocations", 200, 0.0002, 5)
+    metrics.set_queue_length(7)
+    metrics.set_release("1.0.0", "a" * 64)
 
 
 def a_refusal(metrics: Metrics) -> None:
-    metrics.answered("/invocations", 400, 0.3, 0)
-    metrics.answered("/wp-admin", 404, 0.0001, 0)
-    metrics.queue(1)
-    metrics.serving("2.0.0", "b" * 64)
+    metrics.count_response("/invocations", 400, 0.3, 0)
+    metrics.count_response("/wp-admin", 404, 0.0001, 0)
+    metrics.set_queue_length(1)
+    metrics.set_release("2.0.0", "b" * 64)
 
 
 def test_every_worker_is_counted_whoever_is_asked(tmp_path: Path) -> None:
@@ -120,20 +120,20 @@ def test_a_worker_in_the_place_of_a_dead_one_counts_on_in_the_same_file(tmp_path
 
 
 def test_two_workers_that_start_at_once_never_share_a_file(tmp_path: Path) -> None:
-    held = [Cells(tmp_path, 4) for _ in range(3)]
+    held = [SharedCounters(tmp_path, 4) for _ in range(3)]
     for cells in held:
         cells.numbers[0] += 1
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"worker-{n}.cells" for n in range(3)]
-    assert [written.numbers[0] for written in held[0].everyone()] == [1, 1, 1]
+    assert [written.numbers[0] for written in held[0].read_all()] == [1, 1, 1]
 
 
 def test_after_a_swap_the_old_release_is_gone(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path, ROUTES)
-    metrics.serving("1.0.0", "a" * 64)
-    metrics.serving("2.0.0", "b" * 64)
-    metrics.swapped(ok=True)
-    metrics.swapped(ok=False)
-    metrics.swapped(ok=False)
+    metrics.set_release("1.0.0", "a" * 64)
+    metrics.set_release("2.0.0", "b" * 64)
+    metrics.count_swap(ok=True)
+    metrics.count_swap(ok=False)
+    metrics.count_swap(ok=False)
     found = told(metrics)
     assert [name for name in found if "model_info" in name] == [f"slipway_model_info digest={'b' * 64} release=2.0.0"]
     assert (found["slipway_swaps_total outcome=ok"], found["slipway_swaps_total outcome=failed"]) == (1, 2)
@@ -142,7 +142,7 @@ def test_after_a_swap_the_old_release_is_gone(tmp_path: Path) -> None:
 def test_the_histogram_counts_up_and_a_bound_belongs_to_its_bucket(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path, ROUTES)
     for seconds in (0.00025, 0.00026, 10.0, 11.0):
-        metrics.answered("/ping", 200, seconds, 0)
+        metrics.count_response("/ping", 200, seconds, 0)
     found = told(metrics)
     buckets = [found[f"slipway_request_seconds_bucket le={bound} route=/ping"] for bound in (*BUCKETS, "+Inf")]
     assert buckets == [1, *[2] * 13, 3, 4]
@@ -152,15 +152,15 @@ def test_the_histogram_counts_up_and_a_bound_belongs_to_its_bucket(tmp_path: Pat
 def test_callers_cannot_make_new_series(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path, ROUTES)
     for number in range(1000):
-        metrics.answered(f"/{number}", 404, 0.001, 0)
+        metrics.count_response(f"/{number}", 404, 0.001, 0)
     assert told(metrics)["slipway_requests_total code=404 route=other"] == 1000
     assert metrics.expose().count(b"slipway_requests_total{") == 1
 
 
 def test_lines_that_a_log_dropped_are_told_for_each_log(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path, ROUTES)
-    metrics.dropped(2, "access")
-    metrics.dropped(3, "prediction")
+    metrics.count_drops(2, "access")
+    metrics.count_drops(3, "prediction")
     found = told(metrics)
     assert found["slipway_access_log_dropped_total"] == 2
     assert found["slipway_prediction_log_dropped_total"] == 3
@@ -175,20 +175,20 @@ def test_without_a_folder_a_worker_tells_of_itself() -> None:
 
 def test_a_release_with_a_very_long_name_is_cut(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path, ROUTES)
-    metrics.serving("1.0.0-" + "x" * 5000, "a" * 64)
+    metrics.set_release("1.0.0-" + "x" * 5000, "a" * 64)
     assert f"slipway_model_info digest={'a' * 64} release=1.0.0-{'x' * 122}" in told(metrics)
 
 
 def test_a_text_that_does_not_fit_is_refused_and_the_one_before_stays() -> None:
-    cells = Cells(None, 1)
-    cells.say("before")
+    cells = SharedCounters(None, 1)
+    cells.set_text("before")
     with pytest.raises(ValueError, match="a worker's text is 1024 bytes long; 1023 is the most"):
-        cells.say("x" * 1024)
-    assert [written.text for written in cells.everyone()] == ["before"]
+        cells.set_text("x" * 1024)
+    assert [written.text for written in cells.read_all()] == ["before"]
 
 
 def test_the_folder_is_gone_when_the_server_is() -> None:
-    with cells_folder() as folder:
+    with counters_folder() as folder:
         Metrics(folder, ROUTES)
         assert folder.is_dir()
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -197,7 +197,7 @@ def test_the_folder_is_gone_when_the_server_is() -> None:
 
 def test_the_folder_of_a_server_that_was_killed_is_removed_by_the_next_and_that_of_a_living_one_is_not() -> None:
     def serve(ours: Connection) -> None:
-        with cells_folder() as folder:
+        with counters_folder() as folder:
             ours.send(folder)
             ours.recv()
 
@@ -210,7 +210,7 @@ def test_the_folder_of_a_server_that_was_killed_is_removed_by_the_next_and_that_
     processes[0].join()
     for folder in (killed, living):
         os.utime(folder / "server.lock", (0, 0))
-    with cells_folder():
+    with counters_folder():
         assert (killed.exists(), living.exists()) == (False, True)
     servers[1][0].send("end")
     processes[1].join()
@@ -221,7 +221,7 @@ def test_a_scrape_beside_a_busy_worker_never_goes_backwards(tmp_path: Path) -> N
     def count_for_ever(metrics: Metrics) -> None:
         def count() -> None:
             while True:
-                metrics.answered("/invocations", 200, 0.001, 1)
+                metrics.count_response("/invocations", 200, 0.001, 1)
 
         threading.Thread(target=count, daemon=True).start()
 

@@ -17,10 +17,10 @@ import pytest
 from slipway.errors import StorageError
 from slipway.inference.engines import Columns, Predictions
 from slipway.inference.scorer import Scorer, columns_of, load
-from slipway.realtime.protocols.messages import Asked
+from slipway.realtime.protocols.messages import LoggedCall
 from slipway.realtime.telemetry import prediction_logger
 from slipway.realtime.telemetry.prediction_logger import PredictionLog, check_writable
-from slipway.tables.prediction_log import MOST_ROWS, LoggedPrediction, read_predictions
+from slipway.tables.prediction_log import MAX_ROWS, LoggedPrediction, read_predictions
 from tests.support.bundles import GOLDEN, answers, labels, make_bundle
 from tests.support.eventually import eventually
 from tests.support.failing_writes import largest_file
@@ -38,8 +38,8 @@ def asked(log: PredictionLog, scorer: Scorer, rows: dict[str, list[Any]], name: 
     log.offer(scorer, told(columns, scorer.predict(columns)), name)
 
 
-def told(columns: Columns, made: Predictions) -> Asked:
-    return Asked(lambda: columns, made, sum(values.nbytes for values in columns.values()))
+def told(columns: Columns, made: Predictions) -> LoggedCall:
+    return LoggedCall(lambda: columns, made, sum(values.nbytes for values in columns.values()))
 
 
 def logged(folder: Path) -> list[LoggedPrediction]:
@@ -79,7 +79,7 @@ def test_a_logged_request_says_what_came_and_what_was_answered(tmp_path: Path, s
     assert (found.rows, found.inputs) == (5, GOLDEN)
     np.testing.assert_allclose(np.array(found.predictions, dtype=float), answers(GOLDEN))
     assert found.labels == labels(answers(GOLDEN))
-    assert log.drops() == 0
+    assert log.take_drops() == 0
 
 
 def test_a_column_that_was_left_out_is_logged_as_nulls(tmp_path: Path, scorer: Scorer) -> None:
@@ -108,7 +108,7 @@ def test_of_a_large_request_rows_from_its_whole_length_are_kept(tmp_path: Path, 
     (found,) = logged(tmp_path)
     assert found.rows == 1050
     assert found.inputs["distance"] == [float(n) for n in range(0, 1050, 11)]
-    assert len(found.inputs["tail"]) == len(found.predictions) == 96 <= MOST_ROWS
+    assert len(found.inputs["tail"]) == len(found.predictions) == 96 <= MAX_ROWS
 
 
 def test_a_sample_is_about_as_large_as_asked(tmp_path: Path, scorer: Scorer) -> None:
@@ -119,7 +119,7 @@ def test_a_sample_is_about_as_large_as_asked(tmp_path: Path, scorer: Scorer) -> 
         log.offer(scorer, told(columns, made), str(number))
     log.close()
     # Six standard deviations.
-    assert 370 < len(logged(tmp_path)) + log.drops() < 630
+    assert 370 < len(logged(tmp_path)) + log.take_drops() < 630
 
 
 def test_nothing_is_kept_of_a_sample_of_zero_or_a_request_without_rows(tmp_path: Path, scorer: Scorer) -> None:
@@ -215,7 +215,7 @@ def test_a_disk_that_fills_up_leaves_no_half_line_and_the_log_goes_on(
     def write_until_dropped() -> bool:
         nonlocal dropped
         asked(log, scorer, one_row(1))
-        dropped += log.drops()
+        dropped += log.take_drops()
         return dropped >= 3
 
     with largest_file(1000):
@@ -250,8 +250,8 @@ def test_more_than_fits_into_memory_is_dropped_and_counted(tmp_path: Path, score
     columns = columns_of({"distance": [1.0], "carrier": ["AA"]}, scorer.contract)
     made = scorer.predict(columns)
     # One string of a caller may be as long as a whole body.
-    log.offer(scorer, Asked(lambda: columns, made, prediction_logger.MOST_WAITING_BYTES + 1), "large")
-    assert log.drops() == 1
+    log.offer(scorer, LoggedCall(lambda: columns, made, prediction_logger.MAX_WAITING_BYTES + 1), "large")
+    assert log.take_drops() == 1
     log.close()
     assert logged(tmp_path) == []
 
@@ -267,7 +267,7 @@ def test_a_writer_that_is_stuck_does_not_hold_up_requests(tmp_path: Path, scorer
     made = scorer.predict(columns)
     for number in range(3000):
         log.offer(scorer, told(columns, made), str(number))
-    assert log.drops() > 1000
+    assert log.take_drops() > 1000
     log.close()
 
 
@@ -279,7 +279,7 @@ def test_one_request_that_cannot_be_told_does_not_end_the_log(
     log.offer(scorer, told({"distance": columns["distance"]}, Predictions(np.zeros((1, 3)), None)), "broken")
     asked(log, scorer, one_row(2))
     log.close()
-    assert log.drops() == 1
+    assert log.take_drops() == 1
     assert "request broken could not be logged" in caplog.text
     assert [found.inputs["distance"] for found in logged(tmp_path)] == [[2.0]]
 

@@ -28,7 +28,7 @@ from components.package.run import package
 from slipway.errors import DataError
 from slipway.pipeline.component import parameters_of
 from slipway.statistics.reference import decode_reference
-from slipway.steps.package.parity.predictions import Answers
+from slipway.steps.package.parity.predictions import Predictions
 from slipway.steps.package.step import describe_holdout as reference
 from slipway.tables.data_frame import inputs_of
 from tests.support.awkward_rows import Packaged, contract_for, fitted, rows
@@ -182,10 +182,10 @@ def test_a_graph_that_fails_its_proof_is_not_shipped(packaged: Packaged, monkeyp
     from sklearn.ensemble import RandomForestClassifier
 
     from slipway.steps.package.compiler import tree_estimators as trees
-    from slipway.steps.package.compiler.matrix import numbers
+    from slipway.steps.package.compiler.matrix import as_tensor
 
     steps = ColumnTransformer([("numbers", "passthrough", ["distance", "hour", "delay"])])
-    monkeypatch.setattr(trees, "as_float32", numbers)
+    monkeypatch.setattr(trees, "as_float32", as_tensor)
     folder = packaged(fitted(steps, RandomForestClassifier(10, random_state=0), 2))
     proof = json.loads((folder / "proof.json").read_text())
     assert proof["engine"] == "skops"
@@ -252,7 +252,7 @@ def test_the_reference_is_of_what_is_served_also_where_nothing_compiles(packaged
 
 def test_blocks_of_time_need_a_time_column(tmp_path: Path) -> None:
     model, frame, contract = boosting(2), rows(50, seed=1), contract_for(2)
-    answers = Answers(model.predict_proba(inputs_of(frame, contract)), np.array(["x"] * 50, dtype=object))
+    answers = Predictions(model.predict_proba(inputs_of(frame, contract)), np.array(["x"] * 50, dtype=object))
     with pytest.raises(DataError, match="the holdout has no column 'when', by which its rows are in blocks of a day"):
         reference(frame, frame, contract, answers, time="when", block="day")
     frame["when"] = pd.date_range("2013-09-01", periods=50, freq="6h")

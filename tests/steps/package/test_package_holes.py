@@ -21,7 +21,7 @@ from slipway.steps.package.compiler import tree_estimators as trees
 from slipway.steps.package.compiler.compile import compile_pipeline
 from slipway.steps.package.compiler.matrix import constant
 from slipway.steps.package.compiler.transformers import CONVERTERS
-from slipway.steps.package.parity.parity import prove
+from slipway.steps.package.parity.parity import check_parity
 from slipway.tables.data_frame import inputs_of
 from tests.support.awkward_rows import contract_for, fitted, rows
 
@@ -92,14 +92,14 @@ def rounded_to_float32(values: Any) -> Any:
 
 
 def not_rounded(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(trees, "as_float32", trees.numbers)
+    patch.setattr(trees, "as_float32", trees.as_tensor)
 
 
 def times_the_reciprocal(patch: pytest.MonkeyPatch) -> None:
     """The usual shortcut, which is wrong in the last bit."""
 
     def scaler(step: Any, matrix: Any) -> Any:
-        shifted = op.sub(scalers.numbers(matrix), constant(step.mean_))
+        shifted = op.sub(scalers.as_tensor(matrix), constant(step.mean_))
         return (scalers.Block(op.mul(shifted, constant(1 / step.scale_)), scalers.width(matrix)),)
 
     patch.setitem(CONVERTERS, StandardScaler, scaler)
@@ -113,7 +113,7 @@ def proof_of(steps: Any, estimator: Any) -> dict[str, Any]:
     holdout = holdout[(holdout.carrier != "UA") & (holdout.distance < 1e5)]
     train = rows()
     assert not inputs_of(holdout, contract).isna().any().any()
-    return prove(model, compile_pipeline(model, contract).SerializeToString(), contract, holdout, train)
+    return check_parity(model, compile_pipeline(model, contract).SerializeToString(), contract, holdout, train)
 
 
 @pytest.mark.parametrize(

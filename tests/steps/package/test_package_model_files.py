@@ -18,7 +18,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.preprocessing import FunctionTransformer
 
 from slipway.errors import BundleError
-from slipway.inference.skops_file import TRUSTED, load_model, save_model
+from slipway.inference.skops_file import TRUSTED_TYPES, load_model, save_model
 from slipway.steps.package.mlflow_flavor import slipway_model_1
 from tests.support.awkward_rows import fitted, rows
 
@@ -91,4 +91,4 @@ def test_a_damaged_file_is_an_error_of_the_bundle(tmp_path: Path, content: bytes
 
 
 def test_the_list_that_travels_in_the_bundle_is_ours() -> None:
-    assert slipway_model_1.TRUSTED == TRUSTED
+    assert slipway_model_1.TRUSTED == TRUSTED_TYPES

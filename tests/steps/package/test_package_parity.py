@@ -37,7 +37,7 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from slipway.steps.package.compiler.compile import compile_pipeline
-from slipway.steps.package.parity.parity import prove
+from slipway.steps.package.parity.parity import check_parity
 from tests.support.awkward_rows import contract_for, fitted, rows
 
 NUMBERS, STRINGS = ["distance", "hour", "delay", "freight"], ["carrier", "origin"]
@@ -128,7 +128,9 @@ def told(case: tuple[Any, int]) -> str:
 
 def proof_of(steps: Any, estimator: Any, classes: int) -> dict[str, Any]:
     model, contract = fitted(clone(steps), clone(estimator), classes), contract_for(classes)
-    return prove(model, compile_pipeline(model, contract).SerializeToString(), contract, rows(200, seed=1), rows())
+    return check_parity(
+        model, compile_pipeline(model, contract).SerializeToString(), contract, rows(200, seed=1), rows()
+    )
 
 
 def assert_exact(proof: dict[str, Any], kinds: set[str]) -> None:

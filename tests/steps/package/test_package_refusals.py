@@ -17,8 +17,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from slipway.contract.schema import Contract, outputs_of
 from slipway.errors import ContractError
 from slipway.steps.package.compiler.compile import compile_pipeline
-from slipway.steps.package.compiler.errors import CannotCompile
-from slipway.steps.package.parity.parity import prove
+from slipway.steps.package.compiler.errors import UnsupportedModelError
+from slipway.steps.package.parity.parity import check_parity
 from slipway.tables.data_frame import inputs_of
 from tests.support.awkward_rows import INPUTS, contract_for, fitted, rows
 
@@ -32,7 +32,7 @@ class Doubled(HistGradientBoostingClassifier):  # type: ignore[misc]  # scikit-l
 
 @pytest.mark.parametrize("estimator", [AdaBoostClassifier(), KNeighborsClassifier(), Doubled()], ids=repr)
 def test_an_estimator_without_a_converter_is_refused_by_name(estimator: Any) -> None:
-    with pytest.raises(CannotCompile, match=f"{type(estimator).__name__} has no converter"):
+    with pytest.raises(UnsupportedModelError, match=f"{type(estimator).__name__} has no converter"):
         compile_pipeline(fitted(IMPUTED, estimator, 2), contract_for(2))
 
 
@@ -46,18 +46,18 @@ def test_an_estimator_without_a_converter_is_refused_by_name(estimator: Any) -> 
     ],
 )
 def test_a_step_without_an_exact_form_is_refused(step: Any, columns: list[str], reason: str) -> None:
-    with pytest.raises(CannotCompile, match=reason):
+    with pytest.raises(UnsupportedModelError, match=reason):
         compile_pipeline(fitted(ColumnTransformer([("it", step, columns)]), DummyClassifier(), 2), contract_for(2))
 
 
 def test_an_answer_at_random_is_refused() -> None:
-    with pytest.raises(CannotCompile, match="at random"):
+    with pytest.raises(UnsupportedModelError, match="at random"):
         compile_pipeline(fitted(IMPUTED, DummyClassifier(strategy="uniform"), 2), contract_for(2))
 
 
 def test_an_estimator_that_starts_from_another_is_refused() -> None:
     boosting = GradientBoostingRegressor(n_estimators=2, init=GradientBoostingRegressor(n_estimators=2))
-    with pytest.raises(CannotCompile, match="init estimator"):
+    with pytest.raises(UnsupportedModelError, match="init estimator"):
         compile_pipeline(fitted(IMPUTED, boosting, 0), contract_for(0))
 
 
@@ -83,7 +83,7 @@ def test_a_null_that_scikit_learn_itself_refuses_is_an_error_of_the_contract() -
         [("preprocess", ColumnTransformer([("n", "passthrough", ["hour", "delay"])])), ("model", LogisticRegression())]
     ).fit(inputs_of(known, contract), known.y2)
     with pytest.raises(ContractError, match=r"\(nulls\): Input X contains NaN"):
-        prove(model, compile_pipeline(model, contract).SerializeToString(), contract, known, known)
+        check_parity(model, compile_pipeline(model, contract).SerializeToString(), contract, known, known)
 
 
 def test_the_contracts_stand_in_for_null_may_not_be_a_category() -> None:

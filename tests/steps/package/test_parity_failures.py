@@ -14,9 +14,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.tree import DecisionTreeClassifier
 
 from slipway.steps.package.compiler.compile import compile_pipeline
-from slipway.steps.package.parity.boundary_rows import edges
-from slipway.steps.package.parity.parity import prove
-from slipway.steps.package.parity.predictions import Answers, compare
+from slipway.steps.package.parity.boundary_rows import build_boundary_rows
+from slipway.steps.package.parity.parity import check_parity
+from slipway.steps.package.parity.predictions import Predictions, compare
 from slipway.tables.data_frame import inputs_of
 from tests.support.awkward_rows import contract_for, fitted, rows
 
@@ -40,7 +40,9 @@ def test_one_wrong_leaf_fails_the_proof() -> None:
         leaves[3] += 1e-7
         return leaves
 
-    proof = prove(model, changed(compile_pipeline(model, contract), "leaf_weights", change), contract, rows(), rows())
+    proof = check_parity(
+        model, changed(compile_pipeline(model, contract), "leaf_weights", change), contract, rows(), rows()
+    )
     assert not proof["ok"]
     assert proof["wrong"] == ["holdout", "categories", "nulls", "unseen", "extremes", "trees"]
     assert 1e-9 < proof["kinds"]["holdout"]["largest_difference"] < 1e-6
@@ -53,7 +55,9 @@ def test_a_threshold_that_is_wrong_where_no_row_lies_fails_the_proof() -> None:
         splits[2] = np.nextafter(splits[2], np.inf)
         return splits
 
-    proof = prove(model, changed(compile_pipeline(model, contract), "nodes_splits", change), contract, rows(), rows())
+    proof = check_parity(
+        model, changed(compile_pipeline(model, contract), "nodes_splits", change), contract, rows(), rows()
+    )
     assert proof["wrong"] == ["trees"]
     assert not proof["ok"]
 
@@ -61,11 +65,11 @@ def test_a_threshold_that_is_wrong_where_no_row_lies_fails_the_proof() -> None:
 def test_a_forest_compared_in_float64_would_fail_at_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows at the edges are sharp enough to see a missing rounding to float32."""
     from slipway.steps.package.compiler import tree_estimators as trees
-    from slipway.steps.package.compiler.matrix import numbers
+    from slipway.steps.package.compiler.matrix import as_tensor
 
     model, contract = fitted(NUMBERS, RandomForestClassifier(10, random_state=0), 2), contract_for(2)
-    monkeypatch.setattr(trees, "as_float32", numbers)
-    proof = prove(model, compile_pipeline(model, contract).SerializeToString(), contract, rows(), rows())
+    monkeypatch.setattr(trees, "as_float32", as_tensor)
+    proof = check_parity(model, compile_pipeline(model, contract).SerializeToString(), contract, rows(), rows())
     assert "thresholds" in proof["wrong"]
 
 
@@ -74,10 +78,10 @@ def test_the_rows_at_the_edges_reach_their_questions(depth: int) -> None:
     frame, contract = rows(), contract_for(2)
     matrix = inputs_of(frame, contract)[["distance", "hour", "delay"]].fillna(0).to_numpy()
     tree = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(matrix, frame.y2)
-    edge = edges(tree, matrix, np.random.default_rng(0))
+    edge = build_boundary_rows(tree, matrix, np.random.default_rng(0))
     assert edge is not None
     inner = np.flatnonzero(tree.tree_.children_left >= 0)
-    assert edge.questions == edge.tried == len(inner)
+    assert edge.splits == edge.splits_tested == len(inner)
     reached = tree.decision_path(edge.rows).toarray().astype(bool)
     asked = np.tile(inner, 4)  # the fifth part has a null there, which a question above may send elsewhere
     assert reached[np.arange(len(asked)), asked].all()
@@ -87,7 +91,7 @@ def test_every_question_is_answered_both_ways_at_its_edge() -> None:
     frame, contract = rows(), contract_for(2)
     matrix = inputs_of(frame, contract)[["distance", "hour", "delay"]].fillna(0).to_numpy()
     tree = DecisionTreeClassifier(random_state=0).fit(matrix, frame.y2)
-    edge = edges(tree, matrix, np.random.default_rng(0))
+    edge = build_boundary_rows(tree, matrix, np.random.default_rng(0))
     assert edge is not None
     inner, inside = np.flatnonzero(tree.tree_.children_left >= 0), tree.tree_
     at, under, over, beside, missing = np.split(edge.rows, 5)
@@ -114,11 +118,11 @@ def test_every_question_is_answered_both_ways_at_its_edge() -> None:
 def test_differences_are_relative_above_one_and_a_nan_is_far_from_everything(
     expected: list[float], got: list[float], difference: float
 ) -> None:
-    found = compare(Answers(np.array(expected)), Answers(np.array(got)))
+    found = compare(Predictions(np.array(expected)), Predictions(np.array(got)))
     assert found.largest_difference == pytest.approx(difference)
 
 
 def test_labels_that_differ_are_counted() -> None:
     numbers = np.zeros((2, 2))
     left, right = (np.array(labels, dtype=object) for labels in (["a", "b"], ["a", "c"]))
-    assert compare(Answers(numbers, left), Answers(numbers, right)).label_mismatches == 1
+    assert compare(Predictions(numbers, left), Predictions(numbers, right)).label_mismatches == 1

@@ -14,16 +14,16 @@ from typing import Any
 from slipway.batch.plan import Format, Plan
 from slipway.errors import BusyError, SettingsError, StorageError
 from slipway.storage import atomic
-from slipway.storage.locks import exclusive
+from slipway.storage.locks import exclusive_lock
 from slipway.tables.input_files import local_folder
 
-FILES: Mapping[str, Format] = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
+FORMATS_BY_SUFFIX: Mapping[str, Format] = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
 """The suffixes of an OUT that is one file, and how it is written."""
-_HERE = -100
-_EXCHANGE = 2
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 
 
-def check_place(source: str, out: Path) -> None:
+def check_folder_location(source: str, out: Path) -> None:
     """Refuse what could only fail at the end of the job, or would make the output an input of the next.
 
     Raises:
@@ -35,14 +35,14 @@ def check_place(source: str, out: Path) -> None:
         raise StorageError(f"{out} cannot be written: it is a file; a dataset is a folder")
 
 
-def check_file_place(source: str, out: Path) -> Format:
+def check_file_location(source: str, out: Path) -> Format:
     """The same for an OUT that is one file; returns how it is written, which its name says.
 
     Raises:
         SettingsError: OUT is inside IN, or its suffix is none that we write.
         StorageError: OUT's own folder does not exist, or a folder has its name.
     """
-    found = next((kind for suffix, kind in FILES.items() if out.name.lower().endswith(suffix)), None)
+    found = next((kind for suffix, kind in FORMATS_BY_SUFFIX.items() if out.name.lower().endswith(suffix)), None)
     if found is None:
         raise SettingsError(f"{out} must end in .csv, .csv.gz or .parquet, which says how it is written")
     if out.is_dir():
@@ -51,7 +51,7 @@ def check_file_place(source: str, out: Path) -> Format:
     return found
 
 
-def check_no_input(plan: Plan, out: Path) -> None:
+def check_not_an_input(plan: Plan, out: Path) -> None:
     """Refuse to write over a file that is read.
 
     Raises:
@@ -67,11 +67,11 @@ def output_lock(out: Path) -> AbstractContextManager[None]:
     Raises:
         BusyError: another job is at work.
     """
-    return exclusive(
+    return exclusive_lock(
         out.with_name(f".{out.name}.lock"),
         "slipway batch",
-        busy=lambda by: BusyError(f"{by} is at work on {out}; nothing was changed; try again when it has ended"),
-        unwritable=lambda error: StorageError(f"{out} cannot be written: {error.strerror}; nothing was changed"),
+        busy_error=lambda by: BusyError(f"{by} is at work on {out}; nothing was changed; try again when it has ended"),
+        unwritable_error=lambda error: StorageError(f"{out} cannot be written: {error.strerror}; nothing was changed"),
     )
 
 
@@ -95,31 +95,31 @@ def check_replaceable(out: Path, published: Mapping[str, Any] | None, plan: Plan
         raise StorageError(f"{out} is not empty and no dataset of Slipway; it is as it was; choose another OUT")
     if not overwrite:
         raise StorageError(
-            f"{out} holds {_told(published)}, and this job is {_told(plan.identity)}; it is as it was; "
+            f"{out} holds {_describe_job(published)}, and this job is {_describe_job(plan.identity)}; it is as it was; "
             "--overwrite replaces it in one step"
         )
 
 
-def move_into_place(made: Path, out: Path) -> None:
+def move_into_place(staged: Path, out: Path) -> None:
     """Give the folder ``made`` the name ``out``; what stood there takes the name ``made`` in the same instant.
 
     Raises:
         StorageError: it cannot be renamed; ``out`` is as it was.
     """
-    for folder in sorted(path for path in made.rglob("*") if path.is_dir()):
+    for folder in sorted(path for path in staged.rglob("*") if path.is_dir()):
         atomic.sync_folder(folder)
-    atomic.sync_folder(made)
+    atomic.sync_folder(staged)
     try:
         if out.exists():
-            _exchange(made, out)
+            _exchange(staged, out)
         else:
-            made.rename(out)
+            staged.rename(out)
     except OSError as error:
         raise StorageError(f"{out} cannot be replaced: {error.strerror}; it is as it was") from None
     atomic.sync_folder(out.parent)
 
 
-def copy_beside(folder: Path, destination: Path) -> None:
+def replace_with_copy(folder: Path, destination: Path) -> None:
     """Replace ``destination`` by a copy of a folder of files."""
     temporary = destination.with_name(f".{destination.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -137,7 +137,7 @@ def _check_folder(source: str, out: Path) -> None:
         raise StorageError(f"{out} cannot be written: there is no folder {out.parent}")
 
 
-def _told(job: Mapping[str, Any]) -> str:
+def _describe_job(job: Mapping[str, Any]) -> str:
     files = ", ".join(f"{file['name']} ({_digest(file)})" for file in job["inputs"][:2])
     more = f" and {len(job['inputs']) - 2} more" if len(job["inputs"]) > 2 else ""
     return f"{files}{more} scored by {job['release']}"
@@ -152,6 +152,6 @@ def _exchange(one: Path, other: Path) -> None:
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         raise OSError(errno.ENOSYS, "this system cannot swap two folders in one step; remove the old one yourself")
-    if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) != 0:
+    if rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

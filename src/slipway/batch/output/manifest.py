@@ -7,37 +7,37 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slipway.batch.output.checkpoint import Record
+from slipway.batch.output.checkpoint import PartRecord
 from slipway.batch.plan import Plan
-from slipway.batch.scoring.column_statistics import tell
+from slipway.batch.scoring.column_statistics import summarize
 from slipway.contract.schema import Contract
 from slipway.errors import DataError
 from slipway.tables.dataset_manifest import manifest_digest
 
 
-def manifest_of(plan: Plan, contract: Contract, records: Sequence[Record], folder: Path) -> dict[str, Any]:
+def manifest_of(plan: Plan, contract: Contract, records: Sequence[PartRecord], folder: Path) -> dict[str, Any]:
     """Everything that is the same in every run of a job, of which the parts are in ``folder``.
 
     Raises:
         DataError: a row is neither scored nor in the quarantine.
     """
     rows = [sum(record.files.get(str(number), 0) for record in records) for number in range(len(plan.inputs))]
-    measures = tell([record.measures for record in records if record.rows])
+    measures = summarize([record.measures for record in records if record.rows])
     outputs = {column.name for column in contract.outputs}
     return {
         **plan.identity,
         "job": plan.job,
-        "inputs": [{**file.record(), "rows": count} for file, count in zip(plan.inputs, rows, strict=True)],
+        "inputs": [{**file.manifest_entry(), "rows": count} for file, count in zip(plan.inputs, rows, strict=True)],
         "rows": count_rows(plan, records),
         "columns": {field.name: str(field.type) for field in plan.schema},
-        "parts": [_part(record, folder) for record in records],
+        "parts": [_part_entry(record, folder) for record in records],
         "quarantine": {name: sha256 for record in records for name, sha256 in record.quarantine.items()},
         "inputs_distribution": {name: value for name, value in measures.items() if name not in outputs},
         "predictions_distribution": {name: value for name, value in measures.items() if name in outputs},
     }
 
 
-def count_rows(plan: Plan, records: Sequence[Record]) -> dict[str, int]:
+def count_rows(plan: Plan, records: Sequence[PartRecord]) -> dict[str, int]:
     """The rows that came ``in``, were ``scored`` and ``quarantined``.
 
     Raises:
@@ -54,12 +54,12 @@ def count_rows(plan: Plan, records: Sequence[Record]) -> dict[str, int]:
     return {"in": rows, "scored": scored, "quarantined": quarantined}
 
 
-def _part(record: Record, folder: Path) -> dict[str, Any]:
+def _part_entry(record: PartRecord, folder: Path) -> dict[str, Any]:
     size = (folder / record.name).stat().st_size
     return {"name": record.name, "sha256": record.sha256, "bytes": size, "rows": record.rows}
 
 
-def sealed(manifest: Mapping[str, Any], **unsealed: Any) -> bytes:
+def encode_manifest(manifest: Mapping[str, Any], **undigested: Any) -> bytes:
     """The manifest as a file, with its digest and what the digest leaves out."""
-    whole = {"digest": manifest_digest(manifest), **manifest, **unsealed}
+    whole = {"digest": manifest_digest(manifest), **manifest, **undigested}
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"

@@ -12,116 +12,125 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from slipway.batch.output.checkpoint import Record, Work, part_name
+from slipway.batch.output.checkpoint import Checkpoint, PartRecord, part_name
 from slipway.batch.plan import Format, Plan
-from slipway.batch.scoring.column_statistics import fold
-from slipway.batch.scoring.score_chunk import QUARANTINE, Scored
+from slipway.batch.scoring.column_statistics import merge
+from slipway.batch.scoring.score_chunk import QUARANTINE, ScoredRows
 from slipway.errors import DataError, StorageError
 from slipway.storage import atomic
 from slipway.storage.digests import file_digest
-from slipway.tables.chunks import Place, Unit, after, rows_in
+from slipway.tables.chunks import InputPosition, Unit, count_rows, position_after
 
 QUARANTINE_FOLDER = "_quarantine"
 """Whatever reads a dataset leaves out names that begin with ``_``, so no bad row is taken for an answer."""
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 
 
-class Part:
+class PartWriter:
     """A part that is being written; its files have no name in the dataset before ``finish``."""
 
-    def __init__(self, work: Work, plan: Plan, number: int) -> None:
-        self._work, self._stem, self._identified = work, part_name(number), bool(plan.identity)
+    def __init__(self, checkpoint: Checkpoint, plan: Plan, number: int) -> None:
+        self._work, self._stem, self._identified = checkpoint, part_name(number), bool(plan.identity)
         self._name = f"{self._stem}.{plan.options.format}"
-        self._answers = _File(work.dataset / self._name, work.out, plan.schema, plan.options.format)
-        self._bad: _File | None = None
+        self._output_file = _OutputFile(
+            checkpoint.dataset / self._name, checkpoint.out, plan.schema, plan.options.format
+        )
+        self._quarantine_file: _OutputFile | None = None
         self._measures: list[dict[str, Any]] = []
         self._files: Counter[str] = Counter()
         self._rows = self._quarantined = 0
         self._seconds = 0.0
-        self._next = Place()
+        self._next = InputPosition()
 
-    def add(self, unit: Unit, scored: Scored) -> None:
+    def add(self, unit: Unit, scored: ScoredRows) -> None:
         """Append what became of a unit.
 
         Raises:
             StorageError: the disk is full or the like.
         """
-        self._answers.write(scored.batch)
-        if scored.bad:
-            self._set_aside(scored)
+        self._output_file.write(scored.batch)
+        if scored.invalid:
+            self._quarantine_rows(scored)
         self._files.update({str(number): 0 for number in {chunk.file for chunk in unit}})
         for chunk in unit:
             self._files[str(chunk.file)] += chunk.count
         self._measures.append(scored.measures)
         self._rows += len(scored.batch)
-        self._quarantined += len(scored.bad)
+        self._quarantined += len(scored.invalid)
         self._seconds += scored.seconds
-        self._next = after(unit)
-        if len(scored.batch) + len(scored.bad) != rows_in(unit):
-            raise DataError(f"{rows_in(unit)} rows came but {len(scored.batch) + len(scored.bad)} were answered for")
+        self._next = position_after(unit)
+        if len(scored.batch) + len(scored.invalid) != count_rows(unit):
+            raise DataError(
+                f"{count_rows(unit)} rows came but {len(scored.batch) + len(scored.invalid)} were answered for"
+            )
 
-    def finish(self) -> Record:
+    def finish(self) -> PartRecord:
         """Give the files their names and write the record."""
-        answers = self._finish(self._answers)
-        quarantine = {f"{QUARANTINE_FOLDER}/{self._stem}.parquet": self._finish(self._bad)} if self._bad else {}
-        record = Record(
-            self._name, answers, self._rows, self._quarantined, quarantine, dict(self._files), list(self._next),
-            fold(self._measures), self._seconds,
+        answers = self._finish_file(self._output_file)
+        quarantine = (
+            {f"{QUARANTINE_FOLDER}/{self._stem}.parquet": self._finish_file(self._quarantine_file)}
+            if self._quarantine_file
+            else {}
+        )
+        following = [self._next.file, self._next.row]
+        record = PartRecord(
+            self._name, answers, self._rows, self._quarantined, quarantine, dict(self._files), following,
+            merge(self._measures), self._seconds,
         )  # fmt: skip
-        self._work.keep(record)
+        self._work.save_record(record)
         return record
 
-    def _finish(self, file: _File) -> str:
+    def _finish_file(self, file: _OutputFile) -> str:
         # Only a manifest and the next run read the digest, and a single file has neither.
         path = file.finish()
         return file_digest(path) if self._identified else ""
 
     def discard(self) -> None:
         """Throw the files away."""
-        for file in (self._answers, self._bad):
+        for file in (self._output_file, self._quarantine_file):
             if file is not None:
                 file.discard()
 
-    def _set_aside(self, scored: Scored) -> None:
-        if self._bad is None:
+    def _quarantine_rows(self, scored: ScoredRows) -> None:
+        if self._quarantine_file is None:
             folder = self._work.dataset / QUARANTINE_FOLDER
             folder.mkdir(exist_ok=True)
-            self._bad = _File(folder / f"{self._stem}.parquet", self._work.out, QUARANTINE, "parquet")
+            self._quarantine_file = _OutputFile(folder / f"{self._stem}.parquet", self._work.out, QUARANTINE, "parquet")
         columns = [
             pa.array(values, field.type)
-            for values, field in zip(zip(*scored.bad, strict=True), QUARANTINE, strict=True)
+            for values, field in zip(zip(*scored.invalid, strict=True), QUARANTINE, strict=True)
         ]
-        self._bad.write(pa.RecordBatch.from_arrays(columns, schema=QUARANTINE))
+        self._quarantine_file.write(pa.RecordBatch.from_arrays(columns, schema=QUARANTINE))
 
 
 def first_rows(quarantine: Path) -> list[dict[str, Any]]:
     """A few rows of a quarantine: ``file``, ``row``, ``reasons`` and ``original`` of each."""
     with pq.ParquetFile(min(quarantine.iterdir())) as file:
-        found: list[dict[str, Any]] = next(file.iter_batches(EXAMPLES)).to_pylist()
+        found: list[dict[str, Any]] = next(file.iter_batches(MAX_EXAMPLES)).to_pylist()
     return found
 
 
-class _File:
+class _OutputFile:
     """A file that is being written under another name; what goes wrong is told of OUT, which people know."""
 
     def __init__(self, path: Path, out: Path, schema: pa.Schema, kind: Format) -> None:
         self._path, self._temporary, self._out = path, path.with_name(f".{path.name}.tmp"), out
-        with _said_plainly(out):
-            self._opened = _open(self._temporary, schema, kind)
+        with _as_storage_error(out):
+            self._streams = _open(self._temporary, schema, kind)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        with _said_plainly(self._out):
-            self._opened[0].write_batch(batch)
+        with _as_storage_error(self._out):
+            self._streams[0].write_batch(batch)
 
     def finish(self) -> Path:
-        with _said_plainly(self._out):
-            for closable in self._opened:
+        with _as_storage_error(self._out):
+            for closable in self._streams:
                 closable.close()
         atomic.move_file(self._temporary, self._path)
         return self._path
 
     def discard(self) -> None:
-        for closable in self._opened:
+        for closable in self._streams:
             # What was thrown away because the disk is full cannot be closed properly either.
             with suppress(OSError, pa.ArrowException):
                 closable.close()
@@ -138,7 +147,7 @@ def _open(path: Path, schema: pa.Schema, kind: Format) -> list[Any]:
 
 
 @contextmanager
-def _said_plainly(out: Path) -> Iterator[None]:
+def _as_storage_error(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

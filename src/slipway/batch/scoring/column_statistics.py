@@ -10,33 +10,35 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-SHARE = 16
+SAMPLE_STEP = 16
 """Quantiles and frequent texts are judged by one row of so many; counts, nulls, sums and extremes by all."""
-_POINTS = np.linspace(0, 1, 101)
-_TOLD = {"0.05": 5, "0.25": 25, "0.5": 50, "0.75": 75, "0.95": 95}
-_FREQUENT = 20
-_REMEMBERED = 1000
+_QUANTILE_POINTS = np.linspace(0, 1, 101)
+_SUMMARY_QUANTILES = {"0.05": 5, "0.25": 25, "0.5": 50, "0.75": 75, "0.95": 95}
+_MAX_SUMMARY_VALUES = 20
+_MAX_RECORDED_VALUES = 1000
 
 
 def measure(columns: Mapping[str, Array], sampled: Array) -> dict[str, dict[str, Any]]:
     """Measure the columns of one unit, of which ``sampled`` says which rows stand for the others."""
     return {
-        name: _texts(values, sampled) if values.dtype == object else _numbers(values, sampled)
+        name: _measure_texts(values, sampled) if values.dtype == object else _measure_numbers(values, sampled)
         for name, values in columns.items()
     }
 
 
-def fold(units: Sequence[Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+def merge(units: Sequence[Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """The units of a part as one, small enough for its record."""
-    return {name: _fold([unit[name] for unit in units]) for name in (units[0] if units else {})}
+    return {name: _merge_column([unit[name] for unit in units]) for name in (units[0] if units else {})}
 
 
-def tell(parts: Sequence[Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+def summarize(parts: Sequence[Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """All parts as one, for people and for checks."""
-    return {name: _tell([part[name] for part in parts if name in part]) for name in (parts[0] if parts else {})}
+    return {
+        name: _summarize_column([part[name] for part in parts if name in part]) for name in (parts[0] if parts else {})
+    }
 
 
-def _numbers(values: Array, sampled: Array) -> dict[str, Any]:
+def _measure_numbers(values: Array, sampled: Array) -> dict[str, Any]:
     known = values[~np.isnan(values)]
     chosen = values[sampled]
     return {
@@ -49,24 +51,24 @@ def _numbers(values: Array, sampled: Array) -> dict[str, Any]:
     }
 
 
-def _texts(values: Array, sampled: Array) -> dict[str, Any]:
+def _measure_texts(values: Array, sampled: Array) -> dict[str, Any]:
     nulls = int(np.count_nonzero(np.equal(values, None)))  # type: ignore[call-overload]
     return {"rows": len(values), "nulls": nulls, "values": Counter(values[sampled].tolist())}
 
 
-def _fold(units: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _merge_column(units: Sequence[dict[str, Any]]) -> dict[str, Any]:
     counts: dict[str, Any] = {key: sum(unit[key] for unit in units) for key in ("rows", "nulls")}
     if "values" in units[0]:
-        return counts | {"values": _frequent((unit["values"] for unit in units), _REMEMBERED)}
+        return counts | {"values": _top_values((unit["values"] for unit in units), _MAX_RECORDED_VALUES)}
     sample = np.concatenate([unit["sample"] for unit in units])
-    points = np.quantile(sample, _POINTS).tolist() if len(sample) else []
+    points = np.quantile(sample, _QUANTILE_POINTS).tolist() if len(sample) else []
     return counts | _extremes(units) | {"quantiles": points, "sampled": len(sample)}
 
 
-def _tell(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _summarize_column(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     counts: dict[str, Any] = {key: sum(part[key] for part in parts) for key in ("rows", "nulls")}
     if "values" in parts[0]:
-        return counts | {"values": _frequent((part["values"] for part in parts), _FREQUENT)}
+        return counts | {"values": _top_values((part["values"] for part in parts), _MAX_SUMMARY_VALUES)}
     told = counts | _extremes(parts)
     known = told["rows"] - told["nulls"]
     total = told.pop("sum")
@@ -88,14 +90,14 @@ def _quantiles(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
     if not with_points:
         return {}
     points = np.concatenate([part["quantiles"] for part in with_points])
-    weights = np.repeat([part["sampled"] for part in with_points], len(_POINTS)).astype(np.float64)
+    weights = np.repeat([part["sampled"] for part in with_points], len(_QUANTILE_POINTS)).astype(np.float64)
     order = np.argsort(points, kind="stable")
     reached = np.cumsum(weights[order])
-    places = {name: np.searchsorted(reached, reached[-1] * place / 100) for name, place in _TOLD.items()}
+    places = {name: np.searchsorted(reached, reached[-1] * place / 100) for name, place in _SUMMARY_QUANTILES.items()}
     return {name: float(points[order][place]) for name, place in places.items()}
 
 
-def _frequent(counts: Iterable[Mapping[str, int]], most: int) -> dict[str, int]:
+def _top_values(counts: Iterable[Mapping[str, int]], most: int) -> dict[str, int]:
     total: Counter[str] = Counter()
     for some in counts:
         total.update({text: count for text, count in some.items() if text is not None})

@@ -21,10 +21,10 @@ from slipway.errors import SettingsError, SparkError
 
 _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+|yarn|k8s://.+")
 _STANDALONE = re.compile(r"spark://(?P<places>.+)")
-_PATIENCE = 5.0
-_NOTHING = "nothing was written"
+_CONNECT_SECONDS = 5.0
+_NOTHING_WRITTEN = "nothing was written"
 _INSTALL = "install requirements-spark.lock on every executor and name its Python by PYSPARK_PYTHON"
-_KNOWN: tuple[tuple[re.Pattern[str], str], ...] = (
+_KNOWN_FAILURES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"No module named '([\w.]+)'"), "the Python of an executor has no '{0}'; " + _INSTALL),
     (re.compile(r"\[PACKAGE_NOT_INSTALLED\] (\w+) "), "the Python of an executor has no '{0}'; " + _INSTALL),
     (re.compile(r'Cannot run program "([^"]+)"'), "an executor cannot run its Python, '{0}'; " + _INSTALL),
@@ -33,7 +33,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"SparkContext was shut down|stopped SparkContext"), "Spark ended while the job ran"),
     (re.compile(r"bigger than (spark\.driver\.maxResultSize[^\n.]*)"), "a part is bigger than {0}; raise it"),
 )
-_TOO_LONG = 300
+_MAX_MESSAGE_LENGTH = 300
 
 
 @contextmanager
@@ -44,22 +44,22 @@ def session(master: str | None) -> Iterator[Any]:
         SettingsError: ``master`` is no address of a master.
         SparkError: pyspark or Java is missing, or the master cannot be reached.
     """
-    check(master)
+    check_requirements(master)
     from pyspark.sql import SparkSession
 
     found = SparkSession.getActiveSession()
     if found is not None:
         yield found
         return
-    with said_plainly(master):
-        started = _started(SparkSession.builder, master)
+    with spark_errors(master):
+        started = _start_session(SparkSession.builder, master)
     try:
         yield started
     finally:
         started.stop()
 
 
-def check(master: str | None) -> None:
+def check_requirements(master: str | None) -> None:
     """Look for what can be known to be missing before Java is started.
 
     Raises:
@@ -68,12 +68,12 @@ def check(master: str | None) -> None:
     """
     if master is not None and not _MASTER.fullmatch(master):
         raise SettingsError(
-            f"--master must be such as local[4], spark://host:7077, yarn or k8s://..., not '{master}'; {_NOTHING}"
+            f"--master must be such as local[4], spark://host:7077, yarn or k8s://..., not '{master}'; {_NOTHING_WRITTEN}"
         )
     if find_spec("pyspark") is None:
         raise SparkError(
             f"--engine spark needs pyspark, which {sys.executable} does not have; install requirements-spark.lock; "
-            f"{_NOTHING}"
+            f"{_NOTHING_WRITTEN}"
         )
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         _check_java()
@@ -81,7 +81,7 @@ def check(master: str | None) -> None:
         _check_listening(master, found["places"].split(","))
 
 
-def _started(builder: Any, master: str | None) -> Any:
+def _start_session(builder: Any, master: str | None) -> Any:
     if master is None or master.startswith("local"):
         # Executors of this machine run the Python that runs the driver; those of a cluster have their own.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -98,25 +98,25 @@ def _check_java() -> None:
     home = os.environ.get("JAVA_HOME")
     if shutil.which(str(Path(home) / "bin/java") if home else "java") is None:
         where = f"JAVA_HOME ({home})" if home else "PATH"
-        raise SparkError(f"--engine spark needs Java 17 or newer, and there is no java in {where}; {_NOTHING}")
+        raise SparkError(f"--engine spark needs Java 17 or newer, and there is no java in {where}; {_NOTHING_WRITTEN}")
 
 
-def _check_listening(master: str, places: list[str]) -> None:
+def _check_listening(master: str, addresses: list[str]) -> None:
     """Spark itself would try for a minute and then speak of a stopped context."""
     failed = []
-    for place in places:
+    for place in addresses:
         host, _, port = place.rpartition(":")
         try:
-            socket.create_connection((host, int(port)), _PATIENCE).close()
+            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         except OSError as error:
             failed.append(f"{place}: {error.strerror or error}")
         else:
             return
-    raise SparkError(f"the master {master} cannot be reached ({'; '.join(failed)}); {_NOTHING}")
+    raise SparkError(f"the master {master} cannot be reached ({'; '.join(failed)}); {_NOTHING_WRITTEN}")
 
 
 @contextmanager
-def said_plainly(master: str | None) -> Iterator[None]:
+def spark_errors(master: str | None) -> Iterator[None]:
     """Turn what Spark raises into an error of ours.
 
     Raises:
@@ -128,13 +128,13 @@ def said_plainly(master: str | None) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
-        raise SparkError(f"Spark at {master or 'its own master'} failed: {plainly(str(error))}") from error
+        raise SparkError(f"Spark at {master or 'its own master'} failed: {explain_failure(str(error))}") from error
 
 
-def plainly(message: str) -> str:
+def explain_failure(message: str) -> str:
     """The sentence for a message of Spark."""
-    for pattern, sentence in _KNOWN:
+    for pattern, sentence in _KNOWN_FAILURES:
         if found := pattern.search(message):
             return f"{sentence.format(*found.groups())}; no dataset was published"
     told = next((line.strip() for line in message.splitlines() if line.strip()), "it says nothing")
-    return f"{told[:_TOO_LONG]}; no dataset was published"
+    return f"{told[:_MAX_MESSAGE_LENGTH]}; no dataset was published"

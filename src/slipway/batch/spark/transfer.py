@@ -16,22 +16,22 @@ from typing import Any
 import pyarrow as pa
 
 import slipway
-from slipway.batch.output.checkpoint import Record, Work
+from slipway.batch.output.checkpoint import Checkpoint, PartRecord
 from slipway.bundle.release_file import Bundle
 from slipway.errors import SparkError, error_for
 from slipway.storage import atomic
 
-Told = dict[str, Any]
-_sent: dict[tuple[str, str], str] = {}
+TaskReport = dict[str, Any]
+_archive_names: dict[tuple[str, str], str] = {}
 """By application and bundle: a notebook's application sees many jobs."""
 
 
 def send(context: Any, bundle: Bundle) -> str:
     """Hand the bundle and the code to a SparkContext, once; returns the name under which the bundle is unpacked."""
     key = (str(context.applicationId), bundle.digest)
-    if key not in _sent:
-        _sent[key] = _send(context, bundle)
-    return _sent[key]
+    if key not in _archive_names:
+        _archive_names[key] = _send(context, bundle)
+    return _archive_names[key]
 
 
 def _send(context: Any, bundle: Bundle) -> str:
@@ -54,40 +54,40 @@ def _zip(path: Path, files: Iterable[Path], root: Path) -> Path:
     return path
 
 
-def told_in(answer: pa.Table) -> Told:
+def read_report(result: pa.Table) -> TaskReport:
     """What a task told at its end.
 
     Raises:
         SlipwayError: the task met an error of ours.
     """
-    for error in answer["error"].drop_null().to_pylist():
+    for error in result["error"].drop_null().to_pylist():
         told = json.loads(error)
         raise (error_for(told["exit_code"]) or SparkError)(told["message"])
-    (last,) = answer["told"].drop_null().to_pylist()
-    found: Told = json.loads(last)
+    (last,) = result["told"].drop_null().to_pylist()
+    found: TaskReport = json.loads(last)
     return found
 
 
-def keep(work: Work, answer: pa.Table) -> Told:
+def save_part(checkpoint: Checkpoint, result: pa.Table) -> TaskReport:
     """Write the files of a part and its record, as if it had been made here.
 
     Raises:
         SparkError: the bytes are not those that the task wrote.
         StorageError: the disk is full or the like.
     """
-    told = told_in(answer)
-    record = Record(**told["record"])
+    told = read_report(result)
+    record = PartRecord(**told["record"])
     for name, sha256 in {record.name: record.sha256, **record.quarantine}.items():
-        content = _content(answer, name)
+        content = _content(result, name)
         if (came := hashlib.sha256(content).hexdigest()) != sha256:
             raise SparkError(f"{name} came from Spark with the sha256 {came} but was made with {sha256}")
-        path = work.dataset / name
+        path = checkpoint.dataset / name
         path.parent.mkdir(exist_ok=True)
         atomic.write_file(path, content)
-    work.keep(record)
+    checkpoint.save_record(record)
     return told
 
 
-def _content(answer: pa.Table, name: str) -> bytes:
-    slices = zip(answer["file"], answer["content"], strict=True)
+def _content(result: pa.Table, name: str) -> bytes:
+    slices = zip(result["file"], result["content"], strict=True)
     return b"".join(content.as_buffer() for file, content in slices if file.as_py() == name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from slipway.settings.settings import Settings
 from slipway.tables.data_frame import read_parquet
 
-_SHOWN = 8
+_MAX_SHIFTS = 8
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -24,7 +24,8 @@ class Span(msgspec.Struct, frozen=True):
     last: str
 
 
-class Shift(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shift:
     """A column, and the largest difference in the share of rows between the new and the old: 0 is none, 1 is all."""
 
     column: str
@@ -46,12 +47,12 @@ def compare(before: Path, after: Path, settings: Settings) -> Changes:
     came = new[new[time] > old[time].max()] if time else new
     compared = came if len(came) else new
     names = [name for name in (*settings.features, settings.data.target) if name in old and name in new]
-    shifts = [Shift(name, round(shift(old[name], compared[name]), 4)) for name in names]
+    shifts = [Shift(name, round(distribution_distance(old[name], compared[name]), 4)) for name in names]
     ordered = sorted(shifts, key=lambda one: -one.effect)
     return Changes(_span(old, time), _span(new, time), len(came), tuple(ordered))
 
 
-def shift(before: pd.Series, after: pd.Series) -> float:
+def distribution_distance(before: pd.Series, after: pd.Series) -> float:
     """The Kolmogorov-Smirnov distance of numbers, the total variation distance of anything else; null is a value.
 
     Both are the largest difference in the share of rows: over all bounds of a number, over all sets of other values.
@@ -66,15 +67,15 @@ def shift(before: pd.Series, after: pd.Series) -> float:
     return float(np.abs(below[0] - below[1]).max())
 
 
-def lines(changes: Changes) -> Iterator[str]:
+def change_lines(changes: Changes) -> Iterator[str]:
     """The changes for people."""
     before, after = changes.before, changes.after
     yield f"rows      {before.rows:,} -> {after.rows:,}, of which {changes.came:,} came"
     if after.first:
         yield f"dates     {before.first} to {before.last} -> {after.first} to {after.last}"
     yield "shift     of the rows that came against those before: 0 is none, 1 is all rows"
-    yield from (f"          {one.column:<22}{one.effect:.3f}" for one in changes.shifts[:_SHOWN])
-    if more := changes.shifts[_SHOWN:]:
+    yield from (f"          {one.column:<22}{one.effect:.3f}" for one in changes.shifts[:_MAX_SHIFTS])
+    if more := changes.shifts[_MAX_SHIFTS:]:
         yield f"          and {len(more)} more, each at most {more[0].effect:.3f}"
 
 

@@ -7,26 +7,26 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from slipway.commands.retrain.pin import Pin, Wish
-from slipway.contract.compatibility import LEVELS, Level, changes, required_level
+from slipway.commands.retrain.pin import Pin, RetrainRequest
+from slipway.contract.compatibility import LEVELS, Level, changes, required_bump
 from slipway.contract.schema import decode_contract
-from slipway.errors import CompatibilityError, MovedError, RetrainError
+from slipway.errors import BranchMovedError, CompatibilityError, RetrainError
 from slipway.reporting.sanitize import one_line
 from slipway.settings.settings import CONTRACT_FILE, Settings
 from slipway.versioning.commit_lint import Commit, Linter
 from slipway.versioning.git import remote
 from slipway.versioning.git.checkout import Checkout, file_at
 from slipway.versioning.git.command import REMOTE, credentials, first_failure, git, last_line, run
-from slipway.versioning.next_version import commits_release
+from slipway.versioning.next_version import bump_since_release
 
 _BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
-REHEARSED = "Rehearsed-Model"
+MODEL_TRAILER = "Rehearsed-Model"
 """The trailer with the sha256 of the rehearsal's model file."""
-_TYPES: dict[Level, str] = {"patch": "fix", "minor": "feat"}
-_LONGEST_REASON = 500
+_COMMIT_TYPES: dict[Level, str] = {"patch": "fix", "minor": "feat"}
+_MAX_REASON_LENGTH = 500
 
 
-def level_for(checkout: Checkout, settings: Settings) -> Level:
+def choose_level(checkout: Checkout, settings: Settings) -> Level:
     """What the retrain must release: a patch, or more where the contract changed and no commit says so yet.
 
     Raises:
@@ -36,7 +36,7 @@ def level_for(checkout: Checkout, settings: Settings) -> Level:
     if not checkout.last_tag or released is None:
         return "patch"
     listed = changes(decode_contract(released.encode(), CONTRACT_FILE), settings.contract)
-    needed, said = required_level(listed), commits_release(checkout.root, checkout)
+    needed, said = required_bump(listed), bump_since_release(checkout.root, checkout)
     if LEVELS.index(needed) <= max(LEVELS.index(said), LEVELS.index("patch")):
         return "patch"
     if needed == "major":
@@ -48,42 +48,42 @@ def level_for(checkout: Checkout, settings: Settings) -> Level:
     return needed
 
 
-def subject(wish: Wish, settings: Settings, pin: Pin, level: Level) -> str:
+def subject(request: RetrainRequest, settings: Settings, pin: Pin, level: Level) -> str:
     """The first line."""
-    kind = f"{_TYPES[level]}(data)"
-    if wish.restore:
-        return f"{kind}: train {settings.name} on the data of {wish.restore.removeprefix('v')} again"
-    if wish.sources and not wish.through:
+    kind = f"{_COMMIT_TYPES[level]}(data)"
+    if request.restore:
+        return f"{kind}: train {settings.name} on the data of {request.restore.removeprefix('v')} again"
+    if request.sources and not request.through:
         new = [source.sha256[:12] for name, source in pin.sources.items() if source != settings.data.sources[name]]
         return f"{kind}: retrain on {settings.name} data {' '.join(new)}"
     return f"{kind}: retrain on {settings.name} through {pin.through}"
 
 
-def message(first: str, wish: Wish, model: str, linter: Linter) -> str:
+def message(subject_line: str, request: RetrainRequest, model: str, linter: Linter) -> str:
     """The whole message: reason and parameters in the body, the rehearsal's model as a trailer.
 
     Raises:
         RetrainError: the reason would make another version of it.
     """
-    text = "\n\n".join([first, *_body(wish), *([f"{REHEARSED}: {model}"] if model else [])])
-    wanted, read = linter.read(Commit(first)), linter.read(Commit(text))
+    text = "\n\n".join([subject_line, *_body(request), *([f"{MODEL_TRAILER}: {model}"] if model else [])])
+    wanted, read = linter.read(Commit(subject_line)), linter.read(Commit(text))
     if read.problem or read.level != wanted.level:
         raise RetrainError(
             f"with this reason the commit would release {read.level} instead of {wanted.level}: "
-            f"{one_line(wish.reason)}; say it in other words; nothing was changed"
+            f"{one_line(request.reason)}; say it in other words; nothing was changed"
         )
     return text
 
 
-def _body(wish: Wish) -> Iterator[str]:
+def _body(request: RetrainRequest) -> Iterator[str]:
     """Strangers' words on one line each, where no line can pass for a commit of its own."""
-    if wish.reason:
-        yield f"Reason: {one_line(wish.reason, _LONGEST_REASON)}"
-    if wish.parameters:
-        yield f"Parameters: {one_line(' '.join(wish.parameters), _LONGEST_REASON)}"
+    if request.reason:
+        yield f"Reason: {one_line(request.reason, _MAX_REASON_LENGTH)}"
+    if request.parameters:
+        yield f"Parameters: {one_line(' '.join(request.parameters), _MAX_REASON_LENGTH)}"
 
 
-def make(checkout: Checkout, files: Mapping[str, Path], message: str) -> str:
+def create_commit(checkout: Checkout, contents: Mapping[str, Path], message: str) -> str:
     """A commit on the checkout's own with the content of ``files`` (by place in the repository); nothing names it yet.
 
     Raises:
@@ -93,7 +93,7 @@ def make(checkout: Checkout, files: Mapping[str, Path], message: str) -> str:
     with tempfile.TemporaryDirectory(prefix="slipway-commit-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         git(root, "read-tree", checkout.commit, extra=index)
-        for place, content in files.items():
+        for place, content in contents.items():
             blob = git(root, "hash-object", "-w", f"--path={place}", "--", str(content.absolute()))
             git(root, "update-index", "--add", "--cacheinfo", f"100644,{blob},{place}", extra=index)
         tree = git(root, "write-tree", extra=index)
@@ -106,7 +106,7 @@ def push(checkout: Checkout, commit: str) -> None:
     """Push the commit to the checkout's branch.
 
     Raises:
-        MovedError: the branch moved meanwhile.
+        BranchMovedError: the branch moved meanwhile.
         RetrainError: a rule of the remote refuses it.
     """
     refusal = remote.push(checkout, {remote.branch_ref(checkout): commit})
@@ -114,17 +114,17 @@ def push(checkout: Checkout, commit: str) -> None:
         return
     there = refusal.refs.get(remote.branch_ref(checkout), "")
     if there != checkout.commit:
-        raise MovedError(
+        raise BranchMovedError(
             f"{checkout.branch} moved on {REMOTE} from {checkout.commit[:7]} to {there[:7] or 'nothing'}; the pin was "
             "not pushed and nothing was changed; run the retrain again"
         )
     raise RetrainError(
-        f"{REMOTE} refused the pin: {last_line(refusal.said)}; nothing was changed; a protected branch takes it as a pull "
+        f"{REMOTE} refused the pin: {last_line(refusal.output)}; nothing was changed; a protected branch takes it as a pull "
         "request (--propose)"
     )
 
 
-def push_aside(checkout: Checkout, commit: str, branch: str, settings: str) -> None:
+def push_branch(checkout: Checkout, commit: str, branch: str, settings: str) -> None:
     """Push the commit to a branch of its own; one that is there already with the same settings is left alone.
 
     Raises:
@@ -139,10 +139,10 @@ def push_aside(checkout: Checkout, commit: str, branch: str, settings: str) -> N
             raise RetrainError(f"{REMOTE} has a branch {branch} with another pin; delete it first; nothing was changed")
         return
     if refusal := remote.push(checkout, {place: commit}):
-        raise RetrainError(f"{REMOTE} refused the branch {branch}: {last_line(refusal.said)}; nothing was changed")
+        raise RetrainError(f"{REMOTE} refused the branch {branch}: {last_line(refusal.output)}; nothing was changed")
 
 
-def follow(checkout: Checkout, commit: str, files: Mapping[str, Path]) -> str:
+def fast_forward(checkout: Checkout, commit: str, files: Mapping[str, Path]) -> str:
     """Bring branch and files of the checkout to the commit; returns why it could not, in which case they stay."""
     here = [place for place in files if (checkout.root / place).exists()]
     # What is there as it will be, after a kill or as new data, git need not write and would not overwrite.

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import tomlkit
 
@@ -20,12 +20,12 @@ from slipway.versioning.semver import is_release_tag
 
 YESTERDAY = "yesterday"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TRAINING = ("seed", "parameters", "preprocess")
+_TRAINING_SETTINGS = ("seed", "parameters", "preprocess")
 """What of `[train]` a retrain may change beside the data: how the same estimator learns, and nothing else."""
 
 
 @dataclass(frozen=True)
-class Wish:
+class RetrainRequest:
     """Empty fields ask for nothing; ``parameters`` are of training, such as ``train.max_iter=300``."""
 
     through: str = ""
@@ -35,7 +35,8 @@ class Wish:
     reason: str = ""
 
 
-class Pin(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Pin:
     """Which data: each source's place and digest, and the last day."""
 
     through: datetime.date | None
@@ -47,7 +48,7 @@ def pin_of(settings: Settings) -> Pin:
     return Pin(settings.data.through, settings.data.sources)
 
 
-def pin_for(wish: Wish, settings: Settings, today: datetime.date) -> Pin:
+def resolve_pin(request: RetrainRequest, settings: Settings, today: datetime.date) -> Pin:
     """The pin that the wish comes to. New sources are read, and kept where the settings say so.
 
     Raises:
@@ -56,23 +57,23 @@ def pin_for(wish: Wish, settings: Settings, today: datetime.date) -> Pin:
         NotFoundError: there is no such release to go back to.
         DataError, DataChangedError: a source cannot be read, or changed while it was.
     """
-    if wish.restore:
-        if wish.through or wish.sources:
+    if request.restore:
+        if request.through or request.sources:
             raise SettingsError("--restore brings an earlier pin back as it was; leave --through and --source out")
-        return _earlier(wish.restore, settings)
-    if not wish.through and not wish.sources:
+        return _read_release_pin(request.restore, settings)
+    if not request.through and not request.sources:
         raise SettingsError("a retrain needs new data: say --through YYYY-MM-DD, --source NAME=URI, or --restore X.Y.Z")
-    through = _day(wish, settings, today) if wish.through else settings.data.through
-    return Pin(through, {**settings.data.sources, **_new_sources(wish, settings)})
+    through = _through_date(request, settings, today) if request.through else settings.data.through
+    return Pin(through, {**settings.data.sources, **_new_sources(request, settings)})
 
 
-def _day(wish: Wish, settings: Settings, today: datetime.date) -> datetime.date:
-    before, through = settings.data.through, _parsed(wish.through, today)
+def _through_date(request: RetrainRequest, settings: Settings, today: datetime.date) -> datetime.date:
+    before, through = settings.data.through, _parse_day(request.through, today)
     if not settings.data.time:
         raise SettingsError("--through needs data.time, the column that holds a row's moment; --source names new data")
     if through > today:
         raise RetrainError(f"{through} is in the future, for today is {today}; nothing was changed")
-    if before and through < before and not wish.reason:
+    if before and through < before and not request.reason:
         raise RetrainError(
             f"the pin is through {before} already, and {through} is before that; going back takes a --reason; "
             "nothing was changed"
@@ -80,7 +81,7 @@ def _day(wish: Wish, settings: Settings, today: datetime.date) -> datetime.date:
     return through
 
 
-def _parsed(text: str, today: datetime.date) -> datetime.date:
+def _parse_day(text: str, today: datetime.date) -> datetime.date:
     if text == YESTERDAY:
         return today - datetime.timedelta(days=1)
     try:
@@ -89,23 +90,23 @@ def _parsed(text: str, today: datetime.date) -> datetime.date:
         raise SettingsError(f"--through takes a day as YYYY-MM-DD, or {YESTERDAY}, and not {text[:80]!r}") from None
 
 
-def _new_sources(wish: Wish, settings: Settings) -> Mapping[str, Source]:
+def _new_sources(request: RetrainRequest, settings: Settings) -> Mapping[str, Source]:
     data = settings.data
-    given = dict(_named(text, [*data.sources]) for text in wish.sources)
+    given = dict(_split_source(text, [*data.sources]) for text in request.sources)
     return {name: snapshot(uri, data.snapshots, settings.root) for name, uri in given.items()}
 
 
-def _named(text: str, known: list[str]) -> tuple[str, str]:
+def _split_source(text: str, source_names: list[str]) -> tuple[str, str]:
     """``NAME=URI``, or a URI alone where there is but one source."""
     name, equals, uri = text.partition("=")
-    if equals and name in known and uri:
+    if equals and name in source_names and uri:
         return name, uri
-    if len(known) == 1 and not (equals and re.fullmatch(r"[\w-]+", name)):
-        return known[0], text
-    raise SettingsError(f"--source {text[:200]!r} names none of the sources {', '.join(known)}; say NAME=URI")
+    if len(source_names) == 1 and not (equals and re.fullmatch(r"[\w-]+", name)):
+        return source_names[0], text
+    raise SettingsError(f"--source {text[:200]!r} names none of the sources {', '.join(source_names)}; say NAME=URI")
 
 
-def _earlier(version: str, settings: Settings) -> Pin:
+def _read_release_pin(version: str, settings: Settings) -> Pin:
     """The pin in the settings of a release's tag."""
     tag = f"v{version.removeprefix('v')}"
     if not is_release_tag(tag):
@@ -122,26 +123,26 @@ def _earlier(version: str, settings: Settings) -> Pin:
     return pin
 
 
-def moved(text: str, pin: Pin, parameters: Sequence[str] = ()) -> str:
+def move_pin(text: str, pin: Pin, parameters: Sequence[str] = ()) -> str:
     """The settings file with another pin, and with training ``parameters`` such as ``train.max_iter=300``.
 
     Raises:
         SettingsError: a parameter is none of training, such as one of the gate.
     """
     document: Any = tomlkit.parse(text)
-    _place(document["data"], "through", pin.through)
+    _set_if_changed(document["data"], "through", pin.through)
     for name, source in pin.sources.items():
         for key, value in source.model_dump().items():
-            _place(document["data"]["sources"][name], key, value)
+            _set_if_changed(document["data"]["sources"][name], key, value)
     for given in parameters:
         _check_parameter(given, override(document, given))
     after = tomlkit.dumps(document)
-    if _rest(text) != _rest(after):
+    if _other_settings(text) != _other_settings(after):
         raise SettingsError("moving the pin would change more than data and training; edit slipway.toml by hand")
     return after
 
 
-def _place(table: Any, key: str, value: object) -> None:
+def _set_if_changed(table: Any, key: str, value: object) -> None:
     """Set it only where it differs, so that what stays keeps its very spelling."""
     if value is None:
         table.pop(key, None)
@@ -149,19 +150,20 @@ def _place(table: Any, key: str, value: object) -> None:
         table[key] = value
 
 
-def _check_parameter(given: str, place: Sequence[str]) -> None:
-    if place[0] != "train" or place[1] not in _TRAINING:
+def _check_parameter(assignment: str, key_path: Sequence[str]) -> None:
+    if key_path[0] != "train" or key_path[1] not in _TRAINING_SETTINGS:
         raise SettingsError(
-            f"a retrain may set {', '.join(f'train.{name}' for name in _TRAINING)} (train.max_iter=300 is short for "
-            f"train.parameters.max_iter=300), but not {given!r}; that takes a commit of its own; nothing was changed"
+            f"a retrain may set {', '.join(f'train.{name}' for name in _TRAINING_SETTINGS)} (train.max_iter=300 "
+            f"is short for train.parameters.max_iter=300), but not {assignment!r}; "
+            "that takes a commit of its own; nothing was changed"
         )
 
 
-def _rest(text: str) -> dict[str, Any]:
+def _other_settings(text: str) -> dict[str, Any]:
     """All settings but those that a retrain moves."""
     document = tomllib.loads(text)
     data, train = dict(document["data"]), dict(document["train"])
     return document | {
         "data": {key: value for key, value in data.items() if key not in ("through", "sources")},
-        "train": {key: value for key, value in train.items() if key not in _TRAINING},
+        "train": {key: value for key, value in train.items() if key not in _TRAINING_SETTINGS},
     }

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from slipway.commands.retrain.commit import level_for, message, subject
-from slipway.commands.retrain.pin import Pin, Wish, moved, pin_for, pin_of
+from slipway.commands.retrain.commit import choose_level, message, subject
+from slipway.commands.retrain.pin import Pin, RetrainRequest, move_pin, pin_of, resolve_pin
 from slipway.errors import RetrainError
 from slipway.settings.settings import Settings, parse_settings
 from slipway.tables.source_uri import local_path
@@ -27,13 +27,13 @@ class Plan:
     """What the pin moves from and to; ``committed`` is the settings file as it is, ``text`` as it will be."""
 
     checkout: Checkout
-    place: str
+    repo_path: str
     before: Settings
     after: Settings
-    committed: str
-    text: str
+    old_text: str
+    new_text: str
     state: State
-    wish: Wish
+    request: RetrainRequest
 
     @property
     def pin(self) -> Pin:
@@ -43,11 +43,11 @@ class Plan:
     @cached_property
     def subject(self) -> str:
         """The first line of the commit."""
-        return subject(self.wish, self.before, self.pin, level_for(self.checkout, self.after))
+        return subject(self.request, self.before, self.pin, choose_level(self.checkout, self.after))
 
     def message(self, model: str) -> str:
         """The commit's message, with the digest of the model that the rehearsal made, if there was one."""
-        return message(self.subject, self.wish, model, Linter(self.checkout.root))
+        return message(self.subject, self.request, model, Linter(self.checkout.root))
 
     def pinned_files(self) -> Mapping[str, Path]:
         """New data that lies inside the repository and is not ignored there, by its place: it belongs to the commit."""
@@ -66,7 +66,7 @@ class Plan:
         return found
 
 
-def plan(settings_file: Path, wish: Wish, today: datetime.date) -> Plan:
+def plan(settings_file: Path, request: RetrainRequest, today: datetime.date) -> Plan:
     """What the wish comes to here. Nothing is changed, but new sources are kept where the settings say so.
 
     Raises:
@@ -74,19 +74,19 @@ def plan(settings_file: Path, wish: Wish, today: datetime.date) -> Plan:
         SlipwayError: what else `pin_for` and `moved` refuse.
     """
     path = settings_file.parent.resolve() / settings_file.name
-    checkout = _ready(checkout_at(path.parent))
+    checkout = _check_branch(checkout_at(path.parent))
     place = path.relative_to(checkout.root.resolve()).as_posix()
-    text, changed = _committed(checkout, path, place)
+    text, changed = _read_settings(checkout, path, place)
     before = parse_settings(text, path)
-    pin = pin_for(wish, before, today)
-    new = moved(text, pin, wish.parameters)
+    pin = resolve_pin(request, before, today)
+    new = move_pin(text, pin, request.parameters)
     if changed is not None and changed != new:
         raise RetrainError(f"{place} has uncommitted changes; commit or discard them first; nothing was changed")
-    state: State = "moved" if new != text else _released(checkout, place, before)
-    return Plan(checkout, place, before, parse_settings(new, path), text, new, state, wish)
+    state: State = "moved" if new != text else _release_state(checkout, place, before)
+    return Plan(checkout, place, before, parse_settings(new, path), text, new, state, request)
 
 
-def _ready(checkout: Checkout) -> Checkout:
+def _check_branch(checkout: Checkout) -> Checkout:
     if not checkout.branch:
         raise RetrainError(
             f"{checkout.root} is at {checkout.commit[:7]} on no branch (a detached HEAD); check out the branch to "
@@ -100,23 +100,23 @@ def _ready(checkout: Checkout) -> Checkout:
     return checkout
 
 
-def _committed(checkout: Checkout, path: Path, place: str) -> tuple[str, str | None]:
+def _read_settings(checkout: Checkout, path: Path, repo_path: str) -> tuple[str, str | None]:
     """The settings as they are committed, and as they are on the disk where that is something else.
 
     A retrain without a commit, or one that was killed before it, left exactly what the same retrain makes again.
     """
-    if not git(checkout.root, "status", "--porcelain", "--", place):
+    if not git(checkout.root, "status", "--porcelain", "--", repo_path):
         return path.read_bytes().decode(), None
-    if (committed := file_at(checkout.root, "HEAD", place)) is None:
-        raise RetrainError(f"{place} was never committed; commit it first; nothing was changed")
+    if (committed := file_at(checkout.root, "HEAD", repo_path)) is None:
+        raise RetrainError(f"{repo_path} was never committed; commit it first; nothing was changed")
     return committed, path.read_bytes().decode() if path.is_file() else ""
 
 
-def _released(checkout: Checkout, place: str, settings: Settings) -> State:
+def _release_state(checkout: Checkout, repo_path: str, settings: Settings) -> State:
     """Whether the pin, which stays, has a release already."""
-    text = file_at(checkout.root, f"refs/tags/{checkout.last_tag}", place)
+    text = file_at(checkout.root, f"refs/tags/{checkout.last_tag}", repo_path)
     if not checkout.last_tag or text is None:
         return "unchanged"
-    released = parse_settings(text, settings.root / Path(place).name)
+    released = parse_settings(text, settings.root / Path(repo_path).name)
     same = pin_of(released) == pin_of(settings) and released.train == settings.train
     return "unchanged" if same else "unreleased"

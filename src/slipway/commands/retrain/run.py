@@ -10,36 +10,36 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from slipway.commands.rehearse import opponents_of
+from slipway.commands.rehearse import open_baselines
 from slipway.commands.retrain import commit
 from slipway.commands.retrain.changes import Changes, compare
-from slipway.commands.retrain.pin import Wish
+from slipway.commands.retrain.pin import RetrainRequest
 from slipway.commands.retrain.plan import Plan, plan
-from slipway.commands.retrain.rehearsal import Rehearsal, check_still_counts, rehearse
+from slipway.commands.retrain.rehearsal import RetrainRehearsal, check_still_valid, rehearse
 from slipway.errors import BusyError, DataChangedError, DataError, RetrainError
 from slipway.pipeline import run as pipeline
-from slipway.reporting.progress import Say
+from slipway.reporting.progress import Progress
 from slipway.settings.settings import STATE
 from slipway.storage import atomic
-from slipway.storage.locks import exclusive
+from slipway.storage.locks import exclusive_lock
 
 Goal = Literal["file", "commit", "push", "propose"]
 
 
 @dataclass(frozen=True)
-class Request:
+class RetrainJob:
     """What is asked for, how it is to be tried first, and how far it shall go."""
 
     settings_file: Path
-    wish: Wish
+    request: RetrainRequest
     goal: Goal = "file"
     rehearse: bool = False
-    rehearsed: str = ""
+    rehearsal_record: str = ""
     github: bool = False
 
 
 @dataclass(frozen=True)
-class Retrained:
+class RetrainResult:
     """What became of it: ``commit`` is the new one, ``branch`` the one that has it, ``proposal`` its pull request.
 
     ``behind`` is why this checkout could not follow a commit that was pushed.
@@ -47,11 +47,11 @@ class Retrained:
 
     plan: Plan
     changes: Changes | None = None
-    rehearsal: Rehearsal | None = None
+    rehearsal: RetrainRehearsal | None = None
     commit: str = ""
     branch: str = ""
     proposal: str = ""
-    behind: str = ""
+    fast_forward_error: str = ""
 
     @property
     def refused(self) -> bool:
@@ -59,83 +59,83 @@ class Retrained:
         return self.rehearsal is not None and self.rehearsal.verdict.verdict == "refuse"
 
 
-def retrain(request: Request, say: Say) -> Retrained:
+def retrain(job: RetrainJob, progress: Progress) -> RetrainResult:
     """Move the data pin, or say why not; a pin that stays where it is changes nothing.
 
     Raises:
         GateRefused: the rehearsal was refused.
-        MovedError: what was rehearsed is not what would be committed, or the branch moved.
+        BranchMovedError: what was rehearsed is not what would be committed, or the branch moved.
         BusyError: another retrain runs in this checkout.
         SlipwayError: whatever else stood in the way. The pin is where it was.
     """
-    with _retrain_lock(request.settings_file.absolute().parent):
-        planned = plan(request.settings_file, request.wish, datetime.datetime.now(datetime.UTC).date())
-        done = Retrained(planned)
+    with _retrain_lock(job.settings_file.absolute().parent):
+        planned = plan(job.settings_file, job.request, datetime.datetime.now(datetime.UTC).date())
+        done = RetrainResult(planned)
         if planned.state != "moved":
             return done
-        say(planned.subject)
-        if request.rehearsed:
-            model = check_still_counts(planned, request.rehearsed).model
+        progress(planned.subject)
+        if job.rehearsal_record:
+            model = check_still_valid(planned, job.rehearsal_record).model
         else:
-            done = replace(done, changes=_looked_at(planned, say))
-            done = replace(done, rehearsal=_rehearsed(planned, request, say) if request.rehearse else None)
-            model = done.rehearsal.rehearsed.model if done.rehearsal else ""
-        return done if done.refused else _moved(done, request.goal, model)
+            done = replace(done, changes=_compare_data(planned, progress))
+            done = replace(done, rehearsal=_rehearse(planned, job, progress) if job.rehearse else None)
+            model = done.rehearsal.record.model if done.rehearsal else ""
+        return done if done.refused else _move_pin(done, job.goal, model)
 
 
-def _looked_at(planned: Plan, say: Say) -> Changes | None:
+def _compare_data(planned: Plan, progress: Progress) -> Changes | None:
     """Validate the new data and compare it with the earlier, where that can still be read."""
-    after = pipeline.ingest_only(planned.after, say=say)
+    after = pipeline.ingest_only(planned.after, say=progress)
     try:
-        before = pipeline.ingest_only(planned.before, validate=False, say=say)
+        before = pipeline.ingest_only(planned.before, validate=False, say=progress)
     except (DataError, DataChangedError) as error:
-        say(f"what changes cannot be shown, since the earlier data is gone: {error}")
+        progress(f"what changes cannot be shown, since the earlier data is gone: {error}")
         return None
     return compare(before, after, planned.after)
 
 
-def _rehearsed(planned: Plan, request: Request, say: Say) -> Rehearsal:
-    with opponents_of(planned.after, github=request.github) as opponents:
-        return rehearse(planned, opponents, say)
+def _rehearse(planned: Plan, job: RetrainJob, progress: Progress) -> RetrainRehearsal:
+    with open_baselines(planned.after, github=job.github) as opponents:
+        return rehearse(planned, opponents, progress)
 
 
-def _moved(done: Retrained, goal: Goal, model: str) -> Retrained:
-    planned = done.plan
+def _move_pin(result: RetrainResult, goal: Goal, model: str) -> RetrainResult:
+    planned = result.plan
     if goal == "file":
-        atomic.write_file(planned.after.root / Path(planned.place).name, planned.text.encode())
-        return done
+        atomic.write_file(planned.after.root / Path(planned.repo_path).name, planned.new_text.encode())
+        return result
     with TemporaryDirectory(prefix="slipway-retrain-") as folder:
         settings = Path(folder, "settings")
-        settings.write_bytes(planned.text.encode())
-        files = {planned.place: settings, **planned.pinned_files()}
-        made = commit.make(planned.checkout, files, planned.message(model))
+        settings.write_bytes(planned.new_text.encode())
+        files = {planned.repo_path: settings, **planned.pinned_files()}
+        made = commit.create_commit(planned.checkout, files, planned.message(model))
     if goal == "propose":
-        return _proposed(done, made, planned.message(model))
+        return _open_pull_request(result, made, planned.message(model))
     if goal == "push":
         commit.push(planned.checkout, made)
-    behind = commit.follow(planned.checkout, made, files)
+    behind = commit.fast_forward(planned.checkout, made, files)
     if behind and goal == "commit":
         raise RetrainError(f"the checkout could not follow the commit of the pin: {behind}; the branch is where it was")
-    return replace(done, commit=made, branch=planned.checkout.branch, behind=behind)
+    return replace(result, commit=made, branch=planned.checkout.branch, fast_forward_error=behind)
 
 
-def _proposed(done: Retrained, made: str, text: str) -> Retrained:
+def _open_pull_request(result: RetrainResult, commit_hash: str, message: str) -> RetrainResult:
     from slipway.github.client import connect
-    from slipway.github.issues import propose
+    from slipway.github.issues import open_pull_request
 
-    planned = done.plan
-    which = planned.pin.through or hashlib.sha256(planned.text.encode()).hexdigest()[:12]
+    planned = result.plan
+    which = planned.pin.through or hashlib.sha256(planned.new_text.encode()).hexdigest()[:12]
     branch = f"retrain/{planned.after.name}-{which}"
-    commit.push_aside(planned.checkout, made, branch, planned.place)
-    first, _, body = text.partition("\n\n")
-    address = propose(connect(), branch, base=planned.checkout.branch, title=first, body=body)
-    return replace(done, commit=made, branch=branch, proposal=address)
+    commit.push_branch(planned.checkout, commit_hash, branch, planned.repo_path)
+    first, _, body = message.partition("\n\n")
+    address = open_pull_request(connect(), branch, base=planned.checkout.branch, title=first, body=body)
+    return replace(result, commit=commit_hash, branch=branch, proposal=address)
 
 
 def _retrain_lock(root: Path) -> AbstractContextManager[None]:
     """Be the only retrain of this checkout."""
-    return exclusive(
+    return exclusive_lock(
         root / STATE / "retrain.lock",
         "slipway retrain",
-        busy=lambda by: BusyError(f"{by} is at work in {root}; nothing was changed; try again when it has ended"),
+        busy_error=lambda by: BusyError(f"{by} is at work in {root}; nothing was changed; try again when it has ended"),
     )

@@ -15,9 +15,9 @@ import fsspec
 from slipway.errors import DataChangedError, DataError, SlipwayError
 from slipway.settings.sections import Source
 from slipway.storage import atomic
-from slipway.tables.source_uri import absolute, local_path
+from slipway.tables.source_uri import local_path, resolve_uri
 
-_BLOCK = 1 << 20
+_BLOCK_SIZE = 1 << 20
 
 
 def snapshot(uri: str, store: str, root: Path) -> Source:
@@ -33,24 +33,24 @@ def snapshot(uri: str, store: str, root: Path) -> Source:
     """
     with tempfile.TemporaryDirectory(prefix="slipway-snapshot-") as folder:
         copy = Path(folder, "copy")
-        digest = _read(absolute(root, uri), copy if store else None)
+        digest = _read_source(resolve_uri(root, uri), copy if store else None)
         if not store:
-            return Source(uri=_short(uri, root), sha256=digest)
+            return Source(uri=_relative_uri(uri, root), sha256=digest)
         place = f"{store.rstrip('/')}/{digest}/{Path(uri.rpartition('::')[2]).name}"
-        with _told_plainly(place, "kept"):
-            _keep(copy, absolute(root, place))
+        with _data_errors(place, "kept"):
+            _store_copy(copy, resolve_uri(root, place))
         return Source(uri=place, sha256=digest)
 
 
-def _read(uri: str, copy: Path | None) -> str:
+def _read_source(uri: str, copy: Path | None) -> str:
     """The sha256 of what is there, copied in the same breath; refused where it moved meanwhile."""
     path = local_path(uri)
     if path is not None and path.is_dir():
         raise DataError(f"the data {uri} is a folder; name the files in it one by one; nothing was changed")
-    with _told_plainly(uri, "read"):
+    with _data_errors(uri, "read"):
         system, place = fsspec.core.url_to_fs(str(path) if path else uri)
         before = system.checksum(place)
-        digest = _digest(system, place, copy)
+        digest = _copy_and_hash(system, place, copy)
         system.invalidate_cache()
         after = system.checksum(place)
     if before != after:
@@ -60,37 +60,37 @@ def _read(uri: str, copy: Path | None) -> str:
     return digest
 
 
-def _digest(system: Any, place: str, copy: Path | None) -> str:
+def _copy_and_hash(system: Any, path: str, copy: Path | None) -> str:
     digest, size = hashlib.sha256(), 0
-    with system.open(place, "rb") as source, (copy or Path("/dev/null")).open("wb") as into:
-        while block := source.read(_BLOCK):
+    with system.open(path, "rb") as source, (copy or Path("/dev/null")).open("wb") as into:
+        while block := source.read(_BLOCK_SIZE):
             digest.update(block)
             size += into.write(block)
     if not size:
-        raise DataError(f"the data {place} is empty; nothing was changed")
+        raise DataError(f"the data {path} is empty; nothing was changed")
     return digest.hexdigest()
 
 
-def _keep(copy: Path, place: str) -> None:
+def _store_copy(copy: Path, uri: str) -> None:
     """Put the copy there, unless it is there already: its folder's name is its digest."""
-    here = local_path(place)
+    here = local_path(uri)
     if here is not None:
-        _keep_here(copy, here)
+        _store_locally(copy, here)
         return
-    system, there = fsspec.core.url_to_fs(place)
+    system, there = fsspec.core.url_to_fs(uri)
     if system.exists(there) and system.size(there) == copy.stat().st_size:
         return
     system.makedirs(there.rpartition("/")[0], exist_ok=True)
     system.put_file(str(copy), there)
 
 
-def _keep_here(copy: Path, place: Path) -> None:
-    if not place.is_file() or place.stat().st_size != copy.stat().st_size:
-        shutil.rmtree(place.parent, ignore_errors=True)
-        atomic.publish_files({place.name: copy}, place.parent)
+def _store_locally(copy: Path, path: Path) -> None:
+    if not path.is_file() or path.stat().st_size != copy.stat().st_size:
+        shutil.rmtree(path.parent, ignore_errors=True)
+        atomic.publish_files({path.name: copy}, path.parent)
 
 
-def _short(uri: str, root: Path) -> str:
+def _relative_uri(uri: str, root: Path) -> str:
     """A path inside the project as it counts from there, whatever folder the command was given it in."""
     path = Path(uri)
     inside = "://" not in uri and path.is_absolute() and path.is_relative_to(root)
@@ -98,10 +98,10 @@ def _short(uri: str, root: Path) -> str:
 
 
 @contextmanager
-def _told_plainly(place: str, done: str) -> Iterator[None]:
+def _data_errors(uri: str, action: str) -> Iterator[None]:
     try:
         yield
     except SlipwayError:
         raise
     except Exception as error:  # every file system of fsspec raises its own kind
-        raise DataError(f"the data {place} cannot be {done}: {error}; nothing was changed") from error
+        raise DataError(f"the data {uri} cannot be {action}: {error}; nothing was changed") from error

@@ -8,25 +8,27 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from slipway.errors import TrackingError
-from slipway.pipeline.signals import Stopped
-from slipway.pipeline.tracking.store import opened
+from slipway.pipeline.signals import StopSignal
+from slipway.pipeline.tracking.store import open_store
 from slipway.settings.settings import Settings
 
 PROCESS_TAG = "slipway.process"
 STEP_TAG = "slipway.step"
-USED_TAG = "slipway.used"
+USED_RUNS_TAG = "slipway.used"
 """On the run of a whole pipeline: the runs that its steps' files came from, whoever made them."""
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OldRun:
     """A run that nothing needs, and the bytes of its files, where they lie in a folder."""
 
     id: str
@@ -44,11 +46,11 @@ def open_run(client: Any, experiment: str, name: str, overrides: Sequence[str]) 
 
 
 @contextmanager
-def closing(client: Any, run: Any) -> Iterator[None]:
+def closing_run(client: Any, run: Any) -> Iterator[None]:
     """End the run with the block: finished, failed, or killed by a signal."""
     try:
         yield
-    except Stopped:
+    except StopSignal:
         close_run(client, run, "KILLED")
         raise
     except BaseException:
@@ -77,7 +79,7 @@ def close_run(client: Any, run: Any, status: str) -> None:
     client.set_terminated(run.info.run_id, status)
 
 
-def old_runs(settings: Settings, number: int) -> list[Run]:
+def old_runs(settings: Settings, keep: int) -> list[OldRun]:
     """The pipeline's runs but the newest ``number``, those that are running, and the steps that either of them uses.
 
     Steps are the cache: one that a kept run took from it stays, whoever made it. Runs that hold a registered bundle are
@@ -90,19 +92,19 @@ def old_runs(settings: Settings, number: int) -> list[Run]:
         return []
     import mlflow
 
-    _, experiment = opened(settings)
+    _, experiment = open_store(settings)
     found = mlflow.search_runs([experiment], order_by=["attributes.start_time DESC"], output_format="list")
     parents = [run for run in found if PROCESS_TAG in run.data.tags]
     steps = [run for run in found if STEP_TAG in run.data.tags]
-    kept = [*parents[:number], *(run for run in parents[number:] if run.info.status == "RUNNING")]
+    kept = [*parents[:keep], *(run for run in parents[keep:] if run.info.status == "RUNNING")]
     names = {run.info.run_id for run in kept}
-    used = {id_ for run in kept for id_ in run.data.tags.get(USED_TAG, "").split()}
+    used = {id_ for run in kept for id_ in run.data.tags.get(USED_RUNS_TAG, "").split()}
     gone = [run for run in parents if run.info.run_id not in names]
     gone += [s for s in steps if s.data.tags.get("mlflow.parentRunId") not in names and s.info.run_id not in used]
-    return [Run(run.info.run_id, run.info.run_name or "", _size(run)) for run in gone]
+    return [OldRun(run.info.run_id, run.info.run_name or "", _size(run)) for run in gone]
 
 
-def forget(settings: Settings, runs: Sequence[Run]) -> None:
+def delete_runs(settings: Settings, runs: Sequence[OldRun]) -> None:
     """Delete runs, and where the store is a file beside the settings also their rows and files, for good.
 
     On a team's server they are marked as deleted, and its `mlflow gc` removes them.
@@ -112,12 +114,12 @@ def forget(settings: Settings, runs: Sequence[Run]) -> None:
     """
     if not runs:
         return
-    client, _ = opened(settings)
+    client, _ = open_store(settings)
     for run in runs:
         client.delete_run(run.id)
     uri = os.environ["MLFLOW_TRACKING_URI"]
-    for start in range(0, len(runs) if uri.startswith("sqlite:") else 0, _AT_ONCE):
-        _collect(uri, [run.id for run in runs[start : start + _AT_ONCE]])
+    for start in range(0, len(runs) if uri.startswith("sqlite:") else 0, _BATCH_SIZE):
+        _run_mlflow_gc(uri, [run.id for run in runs[start : start + _BATCH_SIZE]])
 
 
 def _is_gone(process: str) -> bool:
@@ -140,7 +142,7 @@ def _has_store(settings: Settings) -> bool:
     return find_spec("mlflow") is not None and (bool(os.environ.get("MLFLOW_TRACKING_URI")) or local.exists())
 
 
-def _collect(uri: str, ids: Sequence[str]) -> None:
+def _run_mlflow_gc(uri: str, ids: Sequence[str]) -> None:
     command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", uri, "--run-ids", ",".join(ids)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

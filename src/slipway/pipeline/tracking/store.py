@@ -21,12 +21,12 @@ def connect(settings: Settings) -> Any:
     import mlflow
 
     if uri.startswith("sqlite:///"):
-        _made_whole(Path(uri.removeprefix("sqlite:///")))
+        _create_database(Path(uri.removeprefix("sqlite:///")))
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
 
 
-def store(settings: Settings) -> tuple[Any, str]:
+def client_and_experiment(settings: Settings) -> tuple[Any, str]:
     """An MLflow client, and the id of the experiment that has the settings' name; both are made where they lack."""
     client = connect(settings)
     experiment = client.get_experiment_by_name(settings.name)
@@ -37,22 +37,22 @@ def store(settings: Settings) -> tuple[Any, str]:
     return client, client.create_experiment(settings.name, artifact_location=place)
 
 
-def opened(settings: Settings) -> tuple[Any, str]:
+def open_store(settings: Settings) -> tuple[Any, str]:
     """As ``store``, with one error for all the kinds that MLflow, its database and its server raise.
 
     Raises:
         TrackingError: the store cannot be reached or read.
     """
     try:
-        return store(settings)
+        return client_and_experiment(settings)
     except SlipwayError:
         raise
     except Exception as error:
-        reason, place = str(error).strip().splitlines()[0], _without_secret(os.environ["MLFLOW_TRACKING_URI"])
+        reason, place = str(error).strip().splitlines()[0], _redact_credentials(os.environ["MLFLOW_TRACKING_URI"])
         raise TrackingError(f"the MLflow store at {place} cannot be opened: {reason}; nothing was started") from error
 
 
-def _made_whole(database: Path) -> None:
+def _create_database(database: Path) -> None:
     """Make a new database elsewhere and move it here: MLflow never recovers from one that was half made."""
     if database.is_file() and database.stat().st_size:
         return
@@ -67,6 +67,6 @@ def _made_whole(database: Path) -> None:
             os.link(new, database)
 
 
-def _without_secret(address: str) -> str:
+def _redact_credentials(address: str) -> str:
     scheme, separator, rest = address.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from slipway.bundle.release_file import Golden
+from slipway.bundle.release_file import GoldenRows
 from slipway.contract.schema import Column, Contract
-from slipway.realtime.docs.example import csv_text, infer, invocations
+from slipway.realtime.docs.example import csv_text, infer_example, invocation_examples
 
 _TEMPLATE = Path(__file__).with_name("docs.html")
 _ORIGIN = '<span class="origin">http://localhost:8000</span>'
@@ -25,20 +25,20 @@ _AUTHORIZATION = ' -H "authorization: Bearer $TOKEN"'
 
 
 def docs_page(
-    contract: Contract, release: str, golden: Golden, *, secured: bool = False
+    contract: Contract, release: str, golden: GoldenRows, *, secured: bool = False
 ) -> tuple[bytes, dict[str, str]]:
     """The page as HTML, and its headers; a content security policy allows the page's own script and nothing else.
 
     ``secured`` says whether the server asks for a bearer token, which the example commands then carry.
     """
-    request = msgspec.json.encode(invocations(contract, golden)["dataframe_records"])
+    request = msgspec.json.encode(invocation_examples(contract, golden)["dataframe_records"])
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=escape(contract.name),
         release=escape(release),
         task=escape(contract.task),
-        inputs="\n".join(map(_input, contract.inputs)),
-        outputs="\n".join(_cells(f"<code>{escape(c.name)}</code>", c.type) for c in contract.outputs),
-        answered=escape(_answered(contract)),
+        inputs="\n".join(map(_input_row, contract.inputs)),
+        outputs="\n".join(_table_row(f"<code>{escape(c.name)}</code>", c.type) for c in contract.outputs),
+        answered=escape(_describe_predictions(contract)),
         request=escape(msgspec.json.format(request, indent=2).decode()),
         **_commands(contract, golden, secured),
     )
@@ -63,25 +63,25 @@ def _hash(page: str, element: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
-def _input(column: Column) -> str:
+def _input_row(column: Column) -> str:
     values = ", ".join(f"<code>{escape(value)}</code>" for value in column.values) or "any"
-    return _cells(f"<code>{escape(column.name)}</code>", column.type, "yes" if column.nullable else "no", values)
+    return _table_row(f"<code>{escape(column.name)}</code>", column.type, "yes" if column.nullable else "no", values)
 
 
-def _cells(*cells: str) -> str:
+def _table_row(*cells: str) -> str:
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _answered(contract: Contract) -> str:
+def _describe_predictions(contract: Contract) -> str:
     if contract.task == "regression":
         return "MLflow's protocol answers one number for each row."
     return f"MLflow's protocol answers the probabilities of {', '.join(contract.classes)} for each row, in this order."
 
 
-def _commands(contract: Contract, golden: Golden, secured: bool) -> dict[str, str]:
+def _commands(contract: Contract, golden: GoldenRows, secured: bool) -> dict[str, str]:
     """What the template's commands need: an address, a token where one is asked for, and a row in each form."""
-    records = invocations(contract, golden)["dataframe_records"]
-    bodies = {"records": _json(records), "csv": csv_text(golden), "tensors": _json(infer(contract, golden))}
+    records = invocation_examples(contract, golden)["dataframe_records"]
+    bodies = {"records": _json(records), "csv": csv_text(golden), "tensors": _json(infer_example(contract, golden))}
     return {
         "origin": _ORIGIN,
         "model": escape(f"/v2/models/{quote(contract.name, safe='')}"),

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from slipway.bundle.release_file import Golden
+from slipway.bundle.release_file import GoldenRows
 from slipway.contract.schema import Contract
 from slipway.realtime.protocols.v2.metadata import DATATYPES
 
 
-def curl(url: str, golden: Golden, *, secured: bool = False) -> str:
+def curl_command(url: str, golden: GoldenRows, *, secured: bool = False) -> str:
     """A command that asks the server at ``url`` about the first golden row; what is null there is left out.
 
     With ``secured`` the shell puts in the token, from its variable TOKEN.
@@ -24,12 +24,12 @@ def curl(url: str, golden: Golden, *, secured: bool = False) -> str:
     return f"curl -s {url}/invocations {token}-H 'content-type: application/json' -d {shlex.quote(body)}"
 
 
-def first_row(golden: Golden) -> dict[str, Any]:
+def first_row(golden: GoldenRows) -> dict[str, Any]:
     """The first golden row without what is null in it."""
     return {name: values[0] for name, values in golden.inputs.items() if values and values[0] is not None}
 
 
-def invocations(contract: Contract, golden: Golden) -> dict[str, dict[str, Any]]:
+def invocation_examples(contract: Contract, golden: GoldenRows) -> dict[str, dict[str, Any]]:
     """The first golden row in each of MLflow's JSON forms."""
     row = first_row(golden)
     full = [row.get(column.name) for column in contract.inputs]
@@ -42,14 +42,14 @@ def invocations(contract: Contract, golden: Golden) -> dict[str, dict[str, Any]]
     return {form: {form: content} for form, content in contents.items()}
 
 
-def csv_text(golden: Golden) -> str:
+def csv_text(golden: GoldenRows) -> str:
     """The first golden row as CSV with a header line."""
     row, text = first_row(golden), io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([row.keys(), row.values()])
     return text.getvalue()
 
 
-def infer(contract: Contract, golden: Golden) -> dict[str, Any]:
+def infer_example(contract: Contract, golden: GoldenRows) -> dict[str, Any]:
     """The first golden row as a v2 inference request."""
     row = first_row(golden)
     inputs = [

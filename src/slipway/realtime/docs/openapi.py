@@ -12,49 +12,49 @@ from urllib.parse import quote
 
 import msgspec
 
-from slipway.bundle.release_file import Golden
+from slipway.bundle.release_file import GoldenRows
 from slipway.contract.schema import Contract
-from slipway.realtime.docs.example import csv_text, infer, invocations
-from slipway.realtime.docs.openapi_schemas import reference, schemas
+from slipway.realtime.docs.example import csv_text, infer_example, invocation_examples
+from slipway.realtime.docs.openapi_schemas import contract_schemas, schema_reference
 
-Part = dict[str, Any]
+JsonObject = dict[str, Any]
 
 OPEN_PATHS = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs"})
 """Answered without a token, for the probes of an orchestrator and for a browser."""
 _TEMPLATE = Path(__file__).with_name("openapi.json")
 
 
-def openapi(contract: Contract, release: str, golden: Golden, *, secured: bool = False) -> bytes:
+def openapi_document(contract: Contract, release: str, golden: GoldenRows, *, secured: bool = False) -> bytes:
     """The document as JSON, with the first golden row as its example.
 
     ``secured`` says whether the server asks for a bearer token, everywhere but on ``OPEN_PATHS``.
     """
-    template: Part = msgspec.json.decode(_TEMPLATE.read_bytes())
+    template: JsonObject = msgspec.json.decode(_TEMPLATE.read_bytes())
     _add_examples(template, contract, golden)
     paths = template["paths"] | _model_paths(template["model_paths"], contract, release)
-    components: Part = {"schemas": schemas(contract) | template["schemas"]}
+    components: JsonObject = {"schemas": contract_schemas(contract) | template["schemas"]}
     if secured:
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     document = {
         "openapi": "3.1.0",
         "info": {"title": contract.name, "version": release, "summary": f"A {contract.task} model served by Slipway"},
-        "paths": {path: _finished(path, item, template, secured) for path, item in paths.items()},
+        "paths": {path: _complete_path(path, item, template, secured) for path, item in paths.items()},
         "components": components,
     }
     return msgspec.json.encode(document)
 
 
-def _add_examples(template: Part, contract: Contract, golden: Golden) -> None:
+def _add_examples(template: JsonObject, contract: Contract, golden: GoldenRows) -> None:
     rows = template["paths"]["/invocations"]["post"]["requestBody"]["content"]
     rows["application/json"]["examples"] = {
-        name: {"value": body} for name, body in invocations(contract, golden).items()
+        name: {"value": body} for name, body in invocation_examples(contract, golden).items()
     }
     rows["text/csv"]["example"] = csv_text(golden)
     tensors = template["model_paths"]["/infer"]["post"]["requestBody"]["content"]
-    tensors["application/json"]["example"] = infer(contract, golden)
+    tensors["application/json"]["example"] = infer_example(contract, golden)
 
 
-def _model_paths(items: Part, contract: Contract, release: str) -> Part:
+def _model_paths(items: JsonObject, contract: Contract, release: str) -> JsonObject:
     """The paths of the model, and the same ones of this release of it."""
     model = f"/v2/models/{quote(contract.name, safe='')}"
     found = {}
@@ -65,15 +65,15 @@ def _model_paths(items: Part, contract: Contract, release: str) -> Part:
     return found
 
 
-def _finished(path: str, item: Part, template: Part, secured: bool) -> Part:
+def _complete_path(path: str, item: JsonObject, template: JsonObject, secured: bool) -> JsonObject:
     """The path with its errors spelled out in the shape of its protocol, and its need of a token."""
     needs_token = secured and path not in OPEN_PATHS
-    error = {"application/json": {"schema": reference("V2Error" if path.startswith("/v2") else "Error")}}
+    error = {"application/json": {"schema": schema_reference("V2Error" if path.startswith("/v2") else "Error")}}
     ((method, operation),) = item.items()
     answers = operation["responses"] | dict.fromkeys(["405", "401"] if needs_token else ["405"])
     told = {}
     for status in sorted(answers):
         answer = answers[status] or {"description": template["errors"][status], "content": error}
         told[status] = answer | {"headers": template["headers"] | answer.get("headers", {})}
-    lock: Part = {"security": [{"bearer": []}]} if needs_token else {}
+    lock: JsonObject = {"security": [{"bearer": []}]} if needs_token else {}
     return {method: operation | {"responses": told} | lock}

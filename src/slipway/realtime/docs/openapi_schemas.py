@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.contract.schema import Column, Contract
-from slipway.realtime.protocols.v2.metadata import ACCEPTED, DATATYPES
+from slipway.realtime.protocols.v2.metadata import ACCEPTED_DATATYPES, DATATYPES
 
 Schema = dict[str, Any]
 
@@ -17,7 +17,7 @@ _TEXT: Schema = {"type": "string"}
 _SHAPE: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2}
 
 
-def schemas(contract: Contract) -> dict[str, Schema]:
+def contract_schemas(contract: Contract) -> dict[str, Schema]:
     """Every named schema that follows from the contract."""
     return {
         "Row": _row(contract),
@@ -27,7 +27,7 @@ def schemas(contract: Contract) -> dict[str, Schema]:
     }
 
 
-def value(column: Column, null_string: str) -> Schema:
+def value_schema(column: Column, null_string: str) -> Schema:
     """One value of a column."""
     schema: Schema = {"type": _TYPES[column.type]}
     if column.type == "long":
@@ -36,17 +36,17 @@ def value(column: Column, null_string: str) -> Schema:
         schema["enum"] = list(column.values)
     elif column.type == "string":
         schema["not"] = {"const": null_string}
-    return _maybe(schema) if column.nullable else schema
+    return _allow_null(schema) if column.nullable else schema
 
 
-def reference(name: str) -> Schema:
+def schema_reference(name: str) -> Schema:
     """A named schema, by reference."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _row(contract: Contract) -> Schema:
-    properties = {column.name: value(column, contract.null_string) for column in contract.inputs}
-    return _object(properties, required=_required(contract)) | {"description": "Unknown columns are ignored."}
+    properties = {column.name: value_schema(column, contract.null_string) for column in contract.inputs}
+    return _object(properties, required=_mandatory_names(contract)) | {"description": "Unknown columns are ignored."}
 
 
 def _form(name: str, content: Schema) -> Schema:
@@ -57,26 +57,26 @@ def _form(name: str, content: Schema) -> Schema:
 def _content(form: str, contract: Contract) -> Schema:
     if form == "dataframe_split":
         return _split(contract)
-    rows = _array(reference("Row")) | {"minItems": 1}
+    rows = _array(schema_reference("Row")) | {"minItems": 1}
     choices = [rows]
     if form == "inputs":
-        choices += [reference("Row"), _columns(contract)]
+        choices += [schema_reference("Row"), _columns(contract)]
     if form != "dataframe_records" and len(contract.inputs) == 1:
-        choices.append(_array(value(contract.inputs[0], contract.null_string)) | {"minItems": 1})
+        choices.append(_array(value_schema(contract.inputs[0], contract.null_string)) | {"minItems": 1})
     return rows if len(choices) == 1 else {"anyOf": choices}
 
 
 def _split(contract: Contract) -> Schema:
     # Only the contract's own order is told: a schema cannot say that the rows follow another one.
-    cells = [value(column, contract.null_string) for column in contract.inputs]
+    cells = [value_schema(column, contract.null_string) for column in contract.inputs]
     row = {"type": "array", "prefixItems": cells, "items": False, "minItems": len(cells)}
     schema = _object({"columns": {"const": [column.name for column in contract.inputs]}, "data": _array(row)})
     return schema | {"description": "The columns may come in any order, which the rows then follow."}
 
 
 def _columns(contract: Contract) -> Schema:
-    lists = {column.name: _array(value(column, contract.null_string)) for column in contract.inputs}
-    return _object(lists, required=_required(contract)) | {"description": "All lists have the same length."}
+    lists = {column.name: _array(value_schema(column, contract.null_string)) for column in contract.inputs}
+    return _object(lists, required=_mandatory_names(contract)) | {"description": "All lists have the same length."}
 
 
 def _prediction(contract: Contract) -> Schema:
@@ -100,15 +100,15 @@ def _inference(contract: Contract) -> dict[str, Schema]:
     answer = {"model_name": _TEXT, "model_version": _TEXT, "id": _TEXT, "outputs": _array(answered)}
     return {
         "InferenceRequest": _object(request, required=["inputs"])
-        | {"description": f"Needs a tensor for each of {', '.join(_required(contract)) or 'no column'}."},
+        | {"description": f"Needs a tensor for each of {', '.join(_mandatory_names(contract)) or 'no column'}."},
         "InferenceResponse": _object(answer, required=["model_name", "model_version", "outputs"]),
     }
 
 
 def _tensor(column: Column, contract: Contract) -> Schema:
-    one = value(column, contract.null_string)
+    one = value_schema(column, contract.null_string)
     nested = _array(one) | {"minItems": 1, "maxItems": 1}
-    accepted = list(ACCEPTED[column.type])
+    accepted = list(ACCEPTED_DATATYPES[column.type])
     return {"title": column.name} | _v2_tensor({"const": column.name}, accepted, {"anyOf": [one, nested]})
 
 
@@ -123,7 +123,7 @@ def _v2_tensor(name: Schema, datatypes: list[str], data: Schema) -> Schema:
     return _object(properties, required=["name", "shape", "datatype"])
 
 
-def _required(contract: Contract) -> list[str]:
+def _mandatory_names(contract: Contract) -> list[str]:
     return [column.name for column in contract.inputs if not column.nullable]
 
 
@@ -139,6 +139,6 @@ def _parameters(name: str, kind: str) -> Schema:
     return _object({name: {"type": kind} | ({"minimum": 0} if kind == "integer" else {})}, required=[])
 
 
-def _maybe(schema: Schema) -> Schema:
+def _allow_null(schema: Schema) -> Schema:
     nullable = schema | {"type": [schema["type"], "null"]}
     return nullable | {"enum": [*schema["enum"], None]} if "enum" in schema else nullable

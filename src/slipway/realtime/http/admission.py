@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from slipway.realtime.protocols.messages import Refusal
+from slipway.realtime.protocols.messages import ErrorResponse
 
 BURST_SECONDS = 0.001
 _WEIGHT_OF_NEW = 0.2
-_SIZES = 64
+_SIZE_CLASSES = 64
 
 
-class OverloadedError(Refusal):
+class OverloadedError(ErrorResponse):
     """There is too much to do, and a request would wait longer than is promised; the client shall come back later."""
 
     def __init__(self, seconds: float) -> None:
@@ -27,39 +27,39 @@ class OverloadedError(Refusal):
         self.seconds = seconds
 
 
-class Turns:
+class AdmissionQueue:
     """The line of one worker. Only its event loop may use it."""
 
     def __init__(self, longest_wait: float) -> None:
         self.longest_wait = longest_wait
-        self._line: deque[tuple[asyncio.Future[None], float]] = deque()
-        self._promised = 0.0
-        self._in_hand = 0
-        self._spent = 0.0
+        self._queue: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._queued_seconds = 0.0
+        self._running = 0
+        self._burst_seconds = 0.0
         self._ticking = False
-        self._costs = [0.0] * _SIZES
+        self._costs = [0.0] * _SIZE_CLASSES
 
     @property
     def waiting(self) -> int:
         """How many stand in line."""
-        return len(self._line)
+        return len(self._queue)
 
     @property
     def free(self) -> bool:
         """May one who comes now predict at once?"""
-        return self._spent < BURST_SECONDS and not self._line
+        return self._burst_seconds < BURST_SECONDS and not self._queue
 
     def begin(self, size: int) -> None:
         """Predict now; ``size`` is the length of the body in bytes, by which its cost is guessed."""
-        self._in_hand += 1
+        self._running += 1
         # Nobody knows what the first of its size will cost, so it has the loop for itself.
-        self._spent += self._costs[size.bit_length()] or BURST_SECONDS
+        self._burst_seconds += self._costs[size.bit_length()] or BURST_SECONDS
 
     def end(self, size: int, seconds: float | None) -> None:
         """A prediction is done: remember its cost, if it has one; after the last in hand the loop sees to other things."""
         if seconds is not None:
             self._learn(size, seconds)
-        self._ended()
+        self._finish_one()
 
     async def wait(self, size: int) -> None:
         """Stand in line, if it must be, until it is time to predict.
@@ -69,18 +69,18 @@ class Turns:
         """
         if self.free:
             return self.begin(size)
-        cost = self._cost(size)
+        cost = self._expected_cost(size)
         # Its own cost twice: once for itself, and once for what was being predicted while it arrived unseen.
-        expected = self._promised + 2 * cost
-        if self._line and expected > self.longest_wait:
+        expected = self._queued_seconds + 2 * cost
+        if self._queue and expected > self.longest_wait:
             raise OverloadedError(expected)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.append((turn, cost))
-        self._promised += cost
+        self._queue.append((turn, cost))
+        self._queued_seconds += cost
         try:
             await turn
         except asyncio.CancelledError:
-            self._give_up(turn, cost)
+            self._leave_queue(turn, cost)
             raise
 
     def _learn(self, size: int, seconds: float) -> None:
@@ -89,34 +89,34 @@ class Turns:
         usual = seconds if known == 0 else min(seconds, 2 * known)
         self._costs[size.bit_length()] = known + (_WEIGHT_OF_NEW if known else 1) * (usual - known)
 
-    def _ended(self) -> None:
-        self._in_hand -= 1
-        if not self._in_hand and not self._ticking:
+    def _finish_one(self) -> None:
+        self._running -= 1
+        if not self._running and not self._ticking:
             self._ticking = True
             asyncio.get_running_loop().call_soon(self._tick)
 
     def _tick(self) -> None:
         self._ticking = False
-        if self._in_hand:
+        if self._running:
             return
-        self._spent = 0.0
-        while self._line and self._spent < BURST_SECONDS:
-            turn, cost = self._line.popleft()
-            self._promised = max(0.0, self._promised - cost) if self._line else 0.0
+        self._burst_seconds = 0.0
+        while self._queue and self._burst_seconds < BURST_SECONDS:
+            turn, cost = self._queue.popleft()
+            self._queued_seconds = max(0.0, self._queued_seconds - cost) if self._queue else 0.0
             if not turn.done():
-                self._in_hand += 1
-                self._spent += cost or BURST_SECONDS
+                self._running += 1
+                self._burst_seconds += cost or BURST_SECONDS
                 turn.set_result(None)
 
-    def _give_up(self, turn: asyncio.Future[None], cost: float) -> None:
-        if (turn, cost) in self._line:
-            self._line.remove((turn, cost))
-            self._promised = max(0.0, self._promised - cost) if self._line else 0.0
+    def _leave_queue(self, turn: asyncio.Future[None], cost: float) -> None:
+        if (turn, cost) in self._queue:
+            self._queue.remove((turn, cost))
+            self._queued_seconds = max(0.0, self._queued_seconds - cost) if self._queue else 0.0
         elif turn.done() and not turn.cancelled():
-            self._ended()
+            self._finish_one()
 
-    def _cost(self, size: int) -> float:
+    def _expected_cost(self, size: int) -> float:
         """What a body of this size took lately, or the next smaller size that is known, or the next larger."""
         place = size.bit_length()
-        known = [self._costs[i] for i in (*range(place, -1, -1), *range(place + 1, _SIZES)) if self._costs[i]]
+        known = [self._costs[i] for i in (*range(place, -1, -1), *range(place + 1, _SIZE_CLASSES)) if self._costs[i]]
         return known[0] if known else 0.0

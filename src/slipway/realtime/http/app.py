@@ -11,19 +11,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from slipway.realtime.http.admission import OverloadedError, Turns
-from slipway.realtime.http.request_body import Bodies
-from slipway.realtime.http.supervisor import Watching
+from slipway.realtime.http.admission import AdmissionQueue, OverloadedError
+from slipway.realtime.http.request_body import BodyReader
+from slipway.realtime.http.supervisor import Supervisor
 from slipway.realtime.http.worker import Worker
-from slipway.realtime.protocols.messages import Answer, Pending, Refusal, Request, Route, refused
+from slipway.realtime.protocols.messages import ErrorResponse, PendingResponse, Request, Response, Route, render_error
 from slipway.realtime.protocols.mlflow.invocations import LARGE_BODY
-from slipway.realtime.protocols.served_model import Serving
+from slipway.realtime.protocols.served_model import ServedModel
 
-Answered = tuple[Answer, Serving | None]
+ModelResponse = tuple[Response, ServedModel | None]
 """An answer, and what was served when it was made."""
-MOST_LARGE = 8
+MAX_LARGE_REQUESTS = 8
 """How many large requests one worker has in hand; each of them is worked on in the one thread that there is for them."""
-_LONGEST_ID = 128
+_MAX_ID_LENGTH = 128
 _logger = logging.getLogger(__name__)
 
 
@@ -32,24 +32,24 @@ class App:
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
-        self._turns = Turns(worker.job.options.longest_wait)
-        self._bodies = Bodies(worker.job.options.largest_body, worker.job.options.body_seconds)
-        self._watching = Watching(worker, self._turns, self._bodies)
-        self._thread = ThreadPoolExecutor(1, "large")
-        self._large = 0
+        self._admission = AdmissionQueue(worker.job.options.longest_wait)
+        self._body_reader = BodyReader(worker.job.options.largest_body, worker.job.options.body_seconds)
+        self._supervisor = Supervisor(worker, self._admission, self._body_reader)
+        self._large_pool = ThreadPoolExecutor(1, "large")
+        self._large_running = 0
         prefix = os.urandom(6).hex()
         self._new_ids = (f"{prefix}{number:08x}" for number in itertools.count())
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to watch; called once, before the first request."""
-        self._watch = loop.create_task(self._watching.watch())
+        self._supervisor_task = loop.create_task(self._supervisor.watch())
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """The last request is answered."""
         # A stop said twice must not cut off the last lines of the logs.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._watch.cancel()
-        self._watching.finish()
+        self._supervisor_task.cancel()
+        self._supervisor.close_logs()
         self.worker.stop()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -59,83 +59,89 @@ class App:
         request_id = self._request_id(headers.get("x-request-id"))
         route = self.worker.routes.get(path)
         try:
-            answer, serving = await self._answered(scope.method, path, route, headers, protocol)
-        except Refusal as refusal:
-            answer, serving = refused(refusal, path), self.worker.serving
+            answer, serving = await self._dispatch(scope.method, path, route, headers, protocol)
+        except ErrorResponse as refusal:
+            answer, serving = render_error(refusal, path), self.worker.serving
         except Exception:
             _logger.exception("request %s failed", request_id)
             told = f"request {request_id} failed; the server's log says why"
-            answer, serving = refused(Refusal(500, "INTERNAL_ERROR", told), path), self.worker.serving
+            answer, serving = render_error(ErrorResponse(500, "INTERNAL_ERROR", told), path), self.worker.serving
         # Counted before it is sent: whoever has an answer finds it in the metrics.
-        self._watching.answered(scope, route, request_id, answer, serving, time.perf_counter() - started)
-        respond(protocol, answer, request_id, serving and serving.release)
+        self._supervisor.record_response(scope, route, request_id, answer, serving, time.perf_counter() - started)
+        send_response(protocol, answer, request_id, serving.release if serving else None)
 
-    async def _answered(self, method: str, path: str, route: Route | None, headers: Any, protocol: Any) -> Answered:
+    async def _dispatch(
+        self, method: str, path: str, route: Route | None, headers: Any, protocol: Any
+    ) -> ModelResponse:
         if route is None:
-            raise Refusal(404, "ENDPOINT_NOT_FOUND", f"there is no {path} here; /docs tells what there is")
+            raise ErrorResponse(404, "ENDPOINT_NOT_FOUND", f"there is no {path} here; /docs tells what there is")
         if method != route.method and not (method == "HEAD" and route.method == "GET"):
             told = f"{path} takes {route.method}, not {method}"
-            raise Refusal(405, "BAD_REQUEST", told, (("allow", route.method),))
+            raise ErrorResponse(405, "BAD_REQUEST", told, (("allow", route.method),))
         if not route.open:
-            self.worker.guard.check(headers)
+            self.worker.auth.check(headers)
         if not route.predicts:
             request = Request(headers, b"")
-            return await asyncio.to_thread(self._whole, route, request) if route.slow else self._whole(route, request)
-        body = await self._bodies.read(headers, protocol)
+            return (
+                await asyncio.to_thread(self._run_to_end, route, request)
+                if route.slow
+                else self._run_to_end(route, request)
+            )
+        body = await self._body_reader.read(headers, protocol)
         if len(body) > LARGE_BODY:
-            return await self._large_one(route, Request(headers, body))
-        return await self._small_one(route, Request(headers, body))
+            return await self._run_large(route, Request(headers, body))
+        return await self._run_small(route, Request(headers, body))
 
-    async def _small_one(self, route: Route, request: Request) -> Answered:
-        turns, size, seconds = self._turns, len(request.body), None
+    async def _run_small(self, route: Route, request: Request) -> ModelResponse:
+        turns, size, seconds = self._admission, len(request.body), None
         if turns.free:
             turns.begin(size)
         else:
             await turns.wait(size)
         try:
             started = time.perf_counter()
-            answer, serving = self._handled(route, request)
+            answer, serving = self._call_handler(route, request)
             seconds = time.perf_counter() - started
-            if isinstance(answer, Pending):
-                values, share = await answer.predicted
-                seconds += share
-                answer = answer.finish(values)
+            if isinstance(answer, PendingResponse):
+                prediction = await answer.prediction
+                seconds += prediction.seconds
+                answer = answer.finish(prediction.values)
             return answer, serving
         finally:
             turns.end(size, seconds)
 
-    async def _large_one(self, route: Route, request: Request) -> Answered:
-        if self._large >= MOST_LARGE:
+    async def _run_large(self, route: Route, request: Request) -> ModelResponse:
+        if self._large_running >= MAX_LARGE_REQUESTS:
             raise OverloadedError(1.0)
-        self._large += 1
+        self._large_running += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._whole, route, request)
+            return await loop.run_in_executor(self._large_pool, self._run_to_end, route, request)
         finally:
-            self._large -= 1
+            self._large_running -= 1
 
-    def _whole(self, route: Route, request: Request) -> Answered:
-        answer, serving = self._handled(route, request)
-        if isinstance(answer, Pending):
+    def _run_to_end(self, route: Route, request: Request) -> ModelResponse:
+        answer, serving = self._call_handler(route, request)
+        if isinstance(answer, PendingResponse):
             raise TypeError(f"{route.name} left a row for the event loop, but nobody waits for it there")
         return answer, serving
 
-    def _handled(self, route: Route, request: Request) -> tuple[Answer | Pending, Serving | None]:
+    def _call_handler(self, route: Route, request: Request) -> tuple[Response | PendingResponse, ServedModel | None]:
         # Taken once and only now: no answer mixes two releases, and none that waited is from a release of before.
         serving = self.worker.serving
         if serving is None and not route.always:
             told = f"nothing is served: {self.worker.error or 'no release was loaded yet'}"
-            raise Refusal(503, "TEMPORARILY_UNAVAILABLE", told)
+            raise ErrorResponse(503, "TEMPORARILY_UNAVAILABLE", told)
         return route.handle(request, serving), serving
 
     def _request_id(self, given: str | None) -> str:
-        usable = given is not None and 0 < len(given) <= _LONGEST_ID and given.isascii() and given.isprintable()
+        usable = given is not None and 0 < len(given) <= _MAX_ID_LENGTH and given.isascii() and given.isprintable()
         return given if usable and given is not None and " " not in given else next(self._new_ids)
 
 
-def respond(protocol: Any, answer: Answer, request_id: str, release: str | None) -> None:
+def send_response(protocol: Any, response: Response, request_id: str, release: str | None) -> None:
     """Send an answer with the headers that each one carries."""
-    headers = [("content-type", answer.content_type), ("x-request-id", request_id), *answer.headers]
+    headers = [("content-type", response.content_type), ("x-request-id", request_id), *response.headers]
     if release is not None:
         headers.append(("x-model-version", release))
-    protocol.response_bytes(answer.status, headers, answer.body)
+    protocol.response_bytes(response.status, headers, response.body)

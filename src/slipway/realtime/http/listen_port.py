@@ -15,7 +15,7 @@ _READY_SECONDS = 60
 
 
 @contextmanager
-def reserved(host: str, port: int) -> Iterator[int]:
+def reserve_port(host: str, port: int) -> Iterator[int]:
     """Bind the port alone, and only then let the workers bind it too; the reservation itself never listens."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as reservation:
@@ -33,7 +33,7 @@ def reserved(host: str, port: int) -> Iterator[int]:
         yield reservation.getsockname()[1]
 
 
-def answers(host: str, port: int) -> bool:
+def wait_until_listening(host: str, port: int) -> bool:
     """Wait until somebody accepts connections there; False when nobody does within a minute."""
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-LONGEST_WAIT = 0.025
-LARGEST_BODY = 64 << 20
-BODY_SECONDS = 20.0
+MAX_WAIT_SECONDS = 0.025
+MAX_BODY_BYTES = 64 << 20
+BODY_TIMEOUT_SECONDS = 20.0
 STDERR = Path("-")
 
 
@@ -31,10 +31,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 2
     token_file: Path | None = None
     tls: Tls | None = None
-    largest_body: int = LARGEST_BODY
-    body_seconds: float = BODY_SECONDS
+    largest_body: int = MAX_BODY_BYTES
+    body_seconds: float = BODY_TIMEOUT_SECONDS
     header_seconds: int = 10
-    longest_wait: float = LONGEST_WAIT
+    longest_wait: float = MAX_WAIT_SECONDS
     access_log: Path | None = None
     prediction_log: Path | None = None
     log_sample: float = 1.0

@@ -19,22 +19,22 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from slipway.bundle.release_file import Bundle, Golden, decode_golden, verify_and_read
+from slipway.bundle.release_file import Bundle, GoldenRows, decode_golden, verify_and_read
 from slipway.errors import BundleError, NotFoundError, SettingsError
-from slipway.realtime.docs.example import curl
+from slipway.realtime.docs.example import curl_command
 from slipway.realtime.http.auth import read_tokens
-from slipway.realtime.http.listen_port import answers, reserved
+from slipway.realtime.http.listen_port import reserve_port, wait_until_listening
 from slipway.realtime.http.options import STDERR, Options, Tls
 from slipway.realtime.http.worker import Job
 from slipway.realtime.http.worker_entrypoint import make_app
-from slipway.realtime.telemetry.counters_folder import cells_folder
-from slipway.target.registration import address_to_ask, present
+from slipway.realtime.telemetry.counters_folder import counters_folder
+from slipway.target.registration import local_address, register_server
 
 _STOP_SECONDS = 10
-_AGAIN_SECONDS = 0.5
+_RESEND_SECONDS = 0.5
 _LARGEST_HEADERS = 64 << 10
-_TO_STDERR = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
-_CONNECTIONS = 4096
+_STDERR_HANDLER = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+_MAX_CONNECTIONS = 4096
 """How many connections each worker takes; those beyond wait to be accepted."""
 
 
@@ -47,25 +47,25 @@ def serve(options: Options, *, target: Path | None = None, bundle: Path | None =
         BusyError: another process listens on the port.
         SettingsError: the address, the certificate or the tokens cannot be used.
     """
-    verified, golden = _verified(_first_folder(target, bundle))
+    verified, golden = _verify_bundle(_folder_to_serve(target, bundle))
     secured = bool(read_tokens(options.token_file))
     _check_certificate(options.tls)
     _check_logs(options)
     with ExitStack() as stack:
-        port = stack.enter_context(reserved(options.host, options.port))
+        port = stack.enter_context(reserve_port(options.host, options.port))
         options = msgspec.structs.replace(options, port=port)
-        presence = target and stack.enter_context(_present(target.absolute(), options))
+        presence = target and stack.enter_context(_register(target.absolute(), options))
         job = Job(
             options=options,
             parent=os.getpid(),
-            metrics=stack.enter_context(cells_folder()),
+            metrics=stack.enter_context(counters_folder()),
             bundle=bundle and bundle.absolute(),
             target=target and target.absolute(),
             presence=presence,
         )
         announce = partial(_announce, options, verified.release.version, golden, secured)
-        server = _server(options, announce)
-        loader: Any = partial(_started, server, job)
+        server = _make_server(options, announce)
+        loader: Any = partial(_start_worker, server, job)
         server.serve(target_loader=loader, wrap_loader=False)
 
 
@@ -79,19 +79,19 @@ class _AnnouncingServer(MPServer):
         threading.Thread(target=self.announce, daemon=True).start()
 
     def _stop_workers(self) -> None:
-        threading.Thread(target=self._say_it_again, args=(list(self.wrks),), daemon=True).start()
+        threading.Thread(target=self._terminate_again, args=(list(self.wrks),), daemon=True).start()
         super()._stop_workers()  # type: ignore[no-untyped-call]
 
-    def _say_it_again(self, workers: list[Any]) -> None:
+    def _terminate_again(self, workers: list[Any]) -> None:
         # A worker hears nothing in the milliseconds between its first handlers and the first turn of its loop.
         for _ in range(_STOP_SECONDS):
-            time.sleep(_AGAIN_SECONDS)
+            time.sleep(_RESEND_SECONDS)
             for worker in workers:
                 if worker.is_alive():
                     worker.terminate()
 
 
-def _started(server: MPServer, job: Job) -> Any:
+def _start_worker(server: MPServer, job: Job) -> Any:
     """The application with its bundle loaded, in a new worker.
 
     Until granian listens for signals there, the parent's handlers would eat them.
@@ -105,12 +105,12 @@ def _started(server: MPServer, job: Job) -> Any:
     return app
 
 
-def _present(target: Path, options: Options) -> AbstractContextManager[Path]:
+def _register(target: Path, options: Options) -> AbstractContextManager[Path]:
     certificate = options.tls.certificate if options.tls else None
-    return present(target, options.host, options.port, options.workers, certificate)
+    return register_server(target, options.host, options.port, options.workers, certificate)
 
 
-def _server(options: Options, announce: Callable[[], None]) -> MPServer:
+def _make_server(options: Options, announce: Callable[[], None]) -> MPServer:
     server = _AnnouncingServer(
         make_app.__module__,
         options.host,
@@ -122,20 +122,20 @@ def _server(options: Options, announce: Callable[[], None]) -> MPServer:
             header_read_timeout=options.header_seconds * 1000, max_buffer_size=_LARGEST_HEADERS
         ),
         websockets=False,
-        backlog=_CONNECTIONS,
-        backpressure=_CONNECTIONS,
+        backlog=_MAX_CONNECTIONS,
+        backpressure=_MAX_CONNECTIONS,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOP_SECONDS,
         ssl_cert=options.tls.certificate if options.tls else None,
         ssl_key=options.tls.key if options.tls else None,
         log_level=LogLevels.error,
-        log_dictconfig={"handlers": {"console": _TO_STDERR, "access": _TO_STDERR}},
+        log_dictconfig={"handlers": {"console": _STDERR_HANDLER, "access": _STDERR_HANDLER}},
     )
     server.announce = announce
     return server
 
 
-def _first_folder(target: Path | None, bundle: Path | None) -> Path:
+def _folder_to_serve(target: Path | None, bundle: Path | None) -> Path:
     if target is not None and bundle is None:
         if not (target / "current").is_symlink():
             raise NotFoundError(f"nothing serves at {target}: it has no champion yet; `slipway ship` makes one first")
@@ -145,7 +145,7 @@ def _first_folder(target: Path | None, bundle: Path | None) -> Path:
     raise SettingsError("serve either a target, whose champion is followed, or one fixed bundle")
 
 
-def _verified(folder: Path) -> tuple[Bundle, Golden]:
+def _verify_bundle(folder: Path) -> tuple[Bundle, GoldenRows]:
     verified, files = verify_and_read(folder, ("golden.json",))
     if "golden.json" not in files:
         raise BundleError(f"{verified.path} has no 'golden.json', so nothing can tell whether it answers right")
@@ -173,11 +173,11 @@ def _check_certificate(tls: Tls | None) -> None:
         raise SettingsError(f"{told}: {error.strerror or error}") from None
 
 
-def _announce(options: Options, release: str, golden: Golden, secured: bool) -> None:
-    near = address_to_ask(options.host)
+def _announce(options: Options, release: str, golden: GoldenRows, secured: bool) -> None:
+    near = local_address(options.host)
     scheme = "https" if options.tls else "http"
     url = f"{scheme}://[{near}]:{options.port}" if ":" in near else f"{scheme}://{near}:{options.port}"
-    if answers(near, options.port):
+    if wait_until_listening(near, options.port):
         told = f"{options.workers} worker{'s' if options.workers != 1 else ''}"
-        example = curl(url, golden, secured=secured)
+        example = curl_command(url, golden, secured=secured)
         print(f"serving {release} on {url} with {told}; try: {example}", file=sys.stderr, flush=True)

@@ -9,33 +9,33 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from slipway.realtime.http.options import STDERR
-from slipway.realtime.telemetry.access_log import Access, AccessLog
-from slipway.realtime.telemetry.metrics import OTHER
+from slipway.realtime.telemetry.access_log import AccessEntry, AccessLog
+from slipway.realtime.telemetry.metrics import OTHER_ROUTE
 from slipway.realtime.telemetry.prediction_logger import PredictionLog
 
 if TYPE_CHECKING:
-    from slipway.realtime.http.admission import Turns
-    from slipway.realtime.http.request_body import Bodies
+    from slipway.realtime.http.admission import AdmissionQueue
+    from slipway.realtime.http.request_body import BodyReader
     from slipway.realtime.http.worker import Worker
-    from slipway.realtime.protocols.messages import Answer, Route
-    from slipway.realtime.protocols.served_model import Serving
+    from slipway.realtime.protocols.messages import Response, Route
+    from slipway.realtime.protocols.served_model import ServedModel
 
 POLL_SECONDS = 0.05
 _TOKEN_SECONDS = 1.0
 
 
-class Watching:
+class Supervisor:
     """The watch of one worker, and the accounts it keeps of each answer."""
 
-    def __init__(self, worker: Worker, turns: Turns, bodies: Bodies) -> None:
+    def __init__(self, worker: Worker, admission: AdmissionQueue, body_reader: BodyReader) -> None:
         options = worker.job.options
-        self._worker, self._turns, self._bodies = worker, turns, bodies
+        self._worker, self._turns, self._bodies = worker, admission, body_reader
         access_log = None if options.access_log == STDERR else options.access_log
         self._access = AccessLog(access_log) if options.access_log else None
         self._predictions = (
             PredictionLog(options.prediction_log, options.log_sample) if options.prediction_log else None
         )
-        self._tokens_seen = time.monotonic()
+        self._tokens_checked_at = time.monotonic()
 
     async def watch(self) -> None:
         """Look every 50 ms until cancelled."""
@@ -46,45 +46,53 @@ class Watching:
                 return
             if self._worker.behind:
                 await asyncio.to_thread(self._worker.follow)
-            self._bodies.end_slow_ones()
-            self._worker.metrics.queue(self._turns.waiting)
-            if time.monotonic() - self._tokens_seen > _TOKEN_SECONDS:
-                self._tokens_seen = time.monotonic()
-                self._worker.guard.look_again()
-            await self._keep_logs()
+            self._bodies.cancel_slow_reads()
+            self._worker.metrics.set_queue_length(self._turns.waiting)
+            if time.monotonic() - self._tokens_checked_at > _TOKEN_SECONDS:
+                self._tokens_checked_at = time.monotonic()
+                self._worker.auth.reload_tokens()
+            await self._flush_logs()
 
-    def answered(
-        self, scope: Any, route: Route | None, request_id: str, answer: Answer, serving: Serving | None, seconds: float
+    def record_response(
+        self,
+        scope: Any,
+        route: Route | None,
+        request_id: str,
+        response: Response,
+        serving: ServedModel | None,
+        seconds: float,
     ) -> None:
         """Keep account of one answer."""
-        self._worker.metrics.answered(route.name if route else OTHER, answer.status, seconds, answer.rows)
-        if self._predictions is not None and answer.asked is not None and serving is not None:
-            self._predictions.offer(serving.scorer, answer.asked, request_id)
+        self._worker.metrics.count_response(
+            route.name if route else OTHER_ROUTE, response.status, seconds, response.rows
+        )
+        if self._predictions is not None and response.call is not None and serving is not None:
+            self._predictions.offer(serving.scorer, response.call, request_id)
         if self._access is not None:
             self._access.write(
-                Access(
+                AccessEntry(
                     id=request_id,
                     client=scope.client,
                     method=scope.method,
                     path=scope.path,
-                    status=answer.status,
+                    status=response.status,
                     seconds=round(seconds, 6),
-                    rows=answer.rows,
+                    rows=response.rows,
                     bytes=int(scope.headers.get("content-length") or 0),
                     release=serving.release if serving else None,
                 )
             )
 
-    def finish(self) -> None:
+    def close_logs(self) -> None:
         """Write what is still in memory."""
         for log in (self._access, self._predictions):
             if log is not None:
                 log.close()
 
-    async def _keep_logs(self) -> None:
+    async def _flush_logs(self) -> None:
         if self._access is not None:
             # In a thread, for stderr may be a pipe that nobody reads.
             await asyncio.to_thread(self._access.flush)
-            self._worker.metrics.dropped(self._access.drops(), "access")
+            self._worker.metrics.count_drops(self._access.take_drops(), "access")
         if self._predictions is not None:
-            self._worker.metrics.dropped(self._predictions.drops(), "prediction")
+            self._worker.metrics.count_drops(self._predictions.take_drops(), "prediction")

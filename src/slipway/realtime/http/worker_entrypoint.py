@@ -16,6 +16,6 @@ def make_app(job: Job) -> App:
     # One row at a time has no use for the threads that OpenBLAS would start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from slipway.realtime.http.app import App
-    from slipway.realtime.http.routes import ROUTES, routes_of
+    from slipway.realtime.http.routes import ROUTE_NAMES, routes_of
 
-    return App(Worker(job, routes_of, ROUTES))
+    return App(Worker(job, routes_of, ROUTE_NAMES))

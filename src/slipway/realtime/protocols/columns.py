@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slipway.contract.schema import Column, Contract
-from slipway.contract.validation import problem
+from slipway.contract.validation import make_violation
 from slipway.errors import ContractError
 from slipway.inference.engines import Array
 
@@ -24,18 +24,18 @@ _KINDS: dict[str, frozenset[type]] = {
 }
 
 
-def arrays(lists: Lists, contract: Contract) -> dict[str, Array]:
+def to_arrays(lists: Lists, contract: Contract) -> dict[str, Array]:
     """Columns of JSON values as typed arrays; columns that the contract does not name are left out.
 
     Raises:
         ContractError: the columns differ in length, or a value has a wrong type.
     """
     present = [column for column in contract.inputs if column.name in lists]
-    check_rows({column.name: len(lists[column.name]) for column in present})
+    check_same_length({column.name: len(lists[column.name]) for column in present})
     return {column.name: _array(lists[column.name], column) for column in present}
 
 
-def check_rows(rows: dict[str, int]) -> None:
+def check_same_length(rows: dict[str, int]) -> None:
     """Refuse columns that differ in their number of rows."""
     if len(set(rows.values())) > 1:
         told = ", ".join(f"'{name}' has {number}" for name, number in rows.items())
@@ -46,12 +46,12 @@ def _array(values: Sequence[Any], column: Column) -> Array:
     allowed = _KINDS[column.type]
     if not allowed.issuperset(map(type, values)):
         row = next(row for row, value in enumerate(values) if type(value) not in allowed)
-        raise ContractError(str(problem(row, column, values[row])))
+        raise ContractError(str(make_violation(row, column, values[row])))
     try:
         return typed_array(values, column)
     except OverflowError:
         row = next(row for row, value in enumerate(values) if isinstance(value, int) and abs(value) >= 1 << 1023)
-        raise ContractError(str(problem(row, column, values[row]))) from None
+        raise ContractError(str(make_violation(row, column, values[row]))) from None
 
 
 def typed_array(values: Sequence[Any], column: Column) -> Array:

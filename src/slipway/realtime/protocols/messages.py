@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,40 +15,44 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Request:
     """What a handler may look at; names of headers are in lower case."""
 
     headers: Mapping[str, str]
     body: bytes
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Response:
     """What goes back, and what was asked and predicted for it, which a log may want."""
 
     status: int
     body: bytes
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
-    asked: Asked | None = None
+    call: LoggedCall | None = None
 
     @property
     def rows(self) -> int:
         """How many rows were predicted for it."""
-        return len(self.asked.made.values) if self.asked else 0
+        return len(self.call.predictions.values) if self.call else 0
 
 
-class Pending(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PendingResponse:
     """An answer that can be finished once its row was predicted, together with others."""
 
-    predicted: asyncio.Future[Predicted]
-    finish: Callable[[Array], Answer]
+    prediction: asyncio.Future[RowPrediction]
+    finish: Callable[[Array], Response]
 
 
-Handler = Callable[[Request, Any], Answer | Pending]
+Handler = Callable[[Request, Any], Response | PendingResponse]
 """Takes what is served, a ``Serving``, which is None only on a route that answers always."""
 
 
-class Route(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Route:
     """One address.
 
     ``predicts``: it has a body, and its work waits for a turn; ``slow``: it is worked on in a thread; ``open``: it takes
@@ -63,7 +68,7 @@ class Route(NamedTuple):
     always: bool = False
 
 
-class Refusal(Exception):
+class ErrorResponse(Exception):
     """Why there is no answer, before it has the shape of a protocol."""
 
     def __init__(self, status: int, code: str, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
@@ -71,22 +76,24 @@ class Refusal(Exception):
         self.status, self.code, self.message, self.headers = status, code, message, headers
 
 
-def refused(refusal: Refusal, path: str) -> Answer:
+def render_error(error: ErrorResponse, path: str) -> Response:
     """A refusal in the shape that clients of this path expect: the Open Inference Protocol's, or else MLflow's."""
     is_v2 = path == "/v2" or path.startswith("/v2/")
-    said = {"error": refusal.message} if is_v2 else {"error_code": refusal.code, "message": refusal.message}
-    return Answer(refusal.status, msgspec.json.encode(said), headers=refusal.headers)
+    said = {"error": error.message} if is_v2 else {"error_code": error.code, "message": error.message}
+    return Response(error.status, msgspec.json.encode(said), headers=error.headers)
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
     """What was asked and answered: how to read the columns once more, off the hot path, from this many bytes."""
 
     columns: Callable[[], Columns]
-    made: Predictions
+    predictions: Predictions
     size: int
 
 
-class Predicted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RowPrediction:
     """What the model says to one row, [1, K] or [1], and the row's share of the time that it took."""
 
     values: Array

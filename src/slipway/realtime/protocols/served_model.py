@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from slipway.bundle.release_file import digest_in_name
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from slipway.realtime.protocols.mlflow.invocations import Invocations
 
 
-class Serving(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ServedModel:
     """All that one answer is made from. A request takes it once, so no answer mixes two releases."""
 
     scorer: Scorer
@@ -21,7 +23,7 @@ class Serving(NamedTuple):
     digest: str
 
 
-def load(folder: Path) -> Serving:
+def load(folder: Path) -> ServedModel:
     """A bundle that was verified and has given its golden predictions.
 
     Raises:
@@ -32,4 +34,4 @@ def load(folder: Path) -> Serving:
 
     scorer = load_scorer(folder, expected_digest=digest_in_name(folder))
     scorer.check_golden()
-    return Serving(scorer, Invocations(scorer), scorer.bundle.release.version, scorer.bundle.digest)
+    return ServedModel(scorer, Invocations(scorer), scorer.bundle.release.version, scorer.bundle.digest)

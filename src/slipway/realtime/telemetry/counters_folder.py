@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.storage.locks import hold, is_held
+from slipway.storage.locks import hold_lock, is_held
 
 _PREFIX = "slipway-metrics-"
 _LOCK = "server.lock"
@@ -20,19 +20,19 @@ _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder in it that 
 
 
 @contextmanager
-def cells_folder() -> Iterator[Path]:
+def counters_folder() -> Iterator[Path]:
     """A folder for the workers of one server, in memory where the machine allows; it is gone after the block."""
     place = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    _forget_dead(place)
+    _remove_stale(place)
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place, ignore_cleanup_errors=True) as folder:
-        lock = hold(Path(folder, _LOCK))
+        lock = hold_lock(Path(folder, _LOCK))
         try:
             yield Path(folder)
         finally:
             os.close(lock)
 
 
-def _forget_dead(place: Path) -> None:
+def _remove_stale(place: Path) -> None:
     """Remove the folders of servers that were killed, which nobody else will."""
     for folder in place.glob(f"{_PREFIX}*"):
         lock = folder / _LOCK

@@ -7,26 +7,26 @@ import os
 import sys
 
 
-class Outage:
+class LogOnce:
     """Says once that something cannot be written, and once that it can again."""
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._lasts = False
+        self._failing = False
 
-    def met(self, error: OSError) -> None:
+    def report_failure(self, error: OSError) -> None:
         """It could not be written now."""
-        if not self._lasts:
+        if not self._failing:
             reason = error.strerror or str(error)
-            self._say(f"{self._what} cannot be written: {reason}; its lines are dropped until it can")
-        self._lasts = True
+            self._print(f"{self._what} cannot be written: {reason}; its lines are dropped until it can")
+        self._failing = True
 
-    def over(self) -> None:
+    def report_recovery(self) -> None:
         """It was written now."""
-        if self._lasts:
-            self._say(f"{self._what} is written again")
-        self._lasts = False
+        if self._failing:
+            self._print(f"{self._what} is written again")
+        self._failing = False
 
-    def _say(self, sentence: str) -> None:
+    def _print(self, sentence: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             print(f"worker {os.getpid()}: {sentence}", file=sys.stderr, flush=True)

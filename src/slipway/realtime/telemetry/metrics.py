@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
-from slipway.realtime.telemetry.shared_counters import Cells, Numbers
+from slipway.realtime.telemetry.shared_counters import Numbers, SharedCounters
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-OTHER = "other"
+OTHER_ROUTE = "other"
 """The route of every path that is none of the server's, so that callers cannot make new series."""
 BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds: a hot request takes 0.1 ms, a large one seconds."""
@@ -37,37 +37,37 @@ class Metrics:
     """The metrics of one worker; :meth:`expose` tells those of all. Two threads must not write the same one."""
 
     def __init__(self, folder: Path | None, routes: Iterable[str]) -> None:
-        names = [*routes, OTHER]
-        self._starts = {name: _FIRST_ROUTE + _ROUTE * position for position, name in enumerate(names)}
-        self._other = self._starts[OTHER]
-        self._cells = Cells(folder, _FIRST_ROUTE + _ROUTE * len(names))
+        names = [*routes, OTHER_ROUTE]
+        self._route_starts = {name: _FIRST_ROUTE + _ROUTE * position for position, name in enumerate(names)}
+        self._other_start = self._route_starts[OTHER_ROUTE]
+        self._cells = SharedCounters(folder, _FIRST_ROUTE + _ROUTE * len(names))
         self._numbers = self._cells.numbers
         self._numbers[_STARTS] += 1
         # This file may be the one of a worker that was killed: its counts stay, what it was doing does not.
         self._numbers[_QUEUE] = 0
-        self._cells.say("")
+        self._cells.set_text("")
 
-    def answered(self, route: str, status: int, seconds: float, rows: int) -> None:
+    def count_response(self, route: str, status: int, seconds: float, rows: int) -> None:
         """Count one answer. A route that is none of the server's counts as ``other``."""
-        numbers, start = self._numbers, self._starts.get(route, self._other)
+        numbers, start = self._numbers, self._route_starts.get(route, self._other_start)
         numbers[start + status] += 1
         numbers[start + _CODES + bisect_left(BUCKETS, seconds)] += 1
         numbers[start + _SECONDS] += seconds
         numbers[_ROWS] += rows
 
-    def queue(self, requests: int) -> None:
+    def set_queue_length(self, requests: int) -> None:
         """How many requests of this worker wait now."""
         self._numbers[_QUEUE] = requests
 
-    def serving(self, release: str, digest: str) -> None:
+    def set_release(self, release: str, digest: str) -> None:
         """What this worker serves from now on."""
-        self._cells.say(msgspec.json.encode((release[:_LABEL], digest[:_LABEL])).decode())
+        self._cells.set_text(msgspec.json.encode((release[:_LABEL], digest[:_LABEL])).decode())
 
-    def swapped(self, *, ok: bool) -> None:
+    def count_swap(self, *, ok: bool) -> None:
         """Count a turn to another release."""
         self._numbers[_SWAPS_OK if ok else _SWAPS_FAILED] += 1
 
-    def dropped(self, lines: int, log: Literal["access", "prediction"]) -> None:
+    def count_drops(self, lines: int, log: Literal["access", "prediction"]) -> None:
         """Count lines that a log had no room for."""
         self._numbers[_UNLOGGED if log == "access" else _DROPPED] += lines
 
@@ -83,10 +83,10 @@ class Metrics:
         """The families of metrics, as prometheus-client's registry asks for them."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        everyone = list(self._cells.everyone())
+        everyone = list(self._cells.read_all())
         living = [worker for worker in everyone if worker.alive]
         total = np.sum([worker.numbers for worker in everyone], axis=0)
-        yield from self._by_route(total)
+        yield from self._route_metrics(total)
         for name, told, cell in _COUNTERS:
             yield CounterMetricFamily(name, told, total[cell])
         swaps = CounterMetricFamily("slipway_swaps", "Turns to another release.", labels=["outcome"])
@@ -102,12 +102,12 @@ class Metrics:
             info.add_metric(labels, workers)
         yield info
 
-    def _by_route(self, total: Numbers) -> Iterator[Metric]:
+    def _route_metrics(self, total: Numbers) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
         requests = CounterMetricFamily("slipway_requests", "Answers by route and code.", labels=["route", "code"])
         seconds = HistogramMetricFamily("slipway_request_seconds", "Seconds to an answer.", labels=["route"])
-        for route, start in self._starts.items():
+        for route, start in self._route_starts.items():
             codes = total[start : start + _CODES]
             for code in np.flatnonzero(codes).tolist():
                 requests.add_metric([route, str(code)], codes[code])

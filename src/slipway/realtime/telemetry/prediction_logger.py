@@ -9,33 +9,35 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from slipway.errors import StorageError
-from slipway.realtime.protocols.messages import Asked
-from slipway.realtime.telemetry.log_once import Outage
-from slipway.storage.rotating_files import LineFiles
-from slipway.tables.prediction_log import NAME, LoggedPrediction, kept
+from slipway.realtime.protocols.messages import LoggedCall
+from slipway.realtime.telemetry.log_once import LogOnce
+from slipway.storage.rotating_files import RotatingFiles
+from slipway.tables.prediction_log import LOG_NAME, LoggedPrediction, sample_rows
 
 if TYPE_CHECKING:
     from slipway.inference.scorer import Scorer
 
-MOST_WAITING = 1000
-MOST_WAITING_BYTES = 32 << 20
+MAX_WAITING = 1000
+MAX_WAITING_BYTES = 32 << 20
 _CLOSE_SECONDS = 2.0
 _logger = logging.getLogger(__name__)
 
 
-class _Offer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _SampledCall:
     time: datetime
     scorer: Scorer
     request_id: str
-    asked: Asked
+    call: LoggedCall
     size: int
 
 
@@ -49,29 +51,29 @@ class PredictionLog:
 
     def __init__(self, folder: Path, sample: float, *, most_bytes: int = 64 << 20, most_files: int = 10) -> None:
         self._sample = sample
-        self._files = LineFiles(folder, NAME, most_bytes=most_bytes, most_files=most_files)
-        self._outage = Outage(f"the prediction log in {folder}")
-        self._offers: SimpleQueue[_Offer | None] = SimpleQueue()
+        self._files = RotatingFiles(folder, LOG_NAME, max_bytes=most_bytes, max_files=most_files)
+        self._failure_log = LogOnce(f"the prediction log in {folder}")
+        self._offers: SimpleQueue[_SampledCall | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._waiting_bytes = 0
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
-    def offer(self, scorer: Scorer, asked: Asked, request_id: str) -> None:
+    def offer(self, scorer: Scorer, call: LoggedCall, request_id: str) -> None:
         """Keep this request if chance picks it and there is room. It neither waits nor raises."""
         # Chance picks rows for statistics here, not secrets.
-        if random.random() >= self._sample or len(asked.made.values) == 0:  # noqa: S311
+        if random.random() >= self._sample or len(call.predictions.values) == 0:  # noqa: S311
             return
-        offer = _Offer(datetime.now(UTC), scorer, request_id, asked, asked.size + asked.made.values.nbytes)
+        offer = _SampledCall(datetime.now(UTC), scorer, request_id, call, call.size + call.predictions.values.nbytes)
         with self._lock:
-            room = self._waiting_bytes + offer.size <= MOST_WAITING_BYTES and self._offers.qsize() < MOST_WAITING
+            room = self._waiting_bytes + offer.size <= MAX_WAITING_BYTES and self._offers.qsize() < MAX_WAITING
             self._waiting_bytes += offer.size if room else 0
             self._dropped += 0 if room else 1
         if room:
             self._offers.put(offer)
 
-    def drops(self) -> int:
+    def take_drops(self) -> int:
         """How many sampled requests were dropped since this was last asked."""
         with self._lock:
             dropped, self._dropped = self._dropped, 0
@@ -91,19 +93,19 @@ class PredictionLog:
         try:
             self._files.finish()
         except OSError as error:
-            self._outage.met(error)
+            self._failure_log.report_failure(error)
 
-    def _write(self, offer: _Offer) -> bool:
+    def _write(self, offer: _SampledCall) -> bool:
         try:
-            self._files.append(msgspec.json.encode(_logged(offer)) + b"\n")
+            self._files.append(msgspec.json.encode(_build_entry(offer)) + b"\n")
         except OSError as error:
-            self._outage.met(error)
+            self._failure_log.report_failure(error)
             return False
         except Exception:
             # One request that cannot be told must not end the thread, and with it the log.
             _logger.exception("request %s could not be logged", offer.request_id)
             return False
-        self._outage.over()
+        self._failure_log.report_recovery()
         return True
 
 
@@ -124,11 +126,11 @@ def check_writable(folder: Path) -> None:
         ) from None
 
 
-def _logged(offer: _Offer) -> LoggedPrediction:
-    made, bundle = offer.asked.made, offer.scorer.bundle
-    columns: dict[str, Any] = offer.scorer.completed(offer.asked.columns())
+def _build_entry(offer: _SampledCall) -> LoggedPrediction:
+    made, bundle = offer.call.predictions, offer.scorer.bundle
+    columns: dict[str, Any] = offer.scorer.complete_columns(offer.call.columns())
     rows = len(made.values)
-    step = kept(rows).step
+    step = sample_rows(rows).step
     return LoggedPrediction(
         offer.time,
         bundle.release.version,

@@ -12,17 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, MUTED, GRID = "#010203", "#010204", "#010205"
-FIRST, SECOND = "#010206", "#010207"
-MORE = ("#010206", "#010207", "#010208", "#010209", "#01020a", "#01020b")
+FIRST_SERIES, SECOND_SERIES = "#010206", "#010207"
+ALL_SERIES = ("#010206", "#010207", "#010208", "#010209", "#01020a", "#01020b")
 """Stand-ins: matplotlib wants real colours, and ``svg`` exchanges them for the page's variables."""
 
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--line",
-    **{colour: f"--series-{number}" for number, colour in enumerate(MORE, 1)},
+    **{colour: f"--series-{number}" for number, colour in enumerate(ALL_SERIES, 1)},
 }
-_NEEDLESS = (
+_SVG_NOISE = (
     r' id="[a-zA-Z_.0-9]+_\d+"'
     r"|<defs>\s*<style.*?</style>\s*</defs>"
     r"|font-family: [^;\"]*; "
@@ -58,13 +58,13 @@ _STYLE = {
 
 
 @contextmanager
-def style() -> Iterator[None]:
+def apply_style() -> Iterator[None]:
     """Draw in the page's style; nothing of it stays behind."""
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         yield
 
 
-def canvas(x: str, y: str, *, height: float = 3.2, left: float = 0.13) -> tuple[Figure, Axes]:
+def make_axes(x: str, y: str, *, height: float = 3.2, left: float = 0.13) -> tuple[Figure, Axes]:
     """A figure with one pair of axes; widths are fixed since fitting them would mean drawing twice."""
     figure = Figure(figsize=(5.2, height))
     below, above = 0.5 / height, 0.12 / height
@@ -74,19 +74,19 @@ def canvas(x: str, y: str, *, height: float = 3.2, left: float = 0.13) -> tuple[
     return figure, axes
 
 
-def svg(figure: Figure, description: str) -> str:
+def render_svg(figure: Figure, description: str) -> str:
     """The figure as an SVG element for the page, in the page's colours and font."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _opening(description), text, count=1, flags=re.DOTALL)
-    text = re.sub(_NEEDLESS, "", text, flags=re.DOTALL)
+    text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _svg_tag(description), text, count=1, flags=re.DOTALL)
+    text = re.sub(_SVG_NOISE, "", text, flags=re.DOTALL)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, f"var({variable})")
     return text.strip()
 
 
-def _opening(description: str) -> str:
+def _svg_tag(description: str) -> str:
     namespaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     return rf'<svg {namespaces} viewBox="\1" role="img" aria-label="{description}">'

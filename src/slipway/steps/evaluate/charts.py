@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from slipway.statistics.metrics import score_one
 from slipway.statistics.time_blocks import blocks_of
-from slipway.steps.evaluate.chart_style import FIRST, INK, MUTED, SECOND, canvas
-from slipway.steps.evaluate.holdout_predictions import Scored
-from slipway.steps.evaluate.markdown_summary import number, words
+from slipway.steps.evaluate.chart_style import FIRST_SERIES, INK, MUTED, SECOND_SERIES, make_axes
+from slipway.steps.evaluate.holdout_predictions import ScoredHoldout
+from slipway.steps.evaluate.markdown_summary import format_number, metric_label
 from slipway.steps.evaluate.metrics_with_intervals import Results, SliceScores
 
 INPUTS_SHOWN = 20
@@ -30,72 +30,78 @@ class Chart:
     figure: Figure
 
 
-def over_time(scored: Scored, results: Results) -> Chart | None:
+def over_time_chart(scored: ScoredHoldout, results: Results) -> Chart | None:
     """The first metric for each day; None without a time column or with a single day."""
     if scored.time is None:
         return None
-    days = blocks_of(scored.time, "day", len(scored.truth))
+    days = blocks_of(scored.time, "day", len(scored.labels))
     dates = pd.Series(scored.time.dt.tz_localize(None).dt.normalize()).groupby(days).first()
     if len(dates) < 2:
         return None
-    name = results.primary
+    name = results.primary_metric
     gap = "" if not results.class_shares else " A gap is a day with one class."
     rows = [days == day for day in dates.index]
-    values = [score_one(scored.contract, scored.truth[day], scored.predictions[day], name) for day in rows]
-    figure, axes = canvas("", words(name))
-    axes.plot(dates.to_numpy(), values, color=FIRST, marker="o", markersize=3, linewidth=1)
+    values = [score_one(scored.contract, scored.labels[day], scored.predictions[day], name) for day in rows]
+    figure, axes = make_axes("", metric_label(name))
+    axes.plot(dates.to_numpy(), values, color=FIRST_SERIES, marker="o", markersize=3, linewidth=1)
     axes.axhline(results.metrics[name].value, color=MUTED, linewidth=1, linestyle="--")
-    few_dates(axes)
-    return Chart(f"{words(name)} by day", f"Dashed: the whole holdout.{gap}", figure)
+    limit_dates(axes)
+    return Chart(f"{metric_label(name)} by day", f"Dashed: the whole holdout.{gap}", figure)
 
 
-def few_dates(axes: Axes) -> None:
+def limit_dates(axes: Axes) -> None:
     """At most six dates below the axes, in the short form."""
     locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
-def by_slice(column: str, scores: dict[str, SliceScores], results: Results) -> Chart:
+def slice_chart(column: str, scores: dict[str, SliceScores], results: Results) -> Chart:
     """The first metric of each value with its interval, beside that of the whole."""
-    name, places = results.primary, np.arange(len(scores))
-    labels = [f"{_short(value)}  ({int(s['rows']):,})" for value, s in scores.items()]
-    figure, axes = _rows(words(name), labels)
+    name, places = results.primary_metric, np.arange(len(scores))
+    labels = [f"{_shorten(value)}  ({int(s['rows']):,})" for value, s in scores.items()]
+    figure, axes = _row_axes(metric_label(name), labels)
     values = np.array([s[name] for s in scores.values()])
     low, high = (np.array([s[end] for s in scores.values()]) for end in ("low", "high"))
-    axes.hlines(places, low, high, color=FIRST, linewidth=6, alpha=0.3)
-    axes.plot(values, places, "o", color=FIRST, markersize=6)
+    axes.hlines(places, low, high, color=FIRST_SERIES, linewidth=6, alpha=0.3)
+    axes.plot(values, places, "o", color=FIRST_SERIES, markersize=6)
     axes.axvline(results.metrics[name].value, color=MUTED, linewidth=1, linestyle="--")
     left = results.left_out.get(column, 0)
     cut = f" The largest {len(scores)} of {len(scores) + left} values are shown." if left else ""
     return Chart(
-        f"{words(name)} by {column}", f"In brackets: rows. Bars: 95 % intervals. Dashed: all rows.{cut}", figure
+        f"{metric_label(name)} by {column}", f"In brackets: rows. Bars: 95 % intervals. Dashed: all rows.{cut}", figure
     )
 
 
-def importance(results: Results) -> Chart | None:
+def importance_chart(results: Results) -> Chart | None:
     """The loss in the first metric when an input is shuffled."""
     known = {name: loss for name, loss in results.importance.items() if np.isfinite(loss)}
     if not known:
         return None
     shown = dict(list(known.items())[:INPUTS_SHOWN])
-    figure, axes = _rows(f"Loss in {words(results.primary)}", [_short(name) for name in shown])
+    figure, axes = _row_axes(f"Loss in {metric_label(results.primary_metric)}", [_shorten(name) for name in shown])
     losses = np.array(list(shown.values()))
-    axes.barh(range(len(shown)), losses, height=0.62, color=np.where(losses >= 0, FIRST, SECOND).tolist())
+    axes.barh(range(len(shown)), losses, height=0.62, color=np.where(losses >= 0, FIRST_SERIES, SECOND_SERIES).tolist())
     axes.axvline(0, color=MUTED, linewidth=0.8)
     for place, loss in enumerate(losses):
         axes.annotate(
-            number(loss), (max(loss, 0), place), (4, 0), textcoords="offset points", va="center", color=INK, fontsize=9
+            format_number(loss),
+            (max(loss, 0), place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
+            fontsize=9,
         )
     axes.margins(x=0.12)
     left = f" The first {len(shown)} of {len(known)} are shown." if len(known) > len(shown) else ""
     return Chart("What the model relies on", f"The loss when one input's values are shuffled.{left}", figure)
 
 
-def _rows(x: str, labels: list[str]) -> tuple[Figure, Axes]:
+def _row_axes(x: str, labels: list[str]) -> tuple[Figure, Axes]:
     """Axes with one labelled row for each value, the first on top."""
     longest = max((len(label) for label in labels), default=0)
-    figure, axes = canvas(x, "", height=0.8 + 0.26 * max(3, len(labels)), left=min(0.5, 0.05 + 0.0155 * longest))
+    figure, axes = make_axes(x, "", height=0.8 + 0.26 * max(3, len(labels)), left=min(0.5, 0.05 + 0.0155 * longest))
     axes.set_yticks(range(len(labels)), labels, color=INK)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
@@ -103,5 +109,5 @@ def _rows(x: str, labels: list[str]) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"

@@ -19,31 +19,31 @@ from slipway.tables.data_frame import inputs_of
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredHoldout:
     """Rows, true values and predictions ([N, classes] in the contract's order, or [N]), and each row's block."""
 
     contract: Contract
     rows: pd.DataFrame
     slices: tuple[str, ...]
     time: pd.Series | None
-    truth: npt.NDArray[Any]
+    labels: npt.NDArray[Any]
     predictions: Floats
     block: str
     blocks: Integers
 
     @property
-    def labels(self) -> npt.NDArray[Any]:
+    def predicted_labels(self) -> npt.NDArray[Any]:
         """The predicted label of each row."""
         labels: npt.NDArray[Any] = np.array(self.contract.classes, object)[self.predictions.argmax(axis=1)]
         return labels
 
     def table(self) -> pd.DataFrame:
         """Time and slice columns, the truth, and the output columns of the contract."""
-        table = self.rows.assign(truth=self.truth)
+        table = self.rows.assign(truth=self.labels)
         if self.contract.task == "regression":
             return table.assign(prediction=self.predictions)
         columns = {f"probability_{label}": self.predictions[:, k] for k, label in enumerate(self.contract.classes)}
-        return table.assign(prediction=self.labels, **columns)
+        return table.assign(prediction=self.predicted_labels, **columns)
 
 
 def score_holdout(
@@ -55,18 +55,18 @@ def score_holdout(
     time: str,
     block: str,
     slices: Sequence[str],
-) -> Scored:
+) -> ScoredHoldout:
     """Predict every row of the holdout, after checking that it can be scored."""
     frame = frame.reset_index(drop=True)
     _check_columns(frame, target, time, slices)
     kept = [name for name in dict.fromkeys([time, *slices]) if name]
     moments = frame[time] if time else None
-    return Scored(
+    return ScoredHoldout(
         contract,
         frame[kept],
         tuple(slices),
         moments,
-        _truth(frame, contract, target),
+        _read_labels(frame, contract, target),
         predict(model, frame, contract),
         block,
         blocks_of(moments, block, len(frame)),
@@ -104,7 +104,7 @@ def _check_columns(frame: pd.DataFrame, target: str, time: str, slices: Sequence
             raise SettingsError(f"slices: the holdout has no column '{name}'{did_you_mean(str(name), frame.columns)}")
 
 
-def _truth(frame: pd.DataFrame, contract: Contract, target: str) -> npt.NDArray[Any]:
+def _read_labels(frame: pd.DataFrame, contract: Contract, target: str) -> npt.NDArray[Any]:
     truth = frame[target]
     if truth.isna().any():
         raise DataError(f"target '{target}' is null in {int(truth.isna().sum()):,} of {len(truth):,} holdout rows")

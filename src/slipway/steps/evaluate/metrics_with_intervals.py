@@ -11,16 +11,16 @@ import pandas as pd
 
 from slipway.statistics.bootstrap import bootstrap
 from slipway.statistics.metrics import metrics_for, score
-from slipway.steps.evaluate.holdout_predictions import Scored
+from slipway.steps.evaluate.holdout_predictions import ScoredHoldout
 
 MANY_VALUES = 50
-LARGEST = 30
+VALUES_SHOWN = 30
 
 SliceScores = dict[str, float]
 """``rows``, every metric, and ``low`` and ``high`` of the first one."""
 
 
-class Measured(msgspec.Struct, frozen=True):
+class MetricInterval(msgspec.Struct, frozen=True):
     """A metric with its 95 % interval."""
 
     value: float
@@ -34,7 +34,7 @@ class Results(msgspec.Struct, frozen=True, omit_defaults=True):
     rows: int
     block: str
     blocks: int
-    metrics: dict[str, Measured]
+    metrics: dict[str, MetricInterval]
     slices: dict[str, dict[str, SliceScores]]
     importance: dict[str, float]
     left_out: dict[str, int] = {}
@@ -43,49 +43,49 @@ class Results(msgspec.Struct, frozen=True, omit_defaults=True):
     positive_rate: float | None = None
 
     @property
-    def primary(self) -> str:
+    def primary_metric(self) -> str:
         """The metric that pictures and slices show."""
         return next(iter(self.metrics))
 
 
-def results_of(scored: Scored, importance: dict[str, float], seed: int) -> Results:
+def results_of(scored: ScoredHoldout, importance: dict[str, float], seed: int) -> Results:
     """Score the whole and every slice, each with its interval."""
-    values = score(scored.contract, scored.truth, scored.predictions)
-    intervals = bootstrap(scored.contract, scored.truth, scored.predictions, scored.blocks, seed=seed)
-    groups = {column: _largest(scored.rows[column]) for column in scored.slices}
+    values = score(scored.contract, scored.labels, scored.predictions)
+    intervals = bootstrap(scored.contract, scored.labels, scored.predictions, scored.blocks, seed=seed)
+    groups = {column: _largest_groups(scored.rows[column]) for column in scored.slices}
     return Results(
-        rows=len(scored.truth),
+        rows=len(scored.labels),
         block=scored.block,
         blocks=len(np.unique(scored.blocks)),
-        metrics={name: Measured(value, *intervals[name]) for name, value in values.items()},
-        slices={column: _slices(scored, shown, seed) for column, (shown, _) in groups.items()},
+        metrics={name: MetricInterval(value, *intervals[name]) for name, value in values.items()},
+        slices={column: _score_slices(scored, shown, seed) for column, (shown, _) in groups.items()},
         importance=importance,
         left_out={column: left for column, (_, left) in groups.items() if left},
-        **_shares(scored),
+        **_class_shares(scored),
     )
 
 
-def _slices(scored: Scored, groups: dict[str, npt.NDArray[np.int64]], seed: int) -> dict[str, SliceScores]:
-    return {value: _slice(scored, rows, seed) for value, rows in groups.items()}
+def _score_slices(scored: ScoredHoldout, groups: dict[str, npt.NDArray[np.int64]], seed: int) -> dict[str, SliceScores]:
+    return {value: _score_slice(scored, rows, seed) for value, rows in groups.items()}
 
 
-def _slice(scored: Scored, rows: npt.NDArray[np.int64], seed: int) -> SliceScores:
+def _score_slice(scored: ScoredHoldout, rows: npt.NDArray[np.int64], seed: int) -> SliceScores:
     contract, first = scored.contract, metrics_for(scored.contract)[0]
-    truth, predictions = scored.truth[rows], scored.predictions[rows]
+    truth, predictions = scored.labels[rows], scored.predictions[rows]
     intervals = bootstrap(contract, truth, predictions, scored.blocks[rows], seed=seed, names=[first])
     low, high = intervals[first]
     return {"rows": len(rows), **score(contract, truth, predictions), "low": low, "high": high}
 
 
-def _largest(column: pd.Series) -> tuple[dict[str, npt.NDArray[np.int64]], int]:
+def _largest_groups(column: pd.Series) -> tuple[dict[str, npt.NDArray[np.int64]], int]:
     """The rows of each value, the value with most rows first, and how many values were left out."""
     codes, values = pd.factorize(column, use_na_sentinel=False)
     counts = np.bincount(codes, minlength=len(values))
-    shown = np.argsort(-counts, kind="stable")[: LARGEST if len(values) > MANY_VALUES else None]
-    return {_name(values[code]): np.flatnonzero(codes == code) for code in shown}, len(values) - len(shown)
+    shown = np.argsort(-counts, kind="stable")[: VALUES_SHOWN if len(values) > MANY_VALUES else None]
+    return {_slice_name(values[code]): np.flatnonzero(codes == code) for code in shown}, len(values) - len(shown)
 
 
-def _name(value: Any) -> str:
+def _slice_name(value: Any) -> str:
     if pd.isna(value):
         return "null"
     if isinstance(value, float) and value.is_integer():
@@ -93,10 +93,10 @@ def _name(value: Any) -> str:
     return str(value)
 
 
-def _shares(scored: Scored) -> dict[str, Any]:
+def _class_shares(scored: ScoredHoldout) -> dict[str, Any]:
     if scored.contract.task == "regression":
         return {}
-    shares = {label: float(np.mean(scored.truth == label)) for label in scored.contract.classes}
+    shares = {label: float(np.mean(scored.labels == label)) for label in scored.contract.classes}
     return {
         "class_shares": shares,
         "positive_rate": shares[scored.contract.classes[-1]] if len(shares) == 2 else None,

@@ -8,27 +8,27 @@ import numpy as np
 import pandas as pd
 
 from slipway.statistics.metrics import higher_is_better, metrics_for, score_one
-from slipway.steps.evaluate.holdout_predictions import Scored, predict
+from slipway.steps.evaluate.holdout_predictions import ScoredHoldout, predict
 
 REPEATS = 3
-ROWS = 2_000
-CELLS = 100_000
+MAX_ROWS = 2_000
+MAX_CELLS = 100_000
 """At most about this many rows are predicted in all, so that a wide model is not slower than a narrow one."""
 
 
-def importance_of(model: Any, frame: pd.DataFrame, scored: Scored, seed: int) -> dict[str, float]:
+def importance_of(model: Any, frame: pd.DataFrame, scored: ScoredHoldout, seed: int) -> dict[str, float]:
     """The loss in the first metric for each input when its values are shuffled, the largest first.
 
     Breiman, Random Forests (2001), section 10, on a sample of the holdout; all shuffled copies are predicted at once.
     """
     generator = np.random.default_rng(seed)
     names = [column.name for column in scored.contract.inputs]
-    size = min(len(frame), ROWS, max(200, CELLS // max(1, REPEATS * len(names))))
+    size = min(len(frame), MAX_ROWS, max(200, MAX_CELLS // max(1, REPEATS * len(names))))
     chosen = generator.choice(len(frame), size, replace=False)
-    copies = _shuffled(frame.iloc[chosen][names], names, generator)
+    copies = _shuffle_each_input(frame.iloc[chosen][names], names, generator)
     predictions = predict(model, copies, scored.contract).reshape(len(names), REPEATS, size, -1)
     first = metrics_for(scored.contract)[0]
-    base = score_one(scored.contract, scored.truth[chosen], scored.predictions[chosen], first)
+    base = score_one(scored.contract, scored.labels[chosen], scored.predictions[chosen], first)
     sign = 1 if higher_is_better(first) else -1
     losses = {
         name: sign * (base - _mean_score(scored, chosen, shuffled, first))
@@ -37,7 +37,7 @@ def importance_of(model: Any, frame: pd.DataFrame, scored: Scored, seed: int) ->
     return dict(sorted(losses.items(), key=lambda item: -item[1] if np.isfinite(item[1]) else np.inf))
 
 
-def _shuffled(sample: pd.DataFrame, names: list[str], generator: np.random.Generator) -> pd.DataFrame:
+def _shuffle_each_input(sample: pd.DataFrame, names: list[str], generator: np.random.Generator) -> pd.DataFrame:
     """The sample once for each input and repeat, each copy with that one input shuffled."""
     size, copies = len(sample), REPEATS * len(names)
     columns = {}
@@ -49,6 +49,6 @@ def _shuffled(sample: pd.DataFrame, names: list[str], generator: np.random.Gener
     return pd.DataFrame(columns)
 
 
-def _mean_score(scored: Scored, chosen: Any, shuffled: Any, metric: str) -> float:
-    truth, shape = scored.truth[chosen], scored.predictions[chosen].shape
+def _mean_score(scored: ScoredHoldout, chosen: Any, shuffled: Any, metric: str) -> float:
+    truth, shape = scored.labels[chosen], scored.predictions[chosen].shape
     return float(np.mean([score_one(scored.contract, truth, copy.reshape(shape), metric) for copy in shuffled]))

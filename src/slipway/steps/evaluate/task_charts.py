@@ -14,9 +14,9 @@ from matplotlib.patches import Rectangle
 from sklearn.metrics import confusion_matrix
 
 from slipway.statistics.weighted_metrics import BINS
-from slipway.steps.evaluate.chart_style import FIRST, INK, MORE, MUTED, SECOND, canvas
-from slipway.steps.evaluate.charts import Chart, few_dates
-from slipway.steps.evaluate.holdout_predictions import Scored
+from slipway.steps.evaluate.chart_style import ALL_SERIES, FIRST_SERIES, INK, MUTED, SECOND_SERIES, make_axes
+from slipway.steps.evaluate.charts import Chart, limit_dates
+from slipway.steps.evaluate.holdout_predictions import ScoredHoldout
 
 MOST_CLASSES = 12
 CURVE_POINTS, ROWS_SHOWN = 200, 1_000
@@ -25,49 +25,49 @@ Hits = npt.NDArray[np.bool_]
 Curve = tuple[str, npt.NDArray[np.float64], Hits]
 
 
-def draw_task_charts(scored: Scored) -> list[Chart | None]:
+def draw_task_charts(scored: ScoredHoldout) -> list[Chart | None]:
     """The charts of the contract's task, in the order of the page."""
     if scored.contract.task == "regression":
-        return [_predicted_and_actual(scored), _residuals(scored), _residuals_over_time(scored)]
+        return [_prediction_scatter(scored), _residuals(scored), _residuals_over_time(scored)]
     return [_roc(scored), _precision_recall(scored), _calibration(scored), _distribution(scored), _confusion(scored)]
 
 
-def _roc(scored: Scored) -> Chart:
+def _roc(scored: ScoredHoldout) -> Chart:
     """True against false positives as the threshold falls."""
-    figure, axes = canvas("False positive rate", "True positive rate")
+    figure, axes = make_axes("False positive rate", "True positive rate")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
-    for colour, (label, p, hits) in zip(MORE, _one_vs_rest(scored), strict=False):
-        true, false = _cumulative(p, hits)
+    for colour, (label, p, hits) in zip(ALL_SERIES, _one_vs_rest(scored), strict=False):
+        true, false = _cumulative_counts(p, hits)
         _draw_curve(axes, false / max(1, false[-1]), true / max(1, true[-1]), colour, label)
     if len(scored.contract.classes) > 2:
         axes.legend(loc="lower right", labelcolor=INK)
-    return Chart("ROC", "Dashed: guessing." + _which(scored), figure)
+    return Chart("ROC", "Dashed: guessing." + _classes_note(scored), figure)
 
 
-def _precision_recall(scored: Scored) -> Chart:
+def _precision_recall(scored: ScoredHoldout) -> Chart:
     """Precision against recall as the threshold falls."""
-    figure, axes = canvas("Recall", "Precision")
-    for colour, (label, p, hits) in zip(MORE, _one_vs_rest(scored), strict=False):
-        true, false = _cumulative(p, hits)
+    figure, axes = make_axes("Recall", "Precision")
+    for colour, (label, p, hits) in zip(ALL_SERIES, _one_vs_rest(scored), strict=False):
+        true, false = _cumulative_counts(p, hits)
         precision = true[1:] / (true[1:] + false[1:])
         _draw_curve(axes, true[1:] / max(1, true[-1]), precision, colour, label)
         axes.axhline(hits.mean(), color=colour, linewidth=1, linestyle="--")
     axes.set_ylim(0, 1.03)
     if len(scored.contract.classes) > 2:
         axes.legend(loc="upper right", labelcolor=INK)
-    return Chart("Precision and recall", "Dashed: the share of the class." + _which(scored), figure)
+    return Chart("Precision and recall", "Dashed: the share of the class." + _classes_note(scored), figure)
 
 
-def _confusion(scored: Scored) -> Chart:
+def _confusion(scored: ScoredHoldout) -> Chart:
     """How the rows of each true class were labelled, as shares of that class and as numbers."""
-    counts = confusion_matrix(scored.truth, scored.labels, labels=scored.contract.classes)
+    counts = confusion_matrix(scored.labels, scored.predicted_labels, labels=scored.contract.classes)
     sizes = counts.sum(axis=1)
-    largest = np.argsort(-sizes, kind="stable")[:MOST_CLASSES] if _many(scored) else np.arange(len(sizes))
+    largest = np.argsort(-sizes, kind="stable")[:MOST_CLASSES] if _has_many_classes(scored) else np.arange(len(sizes))
     classes = [scored.contract.classes[number] for number in largest]
-    figure, axes = canvas("Predicted", "True", height=max(3.2, 0.5 + 0.3 * len(classes)), left=0.22)
+    figure, axes = make_axes("Predicted", "True", height=max(3.2, 0.5 + 0.3 * len(classes)), left=0.22)
     for (row, column), count in np.ndenumerate(counts[np.ix_(largest, largest)]):
         share = count / max(1, sizes[largest[row]])
-        axes.add_patch(Rectangle((column, row), 0.97, 0.95, facecolor=FIRST, alpha=0.06 + 0.5 * share))
+        axes.add_patch(Rectangle((column, row), 0.97, 0.95, facecolor=FIRST_SERIES, alpha=0.06 + 0.5 * share))
         text = f"{share:.0%}\n{count:,}" if len(classes) <= 5 else f"{count:,}"
         axes.text(column + 0.485, row + 0.475, text, ha="center", va="center", color=INK, fontsize=9)
     middles = np.arange(len(classes)) + 0.485
@@ -76,30 +76,30 @@ def _confusion(scored: Scored) -> Chart:
     axes.set_yticks(middles, [label[:14] for label in classes])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    cut = f" The {MOST_CLASSES} largest classes are shown." if _many(scored) else ""
+    cut = f" The {MOST_CLASSES} largest classes are shown." if _has_many_classes(scored) else ""
     return Chart("Confusion", f"Each row is a true class; the label is the likeliest class.{cut}", figure)
 
 
-def _calibration(scored: Scored) -> Chart:
+def _calibration(scored: ScoredHoldout) -> Chart:
     """What was promised against what happened, in ten bins of equally many rows."""
-    sure, right = _certainty(scored)
+    sure, right = _probability_and_hits(scored)
     bins = np.array_split(np.argsort(sure, kind="stable"), min(BINS, len(sure)))
     promised, happened = [sure[b].mean() for b in bins], [right[b].mean() for b in bins]
-    figure, axes = canvas("Predicted probability", "Share that came true")
+    figure, axes = make_axes("Predicted probability", "Share that came true")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
-    axes.plot(promised, happened, color=FIRST, marker="o", markersize=5)
+    axes.plot(promised, happened, color=FIRST_SERIES, marker="o", markersize=5)
     top = "" if len(scored.contract.classes) == 2 else " Of the likeliest class."
     return Chart("Calibration", f"Dashed: every probability comes true as often as it says.{top}", figure)
 
 
-def _distribution(scored: Scored) -> Chart:
+def _distribution(scored: ScoredHoldout) -> Chart:
     """How the predicted probabilities spread, for rows that are the class and rows that are not."""
-    sure, right = _certainty(scored)
+    sure, right = _probability_and_hits(scored)
     binary = len(scored.contract.classes) == 2
     names = tuple(f"true: {label}" for label in scored.contract.classes) if binary else ("wrong", "right")
-    figure, axes = canvas("Predicted probability", "Share of rows")
+    figure, axes = make_axes("Predicted probability", "Share of rows")
     edges = np.linspace(0, 1, 41)
-    for colour, name, chosen in ((FIRST, names[0], ~right), (SECOND, names[1], right)):
+    for colour, name, chosen in ((FIRST_SERIES, names[0], ~right), (SECOND_SERIES, names[1], right)):
         heights = np.histogram(sure[chosen], edges)[0] / max(1, chosen.sum())
         axes.stairs(heights, edges, fill=True, color=colour, alpha=0.25)
         axes.stairs(heights, edges, color=colour, label=name, linewidth=1.5)
@@ -109,63 +109,63 @@ def _distribution(scored: Scored) -> Chart:
     return Chart("Predicted probabilities", f"{what}; each group adds up to one.", figure)
 
 
-def _predicted_and_actual(scored: Scored) -> Chart:
+def _prediction_scatter(scored: ScoredHoldout) -> Chart:
     """Each row's prediction over its true value, thinned evenly where there are many."""
-    chosen = _spread_evenly(len(scored.truth), ROWS_SHOWN)
-    truth, predictions = scored.truth[chosen], scored.predictions[chosen]
+    chosen = _spread_evenly(len(scored.labels), ROWS_SHOWN)
+    truth, predictions = scored.labels[chosen], scored.predictions[chosen]
     ends = [min(truth.min(), predictions.min()), max(truth.max(), predictions.max())]
-    figure, axes = canvas("True value", "Predicted", left=0.17)
+    figure, axes = make_axes("True value", "Predicted", left=0.17)
     axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle="--")
-    axes.plot(truth, predictions, "o", color=FIRST, markersize=3, alpha=0.35, markeredgewidth=0)
-    cut = f" {len(chosen):,} of {len(scored.truth):,} rows, evenly spaced." if len(chosen) < len(scored.truth) else ""
+    axes.plot(truth, predictions, "o", color=FIRST_SERIES, markersize=3, alpha=0.35, markeredgewidth=0)
+    cut = f" {len(chosen):,} of {len(scored.labels):,} rows, evenly spaced." if len(chosen) < len(scored.labels) else ""
     return Chart("Predicted and true", f"Dashed: a perfect prediction.{cut}", figure)
 
 
-def _residuals(scored: Scored) -> Chart:
+def _residuals(scored: ScoredHoldout) -> Chart:
     """How the residuals spread; the outer one per cent is left out, so that the middle can be seen."""
-    left = scored.predictions - scored.truth
+    left = scored.predictions - scored.labels
     low, high = np.percentile(left, (0.5, 99.5))
     heights, edges = np.histogram(left[(left >= low) & (left <= high)], bins=40)
-    figure, axes = canvas("Prediction minus true value", "Rows", left=0.17)
-    axes.stairs(heights, edges, fill=True, color=FIRST, alpha=0.3)
-    axes.stairs(heights, edges, color=FIRST, linewidth=1.5)
+    figure, axes = make_axes("Prediction minus true value", "Rows", left=0.17)
+    axes.stairs(heights, edges, fill=True, color=FIRST_SERIES, alpha=0.3)
+    axes.stairs(heights, edges, color=FIRST_SERIES, linewidth=1.5)
     axes.axvline(0, color=MUTED, linewidth=1, linestyle="--")
     axes.set_ylim(bottom=0)
     return Chart("Residuals", "The middle 99 % of the rows.", figure)
 
 
-def _residuals_over_time(scored: Scored) -> Chart | None:
+def _residuals_over_time(scored: ScoredHoldout) -> Chart | None:
     """The middle and the spread of each day's residuals; None without a time column or with a single day."""
     if scored.time is None:
         return None
-    left = pd.Series(scored.predictions - scored.truth)
+    left = pd.Series(scored.predictions - scored.labels)
     groups = left.groupby(scored.time.dt.tz_localize(None).dt.normalize().to_numpy())
     low, middle, high = (groups.quantile(q) for q in (0.1, 0.5, 0.9))
     if len(middle) < 2:
         return None
     days = middle.index.to_numpy()
-    figure, axes = canvas("", "Prediction minus true value", left=0.17)
-    axes.fill_between(days, low.to_numpy(), high.to_numpy(), color=FIRST, alpha=0.2, linewidth=0)
-    axes.plot(days, middle.to_numpy(), color=FIRST)
+    figure, axes = make_axes("", "Prediction minus true value", left=0.17)
+    axes.fill_between(days, low.to_numpy(), high.to_numpy(), color=FIRST_SERIES, alpha=0.2, linewidth=0)
+    axes.plot(days, middle.to_numpy(), color=FIRST_SERIES)
     axes.axhline(0, color=MUTED, linewidth=1, linestyle="--")
-    few_dates(axes)
+    limit_dates(axes)
     return Chart("Residuals by day", f"Median, and the middle 80 %, on {len(days):,} days.", figure)
 
 
-def _one_vs_rest(scored: Scored) -> Iterator[Curve]:
+def _one_vs_rest(scored: ScoredHoldout) -> Iterator[Curve]:
     classes = scored.contract.classes
     for number in [1] if len(classes) == 2 else range(len(classes)):
-        yield classes[number], scored.predictions[:, number], scored.truth == classes[number]
+        yield classes[number], scored.predictions[:, number], scored.labels == classes[number]
 
 
-def _certainty(scored: Scored) -> tuple[npt.NDArray[np.float64], Hits]:
+def _probability_and_hits(scored: ScoredHoldout) -> tuple[npt.NDArray[np.float64], Hits]:
     """The probability looked at in each row, and whether it came true."""
     if len(scored.contract.classes) == 2:
-        return scored.predictions[:, 1], scored.truth == scored.contract.classes[1]
-    return scored.predictions.max(axis=1), scored.labels == scored.truth
+        return scored.predictions[:, 1], scored.labels == scored.contract.classes[1]
+    return scored.predictions.max(axis=1), scored.predicted_labels == scored.labels
 
 
-def _cumulative(p: npt.NDArray[np.float64], hits: Hits) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _cumulative_counts(p: npt.NDArray[np.float64], hits: Hits) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Hits and misses above each threshold, from none; tied scores pass together."""
     order = np.argsort(-p, kind="stable")
     last = np.flatnonzero(np.diff(p[order], append=np.nan) != 0)
@@ -183,12 +183,12 @@ def _spread_evenly(size: int, most: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, size - 1, most).astype(int))
 
 
-def _many(scored: Scored) -> bool:
+def _has_many_classes(scored: ScoredHoldout) -> bool:
     return len(scored.contract.classes) > MOST_CLASSES
 
 
-def _which(scored: Scored) -> str:
+def _classes_note(scored: ScoredHoldout) -> str:
     classes = scored.contract.classes
     if len(classes) == 2:
         return f" The positive class is '{classes[-1]}'."
-    return f" The first {len(MORE)} classes, each against the rest." if len(classes) > len(MORE) else ""
+    return f" The first {len(ALL_SERIES)} classes, each against the rest." if len(classes) > len(ALL_SERIES) else ""

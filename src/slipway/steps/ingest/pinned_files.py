@@ -25,11 +25,11 @@ def fetch(sources: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Path]]
         SettingsError: nothing can read its scheme.
     """
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
-        yield {name: _verified(pin["uri"], pin["sha256"], Path(folder)) for name, pin in sources.items()}
+        yield {name: _fetch_file(pin["uri"], pin["sha256"], Path(folder)) for name, pin in sources.items()}
 
 
-def _verified(uri: str, pinned: str, folder: Path) -> Path:
-    path = _local(uri, folder)
+def _fetch_file(uri: str, pinned: str, folder: Path) -> Path:
+    path = _local_copy(uri, folder)
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -45,10 +45,10 @@ def _verified(uri: str, pinned: str, folder: Path) -> Path:
     return path
 
 
-def _local(uri: str, folder: Path) -> Path:
+def _local_copy(uri: str, folder: Path) -> Path:
     path = local_path(uri)
     if path is None:
-        return _downloaded(uri, folder)
+        return _download(uri, folder)
     if path.is_dir():
         raise DataError(f"the data file {uri} is a folder; pin the files in it one by one")
     if not path.exists():
@@ -56,7 +56,7 @@ def _local(uri: str, folder: Path) -> Path:
     return path
 
 
-def _downloaded(uri: str, folder: Path) -> Path:
+def _download(uri: str, folder: Path) -> Path:
     import fsspec
 
     _refuse_unknown_scheme(uri)

@@ -17,12 +17,12 @@ import pyarrow as pa
 from slipway.contract.schema import read_contract
 from slipway.errors import DataError, SettingsError
 from slipway.reporting.suggestions import did_you_mean
-from slipway.steps.ingest.table_checks import require_columns, up_to, with_times
+from slipway.steps.ingest.table_checks import parse_times, require_columns, rows_through
 from slipway.tables.data_frame import inputs_of, write_parquet
 
-Features = Callable[[Mapping[str, Path]], pd.DataFrame]
+FeaturesFunction = Callable[[Mapping[str, Path]], pd.DataFrame]
 
-_UNREADABLE = (
+_READ_ERRORS = (
     OSError,
     EOFError,
     UnicodeDecodeError,
@@ -42,7 +42,7 @@ def build_rows(function: str, files: Mapping[str, Path]) -> pd.DataFrame:
         DataError: the files cannot be read, or lack a column that it needs.
         SettingsError: it cannot be found, or returns no data frame.
     """
-    return _called(_function(function), function, files)
+    return _call_function(_load_function(function), function, files)
 
 
 def write_rows(
@@ -56,8 +56,8 @@ def write_rows(
     public = read_contract(contract)
     require_columns(frame, [*(column.name for column in public.inputs), target, *([time] if time else [])])
     inputs_of(frame, public)
-    frame = with_times(frame, time) if time else frame
-    frame = up_to(frame, time, datetime.date.fromisoformat(through)) if through else frame
+    frame = parse_times(frame, time) if time else frame
+    frame = rows_through(frame, time, datetime.date.fromisoformat(through)) if through else frame
     try:
         write_parquet(frame, out / "data.parquet")
     except (pa.ArrowException, OverflowError) as error:
@@ -65,10 +65,10 @@ def write_rows(
     return {"rows": len(frame), "columns": len(frame.columns)}
 
 
-def _called(features: Features, name: str, files: Mapping[str, Path]) -> pd.DataFrame:
+def _call_function(features: FeaturesFunction, name: str, files: Mapping[str, Path]) -> pd.DataFrame:
     try:
         frame = features(files)
-    except _UNREADABLE as error:
+    except _READ_ERRORS as error:
         raise DataError(f"{name} could not read its data files: {error}") from error
     except KeyError as error:
         raise DataError(f"{name} needs column {error}, which the data files do not have") from error
@@ -81,17 +81,17 @@ def _called(features: Features, name: str, files: Mapping[str, Path]) -> pd.Data
     return frame
 
 
-def _function(place: str) -> Features:
-    file, _, name = place.rpartition(":")
-    module = _module(Path(file))
+def _load_function(function_path: str) -> FeaturesFunction:
+    file, _, name = function_path.rpartition(":")
+    module = _load_module(Path(file))
     found: Any = getattr(module, name, None)
     if not callable(found):
         raise SettingsError(f"data.function: {file} has no function '{name}'{did_you_mean(name, vars(module))}")
-    features: Features = found
+    features: FeaturesFunction = found
     return features
 
 
-def _module(path: Path) -> types.ModuleType:
+def _load_module(path: Path) -> types.ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise SettingsError(f"data.function: there is no Python file at {path}")

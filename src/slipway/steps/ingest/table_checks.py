@@ -9,8 +9,8 @@ import pandas as pd
 from pandas.api import types
 
 from slipway.errors import DataError, SettingsError
-from slipway.reporting.suggestions import closest
-from slipway.tables.data_frame import rows_shown
+from slipway.reporting.suggestions import closest_match
+from slipway.tables.data_frame import format_rows
 
 
 def require_columns(frame: pd.DataFrame, needed: Iterable[str]) -> None:
@@ -31,7 +31,7 @@ def require_columns(frame: pd.DataFrame, needed: Iterable[str]) -> None:
         _refuse_mixed(frame[name])
 
 
-def with_times(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+def parse_times(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """The table with its time column as times: ISO 8601 texts are read, anything else is refused.
 
     Raises:
@@ -47,12 +47,12 @@ def with_times(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     if wrong.any():
         raise DataError(
             f"time column '{name}' has {int(wrong.sum()):,} of {len(given):,} values that are no ISO 8601 times: "
-            f"{rows_shown(given, wrong)}"
+            f"{format_rows(given, wrong)}"
         )
     return frame.assign(**{name: read})
 
 
-def up_to(frame: pd.DataFrame, time: str, through: datetime.date) -> pd.DataFrame:
+def rows_through(frame: pd.DataFrame, time: str, through: datetime.date) -> pd.DataFrame:
     """The rows to the end of the day ``through``, in the order of their time.
 
     Raises:
@@ -85,9 +85,9 @@ def _refuse_mixed(values: pd.Series) -> None:
         return
     rare = (kinds == counts.index[-1]).reindex(values.index, fill_value=False)
     found = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
-    raise DataError(f"column '{values.name}' mixes types ({found}): {rows_shown(values, rare)}")
+    raise DataError(f"column '{values.name}' mixes types ({found}): {format_rows(values, rare)}")
 
 
 def _hint(missing: list[str], names: list[str]) -> str:
-    meant = closest(missing[0], names)
+    meant = closest_match(missing[0], names)
     return (f" (did you mean '{meant}'?)" if meant else "") + f"; it has {', '.join(names)}"

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from slipway.contract.schema import Column, Contract
-from slipway.steps.package.parity.perturbations import UNSEEN
+from slipway.steps.package.parity.perturbations import UNSEEN_CATEGORIES
 from slipway.tables.data_frame import inputs_of
 
-ROWS = 20
+MAX_ROWS = 20
 
 
 def golden_rows(frame: pd.DataFrame, contract: Contract, seed: int) -> pd.DataFrame:
     """Rows of the holdout; where the contract allows, the first have nulls and the last have unseen categories."""
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.permutation(len(frame))[:ROWS])
+    chosen = np.sort(rng.permutation(len(frame))[:MAX_ROWS])
     rows = inputs_of(frame.iloc[chosen], contract).reset_index(drop=True)
     nullable = [column for column in contract.inputs if column.nullable]
     open_strings = [column for column in contract.inputs if column.type == "string" and not column.values]
@@ -26,14 +26,16 @@ def golden_rows(frame: pd.DataFrame, contract: Contract, seed: int) -> pd.DataFr
         for place, column in enumerate(rng.permutation(np.array([c.name for c in nullable], dtype=object))[:4]):
             _set_null(rows, min(place + 1, len(rows) - 1), [c for c in nullable if c.name == column])
         for column in open_strings:
-            rows.loc[len(rows) - 1, column.name] = UNSEEN[0]
+            rows.loc[len(rows) - 1, column.name] = UNSEEN_CATEGORIES[0]
     return rows
 
 
-def golden_of(rows: pd.DataFrame, contract: Contract, predictions: Any, labels: Any) -> dict[str, Any]:
+def golden_json(rows: pd.DataFrame, contract: Contract, predictions: Any, labels: Any) -> dict[str, Any]:
     """What becomes ``golden.json``; numbers survive it to the last bit."""
     return {
-        "inputs": {column.name: [_plain(value, column) for value in rows[column.name]] for column in contract.inputs},
+        "inputs": {
+            column.name: [_json_value(value, column) for value in rows[column.name]] for column in contract.inputs
+        },
         "predictions": np.asarray(predictions).tolist(),
         "labels": [] if labels is None else [str(label) for label in labels],
     }
@@ -44,7 +46,7 @@ def _set_null(rows: pd.DataFrame, row: int, columns: list[Column]) -> None:
         rows.loc[row, column.name] = None if column.type == "string" else np.nan
 
 
-def _plain(value: Any, column: Column) -> Any:
+def _json_value(value: Any, column: Column) -> Any:
     if pd.isna(value):
         return None
     kinds = {"double": float, "long": int, "boolean": bool, "string": str}

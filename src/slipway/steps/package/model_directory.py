@@ -15,9 +15,9 @@ import yaml
 from slipway.contract.schema import Column, Contract
 from slipway.inference.skops_file import zip_of
 
-LOADER = "slipway_model_1"
-CODE = "code.zip"
-NO_TIME = "2000-01-01 00:00:00.000000"
+LOADER_MODULE = "slipway_model_1"
+CODE_ARCHIVE = "code.zip"
+FIXED_TIME = "2000-01-01 00:00:00.000000"
 """MLflow wants a time; a real one would make two packagings of one model differ."""
 
 REQUIREMENTS = {
@@ -33,8 +33,8 @@ def write_model_directory(folder: Path, contract: Contract, engine: str, content
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"model.{engine}").write_bytes(content)
-    source = Path(__file__).parent / "mlflow_flavor" / f"{LOADER}.py"
-    (folder / CODE).write_bytes(zip_of({source.name: source.read_bytes()}))
+    source = Path(__file__).parent / "mlflow_flavor" / f"{LOADER_MODULE}.py"
+    (folder / CODE_ARCHIVE).write_bytes(zip_of({source.name: source.read_bytes()}))
     _write_environment(folder, engine)
     (folder / "MLmodel").write_text(_mlmodel(contract, content), encoding="utf-8")
 
@@ -62,9 +62,9 @@ def _mlmodel(contract: Contract, content: bytes) -> str:
     from mlflow.pyfunc import add_to_model
 
     identity = UUID(hashlib.sha256(content).hexdigest()[:32]).hex
-    model = Model(signature=_signature(contract), model_uuid=identity, utc_time_created=NO_TIME)
+    model = Model(signature=_signature(contract), model_uuid=identity, utc_time_created=FIXED_TIME)
     add_to_model(  # type: ignore[no-untyped-call]
-        model, loader_module=LOADER, code=CODE, conda_env="conda.yaml", python_env="python_env.yaml"
+        model, loader_module=LOADER_MODULE, code=CODE_ARCHIVE, conda_env="conda.yaml", python_env="python_env.yaml"
     )
     text: str = model.to_yaml()
     return text
@@ -75,13 +75,13 @@ def _signature(contract: Contract) -> object:
     from mlflow.types import ColSpec, Schema, TensorSpec
 
     inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(_declared(column), column.name, required=not column.nullable) for column in contract.inputs
+        ColSpec(_mlflow_type(column), column.name, required=not column.nullable) for column in contract.inputs
     ]
     shape = (-1,) if contract.task == "regression" else (-1, len(contract.classes))
     return ModelSignature(Schema(inputs), Schema([TensorSpec(np.dtype("float64"), shape)]))
 
 
-def _declared(column: Column) -> Any:
+def _mlflow_type(column: Column) -> Any:
     """A nullable whole number or boolean is declared as any type.
 
     pandas makes an int64 of a batch without nulls and a float64 of one with them; MLflow refuses one of the two,

@@ -14,22 +14,22 @@ import pandas as pd
 from slipway.contract.schema import Contract, read_contract
 from slipway.errors import DataError
 from slipway.statistics.build_reference import reference_of
-from slipway.statistics.reference import REFERENCE_FILE, Reference, answered, encode_reference
+from slipway.statistics.reference import REFERENCE_FILE, Reference, encode_reference, predictions_by_output
 from slipway.statistics.time_blocks import calendar_of
 from slipway.steps.package.compiler.compile import compile_pipeline
-from slipway.steps.package.compiler.errors import CannotCompile
-from slipway.steps.package.golden_rows import golden_of, golden_rows
+from slipway.steps.package.compiler.errors import UnsupportedModelError
+from slipway.steps.package.golden_rows import golden_json, golden_rows
 from slipway.steps.package.mlflow_flavor import slipway_model_1
 from slipway.steps.package.model_directory import write_model_directory
-from slipway.steps.package.parity.parity import asked, prove
-from slipway.steps.package.parity.predictions import Answers, Array, by_graph, feeds_of
+from slipway.steps.package.parity.parity import check_parity, transform_and_predict
+from slipway.steps.package.parity.predictions import Array, Predictions, feeds_of, predict_with_graph
 from slipway.tables.data_frame import inputs_of
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompiledModel:
     """A fitted model, its graph and the proof that the graph is exact; no graph where scikit-learn itself is to serve."""
 
     fitted: Any
@@ -37,30 +37,32 @@ class Compiled:
     proof: dict[str, Any]
 
 
-def compile_exactly(fitted: Any, contract: Contract, held: pd.DataFrame, trained: pd.DataFrame, seed: int) -> Compiled:
+def compile_exactly(
+    fitted: Any, contract: Contract, holdout: pd.DataFrame, train: pd.DataFrame, seed: int
+) -> CompiledModel:
     """Compile the model and prove it on the ``held`` rows; the ``trained`` ones say which categories it has seen.
 
     There is no graph where the model has none, or where it is not exact.
     """
     try:
         graph = compile_pipeline(fitted, contract).SerializeToString()
-    except CannotCompile as reason:
+    except UnsupportedModelError as reason:
         return _fall_back(fitted, str(reason), None)
-    proof = prove(fitted, graph, contract, held, trained, seed)
+    proof = check_parity(fitted, graph, contract, holdout, train, seed)
     if not proof["ok"]:
         differs = f"The compiled model differs from scikit-learn's on {', '.join(proof['wrong'])}"
         return _fall_back(fitted, differs, proof)
-    return Compiled(fitted, graph, proof)
+    return CompiledModel(fitted, graph, proof)
 
 
 def write_package(
     folder: Path,
     model: Path,
     contract: Path,
-    compiled: Compiled,
+    compiled: CompiledModel,
     *,
-    trained: pd.DataFrame,
-    held: pd.DataFrame,
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
     time: str,
     block: str,
     seed: int,
@@ -73,17 +75,23 @@ def write_package(
     public, fitted, graph, proof = read_contract(contract), compiled.fitted, compiled.graph, compiled.proof
     write_model_directory(folder, public, proof["engine"], graph or model.read_bytes())
     (folder / "contract.json").write_bytes(contract.read_bytes())
-    chosen = golden_rows(held, public, seed)
-    answers = _answers(fitted, graph, chosen, public)
-    _write_json(folder / "golden.json", golden_of(chosen, public, answers.numbers, answers.labels))
+    chosen = golden_rows(holdout, public, seed)
+    answers = _predict(fitted, graph, chosen, public)
+    _write_json(folder / "golden.json", golden_json(chosen, public, answers.values, answers.labels))
     _write_json(folder / "proof.json", proof)
-    told = describe_holdout(held, trained, public, _answers(fitted, graph, held, public), time=time, block=block)
+    told = describe_holdout(holdout, train, public, _predict(fitted, graph, holdout, public), time=time, block=block)
     (folder / REFERENCE_FILE).write_bytes(encode_reference(told))
     return _scores(proof, folder)
 
 
 def describe_holdout(
-    holdout: pd.DataFrame, train: pd.DataFrame, contract: Contract, answers: Answers, *, time: str, block: str
+    holdout: pd.DataFrame,
+    train: pd.DataFrame,
+    contract: Contract,
+    holdout_predictions: Predictions,
+    *,
+    time: str,
+    block: str,
 ) -> Reference:
     """How the holdout and the answers to it are distributed, with what training has seen beside them.
 
@@ -94,7 +102,7 @@ def describe_holdout(
     """
     if block != "row" and time not in holdout:
         raise DataError(f"the holdout has no column '{time}', by which its rows are in blocks of a {block}")
-    predictions = answered(contract, answers.numbers, answers.labels)
+    predictions = predictions_by_output(contract, holdout_predictions.values, holdout_predictions.labels)
     return reference_of(
         {**_columns(holdout, contract), **predictions},
         np.zeros(len(holdout), np.int64) if block == "row" else calendar_of(holdout[time], block),
@@ -105,16 +113,16 @@ def describe_holdout(
     )
 
 
-def _fall_back(fitted: Any, reason: str, failed: dict[str, Any] | None) -> Compiled:
+def _fall_back(fitted: Any, reason: str, failed_proof: dict[str, Any] | None) -> CompiledModel:
     """A model that is served by scikit-learn itself, and so needs no proof."""
     log.warning("%s. So scikit-learn itself will serve the model: the same answers, many times slower.", reason)
-    return Compiled(fitted, None, {"ok": True, "engine": "skops", "reason": reason, "failed": failed})
+    return CompiledModel(fitted, None, {"ok": True, "engine": "skops", "reason": reason, "failed": failed_proof})
 
 
-def _answers(fitted: Any, compiled: bytes | None, rows: pd.DataFrame, contract: Contract) -> Answers:
-    if compiled is None:
-        return asked(fitted, rows, "golden rows", contract)[1]
-    return by_graph(slipway_model_1.Compiled(compiled), feeds_of(rows, contract), contract)
+def _predict(fitted: Any, graph: bytes | None, rows: pd.DataFrame, contract: Contract) -> Predictions:
+    if graph is None:
+        return transform_and_predict(fitted, rows, "golden rows", contract)[1]
+    return predict_with_graph(slipway_model_1.OnnxModel(graph), feeds_of(rows, contract), contract)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

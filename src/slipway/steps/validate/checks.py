@@ -14,16 +14,16 @@ import pandas as pd
 
 from slipway.errors import ValidationError
 
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 PRESENT = "present"
 WHOLE_DATA = ""
 
-Verdict = pd.Series | bool
+RowMask = pd.Series | bool
 """Which rows are right, or whether the data as a whole is."""
 
 
 @dataclass(frozen=True)
-class Rule:
+class Check:
     """What must hold for a column (or, with no column, for the data), and the sentence for when it does not.
 
     ``test`` is given the column or the data; ``complaint`` is given the same and the number of rows that failed.
@@ -31,15 +31,15 @@ class Rule:
 
     name: str
     column: str
-    test: Callable[[Any], Verdict]
-    complaint: Callable[[Any, int], str]
-    shows: tuple[str, ...] = ()
+    test: Callable[[Any], RowMask]
+    failure_message: Callable[[Any, int], str]
+    example_columns: tuple[str, ...] = ()
     """For a rule on the data: the columns whose values the examples show."""
 
 
-def make_row_rule(name: str, column: str, test: Callable[[Any], Verdict], what: str, why: str = "") -> Rule:
+def make_row_check(name: str, column: str, test: Callable[[Any], RowMask], what: str, why: str = "") -> Check:
     """A rule with a complaint that says ``what`` is so in how many of the rows, and ``why`` it matters."""
-    return Rule(name, column, test, lambda values, failed: f"{what} in {failed:,} of {len(values):,} rows{why}")
+    return Check(name, column, test, lambda values, failed: f"{what} in {failed:,} of {len(values):,} rows{why}")
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class Example(msgspec.Struct, frozen=True):
     value: Any
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """What became of a rule; ``failed`` counts rows, and is 0 where the data as a whole failed."""
 
     name: str
@@ -60,13 +60,13 @@ class Outcome(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def refuse_broken(rows: pd.DataFrame, rules: Sequence[Rule], data: Path, out: Path) -> dict[str, float]:
+def run_checks(rows: pd.DataFrame, checks: Sequence[Check], data: Path, out: Path) -> dict[str, float]:
     """Write ``validation.json`` with the outcome of every rule; the number of rows and checks.
 
     Raises:
         ValidationError: at least one check failed; a sentence for each.
     """
-    outcomes = _judge(rows, rules)
+    outcomes = _collect_results(rows, checks)
     report = {"rows": len(rows), "ok": all(o.ok for o in outcomes), "checks": outcomes}
     (out / "validation.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     if failed := [outcome.message for outcome in outcomes if not outcome.ok]:
@@ -75,39 +75,39 @@ def refuse_broken(rows: pd.DataFrame, rules: Sequence[Rule], data: Path, out: Pa
     return {"rows": len(rows), "checks": len(outcomes)}
 
 
-def _judge(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Outcome]:
+def _collect_results(frame: pd.DataFrame, checks: Sequence[Check]) -> list[CheckResult]:
     """The outcome of every rule, in order, all failures collected; a missing column has one outcome of its own."""
-    columns = dict.fromkeys(rule.column for rule in rules if rule.column != WHOLE_DATA)
-    known = [rule for rule in rules if rule.column == WHOLE_DATA or rule.column in frame.columns]
-    return [_presence(frame, column) for column in columns] + [_outcome(frame, rule) for rule in known]
+    columns = dict.fromkeys(rule.column for rule in checks if rule.column != WHOLE_DATA)
+    known = [rule for rule in checks if rule.column == WHOLE_DATA or rule.column in frame.columns]
+    return [_check_presence(frame, column) for column in columns] + [_run_check(frame, rule) for rule in known]
 
 
-def _presence(frame: pd.DataFrame, column: str) -> Outcome:
+def _check_presence(frame: pd.DataFrame, column: str) -> CheckResult:
     if column in frame.columns:
-        return Outcome(PRESENT, column, ok=True)
+        return CheckResult(PRESENT, column, ok=True)
     has = ", ".join(map(str, frame.columns))
-    return Outcome(PRESENT, column, ok=False, message=f"The data has no column '{column}'; it has {has}.")
+    return CheckResult(PRESENT, column, ok=False, message=f"The data has no column '{column}'; it has {has}.")
 
 
-def _outcome(frame: pd.DataFrame, rule: Rule) -> Outcome:
-    subject = frame if rule.column == WHOLE_DATA else frame[rule.column]
-    verdict = rule.test(subject)
+def _run_check(frame: pd.DataFrame, check: Check) -> CheckResult:
+    subject = frame if check.column == WHOLE_DATA else frame[check.column]
+    verdict = check.test(subject)
     if np.all(verdict):
-        return Outcome(rule.name, rule.column, ok=True)
+        return CheckResult(check.name, check.column, ok=True)
     wrong = np.flatnonzero(~verdict.to_numpy(bool)) if isinstance(verdict, pd.Series) else np.zeros(0, np.int64)
-    examples = _examples(frame, rule, wrong[:EXAMPLES])
+    examples = _examples(frame, check, wrong[:MAX_EXAMPLES])
     listed = "; ".join(f"row {example.row}: {example.value!r}" for example in examples)
-    message = rule.complaint(subject, len(wrong)) + (f" ({listed})." if listed else ".")
-    return Outcome(rule.name, rule.column, ok=False, failed=len(wrong), examples=examples, message=message)
+    message = check.failure_message(subject, len(wrong)) + (f" ({listed})." if listed else ".")
+    return CheckResult(check.name, check.column, ok=False, failed=len(wrong), examples=examples, message=message)
 
 
-def _examples(frame: pd.DataFrame, rule: Rule, rows: npt.NDArray[np.int64]) -> tuple[Example, ...]:
-    shown = list(rule.shows) if rule.column == WHOLE_DATA else [rule.column]
-    values = [[_plain(value) for value in frame[column].iloc[rows]] for column in shown]
+def _examples(frame: pd.DataFrame, check: Check, rows: npt.NDArray[np.int64]) -> tuple[Example, ...]:
+    shown = list(check.example_columns) if check.column == WHOLE_DATA else [check.column]
+    values = [[_json_value(value) for value in frame[column].iloc[rows]] for column in shown]
     return tuple(Example(int(row), v[0] if len(v) == 1 else v) for row, *v in zip(rows, *values, strict=True) if v)
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """The value as JSON has it: numbers and strings as they are, null for every kind of nothing, else its text."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None

@@ -9,26 +9,26 @@ import pandas as pd
 from pandas.api import types
 
 from slipway.contract.schema import Column, Contract
-from slipway.steps.validate.checks import Rule, make_row_rule
+from slipway.steps.validate.checks import Check, make_row_check
 
-INEXACT = 2.0**53
+FIRST_INEXACT_INTEGER = 2.0**53
 """From here on float64 lacks whole numbers."""
 
 
-def contract_rules(contract: Contract, target: str, time: str) -> Iterator[Rule]:
+def build_contract_checks(contract: Contract, target: str, time: str) -> Iterator[Check]:
     """The rules for every input, the target, and the time column if there is one."""
     for column in contract.inputs:
-        yield from _input_rules(column, contract)
-    yield _no_nulls(target, "Target")
-    yield from _class_rules(contract, target) if contract.task == "classification" else [_finite_target(target)]
+        yield from _input_checks(column, contract)
+    yield _null_check(target, "Target")
+    yield from _class_checks(contract, target) if contract.task == "classification" else [_finite_target_check(target)]
     if time:
-        yield _times(time)
-        yield _no_nulls(time, "Time column")
+        yield _time_type_check(time)
+        yield _null_check(time, "Time column")
 
 
-def _input_rules(column: Column, contract: Contract) -> Iterator[Rule]:
-    name, (reads, kind) = column.name, _READS[column.type]
-    yield Rule(
+def _input_checks(column: Column, contract: Contract) -> Iterator[Check]:
+    name, (reads, kind) = column.name, _TYPE_TESTS[column.type]
+    yield Check(
         "type",
         name,
         lambda values: reads(values) | values.isna(),
@@ -37,28 +37,28 @@ def _input_rules(column: Column, contract: Contract) -> Iterator[Rule]:
             f"but {failed:,} of {len(values):,} values ({values.dtype}) are something else"
         ),
     )
-    yield Rule(
+    yield Check(
         "not_all_null",
         name,
         lambda values: bool(not len(values) or values.notna().any()),
         lambda values, _: f"Column '{name}' is null in all {len(values):,} rows, so no model can learn from it",
     )
     if not column.nullable:
-        yield _no_nulls(name, "Column", ", which the contract does not allow")
+        yield _null_check(name, "Column", ", which the contract does not allow")
     if column.values:
-        yield _closed_values(column)
+        yield _allowed_values_check(column)
     if column.type == "long":
-        yield _exact(name)
+        yield _exact_integer_check(name)
     if column.type == "string":
-        yield _no_sentinel(name, contract.null_string)
+        yield _null_string_check(name, contract.null_string)
 
 
-def _no_nulls(name: str, subject: str, why: str = "") -> Rule:
-    return make_row_rule("not_null", name, lambda values: values.notna(), f"{subject} '{name}' is null", why)
+def _null_check(name: str, subject: str, why: str = "") -> Check:
+    return make_row_check("not_null", name, lambda values: values.notna(), f"{subject} '{name}' is null", why)
 
 
-def _closed_values(column: Column) -> Rule:
-    return make_row_rule(
+def _allowed_values_check(column: Column) -> Check:
+    return make_row_check(
         "values",
         column.name,
         lambda values: values.isin(column.values) | values.isna(),
@@ -66,19 +66,19 @@ def _closed_values(column: Column) -> Rule:
     )
 
 
-def _exact(name: str) -> Rule:
-    return make_row_rule(
+def _exact_integer_check(name: str) -> Check:
+    return make_row_check(
         "exact",
         name,
-        lambda values: ~(_numbers(values).abs() >= INEXACT),
+        lambda values: ~(_to_numbers(values).abs() >= FIRST_INEXACT_INTEGER),
         f"Column '{name}' holds whole numbers of 2**53 or more",
         "; the model computes in float64, which cannot tell them from their neighbours: make it a string, or "
         "something smaller",
     )
 
 
-def _no_sentinel(name: str, sentinel: str) -> Rule:
-    return Rule(
+def _null_string_check(name: str, sentinel: str) -> Check:
+    return Check(
         "not_the_null_string",
         name,
         lambda values: ~values.isin([sentinel]),
@@ -89,15 +89,15 @@ def _no_sentinel(name: str, sentinel: str) -> Rule:
     )
 
 
-def _class_rules(contract: Contract, target: str) -> Iterator[Rule]:
+def _class_checks(contract: Contract, target: str) -> Iterator[Check]:
     classes = ", ".join(contract.classes)
-    yield make_row_rule(
+    yield make_row_check(
         "classes",
         target,
         lambda values: values.astype(str).isin(contract.classes) | values.isna(),
         f"Target '{target}' holds labels outside the contract's classes {classes}",
     )
-    yield Rule(
+    yield Check(
         "two_classes",
         target,
         lambda values: bool(not len(values) or values.nunique() > 1),
@@ -108,13 +108,13 @@ def _class_rules(contract: Contract, target: str) -> Iterator[Rule]:
     )
 
 
-def _finite_target(target: str) -> Rule:
+def _finite_target_check(target: str) -> Check:
     what = f"Target '{target}' is not a finite number"
-    return make_row_rule("type", target, lambda values: _double(values) | values.isna(), what)
+    return make_row_check("type", target, lambda values: _is_double(values) | values.isna(), what)
 
 
-def _times(name: str) -> Rule:
-    return Rule(
+def _time_type_check(name: str) -> Check:
+    return Check(
         "type",
         name,
         lambda values: bool(types.is_datetime64_any_dtype(values.dtype)),
@@ -122,7 +122,7 @@ def _times(name: str) -> Rule:
     )
 
 
-def _numbers(values: pd.Series) -> pd.Series:
+def _to_numbers(values: pd.Series) -> pd.Series:
     """The values as float64, NaN where a value is no number; text never counts as one."""
     if types.is_numeric_dtype(values.dtype):
         return values.astype(np.float64)
@@ -131,28 +131,28 @@ def _numbers(values: pd.Series) -> pd.Series:
     return pd.to_numeric(values.where(~values.map(lambda value: isinstance(value, str))), errors="coerce")
 
 
-def _double(values: pd.Series) -> pd.Series:
-    return pd.Series(np.isfinite(_numbers(values).to_numpy(np.float64)), index=values.index)
+def _is_double(values: pd.Series) -> pd.Series:
+    return pd.Series(np.isfinite(_to_numbers(values).to_numpy(np.float64)), index=values.index)
 
 
-def _long(values: pd.Series) -> pd.Series:
-    numbers = _numbers(values)
-    return _double(values) & (numbers % 1 == 0)
+def _is_long(values: pd.Series) -> pd.Series:
+    numbers = _to_numbers(values)
+    return _is_double(values) & (numbers % 1 == 0)
 
 
-def _boolean(values: pd.Series) -> pd.Series:
-    return _numbers(values).isin([0, 1])
+def _is_boolean(values: pd.Series) -> pd.Series:
+    return _to_numbers(values).isin([0, 1])
 
 
-def _string(values: pd.Series) -> pd.Series:
+def _is_string(values: pd.Series) -> pd.Series:
     if types.infer_dtype(values, skipna=True) in ("string", "empty"):
         return pd.Series(True, index=values.index)
     return values.map(lambda value: isinstance(value, str)).astype(bool)
 
 
-_READS = {
-    "double": (_double, "finite numbers"),
-    "long": (_long, "whole numbers"),
-    "boolean": (_boolean, "true and false"),
-    "string": (_string, "text"),
+_TYPE_TESTS = {
+    "double": (_is_double, "finite numbers"),
+    "long": (_is_long, "whole numbers"),
+    "boolean": (_is_boolean, "true and false"),
+    "string": (_is_string, "text"),
 }

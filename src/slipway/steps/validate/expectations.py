@@ -12,7 +12,7 @@ from pandas.api import types
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
 from slipway.reporting.suggestions import did_you_mean
-from slipway.steps.validate.checks import WHOLE_DATA, Rule, make_row_rule
+from slipway.steps.validate.checks import WHOLE_DATA, Check, make_row_check
 
 Bounds = tuple[float | None, float | None]
 
@@ -27,61 +27,61 @@ class Expectations(msgspec.Struct, frozen=True):
     unique: tuple[str, ...] = ()
 
 
-def expectation_rules(
+def build_expectation_checks(
     settings: Mapping[str, Any], rows: pd.DataFrame, contract: Contract, target: str
-) -> Iterator[Rule]:
+) -> Iterator[Check]:
     """A rule for each expectation of ``[validate]``.
 
     Raises:
         SettingsError: one has an unknown name, column or class, or bounds that cannot be met; names the setting, and
             what was probably meant.
     """
-    wanted = _read(settings, [*rows.columns, *(column.name for column in contract.inputs)], contract)
-    yield _enough_rows(max(1, wanted.minimum_rows))
+    wanted = _read_expectations(settings, [*rows.columns, *(column.name for column in contract.inputs)], contract)
+    yield _row_count_check(max(1, wanted.minimum_rows))
     for column, share in wanted.maximum_null_share.items():
-        yield _few_nulls(column, share)
+        yield _null_share_check(column, share)
     for column, bounds in wanted.ranges.items():
-        yield _in_range(column, bounds)
+        yield _range_check(column, bounds)
     for label, bounds in wanted.class_share.items():
-        yield _class_share(target, label, bounds)
+        yield _class_share_check(target, label, bounds)
     if wanted.unique:
-        yield _unique(wanted.unique)
+        yield _uniqueness_check(wanted.unique)
 
 
-def _read(settings: Mapping[str, Any], columns: Sequence[str], contract: Contract) -> Expectations:
+def _read_expectations(settings: Mapping[str, Any], columns: Sequence[str], contract: Contract) -> Expectations:
     """The settings themselves, checked: names, types, columns, classes and bounds."""
-    _known("expectation", settings, Expectations.__struct_fields__)
+    _check_known("expectation", settings, Expectations.__struct_fields__)
     try:
         wanted = msgspec.convert(dict(settings), Expectations)
     except msgspec.ValidationError as error:
         raise SettingsError(f"expectations: {error}") from None
-    _known("column in maximum_null_share", wanted.maximum_null_share, columns)
-    _known("column in ranges", wanted.ranges, columns)
-    _known("column in unique", wanted.unique, columns)
-    _known("class in class_share", wanted.class_share, contract.classes)
+    _check_known("column in maximum_null_share", wanted.maximum_null_share, columns)
+    _check_known("column in ranges", wanted.ranges, columns)
+    _check_known("column in unique", wanted.unique, columns)
+    _check_known("class in class_share", wanted.class_share, contract.classes)
     _check_bounds(wanted)
     return wanted
 
 
-def _known(what: str, names: Iterable[str], known: Sequence[str]) -> None:
+def _check_known(what: str, names: Iterable[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known, f"there are {', '.join(known) or 'none'}")
             raise SettingsError(f"expectations: unknown {what} '{name}'{hint}")
 
 
-def _check_bounds(wanted: Expectations) -> None:
-    for name, bounds in [("ranges", wanted.ranges), ("class_share", wanted.class_share)]:
+def _check_bounds(expectations: Expectations) -> None:
+    for name, bounds in [("ranges", expectations.ranges), ("class_share", expectations.class_share)]:
         for key, (low, high) in bounds.items():
             if low is not None and high is not None and low > high:
                 raise SettingsError(f"expectations: {name} of '{key}' is from {low} to {high}, which nothing can meet")
-    for column, share in wanted.maximum_null_share.items():
+    for column, share in expectations.maximum_null_share.items():
         if not 0 <= share <= 1:
             raise SettingsError(f"expectations: maximum_null_share of '{column}' is {share}, not a share from 0 to 1")
 
 
-def _enough_rows(minimum: int) -> Rule:
-    return Rule(
+def _row_count_check(minimum: int) -> Check:
+    return Check(
         "minimum_rows",
         WHOLE_DATA,
         lambda data: len(data) >= minimum,
@@ -89,11 +89,11 @@ def _enough_rows(minimum: int) -> Rule:
     )
 
 
-def _few_nulls(column: str, share: float) -> Rule:
+def _null_share_check(column: str, share: float) -> Check:
     def test(values: pd.Series) -> pd.Series | bool:
         return bool(not len(values) or values.isna().mean() <= share) or values.notna()
 
-    return Rule(
+    return Check(
         "maximum_null_share",
         column,
         test,
@@ -104,52 +104,54 @@ def _few_nulls(column: str, share: float) -> Rule:
     )
 
 
-def _in_range(column: str, bounds: Bounds) -> Rule:
+def _range_check(column: str, bounds: Bounds) -> Check:
     def test(values: pd.Series) -> pd.Series:
         if not types.is_numeric_dtype(values.dtype):
             return values.isna()
-        return _within(values.astype("float64"), bounds) | values.isna()
+        return _is_within(values.astype("float64"), bounds) | values.isna()
 
-    return make_row_rule("ranges", column, test, f"Column '{column}' is expected to be {_text(bounds)} but is not")
+    return make_row_check(
+        "ranges", column, test, f"Column '{column}' is expected to be {_format_bounds(bounds)} but is not"
+    )
 
 
-def _within(values: pd.Series, bounds: Bounds) -> pd.Series:
+def _is_within(values: pd.Series, bounds: Bounds) -> pd.Series:
     low, high = bounds
     return values.between(float("-inf") if low is None else low, float("inf") if high is None else high)
 
 
-def _class_share(target: str, label: str, bounds: Bounds) -> Rule:
+def _class_share_check(target: str, label: str, bounds: Bounds) -> Check:
     def share(values: pd.Series) -> float:
         return float((values.astype(str) == label).mean()) if len(values) else 0.0
 
-    return Rule(
+    return Check(
         f"class_share of {label}",
         target,
-        lambda values: bool(_within(pd.Series([share(values)]), bounds).all()),
+        lambda values: bool(_is_within(pd.Series([share(values)]), bounds).all()),
         lambda values, _: (
             f"Class '{label}' of target '{target}' is {share(values):.2%} of {len(values):,} rows "
-            f"but is expected to be {_text(bounds, '.2%')}"
+            f"but is expected to be {_format_bounds(bounds, '.2%')}"
         ),
     )
 
 
-def _unique(keys: tuple[str, ...]) -> Rule:
+def _uniqueness_check(keys: tuple[str, ...]) -> Check:
     def test(data: pd.DataFrame) -> pd.Series | bool:
         return not set(keys) <= set(data.columns) or ~data.duplicated(list(keys))
 
-    return Rule(
+    return Check(
         "unique",
         WHOLE_DATA,
         test,
         lambda data, failed: (
             f"{', '.join(map(repr, keys))} must be unique but {failed:,} of {len(data):,} rows repeat an earlier one"
         ),
-        shows=keys,
+        example_columns=keys,
     )
 
 
-def _text(bounds: Bounds, form: str = ",g") -> str:
-    low, high = (None if bound is None else format(bound, form) for bound in bounds)
+def _format_bounds(bounds: Bounds, number_format: str = ",g") -> str:
+    low, high = (None if bound is None else format(bound, number_format) for bound in bounds)
     if low is not None and high is not None:
         return f"from {low} to {high}"
     return f"at most {high}" if low is None else f"at least {low}"

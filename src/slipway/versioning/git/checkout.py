@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError
 from slipway.versioning.git.command import git, run
-from slipway.versioning.semver import newest
+from slipway.versioning.semver import newest_release
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def checkout_at(path: Path) -> Checkout:
 
 def newest_tag(root: Path, *which: str) -> str:
     """The highest release among the tags that options of `git tag` select; the empty string if none is a release."""
-    return newest(git(root, "tag", *which).split())
+    return newest_release(git(root, "tag", *which).split())
 
 
 def earlier_release(checkout: Checkout) -> str:
@@ -53,13 +53,13 @@ def earlier_release(checkout: Checkout) -> str:
     return newest_tag(checkout.root, "--merged", "HEAD", "--no-contains", "HEAD")
 
 
-def file_at(root: Path, revision: str, place: str) -> str | None:
+def file_at(root: Path, revision: str, path: str) -> str | None:
     """A file as it was committed, or None where there was none; a ``place`` that begins with ``./`` counts from root."""
-    found = run(root, "cat-file", "blob", f"{revision}:{place}")
+    found = run(root, "cat-file", "blob", f"{revision}:{path}")
     return None if found.returncode else found.stdout
 
 
-def name_changes(root: Path, *options: str) -> str:
+def list_changes(root: Path, *options: str) -> str:
     """The first few files with uncommitted changes, by name; the empty string if there are none."""
     changed = git(root, "status", "--porcelain", *options).splitlines()
     return ", ".join(line[3:] for line in changed[:5])

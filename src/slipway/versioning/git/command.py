@@ -12,14 +12,21 @@ from urllib.parse import urlsplit
 from slipway.errors import ReleaseError
 from slipway.reporting.sanitize import one_line
 
-_KEPT = (
+_INHERITED_VARIABLES = (
     "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "XDG_CONFIG_HOME", "GIT_COMMIT_AUTHOR", "GITHUB_REPOSITORY",
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
 )  # fmt: skip
-_ADDRESSES = ("GITHUB_SERVER_URL", "GITHUB_API_URL")
+_URL_VARIABLES = ("GITHUB_SERVER_URL", "GITHUB_API_URL")
 
 REMOTE = "origin"
-_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+_REPOSITORY_VARIABLES = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+)
 """What a hook's environment sets; here they would point git at another repository than the one it was given."""
 _SERVER = "https://github.com"
 
@@ -72,7 +79,7 @@ def first_failure(root: Path, *commands: Sequence[str]) -> str:
 
 def environment_of_git() -> dict[str, str]:
     """Our own environment without what would lead git elsewhere, in a language that stays the same."""
-    kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    kept = {name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
     return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
 
 
@@ -98,9 +105,9 @@ def credentials(root: Path) -> dict[str, str]:
     }
 
 
-def last_line(said: str) -> str:
+def last_line(output: str) -> str:
     """The last thing that a program said, harmless to show."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return one_line(lines[-1], 300) if lines else "it did not say why"
 
 
@@ -110,6 +117,6 @@ def plain_environment() -> dict[str, str]:
     A `GITHUB_API_URL` that begins with http:// makes python-semantic-release stop ("Insecure connections"), though it
     would not call it.
     """
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    kept |= {name: url for name in _ADDRESSES if (url := os.environ.get(name, "")).startswith("https://")}
+    kept = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
+    kept |= {name: url for name in _URL_VARIABLES if (url := os.environ.get(name, "")).startswith("https://")}
     return {**kept, "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "1000"}

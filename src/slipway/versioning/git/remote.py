@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slipway.errors import MovedError, ReleaseError
+from slipway.errors import BranchMovedError, ReleaseError
 from slipway.reporting.sanitize import one_line
 from slipway.versioning.git.checkout import Checkout
 from slipway.versioning.git.command import REMOTE, credentials, git, run
@@ -15,14 +15,14 @@ _TAGS = "refs/tags/"
 
 
 @dataclass(frozen=True)
-class Refusal:
+class PushRejection:
     """A push that the remote did not take: which refs it has instead, with the checkout's branch, and what git said."""
 
     refs: Mapping[str, str]
-    said: str
+    output: str
 
 
-def push(checkout: Checkout, wanted: Mapping[str, str]) -> Refusal | None:
+def push(checkout: Checkout, wanted: Mapping[str, str]) -> PushRejection | None:
     """Push objects to the refs that ``wanted`` names, in one step; None where the remote has them all now.
 
     Raises:
@@ -34,7 +34,7 @@ def push(checkout: Checkout, wanted: Mapping[str, str]) -> Refusal | None:
         return None
     refs = list_refs(checkout, branch_ref(checkout), *wanted)
     # A connection can break after the remote took the push: what counts is what it has.
-    return None if refs.items() >= wanted.items() else Refusal(refs, done.stderr)
+    return None if refs.items() >= wanted.items() else PushRejection(refs, done.stderr)
 
 
 def list_refs(checkout: Checkout, *patterns: str) -> dict[str, str]:
@@ -52,19 +52,19 @@ def branch_ref(checkout: Checkout) -> str:
     return f"refs/heads/{checkout.branch}"
 
 
-def meet(checkout: Checkout) -> None:
+def check_in_sync(checkout: Checkout) -> None:
     """Make sure that the remote's branch is this very commit, and that both sides know the same releases.
 
     Missing release tags are fetched: without them, releases would be numbered from the start again.
 
     Raises:
-        MovedError: the remote's branch is at another commit.
+        BranchMovedError: the remote's branch is at another commit.
         ReleaseError: there is no such branch, commits or tags are only here, or a tag names two things.
     """
     refs = list_refs(checkout, branch_ref(checkout), f"{_TAGS}v*")
     there = refs.pop(branch_ref(checkout), "")
     if there != checkout.commit:
-        raise _apart(checkout, there)
+        raise _out_of_sync_error(checkout, there)
     listed = git(checkout.root, "for-each-ref", "--format=%(refname) %(objectname)", f"{_TAGS}v*")
     here = dict(line.split() for line in listed.splitlines())
     ours = {ref: sha for ref, sha in here.items() if is_release_tag(ref.removeprefix(_TAGS))}
@@ -79,17 +79,17 @@ def push_release(checkout: Checkout, tag: str, tag_object: str, commit: str) -> 
     """Push the tag, and the branch where it moves: the remote takes both or neither.
 
     Raises:
-        MovedError: the remote's branch moved meanwhile.
+        BranchMovedError: the remote's branch moved meanwhile.
         ReleaseError: the remote has this tag already, or its rules refuse one of the two.
     """
     wanted = {f"{_TAGS}{tag}": tag_object}
     if commit != checkout.commit:
         wanted[branch_ref(checkout)] = commit
     if refusal := push(checkout, wanted):
-        raise _refused(checkout, tag, refusal)
+        raise _rejection_error(checkout, tag, refusal)
 
 
-def _apart(checkout: Checkout, there: str) -> ReleaseError | MovedError:
+def _out_of_sync_error(checkout: Checkout, there: str) -> ReleaseError | BranchMovedError:
     here, branch = checkout.commit[:7], checkout.branch
     if not there:
         return ReleaseError(f"{REMOTE} has no branch {branch}; push it first; nothing was released")
@@ -97,7 +97,7 @@ def _apart(checkout: Checkout, there: str) -> ReleaseError | MovedError:
         return ReleaseError(
             f"{branch} is at {here} here but at {there[:7]} on {REMOTE}; push your commits first; nothing was released"
         )
-    return MovedError(
+    return BranchMovedError(
         f"{branch} is at {there[:7]} on {REMOTE} but at {here} here; nothing was released; update the checkout and run "
         "this again"
     )
@@ -116,19 +116,19 @@ def _check_tag(tag: str, here: str, there: str | None) -> None:
         )
 
 
-def _refused(checkout: Checkout, tag: str, refusal: Refusal) -> ReleaseError | MovedError:
-    there = refusal.refs.get(branch_ref(checkout), "")
+def _rejection_error(checkout: Checkout, tag: str, rejection: PushRejection) -> ReleaseError | BranchMovedError:
+    there = rejection.refs.get(branch_ref(checkout), "")
     if there != checkout.commit:
-        return MovedError(
+        return BranchMovedError(
             f"{checkout.branch} moved on {REMOTE} from {checkout.commit[:7]} to {there[:7] or 'nothing'} during the "
             f"release of {tag}; nothing was pushed; run this again, or leave it to the run of the newer commit"
         )
-    if f"{_TAGS}{tag}" in refusal.refs:
+    if f"{_TAGS}{tag}" in rejection.refs:
         return ReleaseError(
             f"the tag {tag} exists on {REMOTE} already; nothing was pushed; fetch it and run this again"
         )
-    said = [line.strip() for line in refusal.said.splitlines() if line.startswith("remote:") or "rejected" in line]
-    reason = one_line(" ".join(said) or refusal.said.strip(), 600)
+    said = [line.strip() for line in rejection.output.splitlines() if line.startswith("remote:") or "rejected" in line]
+    reason = one_line(" ".join(said) or rejection.output.strip(), 600)
     return ReleaseError(
         f"{REMOTE} refused {tag}: {reason}; nothing was pushed; a protected branch needs the token of an App that may "
         "push there, or --tag-only"

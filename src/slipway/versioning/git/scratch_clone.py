@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"(?!file:|[./])(?:(?:https?|ssh)://)?(?:[^@/]*@)?([\w.-]+
 
 
 @contextmanager
-def workspace(checkout: Checkout, branch: str, squashed_as: str = "") -> Iterator[Path]:
+def workspace(checkout: Checkout, branch: str, squash_title: str = "") -> Iterator[Path]:
     """A clone at the checkout's commit, on ``branch``, with its tags; it shares its objects and runs no hooks.
 
     With ``squashed_as``, the clone is what a squash merge under that title would make: everything since the base of the
@@ -30,21 +30,21 @@ def workspace(checkout: Checkout, branch: str, squashed_as: str = "") -> Iterato
         clone, hooks = Path(folder, "repository"), f"core.hooksPath={os.devnull}"
         source = checkout.root
         git(source, "clone", "-q", "--shared", "--no-checkout", "-o", REMOTE, "-c", hooks, str(source), str(clone))
-        commit = _squashed(clone, checkout, branch, squashed_as) if squashed_as else checkout.commit
+        commit = _squash(clone, checkout, branch, squash_title) if squash_title else checkout.commit
         git(clone, "-c", "advice.detachedHead=false", "checkout", "-q", "-B", branch, "--no-track", commit)
         git(clone, "remote", "set-url", REMOTE, _address(source))
         yield clone
 
 
-def _squashed(clone: Path, checkout: Checkout, branch: str, title: str) -> str:
+def _squash(clone: Path, checkout: Checkout, branch: str, title: str) -> str:
     who = {f"GIT_{role}_{what}": "slipway" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     message = clone / ".git" / "SQUASHED"
     message.write_text(title, encoding="utf-8", errors="replace")
-    tree, base = f"{checkout.commit}^{{tree}}", _base(checkout, branch)
+    tree, base = f"{checkout.commit}^{{tree}}", _merge_base(checkout, branch)
     return git(clone, "commit-tree", tree, "-p", base, "-F", str(message), extra=who)
 
 
-def _base(checkout: Checkout, branch: str) -> str:
+def _merge_base(checkout: Checkout, branch: str) -> str:
     """GitHub checks a pull request out as a merge whose first parent is the base; elsewhere the branches meet there."""
     root, commit = checkout.root, checkout.commit
     parents = git(root, "rev-list", "--parents", "-n", "1", commit).split()[1:]

@@ -11,7 +11,7 @@ import pytest
 from slipway.contract.schema import NULL_STRING
 from slipway.inference.engines import OnnxEngine
 from slipway.inference.scorer import Scorer, load
-from slipway.realtime.protocols.messages import Predicted
+from slipway.realtime.protocols.messages import RowPrediction
 from slipway.realtime.protocols.mlflow.dynamic_batch import DynamicBatch
 from tests.support.bundles import GOLDEN, make_bundle
 
@@ -28,8 +28,8 @@ def batch_of(scorer: Scorer) -> DynamicBatch:
     return DynamicBatch(scorer.engine, scorer.contract)
 
 
-def predicted(batch: DynamicBatch, rows: list[Any]) -> list[Predicted]:
-    async def ask() -> list[Predicted]:
+def predicted(batch: DynamicBatch, rows: list[Any]) -> list[RowPrediction]:
+    async def ask() -> list[RowPrediction]:
         return list(await asyncio.gather(*map(batch.predict, rows)))
 
     return asyncio.run(ask())
@@ -60,7 +60,7 @@ def test_nobody_waits_for_company(scorer: Scorer) -> None:
 
 
 def test_who_gave_up_takes_nothing_from_the_others(scorer: Scorer) -> None:
-    async def play(batch: DynamicBatch) -> Predicted:
+    async def play(batch: DynamicBatch) -> RowPrediction:
         gone, stays = batch.predict(ROWS[0]), batch.predict(ROWS[1])
         gone.cancel()
         return await stays
@@ -75,7 +75,7 @@ def test_what_the_model_raises_reaches_each_of_them_and_the_next_turn_is_a_new_o
         wrong = ("far", *ROWS[0][1:])
         outcomes = await asyncio.gather(batch.predict(ROWS[0]), batch.predict(wrong), return_exceptions=True)
         assert [isinstance(outcome, Exception) for outcome in outcomes] == [True, True]
-        assert isinstance(await batch.predict(ROWS[0]), Predicted)
+        assert isinstance(await batch.predict(ROWS[0]), RowPrediction)
 
     asyncio.run(play(batch_of(scorer)))
 
@@ -86,4 +86,4 @@ def test_what_the_model_raises_reaches_each_of_them_and_the_next_turn_is_a_new_o
 )
 def test_a_row_that_breaks_the_contract_is_not_taken(scorer: Scorer, column: str, value: Any, taken: bool) -> None:
     row = dict(zip(GOLDEN, ROWS[0], strict=True)) | {column: value}
-    assert batch_of(scorer).takes(tuple(row[c.name] for c in scorer.contract.inputs)) is taken
+    assert batch_of(scorer).is_valid(tuple(row[c.name] for c in scorer.contract.inputs)) is taken

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from slipway.errors import ContractError
 from slipway.inference.scorer import Scorer, load
-from slipway.realtime.protocols.messages import Answer, Pending, Request
+from slipway.realtime.protocols.messages import PendingResponse, Request, Response
 from slipway.realtime.protocols.mlflow.decode import decode_json
 from slipway.realtime.protocols.mlflow.fast_decode import TypedDecoder
 from slipway.realtime.protocols.mlflow.invocations import Invocations
@@ -69,10 +69,10 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     return load(make_bundle(tmp_path_factory.mktemp("releases")))
 
 
-def asked(invocations: Invocations, body: bytes) -> Answer:
-    async def ask() -> Answer:
+def asked(invocations: Invocations, body: bytes) -> Response:
+    async def ask() -> Response:
         answer = invocations(Request({"content-type": "application/json"}, body))
-        return answer.finish((await answer.predicted).values) if isinstance(answer, Pending) else answer
+        return answer.finish((await answer.prediction).values) if isinstance(answer, PendingResponse) else answer
 
     return asyncio.run(ask())
 

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.__about__ import installed
+from slipway.__about__ import name_and_version
 from slipway.contract.schema import Contract, outputs_of
 from slipway.errors import ContractError
 from slipway.inference.engines import Predictions
 from slipway.inference.scorer import load
-from slipway.realtime.protocols.v2.infer import Inference, Requested, decode_infer, encode_infer
+from slipway.realtime.protocols.v2.infer import Inference, RequestedOutput, decode_infer, encode_infer
 from slipway.realtime.protocols.v2.metadata import (
     model_metadata,
-    model_ready,
-    server_live,
+    model_readiness,
+    server_liveness,
     server_metadata,
-    server_ready,
+    server_readiness,
 )
 from tests.support.bundles import GOLDEN, answers, labels, make_bundle
 from tests.support.v2_requests import CONTRACT, ROWS, assert_same, body, tensor, tensors, without
@@ -47,7 +47,7 @@ def test_a_request_becomes_the_columns_that_a_scorer_takes() -> None:
     inference = decoded(body(id="mine"))
     assert_same(inference.columns, COLUMNS)
     assert inference.id == "mine"
-    assert inference.outputs == tuple(Requested(name, binary=False) for name in ALL)
+    assert inference.outputs == tuple(RequestedOutput(name, binary=False) for name in ALL)
 
 
 def test_a_column_of_shape_n_1_may_be_nested_or_flat() -> None:
@@ -82,8 +82,11 @@ def test_no_rows_are_no_values() -> None:
 def test_the_outputs_that_were_asked_for_come_in_their_order_and_form() -> None:
     wishes = [{"name": "probability_late", "parameters": {"binary_data": False}}, {"name": "prediction"}]
     asked = decoded(body(outputs=wishes, parameters={"binary_data_output": True, "priority": 7}))
-    assert asked.outputs == (Requested("probability_late", binary=False), Requested("prediction", binary=True))
-    assert decoded(body(outputs=[])).outputs == tuple(Requested(name, binary=False) for name in ALL)
+    assert asked.outputs == (
+        RequestedOutput("probability_late", binary=False),
+        RequestedOutput("prediction", binary=True),
+    )
+    assert decoded(body(outputs=[])).outputs == tuple(RequestedOutput(name, binary=False) for name in ALL)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +287,7 @@ def test_a_real_model_answers_as_numpy_works_it_out(tmp_path: Path) -> None:
 
 
 def test_server_and_model_describe_themselves() -> None:
-    server = {"name": "slipway", "version": installed()[1], "extensions": ["binary_tensor_data"]}
+    server = {"name": "slipway", "version": name_and_version()[1], "extensions": ["binary_tensor_data"]}
     assert json.loads(server_metadata()) == server
     model = json.loads(model_metadata(CONTRACT, "1.2.3"))
     inputs = [(one["name"], one["datatype"], one["shape"]) for one in model.pop("inputs")]
@@ -296,8 +299,8 @@ def test_server_and_model_describe_themselves() -> None:
 
 
 def test_readiness_and_errors_have_the_protocols_shape() -> None:
-    assert (json.loads(server_live()), json.loads(server_ready())) == ({"live": True}, {"ready": True})
-    assert json.loads(model_ready(CONTRACT)) == {"name": "flights", "ready": True}
+    assert (json.loads(server_liveness()), json.loads(server_readiness())) == ({"live": True}, {"ready": True})
+    assert json.loads(model_readiness(CONTRACT)) == {"name": "flights", "ready": True}
 
 
 @given(ROWS)

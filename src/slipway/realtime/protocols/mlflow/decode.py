@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from slipway.contract.schema import Column, Contract
-from slipway.contract.validation import problem
+from slipway.contract.validation import make_violation
 from slipway.errors import ContractError
 from slipway.inference.engines import Array
-from slipway.realtime.protocols.columns import Lists, arrays
+from slipway.realtime.protocols.columns import Lists, to_arrays
 
 NULL_NUMBERS = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
@@ -40,33 +40,36 @@ def decode_json(body: bytes, contract: Contract) -> dict[str, Array]:
     except RecursionError:
         raise ContractError("the body is not valid JSON: it is nested too deeply") from None
     if not isinstance(document, dict):
-        raise ContractError(f"the body must be a JSON object with one of {_named(_FORMS)} but is {_kind(document)}")
+        raise ContractError(
+            f"the body must be a JSON object with one of {_quote_names(_FORMS)} but is {_json_type(document)}"
+        )
     forms = [form for form in _FORMS if form in document]
     if len(forms) != 1:
         raise ContractError(
-            f"the body must hold exactly one of {_named(_FORMS)} but holds {_named(forms or document) or 'nothing'}"
+            f"the body must hold exactly one of {_quote_names(_FORMS)} "
+            f"but holds {_quote_names(forms or document) or 'nothing'}"
         )
-    return arrays(_FORMS[forms[0]](document[forms[0]], contract), contract)
+    return to_arrays(_FORMS[forms[0]](document[forms[0]], contract), contract)
 
 
 def _split(content: Any, contract: Contract) -> Lists:
     if not isinstance(content, dict) or not {"columns", "data"} <= content.keys() <= {"columns", "data", "index"}:
-        came = _named(content) if isinstance(content, dict) else _kind(content)
+        came = _quote_names(content) if isinstance(content, dict) else _json_type(content)
         raise ContractError(f"'dataframe_split' must be an object with 'columns' and 'data' but is {came}")
     names, rows = content["columns"], content["data"]
     if not isinstance(names, list) or not isinstance(rows, list):
-        raise ContractError(f"'columns' and 'data' must be lists but are {_kind(names)} and {_kind(rows)}")
+        raise ContractError(f"'columns' and 'data' must be lists but are {_json_type(names)} and {_json_type(rows)}")
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
-            came = f"{len(row)} values" if isinstance(row, list) else _kind(row)
+            came = f"{len(row)} values" if isinstance(row, list) else _json_type(row)
             raise ContractError(f"row {number}: {came} came but {len(names)} values were expected, one for each column")
     wanted = [column.name for column in contract.inputs if column.name in names]
-    _check_once(names, wanted)
+    _check_unique(names, wanted)
     positions = {name: names.index(name) for name in wanted}
     return {name: [row[position] for row in rows] for name, position in positions.items()}
 
 
-def _check_once(names: list[Any], wanted: list[str]) -> None:
+def _check_unique(names: list[Any], wanted: list[str]) -> None:
     for name in wanted:
         if names.count(name) > 1:
             raise ContractError(f"column '{name}' came {names.count(name)} times but one was expected")
@@ -74,11 +77,11 @@ def _check_once(names: list[Any], wanted: list[str]) -> None:
 
 def _records(content: Any, contract: Contract) -> Lists:
     if not isinstance(content, list):
-        raise ContractError(f"'dataframe_records' must be a list of objects but is {_kind(content)}")
+        raise ContractError(f"'dataframe_records' must be a list of objects but is {_json_type(content)}")
     for row, record in enumerate(content):
         if not isinstance(record, dict):
             raise ContractError(
-                f"row {row}: {_kind(record)} came but an object was expected, one value for each column"
+                f"row {row}: {_json_type(record)} came but an object was expected, one value for each column"
             )
     names = (column.name for column in contract.inputs)
     return {name: [r.get(name) for r in content] for name in names if any(name in r for r in content)}
@@ -88,8 +91,8 @@ def _instances(content: Any, contract: Contract) -> Lists:
     if isinstance(content, list) and content and not any(isinstance(item, dict) for item in content):
         if len(contract.inputs) != 1:
             raise ContractError(
-                f"row 0: {_kind(content[0])} came but an object was expected: rows without column names say nothing to a "
-                f"model of {len(contract.inputs)} columns"
+                f"row 0: {_json_type(content[0])} came but an object was expected: rows without column names "
+                f"say nothing to a model of {len(contract.inputs)} columns"
             )
         return {contract.inputs[0].name: content}
     return _records(content, contract)
@@ -104,7 +107,7 @@ def _inputs(content: Any, contract: Contract) -> Lists:
     for name, values in wanted.items():
         if not isinstance(values, list):
             raise ContractError(
-                f"column '{name}': {_kind(values)} came but a list was expected, one value for each row"
+                f"column '{name}': {_json_type(values)} came but a list was expected, one value for each row"
             )
     return wanted
 
@@ -125,18 +128,18 @@ def decode_csv(body: bytes, contract: Contract) -> dict[str, Array]:
     for number, row in enumerate(data):
         if len(row) != len(names):
             raise ContractError(f"row {number}: {len(row)} values came but the header names {len(names)} columns")
-    _check_once(names, names)
+    _check_unique(names, names)
     wanted = [column for column in contract.inputs if column.name in names]
-    return arrays({c.name: _values(data, names.index(c.name), c) for c in wanted}, contract)
+    return to_arrays({c.name: _values(data, names.index(c.name), c) for c in wanted}, contract)
 
 
 def _values(data: list[list[str]], position: int, column: Column) -> list[Any]:
     if column.type == "string":
         return [row[position] or None for row in data]
-    return [_number(row[position].strip(), number, column) for number, row in enumerate(data)]
+    return [_parse_value(row[position].strip(), number, column) for number, row in enumerate(data)]
 
 
-def _number(text: str, row: int, column: Column) -> float | bool | None:
+def _parse_value(text: str, row: int, column: Column) -> float | bool | None:
     if text in NULL_NUMBERS:
         return None
     try:
@@ -146,14 +149,14 @@ def _number(text: str, row: int, column: Column) -> float | bool | None:
             return float(text)
     except (ValueError, KeyError):
         pass
-    raise ContractError(str(problem(row, column, text)))
+    raise ContractError(str(make_violation(row, column, text)))
 
 
-def _named(names: Iterable[Any]) -> str:
+def _quote_names(names: Iterable[Any]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def _kind(value: object) -> str:
+def _json_type(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", NoneType: "null"}
     return names.get(type(value), "a number")
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from slipway.contract.schema import Contract
 from slipway.inference.engines import Array, OnnxEngine
-from slipway.realtime.protocols.messages import Predicted
+from slipway.realtime.protocols.messages import RowPrediction
 from slipway.realtime.protocols.mlflow.fast_decode import Row
 
 _LONG_LIMIT = 2.0**63
@@ -28,25 +28,25 @@ class DynamicBatch:
         self._engine, self._null = engine, contract.null_string
         self._numbers = [(i, column.name) for i, column in enumerate(inputs) if column.type != "string"]
         self._strings = [(i, column.name) for i, column in enumerate(inputs) if column.type == "string"]
-        self._whole = [i for i, column in enumerate(inputs) if column.type == "long"]
-        self._waiting: list[tuple[Row, asyncio.Future[Predicted]]] = []
+        self._integers = [i for i, column in enumerate(inputs) if column.type == "long"]
+        self._waiting: list[tuple[Row, asyncio.Future[RowPrediction]]] = []
 
-    def takes(self, row: Row) -> bool:
+    def is_valid(self, row: Row) -> bool:
         """Does this row, whose types are right, keep to the rest of the contract too?"""
         for i, _ in self._strings:
             if row[i] == self._null:
                 return False
-        for i in self._whole:
+        for i in self._integers:
             if (value := row[i]) is not None and not (-_LONG_LIMIT < value < _LONG_LIMIT and value.is_integer()):
                 return False
         return True
 
-    def predict(self, row: Row) -> asyncio.Future[Predicted]:
+    def predict(self, row: Row) -> asyncio.Future[RowPrediction]:
         """Ask for the prediction of a row that :meth:`takes` is true of."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._predict_all)
-        asked: asyncio.Future[Predicted] = loop.create_future()
+        asked: asyncio.Future[RowPrediction] = loop.create_future()
         self._waiting.append((row, asked))
         return asked
 
@@ -54,12 +54,12 @@ class DynamicBatch:
         waiting, self._waiting = self._waiting, []
         started = time.perf_counter()
         try:
-            values = self._engine.values_of(self._feed([row for row, _ in waiting]))
+            values = self._engine.predict_feed(self._feed([row for row, _ in waiting]))
         except Exception as error:
-            _answer(waiting, [error] * len(waiting))
+            _resolve_all(waiting, [error] * len(waiting))
             return
         share = (time.perf_counter() - started) / len(waiting)
-        _answer(waiting, [Predicted(values[i : i + 1], share) for i in range(len(waiting))])
+        _resolve_all(waiting, [RowPrediction(values[i : i + 1], share) for i in range(len(waiting))])
 
     def _feed(self, rows: list[Row]) -> dict[str, Array]:
         columns, count = list(zip(*rows, strict=True)), len(rows)
@@ -71,7 +71,9 @@ class DynamicBatch:
         return feed
 
 
-def _answer(waiting: list[tuple[Row, asyncio.Future[Predicted]]], outcomes: Sequence[Predicted | Exception]) -> None:
+def _resolve_all(
+    waiting: list[tuple[Row, asyncio.Future[RowPrediction]]], outcomes: Sequence[RowPrediction | Exception]
+) -> None:
     for (_, asked), outcome in zip(waiting, outcomes, strict=True):
         if asked.done():
             continue

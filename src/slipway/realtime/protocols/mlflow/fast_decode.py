@@ -16,7 +16,7 @@ from slipway.contract.schema import Column, Contract
 
 Row = tuple[Any, ...]
 """A value for each input, in the contract's order."""
-_KNOWN_ORDERS = 64
+_MAX_CACHED_ORDERS = 64
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
@@ -59,7 +59,7 @@ class TypedDecoder:
         decode = self._orders.get(order)
         if decode is None:
             decode = self._decoder_of(order)
-            if len(self._orders) < _KNOWN_ORDERS:
+            if len(self._orders) < _MAX_CACHED_ORDERS:
                 self._orders[order] = decode
         return decode(content.data)
 

@@ -5,7 +5,8 @@ A request becomes columns, and predictions become a body.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -13,49 +14,51 @@ import numpy as np
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError
 from slipway.inference.engines import Array, Predictions
-from slipway.realtime.protocols.columns import Lists, arrays, check_rows
-from slipway.realtime.protocols.messages import JSON, Answer, Asked, Refusal, Request, refused
+from slipway.realtime.protocols.columns import Lists, check_same_length, to_arrays
+from slipway.realtime.protocols.messages import JSON, ErrorResponse, LoggedCall, Request, Response, render_error
 from slipway.realtime.protocols.v2.metadata import DATATYPES
-from slipway.realtime.protocols.v2.request import LENGTH_HEADER, InferRequest, Output, receive
-from slipway.realtime.protocols.v2.tensors import encode, listed, numbers, strings
+from slipway.realtime.protocols.v2.request import LENGTH_HEADER, InferRequest, Output, split_body
+from slipway.realtime.protocols.v2.tensors import binary_numbers, binary_strings, encode_binary, json_values
 
 if TYPE_CHECKING:
-    from slipway.realtime.protocols.served_model import Serving
+    from slipway.realtime.protocols.served_model import ServedModel
 
 _KINDS = (JSON, "application/octet-stream")
 
 
-class Requested(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RequestedOutput:
     """An output to answer, as bytes or as JSON."""
 
     name: str
     binary: bool
 
 
-class Inference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Inference:
     """A request: the columns as a scorer takes them, the caller's id, and the outputs to answer."""
 
     columns: dict[str, Array]
     id: str | None
-    outputs: tuple[Requested, ...]
+    outputs: tuple[RequestedOutput, ...]
 
 
-def infer(request: Request, serving: Serving) -> Answer:
+def infer(request: Request, serving: ServedModel) -> Response:
     """The outputs that a request asks for, or a refusal in the protocol's shape."""
     kind = (request.headers.get("content-type") or JSON).partition(";")[0].strip().lower()
     if kind not in _KINDS:
         told = f"the content type must be {' or '.join(_KINDS)} but is '{kind}'"
-        return refused(Refusal(415, "BAD_REQUEST", told), "/v2")
+        return render_error(ErrorResponse(415, "BAD_REQUEST", told), "/v2")
     scorer = serving.scorer
     try:
         inference = decode_infer(request.body, _header_length(request), scorer.contract)
         predictions = scorer.predict(inference.columns)
     except ContractError as error:
-        return refused(Refusal(400, "BAD_REQUEST", str(error)), "/v2")
+        return render_error(ErrorResponse(400, "BAD_REQUEST", str(error)), "/v2")
     body, extra = encode_infer(predictions, scorer.contract, serving.release, inference)
-    asked = Asked(lambda: inference.columns, predictions, len(request.body))
+    asked = LoggedCall(lambda: inference.columns, predictions, len(request.body))
     content_type = extra.pop("content-type", JSON)
-    return Answer(200, body, content_type, tuple(extra.items()), asked=asked)
+    return Response(200, body, content_type, tuple(extra.items()), call=asked)
 
 
 def _header_length(request: Request) -> int | None:
@@ -74,19 +77,19 @@ def decode_infer(body: bytes, header_length: int | None, contract: Contract) -> 
     Raises:
         ContractError: it is no inference request, or a tensor cannot be the column of its name.
     """
-    request, tensors, binary = receive(body, header_length)
+    request, tensors, binary = split_body(body, header_length)
     outputs = _outputs(request, contract)
     present = [(column, tensors[column.name]) for column in contract.inputs if column.name in tensors]
-    lists: Lists = {c.name: listed(tensor, c) for c, tensor in present if c.name not in binary}
+    lists: Lists = {c.name: json_values(tensor, c) for c, tensor in present if c.name not in binary}
     if not binary:
-        return Inference(arrays(lists, contract), request.id, outputs)
+        return Inference(to_arrays(lists, contract), request.id, outputs)
     came = [(column, tensor, binary[column.name]) for column, tensor in present if column.name in binary]
-    lists |= {c.name: strings(tensor, raw, c) for c, tensor, raw in came if c.type == "string"}
+    lists |= {c.name: binary_strings(tensor, raw, c) for c, tensor, raw in came if c.type == "string"}
     # A signalling NaN is null like any other and no reason for a warning.
     with np.errstate(invalid="ignore"):
-        numeric = {c.name: numbers(tensor, raw, c) for c, tensor, raw in came if c.type != "string"}
-    check_rows({column.name: tensor.shape[0] for column, tensor in present})
-    return Inference(numeric | arrays(lists, contract), request.id, outputs)
+        numeric = {c.name: binary_numbers(tensor, raw, c) for c, tensor, raw in came if c.type != "string"}
+    check_same_length({column.name: tensor.shape[0] for column, tensor in present})
+    return Inference(numeric | to_arrays(lists, contract), request.id, outputs)
 
 
 def encode_infer(
@@ -104,31 +107,31 @@ def encode_infer(
     return b"".join([text, *(raw for _, raw in outputs)]), headers
 
 
-def _outputs(request: InferRequest, contract: Contract) -> tuple[Requested, ...]:
+def _outputs(request: InferRequest, contract: Contract) -> tuple[RequestedOutput, ...]:
     names = [column.name for column in contract.outputs]
     binary = request.parameters is not None and bool(request.parameters.binary_data_output)
     if not request.outputs:
-        return tuple(Requested(name, binary) for name in names)
+        return tuple(RequestedOutput(name, binary) for name in names)
     for output in request.outputs:
         if output.name not in names:
             known = ", ".join(f"'{name}'" for name in names)
             raise ContractError(f"the output '{output.name}' was requested but '{contract.name}' gives {known}")
-    return tuple(Requested(output.name, _is_binary(output, binary)) for output in request.outputs)
+    return tuple(RequestedOutput(output.name, _is_binary(output, binary)) for output in request.outputs)
 
 
-def _is_binary(output: Output, otherwise: bool) -> bool:
+def _is_binary(output: Output, default: bool) -> bool:
     wish = None if output.parameters is None else output.parameters.binary_data
-    return otherwise if wish is None else wish
+    return default if wish is None else wish
 
 
-def _output(requested: Requested, predictions: Predictions, contract: Contract) -> tuple[dict[str, Any], bytes]:
+def _output(requested: RequestedOutput, predictions: Predictions, contract: Contract) -> tuple[dict[str, Any], bytes]:
     position = next(number for number, column in enumerate(contract.outputs) if column.name == requested.name)
     values = _values(position, predictions)
     datatype = DATATYPES[contract.outputs[position].type]
     output = {"name": requested.name, "shape": [len(values)], "datatype": datatype}
     if not requested.binary:
         return output | {"data": values.tolist()}, b""
-    raw = encode(values, datatype)
+    raw = encode_binary(values, datatype)
     return output | {"parameters": {"binary_data_size": len(raw)}}, raw
 
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import msgspec
 
-from slipway.__about__ import installed
+from slipway.__about__ import name_and_version
 from slipway.contract.schema import Column, Contract, Type
 
 EXTENSIONS = ["binary_tensor_data"]
-INTEGERS = [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
-_NUMBERS = ("FP64", "FP32", "FP16", *INTEGERS)
+INTEGER_DATATYPES = [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
+_NUMBERS = ("FP64", "FP32", "FP16", *INTEGER_DATATYPES)
 
 DATATYPES: dict[Type, str] = {"double": "FP64", "long": "INT64", "boolean": "BOOL", "string": "BYTES"}
 """The datatype in which a column of each type is announced and answered."""
-ACCEPTED: dict[Type, tuple[str, ...]] = {
+ACCEPTED_DATATYPES: dict[Type, tuple[str, ...]] = {
     "double": _NUMBERS,
     "long": _NUMBERS,
     "boolean": ("BOOL",),
@@ -30,7 +30,7 @@ ACCEPTED: dict[Type, tuple[str, ...]] = {
 
 def server_metadata() -> bytes:
     """The answer to ``GET /v2``."""
-    return msgspec.json.encode({"name": "slipway", "version": installed()[1], "extensions": EXTENSIONS})
+    return msgspec.json.encode({"name": "slipway", "version": name_and_version()[1], "extensions": EXTENSIONS})
 
 
 def model_metadata(contract: Contract, release: str, platform: str = "onnx") -> bytes:
@@ -45,17 +45,17 @@ def model_metadata(contract: Contract, release: str, platform: str = "onnx") -> 
     return msgspec.json.encode(told)
 
 
-def server_live() -> bytes:
+def server_liveness() -> bytes:
     """The answer to ``GET /v2/health/live`` of a process that can answer."""
     return msgspec.json.encode({"live": True})
 
 
-def server_ready() -> bytes:
+def server_readiness() -> bytes:
     """The answer to ``GET /v2/health/ready`` once a release is served; before, it is an error of status 503."""
     return msgspec.json.encode({"ready": True})
 
 
-def model_ready(contract: Contract) -> bytes:
+def model_readiness(contract: Contract) -> bytes:
     """The answer to ``GET /v2/models/<name>/ready``."""
     return msgspec.json.encode({"name": contract.name, "ready": True})
 

@@ -61,7 +61,7 @@ class InferRequest(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(InferRequest).decode
 
 
-def receive(body: bytes, header_length: int | None) -> tuple[InferRequest, dict[str, Tensor], dict[str, memoryview]]:
+def split_body(body: bytes, header_length: int | None) -> tuple[InferRequest, dict[str, Tensor], dict[str, memoryview]]:
     """Take a body apart; ``header_length`` is how many bytes of it are JSON, None when all are.
 
     Returns:
@@ -73,14 +73,14 @@ def receive(body: bytes, header_length: int | None) -> tuple[InferRequest, dict[
     if header_length is not None and not 0 <= header_length <= len(body):
         raise ContractError(f"{LENGTH_HEADER} says {header_length} but the body has {len(body)} bytes")
     end = len(body) if header_length is None else header_length
-    request = _parsed(memoryview(body)[:end])
+    request = _parse_request(memoryview(body)[:end])
     tensors = {tensor.name: tensor for tensor in request.inputs}
-    _check_names(request.inputs, "input")
-    _check_names(request.outputs or (), "output")
-    return request, tensors, _binary(tensors, memoryview(body)[end:])
+    _check_unique(request.inputs, "input")
+    _check_unique(request.outputs or (), "output")
+    return request, tensors, _slice_binary(tensors, memoryview(body)[end:])
 
 
-def _parsed(text: memoryview) -> InferRequest:
+def _parse_request(text: memoryview) -> InferRequest:
     try:
         return _decode(text)
     except msgspec.ValidationError as error:
@@ -91,14 +91,14 @@ def _parsed(text: memoryview) -> InferRequest:
         raise ContractError("the body is not valid JSON: it is nested too deeply") from None
 
 
-def _check_names(named: Sequence[Tensor | Output], kind: str) -> None:
+def _check_unique(named: Sequence[Tensor | Output], kind: str) -> None:
     names = [one.name for one in named]
     if len(names) != len(set(names)):
         twice = next(name for name in names if names.count(name) > 1)
         raise ContractError(f"{kind} '{twice}' came {names.count(twice)} times but one was expected")
 
 
-def _binary(tensors: Mapping[str, Tensor], rest: memoryview) -> dict[str, memoryview]:
+def _slice_binary(tensors: Mapping[str, Tensor], rest: memoryview) -> dict[str, memoryview]:
     parameters = ((name, tensor.parameters) for name, tensor in tensors.items() if tensor.parameters is not None)
     sizes = {name: own.binary_data_size for name, own in parameters if own.binary_data_size is not None}
     if sum(sizes.values()) != len(rest):

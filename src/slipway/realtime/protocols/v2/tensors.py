@@ -13,46 +13,46 @@ from typing import Any
 import numpy as np
 
 from slipway.contract.schema import Column
-from slipway.contract.validation import Problem, shown
+from slipway.contract.validation import Violation, format_value
 from slipway.errors import ContractError
 from slipway.inference.engines import Array
-from slipway.realtime.protocols.v2.metadata import ACCEPTED, INTEGERS
+from slipway.realtime.protocols.v2.metadata import ACCEPTED_DATATYPES, INTEGER_DATATYPES
 from slipway.realtime.protocols.v2.request import Tensor
 
-_RANGES = {datatype: (np.iinfo(datatype.lower()).min, np.iinfo(datatype.lower()).max) for datatype in INTEGERS}
+_RANGES = {datatype: (np.iinfo(datatype.lower()).min, np.iinfo(datatype.lower()).max) for datatype in INTEGER_DATATYPES}
 _INT = frozenset({int})
 _SIGNED = {"INT8": "i1", "INT16": "i2", "INT32": "i4", "INT64": "i8", "FP16": "f2", "FP32": "f4", "FP64": "f8"}
 _UNSIGNED = {"UINT8": "u1", "UINT16": "u2", "UINT32": "u4", "UINT64": "u8", "BOOL": "u1"}
 _FORMATS = {datatype: np.dtype(f"<{form}") for datatype, form in (_SIGNED | _UNSIGNED).items()}
-_LENGTH = 4
+_LENGTH_BYTES = 4
 
 
-def listed(tensor: Tensor, column: Column) -> list[Any]:
+def json_values(tensor: Tensor, column: Column) -> list[Any]:
     """The values of a tensor that came as JSON.
 
     Raises:
         ContractError: the tensor cannot be the column, or has no values, or not as many as its shape holds.
     """
-    values, shape, rows = tensor.data, tensor.shape, _rows(tensor, column)
+    values, shape, rows = tensor.data, tensor.shape, _count_rows(tensor, column)
     if values is None:
         raise ContractError(f"column '{column.name}' has neither 'data' nor 'binary_data_size'")
     if len(values) != rows:
         raise ContractError(f"column '{column.name}': {len(values)} values came but the shape {shape} holds {rows}")
     if len(shape) == 2 and values and type(values[0]) is list:
-        values = [_only(value, row, column) for row, value in enumerate(values)]
+        values = [_unwrap(value, row, column) for row, value in enumerate(values)]
     if tensor.datatype in _RANGES:
         _check_integers(values, tensor.datatype, column)
     return values
 
 
-def numbers(tensor: Tensor, raw: memoryview, column: Column) -> Array:
+def binary_numbers(tensor: Tensor, raw: memoryview, column: Column) -> Array:
     """The float64 values [N] of a tensor of numbers or booleans that came as bytes.
 
     Raises:
         ContractError: the tensor cannot be the column, or there are more or fewer bytes than its values take.
     """
-    _check_data(tensor, column)
-    rows = _rows(tensor, column)
+    _check_no_json(tensor, column)
+    rows = _count_rows(tensor, column)
     form = _FORMATS[tensor.datatype]
     if len(raw) != rows * form.itemsize:
         raise ContractError(
@@ -62,66 +62,66 @@ def numbers(tensor: Tensor, raw: memoryview, column: Column) -> Array:
     return np.frombuffer(raw, form).astype(np.float64)
 
 
-def strings(tensor: Tensor, raw: memoryview, column: Column) -> list[str]:
+def binary_strings(tensor: Tensor, raw: memoryview, column: Column) -> list[str]:
     """The values of a BYTES tensor that came as bytes.
 
     Raises:
         ContractError: the tensor cannot be the column, a string ends after the data does, bytes are left over, or it is
             not UTF-8.
     """
-    _check_data(tensor, column)
-    rows, name = _rows(tensor, column), column.name
+    _check_no_json(tensor, column)
+    rows, name = _count_rows(tensor, column), column.name
     found: list[str] = []
     end = 0
     for row in range(rows):
-        start = end + _LENGTH
-        end = start + (int.from_bytes(raw[start - _LENGTH : start], "little") if start <= len(raw) else 0)
+        start = end + _LENGTH_BYTES
+        end = start + (int.from_bytes(raw[start - _LENGTH_BYTES : start], "little") if start <= len(raw) else 0)
         if end > len(raw):
             raise ContractError(
                 f"row {row}, column '{name}': the binary data ends after {len(raw)} bytes but the string needs {end}"
             )
-        found.append(_text(raw[start:end], row, name))
+        found.append(_decode_text(raw[start:end], row, name))
     if end != len(raw):
         raise ContractError(f"column '{name}': {len(raw) - end} bytes came after the last of {rows} strings")
     return found
 
 
-def encode(values: Array, datatype: str) -> bytes:
+def encode_binary(values: Array, datatype: str) -> bytes:
     """The values of an output as bytes."""
     if datatype != "BYTES":
         return values.astype(_FORMATS[datatype]).tobytes()
     texts = [value.encode() for value in values.tolist()]
-    return b"".join(len(text).to_bytes(_LENGTH, "little") + text for text in texts)
+    return b"".join(len(text).to_bytes(_LENGTH_BYTES, "little") + text for text in texts)
 
 
-def _text(raw: memoryview, row: int, name: str) -> str:
+def _decode_text(raw: memoryview, row: int, name: str) -> str:
     try:
         return str(raw, "utf-8")
     except UnicodeDecodeError as error:
-        raise ContractError(str(Problem(row, name, f"a string with {error.reason}", "valid UTF-8"))) from None
+        raise ContractError(str(Violation(row, name, f"a string with {error.reason}", "valid UTF-8"))) from None
 
 
-def _check_data(tensor: Tensor, column: Column) -> None:
+def _check_no_json(tensor: Tensor, column: Column) -> None:
     if tensor.data is not None:
         raise ContractError(f"column '{column.name}' came with both 'data' and 'binary_data_size'; one of them must go")
 
 
-def _rows(tensor: Tensor, column: Column) -> int:
-    if tensor.datatype not in ACCEPTED[column.type]:
-        accepted = ", ".join(ACCEPTED[column.type])
+def _count_rows(tensor: Tensor, column: Column) -> int:
+    if tensor.datatype not in ACCEPTED_DATATYPES[column.type]:
+        accepted = ", ".join(ACCEPTED_DATATYPES[column.type])
         raise ContractError(
-            f"column '{column.name}': the datatype {shown(tensor.datatype)} came but {accepted} was expected"
+            f"column '{column.name}': the datatype {format_value(tensor.datatype)} came but {accepted} was expected"
         )
     shape = tensor.shape
     if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1):
         return shape[0]
-    raise ContractError(f"column '{column.name}': the shape {shown(shape)} came but [N] or [N, 1] was expected")
+    raise ContractError(f"column '{column.name}': the shape {format_value(shape)} came but [N] or [N, 1] was expected")
 
 
-def _only(value: Any, row: int, column: Column) -> Any:
+def _unwrap(value: Any, row: int, column: Column) -> Any:
     if type(value) is list and len(value) == 1:
         return value[0]
-    raise ContractError(str(Problem(row, column.name, shown(value), "a list of one value")))
+    raise ContractError(str(Violation(row, column.name, format_value(value), "a list of one value")))
 
 
 def _check_integers(values: list[Any], datatype: str, column: Column) -> None:
@@ -130,4 +130,4 @@ def _check_integers(values: list[Any], datatype: str, column: Column) -> None:
         return
     for row, value in enumerate(values):
         if type(value) in (int, float) and not (low <= value <= high and value == int(value)):
-            raise ContractError(str(Problem(row, column.name, shown(value), f"a whole number of {datatype}")))
+            raise ContractError(str(Violation(row, column.name, format_value(value), f"a whole number of {datatype}")))

@@ -40,8 +40,8 @@ from spox import Tensor, Var, argument, build
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError
 from slipway.steps.package.compiler import linear, tree_estimators
-from slipway.steps.package.compiler.errors import refuse
-from slipway.steps.package.compiler.matrix import Block, Matrix, integers, numbers
+from slipway.steps.package.compiler.errors import unsupported_error
+from slipway.steps.package.compiler.matrix import Block, Matrix, as_tensor, integers
 from slipway.steps.package.compiler.scores import Scores
 from slipway.steps.package.compiler.transformers import transform
 
@@ -84,14 +84,14 @@ def compile_pipeline(model: Any, contract: Contract) -> onnx.ModelProto:
         CannotCompile: a step or estimator has no exact ONNX form.
         ContractError: the model and the contract disagree on columns or classes.
     """
-    inputs, matrix = _before_the_estimator(model, contract)
+    inputs, matrix = _preprocessing_graph(model, contract)
     return build(inputs, _outputs(estimator_of(model), matrix, contract))
 
 
-def compile_steps(model: Any, contract: Contract) -> onnx.ModelProto:
+def compile_preprocessing(model: Any, contract: Contract) -> onnx.ModelProto:
     """All but the estimator, to one float64 output ``matrix`` of shape [N, columns]: what the estimator will see."""
-    inputs, matrix = _before_the_estimator(model, contract)
-    return build(inputs, {"matrix": numbers(matrix)})
+    inputs, matrix = _preprocessing_graph(model, contract)
+    return build(inputs, {"matrix": as_tensor(matrix)})
 
 
 def compile_estimator(model: Any, contract: Contract, columns: int) -> onnx.ModelProto:
@@ -105,14 +105,14 @@ def estimator_of(model: Any) -> Any:
     return estimator_of(model.steps[-1][1]) if isinstance(model, Pipeline) else model
 
 
-def steps_before(model: Any) -> list[tuple[str, Any]]:
+def preprocessing_steps(model: Any) -> list[tuple[str, Any]]:
     """Every step of a pipeline before its estimator."""
     if not isinstance(model, Pipeline):
         return []
-    return [*model.steps[:-1], *steps_before(model.steps[-1][1])]
+    return [*model.steps[:-1], *preprocessing_steps(model.steps[-1][1])]
 
 
-def _before_the_estimator(model: Any, contract: Contract) -> tuple[dict[str, Var], Matrix]:
+def _preprocessing_graph(model: Any, contract: Contract) -> tuple[dict[str, Var], Matrix]:
     _check_columns(model, contract)
     inputs = {
         column.name: argument(Tensor(np.str_ if column.type == "string" else np.float64, ("N", 1)))
@@ -122,7 +122,7 @@ def _before_the_estimator(model: Any, contract: Contract) -> tuple[dict[str, Var
         Block(inputs[column.name], 1, strings=column.type == "string", null=contract.null_string)
         for column in contract.inputs
     )
-    for _, step in steps_before(model):
+    for _, step in preprocessing_steps(model):
         matrix = transform(step, matrix)
     return inputs, matrix
 
@@ -139,25 +139,25 @@ def _check_columns(model: Any, contract: Contract) -> None:
 
 def _outputs(estimator: Any, matrix: Matrix, contract: Contract) -> dict[str, Var]:
     if contract.task == "regression":
-        return _regression(estimator, matrix)
-    return _classification(estimator, matrix, contract)
+        return _regression_outputs(estimator, matrix)
+    return _classification_outputs(estimator, matrix, contract)
 
 
-def _regression(estimator: Any, matrix: Matrix) -> dict[str, Var]:
+def _regression_outputs(estimator: Any, matrix: Matrix) -> dict[str, Var]:
     if type(estimator) not in REGRESSORS:
-        raise refuse(estimator, "has no converter to ONNX as a regressor")
+        raise unsupported_error(estimator, "has no converter to ONNX as a regressor")
     return {"prediction": op.reshape(REGRESSORS[type(estimator)](estimator, matrix), integers([-1]))}
 
 
-def _classification(estimator: Any, matrix: Matrix, contract: Contract) -> dict[str, Var]:
+def _classification_outputs(estimator: Any, matrix: Matrix, contract: Contract) -> dict[str, Var]:
     if type(estimator) not in CLASSIFIERS:
-        raise refuse(estimator, "has no converter to ONNX as a classifier")
+        raise unsupported_error(estimator, "has no converter to ONNX as a classifier")
     order = class_order(estimator, contract)
     scores = CLASSIFIERS[type(estimator)](estimator, matrix)
     same = order == list(range(len(order)))
     probabilities = scores.probabilities if same else op.gather(scores.probabilities, integers(order), axis=1)
     labels = op.const(np.array(list(estimator.classes_), dtype=object))
-    return {"label": op.gather(labels, scores.winner, axis=0), "probabilities": probabilities}
+    return {"label": op.gather(labels, scores.predicted_class, axis=0), "probabilities": probabilities}
 
 
 def class_order(estimator: Any, contract: Contract) -> list[int]:

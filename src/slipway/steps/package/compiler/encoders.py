@@ -12,7 +12,7 @@ import spox.opset.ai.onnx.ml.v5 as ml
 import spox.opset.ai.onnx.v21 as op
 
 from slipway.errors import ContractError
-from slipway.steps.package.compiler.errors import refuse
+from slipway.steps.package.compiler.errors import unsupported_error
 from slipway.steps.package.compiler.matrix import Block, Matrix, columns_of, integers
 
 Table = npt.NDArray[np.float64]
@@ -20,13 +20,13 @@ Table = npt.NDArray[np.float64]
 
 def ordinal_encoder(step: Any, matrix: Matrix) -> Matrix:
     """Category to one number; missing and unknown ones to the numbers that the encoder gives them."""
-    _refuse_errors(step, "use_encoded_value")
+    _check_handle_unknown(step, "use_encoded_value")
     return _encode(step, matrix, [1] * len(step.categories_))
 
 
 def one_hot_encoder(step: Any, matrix: Matrix) -> Matrix:
     """Category to a row of ones and zeros, whatever the encoder drops or groups."""
-    _refuse_errors(step, "ignore")
+    _check_handle_unknown(step, "ignore")
     return _encode(step, matrix, list(step._n_features_outs))
 
 
@@ -36,28 +36,30 @@ def target_encoder(step: Any, matrix: Matrix) -> Matrix:
     return _encode(step, matrix, [many] * len(step.categories_))
 
 
-def _refuse_errors(step: Any, remedy: str) -> None:
+def _check_handle_unknown(step: Any, remedy: str) -> None:
     if step.handle_unknown == "error":
-        raise refuse(step, f"raises an error for an unseen category, which ONNX cannot; set handle_unknown='{remedy}'")
+        raise unsupported_error(
+            step, f"raises an error for an unseen category, which ONNX cannot; set handle_unknown='{remedy}'"
+        )
 
 
 def _encode(step: Any, matrix: Matrix, widths: list[int]) -> Matrix:
     blocks = columns_of(matrix)
     ends = np.cumsum(widths)
-    table = _ask(step, blocks)
+    table = _encode_categories(step, blocks)
     return tuple(
-        _look_up(block, _keys(step, block, categories), table[:, end - width : end])
+        _look_up(block, _table_keys(step, block, categories), table[:, end - width : end])
         for block, categories, width, end in zip(blocks, step.categories_, widths, ends, strict=True)
         if width
     )
 
 
-def _ask(step: Any, blocks: list[Block]) -> Table:
+def _encode_categories(step: Any, blocks: list[Block]) -> Table:
     """What the encoder makes of every category: row k has the k-th one of each column, the last row unknown ones."""
     rows = max(len(categories) for categories in step.categories_) + 1
     names = getattr(step, "feature_names_in_", range(len(blocks)))
     columns = {
-        name: _padded(list(categories), rows, block.strings)
+        name: _pad_categories(list(categories), rows, block.strings)
         for name, categories, block in zip(names, step.categories_, blocks, strict=True)
     }
     frame = pd.DataFrame(columns)
@@ -66,16 +68,16 @@ def _ask(step: Any, blocks: list[Block]) -> Table:
     return np.asarray(encoded.toarray() if hasattr(encoded, "toarray") else encoded, dtype=np.float64)
 
 
-def _padded(categories: list[Any], rows: int, strings: bool) -> pd.Series:
+def _pad_categories(categories: list[Any], rows: int, strings: bool) -> pd.Series:
     known = [category for category in categories if not pd.isna(category)]
     unknown: Any = max(known, default="") + "?" if strings else float(max(known, default=0)) + 1
     filled = categories + [unknown] * (rows - len(categories))
     return pd.Series(filled, dtype=object if strings else np.float64)
 
 
-def _keys(step: Any, block: Block, categories: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _table_keys(step: Any, block: Block, categories: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if not block.strings and categories.dtype.kind not in "biuf":
-        raise refuse(step, f"has strings among its categories, but numbers reach it: {list(categories)!r}")
+        raise unsupported_error(step, f"has strings among its categories, but numbers reach it: {list(categories)!r}")
     if not block.strings:
         return categories.astype(np.float64)
     if block.null in list(categories):
@@ -85,7 +87,7 @@ def _keys(step: Any, block: Block, categories: npt.NDArray[Any]) -> npt.NDArray[
         )
     keys = [block.null if category is None else category for category in categories]
     if not all(isinstance(key, str) for key in keys):
-        raise refuse(step, f"mixes strings with other categories: {list(categories)!r}")
+        raise unsupported_error(step, f"mixes strings with other categories: {list(categories)!r}")
     return np.array(keys, dtype=object)
 
 

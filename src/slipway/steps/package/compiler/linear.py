@@ -9,17 +9,17 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from slipway.steps.package.compiler.errors import refuse
-from slipway.steps.package.compiler.matrix import Matrix, constant, integers, numbers
-from slipway.steps.package.compiler.scores import Scores, from_probabilities, from_raw
+from slipway.steps.package.compiler.errors import unsupported_error
+from slipway.steps.package.compiler.matrix import Matrix, as_tensor, constant, integers
+from slipway.steps.package.compiler.scores import Scores, scores_from_probabilities, scores_from_raw
 
 
 def linear_form(step: Any, matrix: Matrix) -> Var:
     """X times the coefficients, plus the intercept."""
     coefficients = np.atleast_2d(step.coef_)
     if not hasattr(step, "classes_") and len(coefficients) != 1:
-        raise refuse(step, f"predicts {len(coefficients)} targets; a contract has one")
-    product = op.matmul(numbers(matrix), constant(coefficients.T))
+        raise unsupported_error(step, f"predicts {len(coefficients)} targets; a contract has one")
+    product = op.matmul(as_tensor(matrix), constant(coefficients.T))
     return op.add(product, constant(np.ravel(step.intercept_)))
 
 
@@ -30,22 +30,22 @@ def log_linear_regressor(step: Any, matrix: Matrix) -> Var:
 
 def logistic_regression(step: Any, matrix: Matrix) -> Scores:
     """Sigmoid or softmax of the linear form."""
-    return from_raw(linear_form(step, matrix), at_zero=0)
+    return scores_from_raw(linear_form(step, matrix), class_at_zero=0)
 
 
 def dummy_classifier(step: Any, matrix: Matrix) -> Scores:
     """The same probabilities for every row."""
     if step.strategy in ("stratified", "uniform"):
-        raise refuse(step, f"with strategy='{step.strategy}' answers at random")
+        raise unsupported_error(step, f"with strategy='{step.strategy}' answers at random")
     probabilities = step.predict_proba(np.zeros((1, step.n_features_in_)))
-    return from_probabilities(_for_every_row(matrix, probabilities))
+    return scores_from_probabilities(_repeat_row(matrix, probabilities))
 
 
 def dummy_regressor(step: Any, matrix: Matrix) -> Var:
     """The same number for every row."""
-    return _for_every_row(matrix, np.reshape(step.constant_, (1, 1)))
+    return _repeat_row(matrix, np.reshape(step.constant_, (1, 1)))
 
 
-def _for_every_row(matrix: Matrix, row: npt.NDArray[Any]) -> Var:
+def _repeat_row(matrix: Matrix, row: npt.NDArray[Any]) -> Var:
     count = op.gather(op.shape(matrix[0].var), integers([0]), axis=0)
     return op.expand(constant(row), op.concat([count, integers([row.shape[1]])], axis=0))

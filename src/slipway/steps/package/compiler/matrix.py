@@ -10,7 +10,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from slipway.steps.package.compiler.errors import CannotCompile
+from slipway.steps.package.compiler.errors import UnsupportedModelError
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def width(matrix: Matrix) -> int:
     return sum(block.width for block in matrix)
 
 
-def select(matrix: Matrix, columns: Sequence[int]) -> Matrix:
+def select_columns(matrix: Matrix, columns: Sequence[int]) -> Matrix:
     """Columns by position, in the order given; neighbours out of one block stay one block."""
     places = [(b, i) for b, block in enumerate(matrix) for i in range(block.width)]
     chosen = [places[column] for column in columns]
@@ -41,19 +41,19 @@ def select(matrix: Matrix, columns: Sequence[int]) -> Matrix:
 
 def columns_of(matrix: Matrix) -> list[Block]:
     """Every column as a block of its own."""
-    return [select(matrix, [column])[0] for column in range(width(matrix))]
+    return [select_columns(matrix, [column])[0] for column in range(width(matrix))]
 
 
-def numbers(matrix: Matrix) -> Var:
+def as_tensor(matrix: Matrix) -> Var:
     """All columns as one float64 tensor of shape [N, width].
 
     Raises:
         CannotCompile: there are strings among them.
     """
     if any(block.strings for block in matrix):
-        raise CannotCompile("A column of strings reaches a step that computes with numbers; encode it first")
+        raise UnsupportedModelError("A column of strings reaches a step that computes with numbers; encode it first")
     if not matrix:
-        raise CannotCompile("No column reaches a step that needs at least one")
+        raise UnsupportedModelError("No column reaches a step that needs at least one")
     return matrix[0].var if len(matrix) == 1 else op.concat([block.var for block in matrix], axis=1)
 
 

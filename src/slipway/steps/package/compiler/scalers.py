@@ -10,8 +10,8 @@ import pandas as pd
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from slipway.steps.package.compiler.errors import refuse
-from slipway.steps.package.compiler.matrix import Block, Matrix, columns_of, constant, numbers, select, width
+from slipway.steps.package.compiler.errors import unsupported_error
+from slipway.steps.package.compiler.matrix import Block, Matrix, as_tensor, columns_of, constant, select_columns, width
 
 
 def standard_scaler(step: Any, matrix: Matrix) -> Matrix:
@@ -29,13 +29,13 @@ def robust_scaler(step: Any, matrix: Matrix) -> Matrix:
 def max_abs_scaler(step: Any, matrix: Matrix) -> Matrix:
     """Divide by the largest absolute value."""
     if getattr(step, "clip", False):
-        raise refuse(step, "with clip=True has no converter")
+        raise unsupported_error(step, "with clip=True has no converter")
     return _shift_then_divide(matrix, None, step.scale_)
 
 
 def min_max_scaler(step: Any, matrix: Matrix) -> Matrix:
     """Multiply, then add, then clip if asked to."""
-    scaled = op.add(op.mul(numbers(matrix), constant(step.scale_)), constant(step.min_))
+    scaled = op.add(op.mul(as_tensor(matrix), constant(step.scale_)), constant(step.min_))
     if step.clip:
         low, high = step.feature_range
         scaled = op.clip(scaled, constant(low), constant(high))
@@ -44,13 +44,13 @@ def min_max_scaler(step: Any, matrix: Matrix) -> Matrix:
 
 def selector(step: Any, matrix: Matrix) -> Matrix:
     """The columns that a feature selection kept."""
-    return select(matrix, [int(column) for column in step.get_support(indices=True)])
+    return select_columns(matrix, [int(column) for column in step.get_support(indices=True)])
 
 
 def simple_imputer(step: Any, matrix: Matrix) -> Matrix:
     """A number or string in the place of a missing one, then one column of zeros and ones for each that had any."""
     blocks = columns_of(matrix)
-    filled = tuple(_filled(step, block, value) for block, value in _kept(step, blocks))
+    filled = tuple(_fill_missing(step, block, value) for block, value in _columns_with_fill(step, blocks))
     if not step.add_indicator:
         return filled
     flags = tuple(Block(op.cast(_is_missing(step, blocks[i]), to=np.float64), 1) for i in step.indicator_.features_)
@@ -60,7 +60,7 @@ def simple_imputer(step: Any, matrix: Matrix) -> Matrix:
 def _shift_then_divide(
     matrix: Matrix, shift: npt.NDArray[np.float64] | None, divisor: npt.NDArray[np.float64] | None
 ) -> Matrix:
-    result = numbers(matrix)
+    result = as_tensor(matrix)
     if shift is not None:
         result = op.sub(result, constant(shift))
     if divisor is not None:
@@ -68,15 +68,17 @@ def _shift_then_divide(
     return (Block(result, width(matrix)),)
 
 
-def _kept(step: Any, blocks: list[Block]) -> list[tuple[Block, Any]]:
+def _columns_with_fill(step: Any, blocks: list[Block]) -> list[tuple[Block, Any]]:
     """Columns with their fill value; one that was wholly missing in training is dropped, as scikit-learn does."""
     pairs = list(zip(blocks, step.statistics_, strict=True))
     return pairs if step.keep_empty_features else [(block, value) for block, value in pairs if not pd.isna(value)]
 
 
-def _filled(step: Any, block: Block, value: Any) -> Block:
+def _fill_missing(step: Any, block: Block, value: Any) -> Block:
     if block.strings != isinstance(value, str):
-        raise refuse(step, f"would put {value!r} into a column of {'strings' if block.strings else 'numbers'}")
+        raise unsupported_error(
+            step, f"would put {value!r} into a column of {'strings' if block.strings else 'numbers'}"
+        )
     fill = op.const(np.array([value], dtype=object)) if block.strings else constant([value])
     return Block(op.where(_is_missing(step, block), fill, block.var), 1, block.strings, block.null)
 
@@ -86,8 +88,10 @@ def _is_missing(step: Any, block: Block) -> Var:
     if block.strings:
         wanted = block.null if missing is None else missing
         if not isinstance(wanted, str):
-            raise refuse(step, f"with missing_values={missing!r} finds nothing among strings; set missing_values=None")
+            raise unsupported_error(
+                step, f"with missing_values={missing!r} finds nothing among strings; set missing_values=None"
+            )
         return op.equal(block.var, op.const(np.array([wanted], dtype=object)))
     if not isinstance(missing, int | float):
-        raise refuse(step, f"with missing_values={missing!r} finds nothing among numbers")
+        raise unsupported_error(step, f"with missing_values={missing!r} finds nothing among numbers")
     return op.isnan(block.var) if np.isnan(missing) else op.equal(block.var, constant([missing]))

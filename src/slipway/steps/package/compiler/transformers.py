@@ -29,8 +29,8 @@ from sklearn.preprocessing import (
 )
 
 from slipway.steps.package.compiler import encoders, scalers
-from slipway.steps.package.compiler.errors import refuse
-from slipway.steps.package.compiler.matrix import Matrix, select
+from slipway.steps.package.compiler.errors import unsupported_error
+from slipway.steps.package.compiler.matrix import Matrix, select_columns
 
 Converter = Callable[[Any, Matrix], Matrix]
 
@@ -44,7 +44,7 @@ def transform(step: Any, matrix: Matrix) -> Matrix:
     if step is None or (isinstance(step, str) and step == "passthrough"):
         return matrix
     if type(step) not in CONVERTERS:
-        raise refuse(step, "has no converter to ONNX")
+        raise unsupported_error(step, "has no converter to ONNX")
     return CONVERTERS[type(step)](step, matrix)
 
 
@@ -59,14 +59,16 @@ def _column_transformer(step: Any, matrix: Matrix) -> Matrix:
     for name, inner, _ in step.transformers_:
         columns = list(step._transformer_to_input_indices[name])
         if columns and not (isinstance(inner, str) and inner == "drop"):
-            blocks += transform(inner, select(matrix, columns))
+            blocks += transform(inner, select_columns(matrix, columns))
     return blocks
 
 
 def _function_transformer(step: Any, matrix: Matrix) -> Matrix:
     """Without a function it passes everything through, and so a fitted ColumnTransformer writes 'passthrough'."""
     if step.func is not None:
-        raise refuse(step, f"calls {step.func!r}, which is Python code; compute the column in ingest instead")
+        raise unsupported_error(
+            step, f"calls {step.func!r}, which is Python code; compute the column in ingest instead"
+        )
     return matrix
 
 

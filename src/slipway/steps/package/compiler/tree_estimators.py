@@ -14,22 +14,22 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from slipway.steps.package.compiler.encoders import ordinal_encoder
-from slipway.steps.package.compiler.errors import refuse
-from slipway.steps.package.compiler.matrix import Matrix, constant, numbers, select, width
+from slipway.steps.package.compiler.errors import unsupported_error
+from slipway.steps.package.compiler.matrix import Matrix, as_tensor, constant, select_columns, width
 from slipway.steps.package.compiler.onnx_tree_ensemble import Tree, stump, tree_ensemble
-from slipway.steps.package.compiler.scores import Scores, from_margin, from_probabilities, from_raw
+from slipway.steps.package.compiler.scores import Scores, scores_from_margin, scores_from_probabilities, scores_from_raw
 
 
 def hist_classifier(step: Any, matrix: Matrix) -> Scores:
     """Sigmoid or softmax of the sum; the label by the sign or the largest sum."""
-    return from_raw(_hist_raw(step, matrix), at_zero=0)
+    return scores_from_raw(_hist_sum(step, matrix), class_at_zero=0)
 
 
 def hist_regressor(step: Any, matrix: Matrix) -> Var:
     """The sum through the inverse of the loss's link."""
-    raw, link = _hist_raw(step, matrix), type(step._loss.link).__name__
+    raw, link = _hist_sum(step, matrix), type(step._loss.link).__name__
     if link not in ("IdentityLink", "LogLink"):
-        raise refuse(step, f"with the link {link} has no converter to ONNX")
+        raise unsupported_error(step, f"with the link {link} has no converter to ONNX")
     return op.exp(raw) if link == "LogLink" else raw
 
 
@@ -37,14 +37,14 @@ def boosting_classifier(step: Any, matrix: Matrix) -> Scores:
     """As for HistGradientBoosting, but a sum of exactly zero means the second class; the exponential loss doubles it."""
     raw = boosting_sum(step, matrix)
     if step.loss == "exponential":
-        return from_margin(raw, op.sigmoid(op.mul(raw, constant(2.0))), at_zero=1)
-    return from_raw(raw, at_zero=1)
+        return scores_from_margin(raw, op.sigmoid(op.mul(raw, constant(2.0))), class_at_zero=1)
+    return scores_from_raw(raw, class_at_zero=1)
 
 
 def boosting_sum(step: Any, matrix: Matrix) -> Var:
     """The plain sum, the starting value first."""
     if step.init is not None and not isinstance(step.init, str):
-        raise refuse(step, "with an init estimator of its own has no converter to ONNX")
+        raise unsupported_error(step, "with an init estimator of its own has no converter to ONNX")
     start = step._raw_predict_init(np.zeros((1, width(matrix)), dtype=np.float32))[0]
     trees = [stump(float(value), target) for target, value in enumerate(start)]
     for stage in step.estimators_:
@@ -54,31 +54,31 @@ def boosting_sum(step: Any, matrix: Matrix) -> Var:
 
 def forest_classifier(step: Any, matrix: Matrix) -> Scores:
     """The sum of the trees' probabilities, then divided by their number."""
-    total = _classes_sum(step, step.estimators_, matrix)
-    return from_probabilities(op.div(total, constant(float(len(step.estimators_)))))
+    total = _class_sums(step, step.estimators_, matrix)
+    return scores_from_probabilities(op.div(total, constant(float(len(step.estimators_)))))
 
 
 def forest_regressor(step: Any, matrix: Matrix) -> Var:
     """The sum of the trees' values, then divided by their number."""
-    _one_output(step)
+    _check_one_output(step)
     trees = [sklearn_tree(member) for member in step.estimators_]
     return op.div(tree_ensemble(as_float32(matrix), trees, 1), constant(float(len(trees))))
 
 
 def tree_classifier(step: Any, matrix: Matrix) -> Scores:
     """The probabilities of one tree."""
-    return from_probabilities(_classes_sum(step, [step], matrix))
+    return scores_from_probabilities(_class_sums(step, [step], matrix))
 
 
 def tree_regressor(step: Any, matrix: Matrix) -> Var:
     """The value of one tree."""
-    _one_output(step)
+    _check_one_output(step)
     return tree_ensemble(as_float32(matrix), [sklearn_tree(step)], 1)
 
 
 def as_float32(matrix: Matrix) -> Var:
     """Rows rounded to float32, as float64 again."""
-    return op.cast(op.cast(numbers(matrix), to=np.float32), to=np.float64)
+    return op.cast(op.cast(as_tensor(matrix), to=np.float32), to=np.float64)
 
 
 def sklearn_tree(member: Any, target: int = 0, scale: float | None = None) -> Tree:
@@ -120,11 +120,11 @@ def _categories(bitset: Any) -> list[float]:
     return [float(code) for code in range(32 * len(bitset)) if int(bitset[code // 32]) >> code % 32 & 1]
 
 
-def _hist_raw(step: Any, matrix: Matrix) -> Var:
+def _hist_sum(step: Any, matrix: Matrix) -> Var:
     baseline = np.ravel(step._baseline_prediction)
     trees = [stump(float(value), target) for target, value in enumerate(baseline)]
     trees += [hist_tree(tree, target) for stage in step._predictors for target, tree in enumerate(stage)]
-    return tree_ensemble(numbers(hist_inputs(step, matrix)), trees, len(baseline))
+    return tree_ensemble(as_tensor(hist_inputs(step, matrix)), trees, len(baseline))
 
 
 def hist_inputs(step: Any, matrix: Matrix) -> Matrix:
@@ -133,20 +133,20 @@ def hist_inputs(step: Any, matrix: Matrix) -> Matrix:
         return matrix
     categorical = np.asarray(step.is_categorical_)
     encoder = step._preprocessor.named_transformers_["encoder"]
-    encoded = ordinal_encoder(encoder, select(matrix, np.flatnonzero(categorical).tolist()))
-    return encoded + select(matrix, np.flatnonzero(~categorical).tolist())
+    encoded = ordinal_encoder(encoder, select_columns(matrix, np.flatnonzero(categorical).tolist()))
+    return encoded + select_columns(matrix, np.flatnonzero(~categorical).tolist())
 
 
-def _classes_sum(step: Any, members: Any, matrix: Matrix) -> Var:
+def _class_sums(step: Any, members: Any, matrix: Matrix) -> Var:
     """A leaf of ONNX has one number, so each tree stands there once for each class."""
-    _one_output(step)
+    _check_one_output(step)
     trees = [sklearn_tree(member, target=k) for member in members for k in range(step.n_classes_)]
     return tree_ensemble(as_float32(matrix), trees, int(step.n_classes_))
 
 
-def _one_output(step: Any) -> None:
+def _check_one_output(step: Any) -> None:
     if step.n_outputs_ != 1:
-        raise refuse(step, f"predicts {step.n_outputs_} targets; a contract has one")
+        raise unsupported_error(step, f"predicts {step.n_outputs_} targets; a contract has one")
 
 
 def trees_of(estimator: Any) -> list[Tree]:
@@ -159,12 +159,12 @@ def trees_of(estimator: Any) -> list[Tree]:
     return [sklearn_tree(member) for member in members if hasattr(member, "tree_")]
 
 
-def rounds_to_float32(estimator: Any) -> bool:
+def has_float32_inputs(estimator: Any) -> bool:
     """Whether the estimator sees a row in float32."""
     return not hasattr(estimator, "_predictors")
 
 
-def columns_seen(estimator: Any, count: int) -> npt.NDArray[np.int64]:
+def feature_columns(estimator: Any, count: int) -> npt.NDArray[np.int64]:
     """For each feature that the trees know, its column in the estimator's own matrix."""
     if getattr(estimator, "_preprocessor", None) is None:
         return np.arange(count)

@@ -50,7 +50,7 @@ class Model:
     def __init__(self, folder: Path) -> None:
         self.contract: Contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
         compiled = folder / "model.onnx"
-        self._answer = Compiled(compiled.read_bytes()) if compiled.exists() else Interpreted(folder / "model.skops")
+        self._engine = OnnxModel(compiled.read_bytes()) if compiled.exists() else SkopsModel(folder / "model.skops")
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Array:
         """Probabilities [N, K] in the contract's order of classes, or numbers [N] for a regression.
@@ -58,11 +58,11 @@ class Model:
         Raises:
             ValueError: a row breaks the contract.
         """
-        check(model_input, self.contract)
-        return self._answer.numbers(model_input, self.contract)
+        check_rows(model_input, self.contract)
+        return self._engine.predict(model_input, self.contract)
 
 
-class Compiled:
+class OnnxModel:
     """`model.onnx` in one thread, so that the trees are added in the same order every time."""
 
     def __init__(self, content: bytes) -> None:
@@ -74,18 +74,18 @@ class Compiled:
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def numbers(self, frame: pd.DataFrame, contract: Contract) -> Array:
+    def predict(self, frame: pd.DataFrame, contract: Contract) -> Array:
         """Probabilities or predicted numbers."""
         wanted = "prediction" if contract["task"] == "regression" else "probabilities"
         return self.run(tensors(frame, contract), [wanted])[0]
 
-    def run(self, feeds: dict[str, Array], wanted: list[str]) -> list[Array]:
+    def run(self, feeds: dict[str, Array], outputs: list[str]) -> list[Array]:
         """Outputs of the graph, in the order asked for."""
-        results: list[Array] = self._session.run(wanted, feeds)
+        results: list[Array] = self._session.run(outputs, feeds)
         return results
 
 
-class Interpreted:
+class SkopsModel:
     """`model.skops` through scikit-learn: slower, for what has no exact compiled form."""
 
     def __init__(self, path: Path) -> None:
@@ -93,7 +93,7 @@ class Interpreted:
 
         self._model = skops.io.load(path, trusted=list(TRUSTED))
 
-    def numbers(self, frame: pd.DataFrame, contract: Contract) -> Array:
+    def predict(self, frame: pd.DataFrame, contract: Contract) -> Array:
         """Probabilities or predicted numbers."""
         typed = data_frame(frame, contract)
         if contract["task"] == "regression":
@@ -103,7 +103,7 @@ class Interpreted:
         return np.asarray(self._model.predict_proba(typed), dtype=np.float64)[:, order]
 
 
-def check(frame: pd.DataFrame, contract: Contract) -> None:
+def check_rows(frame: pd.DataFrame, contract: Contract) -> None:
     """Refuse rows that break the contract.
 
     Raises:

@@ -21,31 +21,41 @@ import pandas as pd
 
 from slipway.contract.schema import Contract
 from slipway.errors import ContractError
-from slipway.steps.package.compiler.compile import compile_estimator, compile_steps, estimator_of, steps_before
-from slipway.steps.package.mlflow_flavor.slipway_model_1 import Compiled
-from slipway.steps.package.parity.boundary_rows import Edges, edges
-from slipway.steps.package.parity.perturbations import with_each_category, with_extremes, with_nulls, with_unseen
+from slipway.steps.package.compiler.compile import (
+    compile_estimator,
+    compile_preprocessing,
+    estimator_of,
+    preprocessing_steps,
+)
+from slipway.steps.package.mlflow_flavor.slipway_model_1 import OnnxModel
+from slipway.steps.package.parity.boundary_rows import BoundaryRows, build_boundary_rows
+from slipway.steps.package.parity.perturbations import (
+    add_nulls,
+    add_unseen_categories,
+    rows_with_each_category,
+    rows_with_extremes,
+)
 from slipway.steps.package.parity.predictions import (
-    Answers,
     Comparison,
-    by_graph,
-    by_scikit_learn,
+    Predictions,
     compare,
     feeds_of,
-    transformed,
+    predict_with_graph,
+    predict_with_sklearn,
+    transform_rows,
 )
 from slipway.tables.data_frame import inputs_of
 
 TOLERANCE = 1e-9
-MOST_VARIED = 5_000
+MAX_VARIED_ROWS = 5_000
 _REMEDY = (
     "For a null, impute the column in [train] or make it not nullable in the contract; for an unseen category, let the "
     "encoder take unknown ones or close the column's values in the contract"
 )
 
 
-def prove(
-    model: Any, compiled: bytes, contract: Contract, frame: pd.DataFrame, train: pd.DataFrame, seed: int = 0
+def check_parity(
+    model: Any, graph: bytes, contract: Contract, holdout: pd.DataFrame, train: pd.DataFrame, seed: int = 0
 ) -> dict[str, Any]:
     """Compare the compiled model with scikit-learn on the holdout ``frame``, and on rows made from it and ``train``.
 
@@ -57,69 +67,69 @@ def prove(
     """
     # Unseen categories and overflows are what is asked for here, and nothing that a user must hear of.
     with warnings.catch_warnings(action="ignore"):
-        return _proved(model, compiled, contract, frame, train, np.random.default_rng(seed))
+        return _compare_all_kinds(model, graph, contract, holdout, train, np.random.default_rng(seed))
 
 
-def _proved(
+def _compare_all_kinds(
     model: Any,
-    compiled: bytes,
+    graph: bytes,
     contract: Contract,
-    frame: pd.DataFrame,
+    holdout: pd.DataFrame,
     train: pd.DataFrame,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    run, kinds, parts = Compiled(compiled), {}, {}
-    inputs = inputs_of(frame, contract)
-    matrix, expected = asked(model, inputs, "holdout", contract)
-    kinds["holdout"] = compare(expected, by_graph(run, feeds_of(inputs, contract), contract))
+    run, kinds, parts = OnnxModel(graph), {}, {}
+    inputs = inputs_of(holdout, contract)
+    matrix, expected = transform_and_predict(model, inputs, "holdout", contract)
+    kinds["holdout"] = compare(expected, predict_with_graph(run, feeds_of(inputs, contract), contract))
     for kind, rows in _variations(model, inputs, inputs_of(train, contract), contract, rng):
-        _, expected = asked(model, rows, kind, contract)
-        kinds[kind] = compare(expected, by_graph(run, feeds_of(rows, contract), contract))
+        _, expected = transform_and_predict(model, rows, kind, contract)
+        kinds[kind] = compare(expected, predict_with_graph(run, feeds_of(rows, contract), contract))
         parts[kind] = rows
-    edge = edges(estimator_of(model), _dense(matrix), rng)
+    edge = build_boundary_rows(estimator_of(model), _to_dense(matrix), rng)
     thresholds: dict[str, Any] = {}
     if edge is not None:
-        kinds["thresholds"], same = _at_edges(model, compiled, edge, contract)
-        steps = _same_matrix(model, pd.concat([_some(inputs, rng), *parts.values()]), contract)
-        thresholds = {"questions": edge.questions, "tried": edge.tried, "same_trees": same, "same_matrix": steps}
-    return _report(compiled, kinds, thresholds)
+        kinds["thresholds"], same = _compare_at_boundaries(model, graph, edge, contract)
+        steps = _has_same_matrix(model, pd.concat([_sample_rows(inputs, rng), *parts.values()]), contract)
+        thresholds = {"questions": edge.splits, "tried": edge.splits_tested, "same_trees": same, "same_matrix": steps}
+    return _report(graph, kinds, thresholds)
 
 
 def _variations(
     model: Any, inputs: pd.DataFrame, train: pd.DataFrame, contract: Contract, rng: np.random.Generator
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield "categories", with_each_category(train, contract)
-    some = _some(inputs, rng)
+    yield "categories", rows_with_each_category(train, contract)
+    some = _sample_rows(inputs, rng)
     if any(column.nullable for column in contract.inputs):
-        yield "nulls", with_nulls(some, contract, rng)
+        yield "nulls", add_nulls(some, contract, rng)
     if contract.strings:
-        yield "unseen", with_unseen(some, contract, rng)
-    yield "extremes", _extremes(model, some, contract, rng)
+        yield "unseen", add_unseen_categories(some, contract, rng)
+    yield "extremes", _extreme_rows(model, some, contract, rng)
 
 
-def _some(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    return rows.iloc[np.sort(rng.permutation(len(rows))[:MOST_VARIED])]
+def _sample_rows(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    return rows.iloc[np.sort(rng.permutation(len(rows))[:MAX_VARIED_ROWS])]
 
 
-def _extremes(model: Any, rows: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
+def _extreme_rows(model: Any, rows: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
     """Numbers as large as scikit-learn takes: what is beyond float32 it refuses, where it rounds to that."""
     for largest in (np.inf, 1e38, 1e30, 1e15):
-        extreme = with_extremes(rows, contract, rng, largest)
+        extreme = rows_with_extremes(rows, contract, rng, largest)
         with suppress(ValueError):
-            by_scikit_learn(model, transformed(model, extreme), contract)
+            predict_with_sklearn(model, transform_rows(model, extreme), contract)
             return extreme
     return rows[:0]
 
 
-def asked(model: Any, rows: pd.DataFrame, kind: str, contract: Contract) -> tuple[Any, Answers]:
+def transform_and_predict(model: Any, rows: pd.DataFrame, kind: str, contract: Contract) -> tuple[Any, Predictions]:
     """What reaches the estimator of these rows, and what scikit-learn says to them.
 
     Raises:
         ContractError: it refuses them, though the contract allows such rows; a server could not answer either.
     """
     try:
-        matrix = transformed(model, rows)
-        return matrix, by_scikit_learn(model, matrix, contract)
+        matrix = transform_rows(model, rows)
+        return matrix, predict_with_sklearn(model, matrix, contract)
     except ValueError as error:
         raise ContractError(
             f"scikit-learn refuses rows that the contract of '{contract.name}' allows ({kind}): "
@@ -127,22 +137,26 @@ def asked(model: Any, rows: pd.DataFrame, kind: str, contract: Contract) -> tupl
         ) from error
 
 
-def _at_edges(model: Any, compiled: bytes, edge: Edges, contract: Contract) -> tuple[Comparison, bool]:
+def _compare_at_boundaries(
+    model: Any, graph: bytes, boundary: BoundaryRows, contract: Contract
+) -> tuple[Comparison, bool]:
     """The edges are tried on the estimator alone, which must hold the very trees of the whole model."""
-    alone = compile_estimator(model, contract, edge.rows.shape[1]).SerializeToString()
-    got = by_graph(Compiled(alone), {"matrix": edge.rows}, contract)
-    return compare(by_scikit_learn(model, edge.rows, contract), got), _trees(alone) == _trees(compiled)
+    alone = compile_estimator(model, contract, boundary.rows.shape[1]).SerializeToString()
+    got = predict_with_graph(OnnxModel(alone), {"matrix": boundary.rows}, contract)
+    return compare(predict_with_sklearn(model, boundary.rows, contract), got), _tree_nodes(alone) == _tree_nodes(graph)
 
 
-def _same_matrix(model: Any, rows: pd.DataFrame, contract: Contract) -> bool:
+def _has_same_matrix(model: Any, rows: pd.DataFrame, contract: Contract) -> bool:
     """Whether the steps before the trees give them the very same bits: at a threshold, the last one decides."""
-    if not steps_before(model):
+    if not preprocessing_steps(model):
         return True
-    (got,) = Compiled(compile_steps(model, contract).SerializeToString()).run(feeds_of(rows, contract), ["matrix"])
-    return np.array_equal(_dense(transformed(model, rows)), got, equal_nan=True)
+    (got,) = OnnxModel(compile_preprocessing(model, contract).SerializeToString()).run(
+        feeds_of(rows, contract), ["matrix"]
+    )
+    return np.array_equal(_to_dense(transform_rows(model, rows)), got, equal_nan=True)
 
 
-def _trees(graph: bytes) -> list[list[bytes]]:
+def _tree_nodes(graph: bytes) -> list[list[bytes]]:
     nodes = onnx.load_model_from_string(graph).graph.node
     return [
         sorted(attribute.SerializeToString() for attribute in node.attribute)
@@ -151,11 +165,11 @@ def _trees(graph: bytes) -> list[list[bytes]]:
     ]
 
 
-def _dense(matrix: Any) -> npt.NDArray[np.float64]:
+def _to_dense(matrix: Any) -> npt.NDArray[np.float64]:
     return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64)
 
 
-def _report(compiled: bytes, kinds: dict[str, Comparison], thresholds: dict[str, Any]) -> dict[str, Any]:
+def _report(graph: bytes, kinds: dict[str, Comparison], thresholds: dict[str, Any]) -> dict[str, Any]:
     wrong = [kind for kind, found in kinds.items() if found.label_mismatches or found.largest_difference > TOLERANCE]
     wrong += [part for part in ("trees", "matrix") if not thresholds.get(f"same_{part}", True)]
     return {
@@ -166,5 +180,5 @@ def _report(compiled: bytes, kinds: dict[str, Comparison], thresholds: dict[str,
         "tolerance": TOLERANCE,
         "kinds": {kind: asdict(found) for kind, found in kinds.items()},
         "thresholds": thresholds,
-        "onnx_sha256": hashlib.sha256(compiled).hexdigest(),
+        "onnx_sha256": hashlib.sha256(graph).hexdigest(),
     }

@@ -10,32 +10,34 @@ from slipway.contract.schema import Column, Contract
 
 SIZES = (0.0, 5e-324, 2.3e-308, 1e-30, 0.5, 1.0, 2.0**24 + 1, 1e9, 2.0**53 - 1, 1e15, 1e30, 1e38, 1e39, 1.7e308)
 """Zero, subnormal, tiny, beyond what float32 or float64 has as whole numbers, the ends of float32 and of float64."""
-FEW, MOST_CATEGORIES = 300, 20_000
-UNSEEN = ("a category that training never saw", "")
-SHARE = 0.15
+FEW_VALUES, MOST_CATEGORIES = 300, 20_000
+UNSEEN_CATEGORIES = ("a category that training never saw", "")
+PERTURBED_SHARE = 0.15
 
 
-def with_nulls(frame: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
+def add_nulls(frame: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
     """A copy with nulls strewn over every nullable column; in the first row all of them are null."""
-    return _strewn(frame, [c for c in contract.inputs if c.nullable], rng, nulls=True)
+    return _scatter(frame, [c for c in contract.inputs if c.nullable], rng, nulls=True)
 
 
-def with_unseen(frame: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
+def add_unseen_categories(frame: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
     """A copy with unseen categories strewn over every string column; in the first row all of them are unseen."""
-    return _strewn(frame, [c for c in contract.inputs if c.type == "string"], rng, nulls=False)
+    return _scatter(frame, [c for c in contract.inputs if c.type == "string"], rng, nulls=False)
 
 
-def with_each_category(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+def rows_with_each_category(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Rows of training such that each string, and each number of a column that has few, is in one of them."""
     rows = pd.Index([])
     for column in contract.inputs:
         values = frame[column.name].drop_duplicates()
-        if column.type == "string" or len(values) <= FEW:
+        if column.type == "string" or len(values) <= FEW_VALUES:
             rows = rows.union(values.index[:MOST_CATEGORIES])
     return frame.loc[rows]
 
 
-def with_extremes(frame: pd.DataFrame, contract: Contract, rng: np.random.Generator, largest: float) -> pd.DataFrame:
+def rows_with_extremes(
+    frame: pd.DataFrame, contract: Contract, rng: np.random.Generator, largest: float
+) -> pd.DataFrame:
     """For each column of numbers, rows with every one of ``SIZES`` there, of both signs, that its type allows."""
     sizes = np.array([sign * size for size in SIZES if size <= largest for sign in (1, -1)])
     parts = []
@@ -48,22 +50,24 @@ def with_extremes(frame: pd.DataFrame, contract: Contract, rng: np.random.Genera
     return pd.concat(parts, ignore_index=True) if parts and len(frame) else frame[:0]
 
 
-def _strewn(frame: pd.DataFrame, columns: list[Column], rng: np.random.Generator, *, nulls: bool) -> pd.DataFrame:
+def _scatter(frame: pd.DataFrame, columns: list[Column], rng: np.random.Generator, *, nulls: bool) -> pd.DataFrame:
     copy = frame.reset_index(drop=True)
     for position, column in enumerate(columns):
-        hit = _hits(len(copy), position, rng)
+        hit = _random_mask(len(copy), position, rng)
         values = copy[column.name].to_numpy(copy=True)
-        values[hit] = _null(column) if nulls else rng.choice(np.array(UNSEEN, dtype=object), size=int(hit.sum()))
+        values[hit] = (
+            _null_value(column) if nulls else rng.choice(np.array(UNSEEN_CATEGORIES, dtype=object), size=int(hit.sum()))
+        )
         copy[column.name] = pd.Series(values, dtype=values.dtype)
     return copy
 
 
-def _hits(rows: int, position: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    hit = rng.random(rows) < SHARE
+def _random_mask(rows: int, position: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    hit = rng.random(rows) < PERTURBED_SHARE
     if rows:
         hit[0] = hit[(position + 1) % rows] = True
     return hit
 
 
-def _null(column: Column) -> float | None:
+def _null_value(column: Column) -> float | None:
     return None if column.type == "string" else np.nan

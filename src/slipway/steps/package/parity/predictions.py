@@ -14,16 +14,16 @@ from sklearn.pipeline import Pipeline
 
 from slipway.contract.schema import Contract, encode_contract
 from slipway.steps.package.compiler.compile import class_order, estimator_of
-from slipway.steps.package.mlflow_flavor.slipway_model_1 import Compiled, tensors
+from slipway.steps.package.mlflow_flavor.slipway_model_1 import OnnxModel, tensors
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """Probabilities [N, K] in the contract's order, or predicted numbers [N]; a regression has no labels."""
 
-    numbers: Array
+    values: Array
     labels: Array | None = None
 
 
@@ -36,27 +36,29 @@ class Comparison:
     label_mismatches: int
 
 
-def transformed(model: Any, rows: pd.DataFrame) -> Any:
+def transform_rows(model: Any, rows: pd.DataFrame) -> Any:
     """What reaches the estimator: the rows after every step before it."""
     return model[:-1].transform(rows) if isinstance(model, Pipeline) and len(model.steps) > 1 else rows
 
 
-def by_scikit_learn(model: Any, matrix: Any, contract: Contract) -> Answers:
+def predict_with_sklearn(model: Any, matrix: Any, contract: Contract) -> Predictions:
     """What the estimator itself says to transformed rows."""
     estimator = estimator_of(model)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         if contract.task == "regression":
-            return Answers(np.ravel(estimator.predict(matrix)))
+            return Predictions(np.ravel(estimator.predict(matrix)))
         order = class_order(estimator, contract)
-        return Answers(estimator.predict_proba(matrix)[:, order], np.asarray(estimator.predict(matrix), dtype=object))
+        return Predictions(
+            estimator.predict_proba(matrix)[:, order], np.asarray(estimator.predict(matrix), dtype=object)
+        )
 
 
-def by_graph(run: Compiled, feeds: dict[str, Array], contract: Contract) -> Answers:
+def predict_with_graph(graph: OnnxModel, feeds: dict[str, Array], contract: Contract) -> Predictions:
     """What a compiled model says."""
     if contract.task == "regression":
-        return Answers(*run.run(feeds, ["prediction"]))
-    return Answers(*run.run(feeds, ["probabilities", "label"]))
+        return Predictions(*graph.run(feeds, ["prediction"]))
+    return Predictions(*graph.run(feeds, ["probabilities", "label"]))
 
 
 def feeds_of(rows: pd.DataFrame, contract: Contract) -> dict[str, Array]:
@@ -64,12 +66,12 @@ def feeds_of(rows: pd.DataFrame, contract: Contract) -> dict[str, Array]:
     return tensors(rows, json.loads(encode_contract(contract)))
 
 
-def compare(expected: Answers, got: Answers) -> Comparison:
+def compare(expected: Predictions, got: Predictions) -> Comparison:
     """How far ``got`` is from ``expected``; a NaN is equal to a NaN and infinitely far from any number."""
     mismatches = 0
     if expected.labels is not None and got.labels is not None:
         mismatches = int(np.sum(expected.labels != got.labels))
-    return Comparison(len(expected.numbers), _distance(expected.numbers, got.numbers), mismatches)
+    return Comparison(len(expected.values), _distance(expected.values, got.values), mismatches)
 
 
 def _distance(expected: Array, got: Array) -> float:
