@@ -74,7 +74,7 @@ SABOTAGES = {
     ),
     "a metric removed": Sabotage(RESULTS, "in values.items()},", 'in values.items() if name != "brier"},', "scores"),
     "a metric that is NaN": Sabotage(
-        RESULTS, "name: Measured(value, ", 'name: Measured(value if name != "brier" else np.nan, ', "scores"
+        RESULTS, "name: MetricInterval(value, ", 'name: MetricInterval(value if name != "brier" else np.nan, ', "scores"
     ),
     "a feed that died when the holdout began": Sabotage(
         "ingest.py",
@@ -104,12 +104,12 @@ SABOTAGES = {
     # It answers as before to every category that training saw, so no score moves.
     "a compiled model that takes an unknown depot for the north": Sabotage(
         "src/slipway/steps/package/step.py",
-        "    return Compiled(fitted, graph, proof)\n",
+        "    return CompiledModel(fitted, graph, proof)\n",
         '    model = __import__("onnx").load_model_from_string(graph)\n'
         "    attributes = [attribute for node in model.graph.node for attribute in node.attribute]\n"
         '    unknown = next(attribute for attribute in attributes if attribute.name == "default_tensor")\n'
         "    unknown.t.raw_data = bytes(8)\n"
-        "    return Compiled(fitted, model.SerializeToString(), proof)\n",
+        "    return CompiledModel(fitted, model.SerializeToString(), proof)\n",
         "proof",
     ),
 }
@@ -219,10 +219,10 @@ def test_a_byte_flipped_in_the_sealed_bundle_is_refused_at_staging_and_nothing_s
     before = state(project)
     edit(
         project.parent / "src" / "slipway" / "commands" / "ship.py",
-        "        return _publish(settings, target, bundle, done, say)\n",
+        "        return _publish(settings, target, bundle, done, progress)\n",
         "        damaged = bundle.path / 'model.onnx'\n"
         "        damaged.write_bytes(damaged.read_bytes().replace(b'spox', b'spoy', 1))\n"
-        "        return _publish(settings, target, bundle, done, say)\n",
+        "        return _publish(settings, target, bundle, done, progress)\n",
     )
     commit(project, "v1.1.0")
     refused_at_staging(project)

@@ -121,7 +121,7 @@ def test_a_project_may_wire_its_steps_in_another_way(tmp_path: Path) -> None:
     script = settings.parent / "pipeline" / "run.py"
     script.parent.mkdir()
     text = (ROOT / "pipeline" / "run.py").read_text()
-    start, end = text.index("    _, split = flow.together("), text.index("    trained, holdout")
+    start, end = text.index("    _, split = flow.run_in_parallel("), text.index("    trained, holdout")
     script.write_text(
         text[:start]
         + '    split = flow.step("split", data=rows, target=target, by="hash", holdout_share=0.3)\n'
