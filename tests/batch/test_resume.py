@@ -81,7 +81,7 @@ def test_a_job_killed_at_any_moments_ends_with_the_bytes_of_an_unbroken_run(
         job.communicate()
         assert not out.exists()
     said: list[str] = []
-    done = run(world / "in", out, release_of(world), part=PART, max_bad="1%", say=said.append)
+    done = run(world / "in", out, release_of(world), part=PART, max_bad="1%", report=said.append)
     assert content(out) == content(world / "unbroken")
     unbroken = read_manifest(world / "unbroken")
     assert unbroken
@@ -156,7 +156,7 @@ def test_a_killed_job_of_another_release_is_begun_anew_and_says_so(tmp_path: Pat
     with pytest.raises(ZeroDivisionError):
         run(source, tmp_path / "out", old, part=100, progress=lambda plan: lambda rows, place: 1 // (300 - rows))
     said: list[str] = []
-    run(source, tmp_path / "out", new, part=100, say=said.append)
+    run(source, tmp_path / "out", new, part=100, report=said.append)
     (told,) = said
     assert told.startswith("starting anew")
     assert "release 1.0.0, and this job is of 2.0.0" in told

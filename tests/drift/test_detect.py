@@ -142,7 +142,7 @@ def test_rows_without_a_time_are_judged_one_by_one(tmp_path: Path) -> None:
     shifted = found(by_row, written(tmp_path / "more.parquet", {**other, "distance": other["distance"] + 1}))
     assert shifted.newest_window.drifted_columns == ["distance"]
     assert (shifted.since, shifted.block, by_row.name) == ("", "row", "r")
-    at_once = found(by_row, tmp_path / "same.parquet", rule=WindowRule(1, 2, 7))
+    at_once = found(by_row, tmp_path / "same.parquet", window_rule=WindowRule(1, 2, 7))
     assert (at_once.rule, len(at_once.windows)) == ("all rows at once", 1)
 
 
@@ -163,7 +163,7 @@ def test_drift_is_k_of_the_last_n_windows_and_the_newest(
     weeks = [
         days(7, start=f"2013-10-{1 + 7 * n:02}", seed=10 + n, shift=float(shift)) for n, shift in enumerate(shifts)
     ]
-    told = found(against, written(tmp_path / "x.parquet", joined(*weeks)), rule=WindowRule(2, 3, 7))
+    told = found(against, written(tmp_path / "x.parquet", joined(*weeks)), window_rule=WindowRule(2, 3, 7))
     assert [(w.since, w.until) for w in told.windows] == [
         ("2013-10-15", "2013-10-21"), ("2013-10-08", "2013-10-14"), ("2013-10-01", "2013-10-07"),
     ]  # fmt: skip
@@ -197,19 +197,19 @@ def test_the_truth_is_held_against_the_gates_own_bars(against: ReferenceSide, tm
     right = predicted(CALM)["prediction"]
     rng = np.random.default_rng(0)
     wrong = [None] * 40 + rng.permutation(right).tolist()[40:]
-    bars = {"floors": {"accuracy": 0.9}, "ceilings": {"accuracy": 0.99}}
+    bars = {"minimum": {"accuracy": 0.9}, "maximum": {"accuracy": 0.99}}
     for truth, rows, broken in ((right, 840, ["ceiling.accuracy"]), (wrong, 800, ["floor.accuracy"])):
         place = written(tmp_path / "x.parquet", CALM, truth=truth)
-        told = found(against, place, truth="truth", **bars)
+        told = found(against, place, label="truth", **bars)
         assert told.live is not None and told.live.rows == rows
         assert [bound.rule for bound in told.live.bounds if bound.broken] == broken
         assert told.drifted and told.newest_window.drifted_columns == []
     with pytest.raises(DataError, match="has no column 'later'"):
-        found(against, place, truth="later")
+        found(against, place, label="later")
 
 
 def test_a_bar_that_the_truth_cannot_judge_is_an_error_and_never_a_pass(against: ReferenceSide, tmp_path: Path) -> None:
     place = written(tmp_path / "one.parquet", CALM, truth=["late"] * len(CALM["tail"]))
     said = r"the live roc_auc of the 840 rows .* cannot be judged; their truth is late$"
     with pytest.raises(DataError, match=said):
-        found(against, place, truth="truth", floors={"roc_auc": 0.1})
+        found(against, place, label="truth", minimum={"roc_auc": 0.1})

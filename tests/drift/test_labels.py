@@ -16,7 +16,7 @@ from slipway.errors import DataError
 from slipway.tables.prediction_log import sample_rows
 from tests.support.drifting_rows import CALM, found, log, predicted, written
 
-BARS = {"floors": {"accuracy": 0.9}}
+BARS = {"minimum": {"accuracy": 0.9}}
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def truth() -> np.ndarray:
 def test_it_is_found_by_a_column_of_both_files(
     against: ReferenceSide, truth: np.ndarray, tmp_path: Path, rows: str, outcomes: str
 ) -> None:
-    there = found(against, written(tmp_path / "there.parquet", CALM, truth=truth), truth="truth", **BARS)
+    there = found(against, written(tmp_path / "there.parquet", CALM, truth=truth), label="truth", **BARS)
     keys = np.arange(1000, 1840)
     place = written(tmp_path / "rows.parquet", CALM, flight=keys)
     if rows.endswith("csv"):
         csv.write_csv(pq.read_table(place), tmp_path / rows)
     table = pd.DataFrame({"flight": keys, "truth": truth}).sample(frac=1, random_state=0)
     kept_as(table, tmp_path / outcomes)
-    told = found(against, tmp_path / rows, truth="truth", outcomes=str(tmp_path / outcomes), key="flight", **BARS)
+    told = found(against, tmp_path / rows, label="truth", labels_file=str(tmp_path / outcomes), key="flight", **BARS)
     assert told.live == there.live
     assert told.live is not None and told.live.rows == 840 - len(range(0, 840, 11))
 
@@ -47,20 +47,20 @@ def test_it_is_found_by_a_column_of_both_files(
 def test_it_is_found_for_logged_requests_by_their_id_and_row(
     against: ReferenceSide, truth: np.ndarray, tmp_path: Path
 ) -> None:
-    there = found(against, written(tmp_path / "there.parquet", CALM, truth=truth), truth="truth", **BARS)
+    there = found(against, written(tmp_path / "there.parquet", CALM, truth=truth), label="truth", **BARS)
     log(tmp_path / "logs", CALM)
     order = np.argsort(CALM["time"])
     table = pd.DataFrame(
         {"request_id": [f"request {n // 10}" for n in range(840)], "row": np.arange(840) % 10, "truth": truth[order]}
     )
     table.to_csv(tmp_path / "outcomes.csv", index=False)
-    asked = {"truth": "truth", "outcomes": str(tmp_path / "outcomes.csv"), "key": "request_id", **BARS}
+    asked = {"label": "truth", "labels_file": str(tmp_path / "outcomes.csv"), "key": "request_id", **BARS}
     assert found(against, tmp_path / "logs", **asked).live == there.live
     table.drop(columns="row").drop_duplicates("request_id").to_csv(tmp_path / "outcomes.csv", index=False)
     with pytest.raises(DataError, match=r"request 'request \d+' has 10 rows, and .*outcomes.csv has no column 'row'"):
         found(against, tmp_path / "logs", **asked)
     with pytest.raises(DataError, match="know no truth such as 'truth'; name a file that has it by 'request_id'"):
-        found(against, tmp_path / "logs", truth="truth")
+        found(against, tmp_path / "logs", label="truth")
 
 
 def test_of_a_large_request_the_rows_that_were_kept_are_meant(against: ReferenceSide, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_rows_without_the_key_are_refused(against: ReferenceSide, tmp_path: Path
     (tmp_path / "outcomes.csv").write_text("flight,truth\n1,late\n")
     place = written(tmp_path / "rows.parquet", CALM)
     with pytest.raises(DataError, match="has no column 'flight'"):
-        found(against, place, truth="truth", outcomes=str(tmp_path / "outcomes.csv"), key="flight")
+        found(against, place, label="truth", labels_file=str(tmp_path / "outcomes.csv"), key="flight")
 
 
 def kept_as(table: pd.DataFrame, path: Path) -> None:
