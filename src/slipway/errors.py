@@ -1,4 +1,4 @@
-"""Every way Slipway can say no, with its exit code. The table in docs/reference.md is checked against this file."""
+"""Define every error that a command reports, with its exit code; a test compares docs/reference.md with this file."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import ClassVar
 
 
 class SlipwayError(Exception):
-    """A whole sentence for the user: what is wrong, both numbers, and the state of the world."""
+    """Base class; the message tells the user what is wrong, with the numbers involved, and what was or was not changed."""
 
+    # Scripts and workflows compare these codes, so a code is never reused or changed. 2 is click's, for usage errors.
     exit_code: ClassVar[int] = 1
 
 
@@ -24,49 +25,49 @@ class DataError(SlipwayError):
 
 
 class DataChangedError(SlipwayError):
-    """The bytes of a data file are not the ones that the data pin names."""
+    """The SHA-256 of a data file differs from the one in the data pin."""
 
     exit_code = 5
 
 
 class ContractError(SlipwayError):
-    """`contract.json` and the settings, or a row and the contract, do not agree."""
+    """`contract.json` disagrees with the settings, or a row violates the contract."""
 
     exit_code = 6
 
 
 class ValidationError(SlipwayError):
-    """The training data broke an expectation."""
+    """The training data failed an expectation in `[validate]`."""
 
     exit_code = 7
 
 
 class ComponentError(SlipwayError):
-    """A component raised or was killed; the message names it and its log."""
+    """A component failed or was killed; the message names the component and its log."""
 
     exit_code = 8
 
 
 class GateRefused(SlipwayError):
-    """The gate refused the candidate; the champion has not moved."""
+    """The gate refused the candidate; the champion is unchanged."""
 
     exit_code = 9
 
 
 class BundleError(SlipwayError):
-    """A bundle's bytes are not the ones that were sealed, or it cannot be loaded."""
+    """A bundle's files differ from the sealed ones, or the bundle cannot be loaded."""
 
     exit_code = 10
 
 
 class RolloutError(SlipwayError):
-    """A rollout failed its proof, or its order is wrong; the target is back where it was."""
+    """A rollout failed verification or was out of order; the target serves the same release as before."""
 
     exit_code = 11
 
 
 class HeldError(SlipwayError):
-    """Automatic rollouts are held since a rollback; `slipway resume` lifts the hold."""
+    """Automatic rollouts are on hold after a rollback; `slipway resume` lifts the hold."""
 
     exit_code = 12
 
@@ -78,25 +79,25 @@ class BusyError(SlipwayError):
 
 
 class StorageError(SlipwayError):
-    """The disk is full or a folder cannot be written; nothing half-written was left."""
+    """The disk is full or a folder cannot be written; no partial file was left."""
 
     exit_code = 14
 
 
 class RegistrySyncError(SlipwayError):
-    """The rollout is done and proved, but the registry could not be told; `slipway doctor` pays it later."""
+    """The rollout succeeded, but the registry could not be updated; `slipway doctor` updates it later."""
 
     exit_code = 15
 
 
 class NotFoundError(SlipwayError):
-    """There is no such release, champion, file or server."""
+    """The release, champion, file or server does not exist."""
 
     exit_code = 16
 
 
 class VersionError(SlipwayError):
-    """No version can be given to this checkout."""
+    """The version of this checkout cannot be determined."""
 
     exit_code = 17
 
@@ -108,19 +109,19 @@ class TrackingError(SlipwayError):
 
 
 class InconsistentStateError(SlipwayError):
-    """`slipway doctor` found what it may not mend itself; each finding names the command that does."""
+    """`slipway doctor` found something that it cannot fix safely; each finding names the command to run."""
 
     exit_code = 19
 
 
 class SuspiciousPredictionsError(SlipwayError):
-    """Predictions are null, all the same or far from the reference, under `--on-odd fail`; no dataset was published."""
+    """With `--on-anomaly fail`: predictions are null, constant or far from the reference; no dataset was published."""
 
     exit_code = 20
 
 
 class DriftError(SlipwayError):
-    """The rows or the predictions have moved away from the reference, or the live metric misses a bar of the gate."""
+    """The rows or the predictions have drifted from the reference, or the live metric violates a limit of the gate."""
 
     exit_code = 21
 
@@ -142,19 +143,19 @@ class GitHubError(SlipwayError):
 
 
 class SignatureError(SlipwayError):
-    """A bundle is not signed by one whom `[trust]` names; the champion has not moved."""
+    """A bundle is not signed by anyone named in `[trust]`; the champion is unchanged."""
 
     exit_code = 31
 
 
 class CommitsError(SlipwayError):
-    """A commit message or title has a type that the table does not know, or no type at all."""
+    """A commit message or title has an unknown type, or no type at all."""
 
     exit_code = 40
 
 
 class CompatibilityError(SlipwayError):
-    """The next version is too small a step for what changed in the contract."""
+    """The next version is too small a bump for the changes to the contract."""
 
     exit_code = 41
 
@@ -166,7 +167,7 @@ class ReleaseError(SlipwayError):
 
 
 class BranchMovedError(SlipwayError):
-    """The branch moved during the release; nothing was changed, and running it again is right."""
+    """The branch moved during the release; nothing was changed, and it is safe to run the command again."""
 
     exit_code = 43
 
@@ -178,14 +179,15 @@ class InitError(SlipwayError):
 
 
 class RetrainError(SlipwayError):
-    """The data pin could not be moved: the checkout, the date or an earlier pin stands in the way; nothing was changed."""
+    """The checkout, the date or an earlier pin prevents an update of the data pin; nothing was changed."""
 
     exit_code = 45
 
 
 class StoppedError(SlipwayError):
-    """Ctrl-C or a signal stopped the command; the processes that it had started ended with it."""
+    """Ctrl-C or a signal stopped the command; the processes that it had started were stopped too."""
 
+    # The shell's convention: 128 + signal 2 (SIGINT).
     exit_code = 130
 
 
@@ -193,5 +195,5 @@ ERRORS: tuple[type[SlipwayError], ...] = tuple(SlipwayError.__subclasses__())
 
 
 def error_for(exit_code: int) -> type[SlipwayError] | None:
-    """The error class that a process which ended with this code had raised, if it was one of ours."""
+    """Return the error class with this exit code, or None if the code is not one of Slipway's."""
     return next((error for error in ERRORS if error.exit_code == exit_code), None)
