@@ -1,4 +1,4 @@
-"""What is wrong with the settings, in sentences that name the line, the setting and what was probably meant."""
+"""Describe errors in the settings: each message names the line, the setting and the most likely fix."""
 
 from __future__ import annotations
 
@@ -18,52 +18,63 @@ _SETTING_NAME = re.compile(r"[a-z_]+\.[\w.]+")
 
 KeyPath = tuple[str, ...]
 
+RENAMED = {
+    "gate.floors": "gate.minimum",
+    "gate.ceilings": "gate.maximum",
+    "gate.slice_floors": "gate.slice_minimum",
+    "gate.slice_ceilings": "gate.slice_maximum",
+}
+"""Old setting names and their new ones. An old name is an error and never read: two names for one limit could disagree."""
+
 
 def explain(
     error: ValidationError, model: type[BaseModel], file: str, text: str, overridden: Collection[KeyPath] = ()
 ) -> Iterator[str]:
-    """One for each mistake that ``model`` found in ``text``; ``overridden`` are the places that --set came from."""
+    """Yield a message for each error that ``model`` found in ``text``; ``overridden`` are the settings given by --set."""
     for problem in error.errors():
         loc = tuple(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         named = _SETTING_NAME.match(message)
+        # A check across settings has no location of its own: its message begins with the setting that is wrong.
         where = loc or (tuple(named[0].split(".")) if named else ())
         yield f"{_origin(where, file, text, overridden)}: {_sentence(problem, loc, message, model)}"
 
 
-def line_of(text: str, place: Sequence[str]) -> int | None:
-    """The line, from 1, where a TOML document sets ``place``, or else the table that it would be in."""
+def line_of(text: str, path: Sequence[str]) -> int | None:
+    """Return the line (from 1) that sets ``path`` in a TOML document, or else the line of the table it belongs to."""
     found: int | None = None
     depth = 0
     table: KeyPath = ()
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.fullmatch(line):
-            here = table = _split_key(header[1])
+            key_path = table = _split_key(header[1])
         elif key := _KEY.match(line):
-            here = table + _split_key(key[1])
+            key_path = table + _split_key(key[1])
         else:
             continue
-        if len(here) > depth and here == tuple(place[: len(here)]):
-            found, depth = number, len(here)
+        if len(key_path) > depth and key_path == tuple(path[: len(key_path)]):
+            found, depth = number, len(key_path)
     return found
 
 
 def _sentence(problem: Any, loc: KeyPath, message: str, model: type[BaseModel]) -> str:
-    place = ".".join(loc)
+    name = ".".join(loc)
     if problem["type"] == "extra_forbidden":
-        return f"unknown setting '{place}'{_suggestion(loc, model)}"
+        if name in RENAMED:
+            return f"`{name}` is now `{RENAMED[name]}`"
+        return f"unknown setting '{name}'{_suggestion(loc, model)}"
     if problem["type"] == "missing":
-        return f"the setting '{place}' is missing"
+        return f"the setting '{name}' is missing"
     if problem["type"] == "value_error":
         return message
     found = json.dumps(problem["input"], default=str)
-    return f"'{place}' is {found}: {message[0].lower()}{message[1:]}"
+    return f"'{name}' is {found}: {message[0].lower()}{message[1:]}"
 
 
-def _origin(place: KeyPath, file: str, text: str, overridden: Collection[KeyPath]) -> str:
-    if any(place[: len(other)] == other or other[: len(place)] == place for other in overridden if place):
+def _origin(path: KeyPath, file: str, text: str, overridden: Collection[KeyPath]) -> str:
+    if any(path[: len(other)] == other or other[: len(path)] == path for other in overridden if path):
         return "--set"
-    line = line_of(text, place)
+    line = line_of(text, path)
     return f"{file}:{line}" if line else file
 
 
@@ -71,13 +82,13 @@ def _split_key(dotted: str) -> KeyPath:
     return tuple("".join(parts) for parts in _PART.findall(dotted))
 
 
-def _suggestion(place: KeyPath, model: Any) -> str:
-    names = _setting_names(place[:-1], model)
-    return did_you_mean(place[-1], names, f"known here: {', '.join(names)}" if names else "")
+def _suggestion(path: KeyPath, model: Any) -> str:
+    names = _setting_names(path[:-1], model)
+    return did_you_mean(path[-1], names, f"known settings: {', '.join(names)}" if names else "")
 
 
 def _setting_names(section: KeyPath, model: Any) -> list[str]:
-    """The settings that may stand in a section."""
+    """Return the settings that a section can contain."""
     for part in section:
         if get_origin(model) is dict:
             model = get_args(model)[1]
