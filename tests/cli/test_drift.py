@@ -136,7 +136,7 @@ def test_the_bar_comes_from_the_settings(tmp_path: Path) -> None:
     assert slipway(settings, "drift", "moved.parquet").returncode == 0
     edit(settings, "minimum_effect = 50", "k = 3\nn = 2")
     done = slipway(settings, "drift", "moved.parquet")
-    assert done.returncode == 3 and "drift.k is 3, more than the drift.n = 2 windows there are" in done.stderr
+    assert done.returncode == 3 and "drift.k is 3, which is more than drift.n = 2 windows" in done.stderr
     assert SETTINGS.count("[drift]") == 0
 
 

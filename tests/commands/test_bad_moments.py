@@ -215,7 +215,7 @@ def test_a_second_ship_is_refused_while_one_runs(world: World) -> None:
     line = [str(SLIPWAY), "ship", "--no-cache", "--settings", str(world.project / "slipway.toml")]
     first = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert eventually(lambda: lock_holder(world.project / ".slipway" / "ship.lock"), 60)
-    assert "another `slipway ship` runs" in refused(world, 13, "ship")
+    assert "another `slipway ship` is running" in refused(world, 13, "ship")
     assert first.wait(120) == 0
     assert world.outcomes("none") == ["proved"]
 

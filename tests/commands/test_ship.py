@@ -117,7 +117,7 @@ def test_a_second_ship_is_refused_while_one_runs(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         busy = slipway(project, "ship")
     assert busy.returncode == 13
-    assert "another `slipway ship` runs" in busy.stderr
+    assert "another `slipway ship` is running" in busy.stderr
 
 
 def test_a_rollback_with_an_unreachable_registry_is_done_and_the_mirror_is_owed(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""`slipway.toml` as one frozen model, and the project's `.slipway/` folder. May import contract, storage and reporting."""
+"""`slipway.toml` as one frozen model, and the project's `.slipway/` folder. Can import contract, storage and reporting."""

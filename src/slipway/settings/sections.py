@@ -1,4 +1,4 @@
-"""The sections of `slipway.toml`, each with its settings and their defaults."""
+"""Define the sections of `slipway.toml` with their settings and defaults."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from slipway.contract.schema import Type
 
 
 class Section(BaseModel):
-    """A part of the settings: no name that it does not know, no other type, and no change."""
+    """Base of all sections: rejects unknown names and wrong types, and cannot be changed after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Source(Section):
-    """One pinned file: where it is, and the sha256 that its bytes must have."""
+    """One pinned file: its location and the SHA-256 that it must have."""
 
     uri: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class Data(Section):
-    """The data pin, and the function that turns the pinned files into one row for each example."""
+    """The data pin, and the function that turns the pinned files into a table with one row per example."""
 
     function: str = Field(pattern=r"^.+\.py:\w+$")
     target: str
@@ -45,7 +45,7 @@ class Feature(Section):
 
 
 class Split(Section):
-    """Which rows are the holdout."""
+    """The rule that selects the holdout rows."""
 
     by: Literal["time", "hash", "group"] = "hash"
     holdout_days: int = Field(default=30, ge=1)
@@ -54,7 +54,7 @@ class Split(Section):
 
 
 class Train(Section):
-    """The estimator, its parameters, and how features reach it."""
+    """The estimator, its parameters, and the preprocessing of its features."""
 
     estimator: str
     seed: int = 0
@@ -63,17 +63,17 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """What the report shows beside the metrics."""
+    """The columns by whose values the report breaks down the metrics."""
 
     slices: tuple[str, ...] = Field(default=(), strict=False)
 
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
-"""A bar that is infinite or NaN is none, or one that nothing can reach."""
+"""A finite number: with an infinite or NaN limit a rule would always pass or never."""
 
 
 class Gate(Section):
-    """The policy that says publish or refuse; docs/reference.md has every setting and rule."""
+    """The gate's policy, which decides publish or refuse; docs/reference.md lists every setting and rule."""
 
     floors: dict[str, Number] = {}
     ceilings: dict[str, Number] = {}
@@ -92,7 +92,7 @@ class Gate(Section):
 
 
 class Drift(Section):
-    """When the world has moved, and what happens then."""
+    """When drift is reported, and what the monitor does then."""
 
     false_alarm_rate: Number = Field(default=0.01, gt=0, le=0.2)
     minimum_effect: Number = Field(default=0.1, gt=0)
@@ -104,14 +104,14 @@ class Drift(Section):
 
 
 class Target(Section):
-    """The place that serves."""
+    """The target: the folder that releases are served from."""
 
     path: Path = Field(default=Path(".slipway/target"), strict=False)
     allow_prerelease: bool = True
 
 
 class Trust(Section):
-    """Whose signature a bundle must carry before the target takes it: a key's, or an identity's; nobody's by default."""
+    """The signature that the target requires of a bundle: by a key or by an identity; none is required by default."""
 
     public_key: Path | None = Field(default=None, strict=False)
     identity: str = ""
@@ -119,7 +119,7 @@ class Trust(Section):
 
 
 class Retention(Section):
-    """What `slipway prune` leaves."""
+    """How much `slipway prune` keeps."""
 
     releases: int = Field(default=10, ge=1)
     runs: int = Field(default=20, ge=1)

@@ -1,4 +1,4 @@
-"""`slipway.toml`, read once into one frozen model; a typo is an error that helps."""
+"""Read `slipway.toml` into one frozen model; an error names the line, the setting and the likely fix."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SETTINGS_FILE = "slipway.toml"
 CONTRACT_FILE = "contract.json"
 LOCK_FILE = "requirements.lock"
 STATE = ".slipway"
-"""The folder beside the settings that holds what Slipway makes; it belongs into no commit."""
+"""The folder beside the settings for Slipway's own files; it is not committed."""
 
 
 class Settings(sections.Section):
-    """Everything a team decides, in one place."""
+    """All settings of a project."""
 
     name: str = Field(pattern="^[a-z][a-z0-9_-]*$")
     task: Task
@@ -51,18 +51,20 @@ class Settings(sections.Section):
                 f"gate.block is required because data.time is '{self.data.time}': rows of one day are not independent"
             )
         if self.split.by == "time" and not self.data.time:
-            raise ValueError("split.by = 'time' needs data.time, the column that holds a row's moment")
+            raise ValueError("split.by = 'time' requires data.time, the column with each row's timestamp")
         if bool(self.trust.identity) != bool(self.trust.issuer) or (self.trust.identity and self.trust.public_key):
             raise ValueError("trust takes either public_key, or identity and issuer together")
         if self.drift.k > self.drift.n:
-            raise ValueError(f"drift.k is {self.drift.k}, more than the drift.n = {self.drift.n} windows there are")
+            raise ValueError(f"drift.k is {self.drift.k}, which is more than drift.n = {self.drift.n} windows")
         if self.data.target in self.features:
-            raise ValueError(f"features.{self.data.target} is the target column; a model may not see its own answer")
+            raise ValueError(
+                f"features.{self.data.target} is the target column, which must not be an input of the model"
+            )
         return self
 
     @property
     def contract(self) -> Contract:
-        """The contract that these settings describe."""
+        """The contract that follows from these settings."""
         inputs = tuple(Column(name, f.type, f.nullable, f.values) for name, f in self.features.items())
         return Contract(self.name, self.task, inputs, outputs_of(self.task, self.data.classes), self.data.classes)
 
@@ -73,7 +75,7 @@ class Settings(sections.Section):
 
     @property
     def lock_digest(self) -> str:
-        """The sha256 of the lock beside the settings; the empty string where there is none."""
+        """The SHA-256 of the lock file beside the settings; the empty string if there is none."""
         lock = self.root / LOCK_FILE
         return file_digest(lock) if lock.is_file() else ""
 
@@ -82,14 +84,14 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
     """Read the settings, with ``a.b=value`` overrides for one run.
 
     Raises:
-        SettingsError: the file is missing or no TOML, a name is unknown, a type is wrong, or an override would
-            touch the gate.
+        SettingsError: the file is missing or not valid TOML, a name is unknown, a type is wrong, or an override would
+            change the gate.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
         raise SettingsError(
-            f"there is no {_absolute_path(path)}; run slipway where slipway.toml is, or name the file with --settings"
+            f"{_absolute_path(path)} does not exist; run slipway in the folder of slipway.toml, or pass --settings FILE"
         ) from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
@@ -97,12 +99,13 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
 
 
 def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Settings:
-    """As ``load_settings``, from a text that stands, stood or is to stand at ``path``."""
+    """Parse the text of a settings file; like ``load_settings``, but ``path`` itself is not read."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
     overridden = [override(document, given) for given in overrides]
+    # The short form `distance = "double"` means `distance = { type = "double" }`.
     if isinstance(features := document.get("features"), dict):
         short = {name: {"type": value} for name, value in features.items() if isinstance(value, str)}
         document["features"] = features | short
@@ -113,17 +116,19 @@ def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Sett
 
 
 def override(document: dict[str, Any], assignment: str) -> tuple[str, ...]:
-    """Change one setting of a document for one run, and tell which; under `train`, other names are the estimator's.
+    """Change one setting of a document and return its path; unknown names under `train` are parameters of the estimator.
 
     Raises:
-        SettingsError: it is no ``section.name=value``, or would touch the gate.
+        SettingsError: ``assignment`` is not ``section.name=value``, or would change the gate.
     """
     name, equals, text = assignment.partition("=")
     parts = name.split(".")
     if not equals or len(parts) < 2:
         raise SettingsError(f"--set takes section.name=value, such as train.max_iter=300, not {assignment!r}")
     if parts[0] == "gate":
-        raise SettingsError(f"--set cannot touch the gate ({name}): lowering a bar needs a commit to slipway.toml")
+        raise SettingsError(
+            f"--set cannot touch the gate ({name}): a threshold changes only by a commit to slipway.toml"
+        )
     if parts[0] == "train" and len(parts) == 2 and parts[1] not in sections.Train.model_fields:
         parts = ["train", "parameters", parts[1]]
     section = document
@@ -143,15 +148,15 @@ def _parse_value(text: str) -> Any:
 
 
 def _absolute_path(path: Path) -> Path:
-    """The absolute path without ``..``: a place has one name, in messages and in the cache's keys."""
+    """Return the absolute path without ``..``, so that a file has the same name in all messages and cache keys."""
     return path.parent.resolve() / path.name
 
 
 def check_contract(settings: Settings) -> Path:
-    """The committed contract's path, once it says what the settings say.
+    """Compare the committed contract with the settings and return its path.
 
     Raises:
-        ContractError: the file is missing, or differs from the settings; the message names the difference.
+        ContractError: the file is missing or differs from the settings; the message names the differences.
     """
     path = settings.root / CONTRACT_FILE
     committed, described = read_contract(path), settings.contract
@@ -160,7 +165,7 @@ def check_contract(settings: Settings) -> Path:
     names = _differences(committed, described)
     raise ContractError(
         f"{CONTRACT_FILE} and {SETTINGS_FILE} disagree about {names}; "
-        "run `slipway contract write` and review the difference like an API"
+        "run `slipway contract write` and review the diff like an API change"
     )
 
 

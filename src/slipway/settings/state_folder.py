@@ -1,4 +1,4 @@
-"""Where a project keeps what it made, and the lock of those who make it."""
+"""Locate a project's sealed bundles, and provide the lock that allows only one `slipway ship` at a time."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 def bundles_folder(settings: Settings) -> Path:
-    """Where sealed bundles are kept, in folders named as in a target."""
+    """Return the folder of sealed bundles, each in a subfolder named as in a target."""
     return settings.root / STATE / "bundles"
 
 
 def ship_lock(settings: Settings) -> AbstractContextManager[None]:
-    """Be the only ship of this checkout.
+    """Return a lock that allows one `slipway ship` at a time in this checkout.
 
     Raises:
-        BusyError: another one runs.
-        StorageError: the lock cannot be written.
+        BusyError: another `slipway ship` is running.
+        StorageError: the lock file cannot be written.
     """
     state = settings.root / STATE
     return exclusive_lock(
         state / "ship.lock",
         "slipway ship",
-        busy_error=lambda _: BusyError(f"another `slipway ship` runs in {settings.root}; nothing was started"),
+        busy_error=lambda _: BusyError(f"another `slipway ship` is running in {settings.root}; nothing was started"),
         unwritable_error=lambda error: StorageError(
             f"{state} cannot be written: {error.strerror}; nothing was started"
         ),
