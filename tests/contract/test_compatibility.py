@@ -182,12 +182,12 @@ def test_a_pre_release_counts_by_its_numbers_and_before_the_first_release_nothin
 @pytest.mark.parametrize(
     ("edit", "sentence"),
     [
-        ({"inputs": (Column("a", "string", values=("x",)), Column("c", "long"))}, "input 'b' is called 'c' now"),
-        ({"inputs": (Column("a", "string", values=("x",)),)}, "input 'b' is gone"),
+        ({"inputs": (Column("a", "string", values=("x",)), Column("c", "long"))}, "input 'b' was renamed to 'c'"),
+        ({"inputs": (Column("a", "string", values=("x",)),)}, "input 'b' was removed"),
         ({"inputs": (Column("a", "string", values=("y",)), Column("b", "long"))}, "input 'a' no longer accepts 'x'"),
-        ({"inputs": (Column("a", "string"), Column("b", "long"))}, "input 'a' accepts any value now"),
+        ({"inputs": (Column("a", "string"), Column("b", "long"))}, "input 'a' now accepts any value"),
         ({"classes": ("Q", "P")}, "the order of the classes changed from P, Q to Q, P"),
-        ({"classes": ("P", "Q", "R")}, "class 'R' is new"),
+        ({"classes": ("P", "Q", "R")}, "class 'R' was added"),
     ],
 )
 def test_a_change_is_said_in_plain_words(edit: dict[str, object], sentence: str) -> None:

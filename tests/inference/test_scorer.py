@@ -48,16 +48,16 @@ def test_no_rows_give_no_predictions(tmp_path: Path, task: Task) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("distance", None, "row 1, column 'distance': null came but a finite number was expected"),
-        ("distance", np.inf, "row 1, column 'distance': Infinity came but a finite number was expected"),
-        ("seats", 1.5, "row 1, column 'seats': 1.5 came but a whole number or null was expected"),
-        ("carrier", "ZZ", 'row 1, column \'carrier\': "ZZ" came but one of "AA", "UA", "00123" was expected'),
-        ("carrier", None, "row 1, column 'carrier': null came but one of"),
-        ("tail", 5, "row 1, column 'tail': 5 came but a string or null was expected"),
+        ("distance", None, "row 1, column 'distance': expected a finite number, got null"),
+        ("distance", np.inf, "row 1, column 'distance': expected a finite number, got Infinity"),
+        ("seats", 1.5, "row 1, column 'seats': expected an integer or null, got 1.5"),
+        ("carrier", "ZZ", 'row 1, column \'carrier\': expected one of "AA", "UA", "00123", got "ZZ"'),
+        ("carrier", None, "row 1, column 'carrier': expected one of"),
+        ("tail", 5, "row 1, column 'tail': expected a string or null, got 5"),
         (
             "tail",
             NULL_STRING,
-            "row 1, column 'tail': \"\\u0000null\" came but a string other than the one that means null",
+            "row 1, column 'tail': expected a string other than the reserved null marker, got \"\\u0000null\"",
         ),
     ],
 )

@@ -1,1 +1,1 @@
-"""The model's public interface: its schema, whether a value keeps it, what changed between two."""
+"""The model's public interface: its schema, validation of values, and compatibility of two versions."""

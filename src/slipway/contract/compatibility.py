@@ -1,4 +1,4 @@
-"""What changed between two contracts, and how large a step of the version that asks for. Pure: it reads no file."""
+"""Compare two contracts: list the changes for callers and the version bump that they require. Reads no files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Kind = Literal[
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One difference that a caller can notice; ``column`` is empty where it concerns no single one."""
+    """One difference that a caller can notice; ``column`` is empty if it does not concern a single column."""
 
     kind: Kind
     column: str
@@ -29,10 +29,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def changes(before: Contract, after: Contract) -> list[Change]:
-    """Every change for callers from one contract to the next.
+    """Return every change for callers from one contract to the next.
 
-    Inputs are named by callers and outputs by readers, so their order is no promise; that of the classes is. What an
-    input newly accepts helps everyone and what it no longer accepts breaks somebody; with an output it is the reverse.
+    Columns are addressed by name, so their order is not part of the contract; the order of the classes is. An input that
+    accepts more is compatible and one that accepts less is a breaking change; for an output it is the other way around.
     """
     return [
         *_model_changes(before, after),
@@ -42,7 +42,7 @@ def changes(before: Contract, after: Contract) -> list[Change]:
 
 
 def required_bump(found: Sequence[Change]) -> Level:
-    """The smallest step of the version that is honest about all of these changes."""
+    """Return the smallest version bump that covers all of these changes."""
     return max((change.level for change in found), key=LEVELS.index, default="none")
 
 
@@ -52,39 +52,41 @@ def _model_changes(before: Contract, after: Contract) -> Iterator[Change]:
     if before.task != after.task:
         yield Change("task", "", "major", f"the task changed from {before.task} to {after.task}")
     if before.null_string != after.null_string:
-        sentence = f"the string that stands for null changed to {after.null_string!r}, which is refused as a value now"
+        sentence = (
+            f"the string that stands for null is now {after.null_string!r}, which is no longer accepted as a value"
+        )
         yield Change("null_string", "", "major", sentence)
     if before.classes != after.classes:
         yield Change("classes", "", "major", _describe_class_changes(before.classes, after.classes))
 
 
 def _describe_class_changes(before: tuple[str, ...], after: tuple[str, ...]) -> str:
-    gone, came = _quote_names(set(before) - set(after)), _quote_names(set(after) - set(before))
-    if not gone and not came:
+    removed, added = _quote_names(set(before) - set(after)), _quote_names(set(after) - set(before))
+    if not removed and not added:
         return f"the order of the classes changed from {', '.join(before)} to {', '.join(after)}"
-    return "; ".join([f"class {gone} is gone"] * bool(gone) + [f"class {came} is new"] * bool(came))
+    return "; ".join([f"class {removed} was removed"] * bool(removed) + [f"class {added} was added"] * bool(added))
 
 
 def _input_changes(before: tuple[Column, ...], after: tuple[Column, ...]) -> Iterator[Change]:
     old, new = _by_name(before), _by_name(after)
-    gone, came = [name for name in old if name not in new], [name for name in new if name not in old]
-    renamed = _is_rename(before, after) if len(gone) == len(came) == 1 else False
-    for name in gone:
+    removed, added = [name for name in old if name not in new], [name for name in new if name not in old]
+    renamed = _is_rename(before, after) if len(removed) == len(added) == 1 else False
+    for name in removed:
         if renamed:
-            yield Change("input_renamed", name, "major", f"input '{name}' is called '{came[0]}' now")
+            yield Change("input_renamed", name, "major", f"input '{name}' was renamed to '{added[0]}'")
         else:
-            yield Change("input_removed", name, "major", f"input '{name}' is gone")
-    for name in came if not renamed else ():
+            yield Change("input_removed", name, "major", f"input '{name}' was removed")
+    for name in added if not renamed else ():
         if new[name].nullable:
-            yield Change("input_added", name, "minor", f"input '{name}' is new, an optional one")
+            yield Change("input_added", name, "minor", f"optional input '{name}' was added")
         else:
-            yield Change("input_added", name, "major", f"input '{name}' is new, a required one")
+            yield Change("input_added", name, "major", f"required input '{name}' was added")
     for name in [name for name in old if name in new]:
         yield from _compare_input(old[name], new[name])
 
 
 def _is_rename(before: tuple[Column, ...], after: tuple[Column, ...]) -> bool:
-    """Whether the contracts are the same but for one name."""
+    """Return whether the inputs are the same except for one name."""
     return len(before) == len(after) and all(
         msgspec.structs.replace(old, name=new.name) == new for old, new in zip(before, after, strict=True)
     )
@@ -95,22 +97,22 @@ def _compare_input(old: Column, new: Column) -> Iterator[Change]:
     if old.type != new.type:
         yield Change("input_type", name, "major", f"input '{name}' changed its type from {old.type} to {new.type}")
     if old.nullable and not new.nullable:
-        yield Change("input_nullable", name, "major", f"input '{name}' may no longer be null or left out")
+        yield Change("input_nullable", name, "major", f"input '{name}' can no longer be null or left out")
     if new.nullable and not old.nullable:
-        yield Change("input_nullable", name, "minor", f"input '{name}' may be null or left out now")
+        yield Change("input_nullable", name, "minor", f"input '{name}' can now be null or left out")
     narrower, wider = _value_changes(old, new)
     if narrower:
         yield Change("input_values", name, "major", f"input '{name}' no longer accepts {narrower}")
     if wider:
-        yield Change("input_values", name, "minor", f"input '{name}' accepts {wider} now")
+        yield Change("input_values", name, "minor", f"input '{name}' now accepts {wider}")
 
 
 def _output_changes(before: tuple[Column, ...], after: tuple[Column, ...]) -> Iterator[Change]:
     old, new = _by_name(before), _by_name(after)
     for name in [name for name in old if name not in new]:
-        yield Change("output_removed", name, "major", f"output '{name}' is gone or renamed")
+        yield Change("output_removed", name, "major", f"output '{name}' was removed or renamed")
     for name in [name for name in new if name not in old]:
-        yield Change("output_added", name, "minor", f"output '{name}' is new")
+        yield Change("output_added", name, "minor", f"output '{name}' was added")
     for name in [name for name in old if name in new]:
         yield from _compare_output(old[name], new[name])
 
@@ -120,18 +122,18 @@ def _compare_output(old: Column, new: Column) -> Iterator[Change]:
     if old.type != new.type:
         yield Change("output_type", name, "major", f"output '{name}' changed its type from {old.type} to {new.type}")
     if new.nullable and not old.nullable:
-        yield Change("output_nullable", name, "major", f"output '{name}' may be null now")
+        yield Change("output_nullable", name, "major", f"output '{name}' can now be null")
     if old.nullable and not new.nullable:
-        yield Change("output_nullable", name, "minor", f"output '{name}' is never null now")
+        yield Change("output_nullable", name, "minor", f"output '{name}' can no longer be null")
     narrower, wider = _value_changes(old, new)
     if wider:
-        yield Change("output_values", name, "major", f"output '{name}' may say {wider} now")
+        yield Change("output_values", name, "major", f"output '{name}' can now be {wider}")
     if narrower:
-        yield Change("output_values", name, "minor", f"output '{name}' no longer says {narrower}")
+        yield Change("output_values", name, "minor", f"output '{name}' can no longer be {narrower}")
 
 
 def _value_changes(old: Column, new: Column) -> tuple[str, str]:
-    """What went from a column's set of values and what came to it, in words; no values at all is an open set."""
+    """Describe the values that a column lost and those that it gained; a column that lists no values allows any."""
     if old.values == new.values:
         return "", ""
     if not old.values:

@@ -1,4 +1,4 @@
-"""The model's public interface: what callers send and what they get back. Light: serving imports it too."""
+"""Define the contract: the columns that callers send and get back. Has few imports, because serving loads it too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NULL_STRING = "\x00null"
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One input or output. A nullable input may also be left out; `values` closes the set of allowed strings."""
+    """One input or output. A nullable input can also be left out; `values` lists the allowed strings (empty: any)."""
 
     name: str
     type: Type
@@ -27,7 +27,10 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Inputs and outputs in order, and for classification the class labels in the order of the probabilities."""
+    """Inputs and outputs in order, and for classification the class labels in the order of the probabilities.
+
+    ``contract.json`` is this structure: released bundles contain it, so a changed field needs a new ``format``.
+    """
 
     name: str
     task: Task
@@ -39,17 +42,17 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     @property
     def strings(self) -> list[str]:
-        """Names of the string inputs, in order."""
+        """The names of the string inputs, in order."""
         return [column.name for column in self.inputs if column.type == "string"]
 
     @property
     def numbers(self) -> list[str]:
-        """Names of the inputs that the model takes as float64, in order."""
+        """The names of the inputs that the model takes as float64, in order."""
         return [column.name for column in self.inputs if column.type != "string"]
 
 
 def outputs_of(task: Task, classes: tuple[str, ...]) -> tuple[Column, ...]:
-    """The output columns that batch writes and v2 answers: a prediction, and one probability for each class."""
+    """Return the columns that batch and protocol v2 put out: a prediction and, for classes, one probability each."""
     if task == "regression":
         return (Column("prediction", "double"),)
     return (Column("prediction", "string"), *(Column(f"probability_{label}", "double") for label in classes))
@@ -59,13 +62,13 @@ def decode_contract(text: bytes, origin: str) -> Contract:
     """Parse ``contract.json``.
 
     Raises:
-        ContractError: it is not JSON, or not a contract; the message names ``origin`` and the place.
+        ContractError: the text is not JSON or not a contract; the message names ``origin`` and the position.
     """
     try:
         return msgspec.json.decode(text, type=Contract)
     except msgspec.DecodeError as error:
         raise ContractError(
-            f"{origin} is not a contract: {error}; `slipway contract write` makes it anew from slipway.toml"
+            f"{origin} is not a contract: {error}; `slipway contract write` recreates it from slipway.toml"
         ) from None
 
 
@@ -79,11 +82,11 @@ def read_contract(path: Path) -> Contract:
         text = path.read_bytes()
     except OSError:
         raise ContractError(
-            f"there is no contract at {path}; `slipway contract write` makes it from slipway.toml"
+            f"{path}: no such contract file; `slipway contract write` creates it from slipway.toml"
         ) from None
     return decode_contract(text, str(path))
 
 
 def encode_contract(contract: Contract) -> bytes:
-    """The contract as indented JSON with a final newline, stable for a review by diff."""
+    """Return the contract as indented JSON with a final newline, so that a review shows a readable diff."""
     return msgspec.json.format(msgspec.json.encode(contract), indent=2) + b"\n"

@@ -1,4 +1,4 @@
-"""Does a column of values keep the contract? Shared by batch and real time, so both refuse the same rows."""
+"""Validate columns of values against the contract; batch and real time share it, so both reject the same rows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ Array = npt.NDArray[Any]
 _SHOWN_VALUES = 5
 _SHOWN_CHARACTERS = 80
 _LONG_LIMIT = 2.0**63
-_EXPECTED = {"double": "a finite number", "long": "a whole number", "boolean": "true or false", "string": "a string"}
+"""The first float64 beyond an int64; the largest int64 itself cannot be represented as a float64."""
+_EXPECTED = {"double": "a finite number", "long": "an integer", "boolean": "true or false", "string": "a string"}
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One value that breaks the contract; rows count from 0."""
+    """One value that violates the contract; rows count from 0."""
 
     row: int
     column: str
@@ -31,16 +32,16 @@ class Violation:
     expected: str
 
     def __str__(self) -> str:
-        return f"row {self.row}, column '{self.column}': {self.actual} came but {self.expected} was expected"
+        return f"row {self.row}, column '{self.column}': expected {self.expected}, got {self.actual}"
 
 
 def make_violation(row: int, column: Column, value: object) -> Violation:
-    """The problem that this value is no value of the column."""
+    """Return the violation of a value that the column does not accept."""
     return Violation(row, column.name, format_value(value), describe_type(column))
 
 
 def violations(values: Array, column: Column, null_string: str, limit: int | None = None) -> Iterator[Violation]:
-    """The values of one column that break the contract, first rows first, at most ``limit`` of them."""
+    """Yield the violations in one column in the order of the rows, at most ``limit`` of them."""
     if column.type == "string":
         yield from _string_violations(values, column, null_string, limit)
         return
@@ -54,7 +55,7 @@ def violations(values: Array, column: Column, null_string: str, limit: int | Non
 
 
 def describe_type(column: Column) -> str:
-    """What a column accepts, in words."""
+    """Describe what a column accepts."""
     words = _EXPECTED[column.type]
     if column.values:
         words = "one of " + ", ".join(map(format_value, column.values[:_SHOWN_VALUES]))
@@ -64,7 +65,7 @@ def describe_type(column: Column) -> str:
 
 
 def format_value(value: object) -> str:
-    """A value as it would stand in JSON, cut when it is long."""
+    """Format a value as JSON, shortened if it is long."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "null"
     try:
@@ -77,7 +78,7 @@ def format_value(value: object) -> str:
 def _string_violations(values: Array, column: Column, null_string: str, limit: int | None) -> Iterator[Violation]:
     listed = values.tolist()
     allowed: set[type] = {str, NoneType} if column.nullable else {str}
-    # Sets are built at the speed of C; rows are looked at one by one only when something is wrong.
+    # Building sets is fast C code; the slow loop over rows runs only if some value is invalid.
     if set(map(type, listed)) <= allowed:
         distinct = set(listed)
         outside = distinct - {None, *column.values} if column.values else ()
@@ -87,16 +88,16 @@ def _string_violations(values: Array, column: Column, null_string: str, limit: i
     for row, value in enumerate(listed):
         if found == limit:
             return
-        if (reason := _check_string(row, value, column, null_string)) is not None:
+        if (violation := _check_string(row, value, column, null_string)) is not None:
             found += 1
-            yield reason
+            yield violation
 
 
 def _check_string(row: int, value: object, column: Column, null_string: str) -> Violation | None:
     if value is None and column.nullable:
         return None
     if value == null_string:
-        return Violation(row, column.name, format_value(value), "a string other than the one that means null")
+        return Violation(row, column.name, format_value(value), "a string other than the reserved null marker")
     if not isinstance(value, str) or (column.values and value not in column.values):
         return make_violation(row, column, value)
     return None

@@ -1,4 +1,4 @@
-"""The fields of a CSV file as typed columns, by the rules of pyarrow's own reader, and which of them are no value."""
+"""Parse the fields of a CSV file into typed columns by the rules of pyarrow's reader, and collect the invalid fields."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _EMPTY = string_array([""])[0]
 _NULL = pa.nulls(1, pa.string())[0]
 _TRUE = string_array(csv.ConvertOptions().true_values)
 _FALSE = string_array(csv.ConvertOptions().false_values)
-_UTF8 = "the bytes are no UTF-8"
+_UTF8 = "the bytes are not valid UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidField:
-    """A field that is no value of its column; rows count within the batch."""
+    """A field that is not a value of its column's type; rows count within the batch."""
 
     row: int
     column: str
@@ -36,7 +36,7 @@ class InvalidField:
 def parse_fields(
     batch: pa.RecordBatch, wanted: pa.Schema, contract: Contract
 ) -> tuple[pa.RecordBatch, list[InvalidField]]:
-    """A batch of raw fields in the wanted types, with null for each field that is no value, and these fields."""
+    """Return a batch of raw fields in the wanted types, with null for each invalid field, and the invalid fields."""
     columns = {column.name: column for column in contract.inputs}
     found: list[InvalidField] = []
     arrays = []
@@ -48,7 +48,7 @@ def parse_fields(
 
 
 def text_of(raw: bytes) -> str:
-    """The bytes of a field for people to read, whatever their encoding."""
+    """Return the bytes of a field as readable text, whatever their encoding."""
     return raw.decode(errors="backslashreplace")
 
 
@@ -56,10 +56,10 @@ def _parse_column(raw: pa.Array, kind: pa.DataType, column: Column | None) -> tu
     texts, wrong = _cast(raw, lambda values: values.cast(pa.string()), pa.string(), lambda text: _UTF8)
     if types.is_string(kind):
         return texts, wrong
-    said = describe_type(column) if column else str(kind)
+    expected = describe_type(column) if column else str(kind)
     values, more = _cast(
         texts, _parse_booleans if types.is_boolean(kind) else _parse_numbers, kind,
-        lambda text: f"{format_value(text)} came but {said} was expected",
+        lambda text: f"expected {expected}, got {format_value(text)}",
     )  # fmt: skip
     return values, wrong + more
 
@@ -67,7 +67,7 @@ def _parse_column(raw: pa.Array, kind: pa.DataType, column: Column | None) -> tu
 def _cast(
     values: pa.Array, convert: Callable[[pa.Array], pa.Array], kind: pa.DataType, reason: Callable[[object], str]
 ) -> tuple[pa.Array, list[tuple[int, str]]]:
-    """Convert all values at once where that goes well; otherwise each half, until the bad ones stand alone."""
+    """Convert all values at once if possible; otherwise halve them again and again until the invalid ones are isolated."""
     pieces: list[pa.Array] = []
     wrong: list[tuple[int, str]] = []
     for first, length, converted in _convert_by_halves(values, 0, convert):
@@ -96,7 +96,7 @@ def _parse_numbers(texts: pa.Array) -> pa.Array:
     try:
         return known.cast(pa.float64())
     except pa.ArrowInvalid:
-        # Most files need none of this: blanks around a number, or a word such as NA for null.
+        # Only now, since most files do not need it: blanks around a number, or a word such as NA for null.
         trimmed = pc.ascii_trim(known, characters=" \t")
         return pc.if_else(pc.is_in(trimmed, _NULLS), _NULL, trimmed).cast(pa.float64())
 
@@ -106,5 +106,5 @@ def _parse_booleans(texts: pa.Array) -> pa.Array:
     true, false = pc.is_in(trimmed, _TRUE), pc.is_in(trimmed, _FALSE)
     known = pc.or_(pc.or_(true, false), pc.or_(pc.is_in(trimmed, _NULLS), pc.is_null(texts)))
     if not pc.all(known, min_count=0).as_py():
-        raise pa.ArrowInvalid("no truth value")
+        raise pa.ArrowInvalid("not a boolean")
     return pc.if_else(pc.or_(true, false), true, pa.nulls(1, pa.bool_())[0])

@@ -160,7 +160,7 @@ def test_the_contract_decides_the_prefix_and_a_breaking_one_stops(root: Path) ->
     git(root, "checkout", "slipway.toml")
     features('label_colour = { type = "double", nullable = true }\n', "")
     sentence = refused(root, "--through", MARCH, "--commit", code=41)
-    assert "breaks callers of 1.0.0" in sentence and "input 'label_colour' is gone" in sentence
+    assert "breaks callers of 1.0.0" in sentence and "input 'label_colour' was removed" in sentence
     commit(root, "feat!: no colours", file="other.txt")
     assert retrain(root, "--through", MARCH, "--commit").returncode == 0
     assert git(root, "log", "-1", "--format=%s") == SUBJECT
