@@ -161,5 +161,5 @@ def test_no_training_library_is_imported(tmp_path: Path, kind: str) -> None:
 
 
 def test_an_input_that_is_nowhere_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere names no file or folder"):
+    with pytest.raises(DataError, match="nowhere: no such file or folder"):
         run(tmp_path / "nowhere", tmp_path / "out", make_bundle(tmp_path / "releases"))

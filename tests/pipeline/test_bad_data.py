@@ -108,17 +108,17 @@ COLUMNS: dict[str, Case] = {
     "retyped to text": (
         data(put("amount", slice(5, 12), "dear")),
         CONTRACT,
-        ["column 'amount' must hold numbers (double) but 7 of 300 values", "row 5: 'dear'; row 6: 'dear'; row 7"],
+        ["column 'amount': expected numbers (double), but 7 of 300 values", "row 5: 'dear'; row 6: 'dear'; row 7"],
     ),
     "retyped to fractions": (
         data(put("items", 4, 1.5)),
         CONTRACT,
-        ["column 'items' must hold whole numbers (long) but 1 of 300 values", "row 4: 1.5"],
+        ["column 'items': expected integers (long), but 1 of 300 values", "row 4: 1.5"],
     ),
     "retyped to numbers": (
         data(lambda rows: rows.assign(region=rows.order)),
         CONTRACT,
-        ["column 'region' must hold strings but holds 0"],
+        ["column 'region': expected a string, got 0"],
     ),
     "twice": (
         returned("__import__('pandas').concat([rows, rows[['items']]], axis=1)"),

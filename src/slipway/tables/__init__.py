@@ -1,2 +1,2 @@
-"""Rows in files and data frames: CSV, JSON lines, Parquet, Arrow, prediction logs, scored datasets. May import contract
+"""Rows in files and data frames: CSV, JSON Lines, Parquet, Arrow, prediction logs, scored datasets. Can import contract
 and storage."""

@@ -1,4 +1,4 @@
-"""Between Arrow and the arrays that a scorer takes, without a Python object per row."""
+"""Convert between Arrow columns and the arrays that a scorer takes, without a Python object per row."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from slipway.errors import ContractError
 
 Array = npt.NDArray[Any]
 TEXT_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
-"""How the contract's types are read from text. Whole numbers too are float64: 1.5 is to be refused, not unreadable."""
+"""Types for reading the contract's columns from text. Integers are read as float64 too, so that validation rejects 1.5 with
+a clear message; as int64 it could not be parsed at all."""
 
 
 def check_types(
     schema: pa.Schema, contract: Contract, path: Path | str, consequence: str = "; nothing was written"
 ) -> None:
-    """Compare the types of the source's columns with the contract's; ``state`` is what a refusal ends in.
+    """Check that the contract's columns can be read from the source's types; ``consequence`` ends the error message.
 
     Raises:
-        ContractError: a column has a type that the contract's cannot be read from.
+        ContractError: a column's type cannot be read as the contract's type.
     """
     for column in contract.inputs:
         if column.name in schema.names and not is_readable(schema.field(column.name).type, column):
             raise ContractError(
-                f"column '{column.name}' of {path} holds {schema.field(column.name).type} but the contract of "
-                f"'{contract.name}' says {column.type}{consequence}"
+                f"column '{column.name}' of {path} has type {schema.field(column.name).type}, but the contract of "
+                f"'{contract.name}' requires {column.type}{consequence}"
             )
 
 
 def is_readable(kind: pa.DataType, column: Column) -> bool:
-    """Whether a column of the contract can be read from values of an Arrow type."""
+    """Return whether a column of the contract can be read from values of an Arrow type."""
     if types.is_null(kind):
         return True
     if types.is_dictionary(kind):
@@ -50,7 +51,7 @@ def is_readable(kind: pa.DataType, column: Column) -> bool:
 
 
 def to_columns(batch: pa.RecordBatch, contract: Contract, empty_is_null: bool) -> dict[str, Array]:
-    """The contract's inputs of a batch: float64 with NaN for null, and objects of str or None."""
+    """Return the contract's inputs of a batch: numbers as float64 with NaN for null, strings as objects of str or None."""
     present = [column for column in contract.inputs if column.name in batch.schema.names]
     return {
         c.name: _strings(batch.column(c.name), empty_is_null) if c.type == "string" else _numbers(batch.column(c.name))
@@ -59,28 +60,28 @@ def to_columns(batch: pa.RecordBatch, contract: Contract, empty_is_null: bool) -
 
 
 def float_array(values: Array) -> pa.Array:
-    """A float64 array as an Arrow array on the same memory."""
-    # Not `pa.array`, nor `to_numpy` below: both import pandas where it is installed, which takes half a second.
+    """Return a float64 array as an Arrow array that shares its memory."""
+    # `pa.array` here and `to_numpy` below would import pandas if it is installed, which takes half a second.
     values = np.ascontiguousarray(values, dtype=np.float64)
     return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
 
 
 def choice_array(texts: Sequence[str], choices: Sequence[str]) -> pa.Array:
-    """Strings that are all among a few choices, as an Arrow array."""
-    place = {choice: number for number, choice in enumerate(choices)}
-    places = np.fromiter(map(place.__getitem__, texts), dtype=np.int64, count=len(texts))
-    return pc.take(string_array(choices), pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
+    """Return strings that are all among a few choices as an Arrow array."""
+    index = {choice: number for number, choice in enumerate(choices)}
+    codes = np.fromiter(map(index.__getitem__, texts), dtype=np.int64, count=len(texts))
+    return pc.take(string_array(choices), pa.Array.from_buffers(pa.int64(), len(codes), [None, pa.py_buffer(codes)]))
 
 
 def string_array(texts: Sequence[str]) -> pa.Array:
-    """Strings as an Arrow array."""
+    """Return strings as an Arrow array."""
     encoded = [text.encode() for text in texts]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
 
 
 def _numbers(values: pa.Array) -> Array:
-    # Not `safe`: an integer beyond 2**53 becomes the nearest float64, as it did in training.
+    # safe=False: an integer beyond 2**53 becomes the nearest float64, as it did in training, and is not an error.
     numbers = values.cast(pa.float64(), safe=False)
     return np.from_dlpack(pc.fill_null(numbers, float_array(np.array([np.nan]))[0]))
 
@@ -88,7 +89,7 @@ def _numbers(values: pa.Array) -> Array:
 def _strings(values: pa.Array, empty_is_null: bool) -> Array:
     if types.is_null(values.type):
         return np.full(len(values), None, dtype=object)
-    # Each distinct text becomes one Python string, however many rows share it.
+    # Creates one Python string per distinct text and not one per row.
     plain = values.dictionary_decode() if types.is_dictionary(values.type) else values
     encoded = pc.dictionary_encode(plain, null_encoding="encode")
     texts = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)

@@ -1,4 +1,4 @@
-"""Rows as they came from one file, with their numbers, cut into units that do not depend on how they were read."""
+"""Cut the rows of input files into units of a fixed size, independent of the chunks in which a file was read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 UNIT = 1 << 16
-"""Input rows that are scored together. Every part is a whole number of units, whichever run makes it."""
+"""Number of input rows that are scored together. Every part of a dataset is a multiple of it, so a re-run cuts alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class MalformedRow:
-    """A row that could not even be split into its fields: its number in the file, why, and its text."""
+    """A row that could not be split into its fields: its number in the file, the reason, and its text."""
 
     number: int
     reason: str
@@ -24,7 +24,7 @@ class MalformedRow:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The rows ``first`` to ``first + count`` of a file: those that have fields, with their numbers, and the broken."""
+    """The ``count`` rows of a file from row ``first`` on: the readable ones with their numbers, and the malformed ones."""
 
     file: int
     first: int
@@ -34,16 +34,16 @@ class Chunk:
     broken: tuple[MalformedRow, ...] = ()
 
     def split_at(self, rows: int) -> tuple[Chunk, Chunk]:
-        """The first ``rows`` rows, and the others."""
+        """Return the first ``rows`` rows, and the rest."""
         end = self.first + rows
-        place = int(np.searchsorted(self.numbers, end))
+        index = int(np.searchsorted(self.numbers, end))
         return (
             replace(
-                self, count=rows, batch=self.batch.slice(0, place), numbers=self.numbers[:place],
+                self, count=rows, batch=self.batch.slice(0, index), numbers=self.numbers[:index],
                 broken=tuple(row for row in self.broken if row.number < end),
             ),
             replace(
-                self, first=end, count=self.count - rows, batch=self.batch.slice(place), numbers=self.numbers[place:],
+                self, first=end, count=self.count - rows, batch=self.batch.slice(index), numbers=self.numbers[index:],
                 broken=tuple(row for row in self.broken if row.number >= end),
             ),
         )  # fmt: skip
@@ -54,14 +54,14 @@ Unit = list[Chunk]
 
 @dataclass(frozen=True, slots=True)
 class InputPosition:
-    """Where a part of the output begins in the input: a file and a row of it."""
+    """The position in the input at which a part of the output begins: the index of a file and a row in it."""
 
     file: int = 0
     row: int = 0
 
 
 def units(chunks: Iterator[Chunk], size: int = UNIT) -> Iterator[Unit]:
-    """Exactly ``size`` rows at a time, and at the end what is left."""
+    """Yield units of exactly ``size`` rows; the last one has the remaining rows."""
     unit: Unit = []
     missing = size
     for rest in chunks:
@@ -77,10 +77,10 @@ def units(chunks: Iterator[Chunk], size: int = UNIT) -> Iterator[Unit]:
 
 
 def count_rows(unit: Unit) -> int:
-    """How many input rows a unit holds."""
+    """Return the number of input rows in a unit."""
     return sum(chunk.count for chunk in unit)
 
 
 def position_after(unit: Unit) -> InputPosition:
-    """The place of the row that follows a unit in the same file."""
+    """Return the position of the row that follows a unit in the same file."""
     return InputPosition(unit[-1].file, unit[-1].first + unit[-1].count)

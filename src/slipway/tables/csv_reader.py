@@ -1,6 +1,6 @@
-"""CSV as chunks of raw bytes: no value is judged here, and a row with too many or too few fields stops nothing.
+"""Read CSV files as chunks of raw fields; a row with a wrong number of fields is kept as malformed.
 
-Also on which line a row begins, which is what an editor shows: empty lines and quoted newlines count.
+Also finds the line on which a row begins, as an editor shows it: empty lines and quoted newlines count.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from slipway.tables.chunks import Chunk, MalformedRow
 from slipway.tables.input_files import InputFile
 
 BLOCK = 1 << 23
-"""The longest row that can be read, in bytes, and how much is read at a time."""
+"""Bytes that are read at a time, and so the longest row that can be read."""
 _HEADER_ROWS = 2
-"""pyarrow counts rows from 1, and the header is one."""
+"""pyarrow counts rows from 1 and counts the header, so the first data row is its row 2."""
 _BOM = b"\xef\xbb\xbf"
 
 
 def csv_schema(file: InputFile, contract: Contract) -> pa.Schema:
-    """The header's columns: those of the contract by its types, every other one as the very text that it is."""
+    """Return the columns of the header: those of the contract with its types, all others as text."""
     names = _header(file)
     types = {column.name: TEXT_TYPES[column.type] for column in contract.inputs}
     return pa.schema([pa.field(name, types.get(name, pa.string())) for name in names])
 
 
 def csv_chunks(file: InputFile, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
-    """Every row, of which the fields are bytes; also those before ``skip``, since text has no index to find it by."""
+    """Yield all rows with their fields as bytes; ``skip`` is ignored, because a text file has no index of its rows."""
     broken: list[MalformedRow] = []
     last = _header(file)[-1]
     names = list(dict.fromkeys([*wanted.names, last]))
@@ -53,13 +53,13 @@ def csv_chunks(file: InputFile, number: int, wanted: pa.Schema, skip: int) -> It
         nothing = pa.RecordBatch.from_pylist([], pa.schema([pa.field(name, pa.binary()) for name in wanted.names]))
         yield Chunk(number, first, len(broken), nothing, np.empty(0, np.int64), tuple(broken))
     elif b"\n" in end and not _ends_with_quote(file):
-        raise pa.ArrowInvalid(f"a quote in row {first - 1} is never closed, so all that follows it is one field")
+        raise pa.ArrowInvalid(f"a quote in row {first - 1} is never closed, so everything after it is one field")
 
 
 def find_lines(file: InputFile, rows: Collection[int]) -> dict[int, int]:
-    """The line, from 1, of each of these rows, which count from 0 after the header; none where it cannot be found.
+    """Return the line (from 1) of each of these rows (from 0 after the header), if it can be found.
 
-    The file is read a second time, up to the last of them: pyarrow tells no line.
+    The file is read a second time, up to the last of these rows, because pyarrow does not report line numbers.
     """
     found: dict[int, int] = {}
     with suppress(OSError, EOFError, csv.Error), io.BufferedReader(_decompress(file.open(), file)) as raw:
@@ -77,7 +77,7 @@ def _header(file: InputFile) -> list[str]:
 
 
 def _ends_with_quote(file: InputFile) -> bool:
-    """Whether a file of which the last field has several lines closes it; pyarrow takes one that does not."""
+    """Return whether the last field of a file ends with a quote; pyarrow accepts a quoted field that is never closed."""
     last = b""
     with file.open() as stream:
         raw = _decompress(stream, file)
@@ -87,7 +87,7 @@ def _ends_with_quote(file: InputFile) -> bool:
 
 
 def _chunk(file: int, first: int, batch: pa.RecordBatch, broken: list[MalformedRow]) -> Chunk:
-    """Number the rows that have fields around the broken ones, which are told ahead of the batch they stand in."""
+    """Number the readable rows around the malformed ones, which pyarrow reports before the batch that they belong to."""
     taken = np.array([row.number for row in broken], dtype=np.int64)
     numbers = np.setdiff1d(np.arange(first, first + len(batch) + len(broken)), taken)[: len(batch)]
     end = int(numbers[-1]) + 1 if len(numbers) else first
@@ -103,7 +103,7 @@ def _reader(stream: Any, file: InputFile, convert: ConvertOptions, broken: list[
         return "skip"
 
     parse = ParseOptions(newlines_in_values=True, invalid_row_handler=skip)
-    # With threads of its own pyarrow tells no row numbers; the threads that score are busy enough.
+    # With use_threads=True pyarrow reports no row numbers; and scoring keeps the processors busy anyway.
     read = ReadOptions(block_size=BLOCK, use_threads=False)
     return open_csv(_decompress(stream, file), read, parse, convert)
 
@@ -113,18 +113,18 @@ def _decompress(stream: pa.NativeFile, file: InputFile) -> pa.NativeFile:
 
 
 def _row_starts(lines: Iterator[str]) -> Iterator[tuple[int, int]]:
-    """Each row's number and the line on which it begins."""
+    """Yield the number of each row and the line on which it begins."""
     reader = csv.reader(lines)
     next(reader, None)
     row, line = 0, reader.line_num + 1
     for fields in reader:
-        if fields:  # an empty line is no row, for pyarrow too
+        if fields:  # pyarrow does not count an empty line as a row either
             yield row, line
             row += 1
         line = reader.line_num + 1
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:
-    """The lines in an encoding that has a character for every byte."""
+    """Yield the lines, decoded as Latin-1: it has a character for every byte, so decoding cannot fail."""
     for number, line in enumerate(file):
         yield (line if number else line.removeprefix(_BOM)).decode("latin-1")

@@ -1,4 +1,4 @@
-"""Data frames as the model sees them: the contract's columns, in its order and types."""
+"""Read and write data frames, and convert them to the contract's columns, order and types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slipway.errors import ContractError, DataError
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a Parquet file whole.
+    """Read a complete Parquet file.
 
     Raises:
         DataError: the file is missing, empty or truncated.
@@ -27,12 +27,12 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Write a data frame as Parquet, byte for byte the same for the same frame."""
+    """Write a data frame as Parquet; the same frame always gives the same bytes."""
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")
 
 
 def inputs_of(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The contract's inputs out of ``frame``: numbers as float64 with NaN for null, strings as objects with None.
+    """Return the contract's inputs in ``frame``: numbers as float64 with NaN for null, strings as objects with None.
 
     Raises:
         ContractError: an input column is missing or cannot be read as its type.
@@ -41,7 +41,7 @@ def inputs_of(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     if missing:
         raise ContractError(
             f"the data has no column {', '.join(map(repr, missing))}, which the contract of '{contract.name}' requires; "
-            f"it has {', '.join(map(str, frame.columns))}"
+            f"its columns are {', '.join(map(str, frame.columns))}"
         )
     return pd.DataFrame({c.name: _convert_column(frame[c.name], c) for c in contract.inputs}, index=frame.index)
 
@@ -52,17 +52,17 @@ def _convert_column(series: pd.Series, column: Column) -> pd.Series:
         values = values.where(series.notna(), None)
         wrong = next((v for v in values.unique() if v is not None and not isinstance(v, str)), None)
         if wrong is not None:
-            raise ContractError(f"column '{column.name}' must hold strings but holds {wrong!r}")
+            raise ContractError(f"column '{column.name}': expected a string, got {wrong!r}")
         return values
     numbers = _numbers(series, column)
     whole = (numbers % 1 == 0) | numbers.isna()
     if column.type != "double" and not whole.all():
-        raise _type_error(series, column, ~whole, "whole numbers")
+        raise _type_error(series, column, ~whole, "integers")
     return numbers
 
 
 def format_rows(values: pd.Series, mask: pd.Series) -> str:
-    """The first three of these rows, counted from 0, as text."""
+    """Describe the first three of the rows in ``mask``, counted from 0."""
     chosen = np.flatnonzero(mask.to_numpy(bool))[:3]
     shown = values.iloc[chosen].tolist()
     return "; ".join(f"row {row}: {value!r}" for row, value in zip(chosen, shown, strict=True))
@@ -78,6 +78,6 @@ def _numbers(series: pd.Series, column: Column) -> pd.Series:
 
 def _type_error(series: pd.Series, column: Column, wrong: pd.Series, what: str) -> ContractError:
     return ContractError(
-        f"column '{column.name}' must hold {what} ({column.type}) but {int(wrong.sum()):,} of {len(series):,} values "
-        f"({series.dtype}) are something else: {format_rows(series, wrong)}"
+        f"column '{column.name}': expected {what} ({column.type}), but {int(wrong.sum()):,} of {len(series):,} values "
+        f"({series.dtype}) are not: {format_rows(series, wrong)}"
     )

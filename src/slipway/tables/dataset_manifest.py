@@ -1,4 +1,4 @@
-"""The manifest of a scored dataset, as whoever reads it needs it."""
+"""Read and verify the manifest of a scored dataset."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from slipway.storage.digests import digest_of
 RELEASE_COLUMN = "release"
 MANIFEST_FILE = "_slipway.json"
 VOLATILE_KEYS = ("digest", "when", "timings", "source")
-"""What the digest leaves out: it differs between two runs that made the same bytes."""
+"""Keys that the digest excludes, because they differ between two runs that write the same bytes."""
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
-    """The digest that names a dataset: equal for every run of the same job."""
+    """Return the digest that identifies a dataset; every run of the same job has the same one."""
     return digest_of({name: value for name, value in manifest.items() if name not in VOLATILE_KEYS})
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a published dataset, if its folder is one."""
+    """Return the manifest of a published dataset, or None if the folder is not a complete one."""
     try:
         found: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_bytes())
     except (OSError, ValueError):

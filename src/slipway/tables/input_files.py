@@ -1,4 +1,4 @@
-"""Which files a job reads: a file, a folder, a glob or a URI, each named and identified by its bytes."""
+"""Find the input files of a job (a file, folder, glob or URI) and identify each by its content."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ FORMATS = {
 
 
 class LocalFile:
-    """One file of this machine as fsspec gives it, without fsspec: its import takes a tenth of a second."""
+    """A file on this machine with fsspec's interface, but without importing fsspec, which takes 0.1 s."""
 
     def isfile(self, path: str) -> bool:
-        """Whether it is there."""
+        """Return whether the file exists."""
         return Path(path).is_file()
 
     def info(self, path: str) -> dict[str, int]:
-        """Its size, and what tells whether it was replaced or written to."""
+        """Return its size, and the time and inode that show whether it was replaced or changed."""
         found = Path(path).stat()
         return {"size": found.st_size, "mtime": found.st_mtime_ns, "ino": found.st_ino}
 
     def open(self, path: str, mode: str) -> IO[Any]:
-        """The file, opened."""
+        """Open the file."""
         return Path(path).open(mode)
 
     def invalidate_cache(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing, since nothing is cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One file: its name within IN, where it is, its size, and what identifies its bytes (a sha256, or an etag)."""
+    """One input file: its name within IN, its location and size, and what identifies its content (SHA-256 or etag)."""
 
     name: str
     path: str
@@ -53,12 +53,12 @@ class InputFile:
 
     @property
     def format(self) -> str:
-        """How the file is read."""
+        """The format: csv, json, parquet or arrow."""
         return _format(self.path) or ""
 
     @property
     def zipped(self) -> bool:
-        """Whether its text is compressed by gzip."""
+        """Whether its text is compressed with gzip."""
         return self.path.lower().endswith(".gz")
 
     @property
@@ -67,39 +67,39 @@ class InputFile:
         return _is_local(self.filesystem)
 
     def open(self) -> pa.NativeFile:
-        """The file, opened for reading bytes."""
-        # Threads of pyarrow that still read a file of Python's when the process ends abort it.
+        """Open the file for reading bytes."""
+        # Not a Python file: if a thread of pyarrow still reads one when the process exits, the process aborts.
         if self.is_local:
             return pa.OSFile(self.path)
         return pa.PythonFile(self.filesystem.open(self.path, "rb"), "r")
 
     def has_changed(self) -> bool:
-        """Whether the file was replaced or written to since it was identified, by its size, time and etag."""
+        """Return whether the file was replaced or changed since it was identified, by its size, time and etag."""
         self.filesystem.invalidate_cache()
         return _fingerprint(self.filesystem.info(self.path)) != self.fingerprint
 
     def manifest_entry(self) -> dict[str, Any]:
-        """What a manifest says of it."""
+        """Return the entry of this file in a manifest."""
         return {"name": self.name, "bytes": self.bytes, **self.identity}
 
 
 def find_inputs(source: str) -> list[InputFile]:
-    """The files of IN, in the order of their names; hidden ones (``.x``, ``_x``) are left out of folders and globs.
+    """Return the files of IN in the order of their names; folders and globs skip hidden ones (``.x``, ``_x``).
 
     Raises:
-        DataError: there is none, or one cannot be read.
-        SettingsError: the suffix of a named file says nothing, or no library reads the URI's scheme.
+        DataError: there is no such file, or one cannot be read.
+        SettingsError: the suffix of a named file is unknown, or no installed library supports the URI's scheme.
     """
     files, path = _file_system(source)
     try:
-        found = _list_files(files, path)
-        return [_input(files, name, place) for name, place in found]
+        found = _list_files(files, path, source)
+        return [_input(files, name, location) for name, location in found]
     except (OSError, ValueError) as error:
         raise DataError(f"{source} cannot be read: {error}; nothing was written") from None
 
 
 def local_folder(source: str) -> Path | None:
-    """The folder on this machine whose files a job reads, if IN is one."""
+    """Return the local folder that IN names, or None if it is not one."""
     files, path = _file_system(source)
     return Path(path).resolve() if _is_local(files) and Path(path).is_dir() else None
 
@@ -113,7 +113,7 @@ def _is_local(files: Any) -> bool:
 
 
 def _file_system(source: str) -> tuple[Any, str]:
-    # To `Path.is_file` a URL that is too long for a name is an error.
+    # Not `Path.is_file`, which raises an error if a URL is too long for a file name.
     if os.path.isfile(source):  # noqa: PTH113
         return LocalFile(), str(Path(source).absolute())
     import fsspec
@@ -125,28 +125,28 @@ def _file_system(source: str) -> tuple[Any, str]:
     return files, str(path)
 
 
-def _list_files(files: Any, path: str) -> list[tuple[str, str]]:
+def _list_files(files: Any, path: str, source: str) -> list[tuple[str, str]]:
     if files.isfile(path):
         if _format(path) is None:
-            raise SettingsError(f"{path} must end in {', '.join(FORMATS)}, which says how it is read")
+            raise SettingsError(f"{source}: unknown file format; expected a name that ends in {', '.join(FORMATS)}")
         return [(path.rsplit("/", 1)[-1], path)]
     within = files.isdir(path)
     if not within and not glob.has_magic(path):
-        raise DataError(f"{path} names no file or folder; nothing was written")
+        raise DataError(f"{source}: no such file or folder")
     found = files.find(path) if within else files.glob(path)
     top = path if within else _glob_root(path)
-    named = [(place[len(top) :].lstrip("/"), place) for place in sorted(found)]
-    chosen = [(name, place) for name, place in named if _format(place) and not _is_hidden(name)]
+    named = [(location[len(top) :].lstrip("/"), location) for location in sorted(found)]
+    chosen = [(name, location) for name, location in named if _format(location) and not _is_hidden(name)]
     if not chosen:
-        what = "holds no file that ends in" if within else "names no file that ends in"
-        raise DataError(f"{path} {what} {', '.join(FORMATS)}; nothing was written")
+        what = "the folder contains no file" if within else "the pattern matches no file"
+        raise DataError(f"{source}: {what} that ends in {', '.join(FORMATS)}; nothing was written")
     return chosen
 
 
 def _glob_root(pattern: str) -> str:
-    """The folders of a glob before its first wildcard."""
+    """Return the folders of a glob before its first wildcard."""
     parts = pattern.split("/")
-    first = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    first = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return "/".join(parts[:first])
 
 
@@ -168,7 +168,8 @@ def _fingerprint(info: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _identity(files: Any, path: str, info: Mapping[str, Any]) -> dict[str, str]:
-    """The etag that a remote store keeps, or else the sha256 of the bytes."""
+    """Return the etag of a remote store, or else the SHA-256 of the file."""
+    # A store's own checksum saves downloading the file once more only to hash it.
     etag = next((info[key] for key in ("ETag", "etag", "md5Hash") if info.get(key)), None)
     if etag is not None:
         return {"etag": str(etag)}

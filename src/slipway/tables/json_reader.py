@@ -1,4 +1,4 @@
-"""JSON lines as chunks: an object for each line. A line that is none, or has a value of a wrong type, is broken."""
+"""Read JSON Lines as chunks, one object per line; a line that is not an object or has a wrong type is malformed."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from slipway.tables.csv_types import text_of
 from slipway.tables.input_files import InputFile
 
 _BYTES = 1 << 23
-"""How much is read at a time, and the longest line that can be read."""
+"""Bytes that are read at a time, and the longest line that can be read."""
 _SCHEMA_LINES = 1000
 Row = tuple[int, bytes]
 
 
 def json_schema(file: InputFile, contract: Contract) -> pa.Schema:
-    """The columns of the contract by its types; others as the first lines have them."""
+    """Return the columns of the first lines: those of the contract with its types, all others with inferred types."""
     types = {column.name: TEXT_TYPES[column.type] for column in contract.inputs}
     with file.open() as stream:
         rows = next(_blocks(stream, file), [])[:_SCHEMA_LINES]
     found, broken = _parse_by_halves(rows, None)
     if not found:
         why = f": {broken[0].reason}" if broken else ""
-        raise pa.ArrowInvalid(f"no line of its beginning is a JSON object{why}")
+        raise pa.ArrowInvalid(f"none of the first lines is a JSON object{why}")
     names = dict.fromkeys(name for batch in found for name in batch.schema.names)
     kinds = {name: batch.schema.field(name).type for batch in found for name in batch.schema.names}
     absent = [c.name for c in contract.inputs if c.nullable and c.name not in names]
@@ -39,19 +39,19 @@ def json_schema(file: InputFile, contract: Contract) -> pa.Schema:
 
 
 def json_chunks(file: InputFile, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
-    """Every line, also those before ``skip``, of which the values have the wanted types; what a line lacks is null."""
+    """Yield all lines with their values in the wanted types, and null for a missing one; ``skip`` is ignored."""
     with file.open() as stream:
         for rows in _blocks(stream, file):
             batches, broken = _parse_by_halves(rows, wanted)
             table = pa.Table.from_batches(batches, wanted).combine_chunks()
             batch = table.to_batches()[0] if len(table) else pa.RecordBatch.from_pylist([], wanted)
-            wrong = {row.number for row in broken}
-            numbers = np.array([place for place, _ in rows if place not in wrong], dtype=np.int64)
+            malformed = {row.number for row in broken}
+            numbers = np.array([place for place, _ in rows if place not in malformed], dtype=np.int64)
             yield Chunk(number, rows[0][0], len(rows), batch, numbers, tuple(broken))
 
 
 def _blocks(stream: Any, file: InputFile) -> Iterator[list[Row]]:
-    """Numbered lines, some megabytes at a time; an empty line is no row."""
+    """Yield numbered lines, some megabytes at a time; an empty line does not count as a row."""
     first = 0
     for block in _lines(gzip.GzipFile(fileobj=stream) if file.zipped else stream):
         kept = [line for line in block if line.strip()]
@@ -71,7 +71,7 @@ def _lines(stream: Any) -> Iterator[list[bytes]]:
 
 
 def _parse_by_halves(rows: list[Row], wanted: pa.Schema | None) -> tuple[list[pa.RecordBatch], list[MalformedRow]]:
-    """All rows at once where that goes well; otherwise each half, until the bad lines stand alone."""
+    """Parse all rows at once if possible; otherwise halve them again and again until the malformed lines are isolated."""
     if not rows:
         return [], []
     try:
@@ -87,7 +87,7 @@ def _parse_by_halves(rows: list[Row], wanted: pa.Schema | None) -> tuple[list[pa
 
 def _parse(rows: list[Row], wanted: pa.Schema | None) -> pa.RecordBatch:
     text = b"\n".join(line for _, line in rows)
-    text.decode()
+    text.decode()  # raises UnicodeDecodeError, so a line that is not UTF-8 is reported as malformed
     behavior = "infer" if wanted is None else "ignore"
     options = json.ParseOptions(explicit_schema=wanted, unexpected_field_behavior=behavior, newlines_in_values=False)
     table = json.read_json(io.BytesIO(text), json.ReadOptions(block_size=len(text) + 1), options)

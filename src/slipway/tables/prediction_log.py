@@ -1,4 +1,4 @@
-"""What the prediction log keeps of a request, and how it is read again."""
+"""Define the records of the prediction log, and read them back."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from slipway.errors import StorageError
 from slipway.storage.rotating_files import files_by_time, final_path
 
 LOG_NAME = "predictions"
-"""What the names of the log's files begin with."""
+"""Prefix of the names of the log's files."""
 MAX_ROWS = 100
-"""Rows of one request that are kept, evenly spaced over it."""
+"""Number of rows that are logged per request, evenly spaced over it."""
 
 
 def sample_rows(rows: int) -> range:
-    """Which rows of a request of so many are kept."""
+    """Return which rows of a request with ``rows`` rows are logged."""
     return range(0, rows, max(1, -(-rows // MAX_ROWS)))
 
 
 class LoggedPrediction(msgspec.Struct, frozen=True):
-    """A request and its answer; ``rows`` came, and at most :data:`MOST_ROWS` of them are here."""
+    """A request and its predictions; it had ``rows`` rows, of which at most :data:`MAX_ROWS` are logged."""
 
     time: datetime
     release: str
@@ -37,10 +37,10 @@ class LoggedPrediction(msgspec.Struct, frozen=True):
 
 
 def read_predictions(folder: Path) -> Iterator[LoggedPrediction]:
-    """Every logged request of all workers, file by file, but not the half line that a killed worker may have left.
+    """Yield every logged request of all workers, file by file, without an incomplete line that a killed worker left.
 
     Raises:
-        StorageError: a line in a file is not a logged prediction.
+        StorageError: a line of a file is not a logged prediction.
     """
     decode = msgspec.json.Decoder(LoggedPrediction).decode
     for path in files_by_time(folder, LOG_NAME):
@@ -52,7 +52,7 @@ def read_predictions(folder: Path) -> Iterator[LoggedPrediction]:
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
-    # Since the folder was listed, its worker may have finished and renamed the file, or forgotten it.
+    # Since the folder was listed, its worker may have renamed the finished file, or deleted it as too old.
     for name in (path, final_path(path)):
         with contextlib.suppress(FileNotFoundError), name.open("rb") as file:
             yield from (line for line in file if line.endswith(b"\n"))

@@ -1,4 +1,4 @@
-"""Opens each kind of file as chunks of rows; a row that breaks the file's own rules is kept as broken, not lost."""
+"""Read files of each format as chunks of rows; a malformed row is kept and reported, not dropped."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from slipway.tables.json_reader import json_chunks, json_schema
 _ROWS = 1 << 16
 _BUFFER = 1 << 20
 READ_ERRORS = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError)
-"""What the libraries raise for bytes that are no such file."""
+"""Errors that the libraries raise for a file that is not of its format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How one kind of file is read: its schema, and its chunks, of which it may leave out what stands before a row.
+    """Functions that read one file format: the schema, the chunks of rows, and the number of rows.
 
-    ``rows`` is None where none can know.
+    ``chunks`` can omit chunks before the row to start at. ``row_count`` returns None if the format does not store it.
     """
 
     schema: Callable[[InputFile, Contract], pa.Schema]
@@ -36,10 +36,10 @@ class Reader:
 
 
 def schema_of(file: InputFile, contract: Contract) -> pa.Schema:
-    """The columns of a file.
+    """Return the columns of a file.
 
     Raises:
-        DataError: it is empty, truncated or no such file.
+        DataError: the file is empty, truncated or not of its format.
     """
     try:
         schema = _READERS[file.format].schema(file, contract)
@@ -51,12 +51,12 @@ def schema_of(file: InputFile, contract: Contract) -> pa.Schema:
 
 
 def row_count(file: InputFile) -> int | None:
-    """How many rows the file says that it has, if it says so."""
+    """Return the number of rows that the file's metadata states, or None if it has none."""
     return _READERS[file.format].row_count(file)
 
 
 def chunks_of(file: InputFile, number: int, skip: int, wanted: pa.Schema) -> Iterator[Chunk]:
-    """The rows of a file from row ``skip`` on, of the ``wanted`` columns.
+    """Yield the rows of a file from row ``skip`` on, with the ``wanted`` columns.
 
     Raises:
         DataError: the file is truncated or damaged from here on.
@@ -68,9 +68,9 @@ def chunks_of(file: InputFile, number: int, skip: int, wanted: pa.Schema) -> Ite
             if row > skip:
                 yield found if found.first >= skip else found.split_at(skip - found.first)[1]
     except READ_ERRORS as error:
-        raise DataError(f"{file.path} cannot be read from its row {row} on: {_error_text(error)}") from None
-    if (said := row_count(file)) is not None and said != row:
-        raise DataError(f"{file.path} says that it has {said} rows but {row} could be read")
+        raise DataError(f"{file.path} cannot be read from row {row} on: {_error_text(error)}") from None
+    if (stated := row_count(file)) is not None and stated != row:
+        raise DataError(f"{file.path} should have {stated} rows, but {row} could be read")
 
 
 def _error_text(error: Exception) -> str:
@@ -90,7 +90,7 @@ def _parquet_rows(file: InputFile) -> int:
 def _parquet_chunks(file: InputFile, number: int, wanted: pa.Schema, skip: int) -> Iterator[Chunk]:
     with ExitStack() as stack:
         stream = stack.enter_context(file.open())
-        # Not `pre_buffer`, which reads the whole file into memory.
+        # pre_buffer=True would read the complete file into memory.
         opened = stack.enter_context(
             pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True)
         )
@@ -119,7 +119,7 @@ def _arrow_chunks(file: InputFile, number: int, wanted: pa.Schema, skip: int) ->
 
 
 def _number_rows(number: int, first: int, batches: Iterator[pa.RecordBatch]) -> Iterator[Chunk]:
-    """Chunks of the batches of which the first begins at row ``first``."""
+    """Yield the batches as chunks; the first one begins at row ``first``."""
     for batch in batches:
         yield Chunk(number, first, len(batch), batch, np.arange(first, first + len(batch), dtype=np.int64))
         first += len(batch)

@@ -1,4 +1,4 @@
-"""Where a data file is: a path, a file inside an installed package, or something that only fsspec can reach."""
+"""Resolve the URI of a data file: a path, a file in an installed package, or a URL for fsspec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACKAGE = "package://"
 
 
 def local_path(uri: str) -> Path | None:
-    """The file behind a plain path or ``package://installed_package/file``; None for every other scheme.
+    """Return the file of a plain path or ``package://installed_package/file``; None for every other scheme.
 
     Raises:
         SettingsError: the package is not installed.
@@ -26,5 +26,5 @@ def local_path(uri: str) -> Path | None:
 
 
 def resolve_uri(root: Path, uri: str) -> str:
-    """A path as it counts from ``root``; whatever has a scheme stays as it is."""
+    """Resolve a path relative to ``root``; a URI with a scheme is returned unchanged."""
     return uri if "://" in uri else str(root / uri)

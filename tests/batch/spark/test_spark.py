@@ -132,7 +132,7 @@ def test_the_same_job_again_says_that_there_is_nothing_to_do(told: Told) -> None
 
 def test_a_damaged_file_is_named_with_the_row_that_was_reached_and_nothing_is_published(told: Told) -> None:
     assert told.jobs["damaged"]["error"] == "DataError"
-    assert "damaged/in.parquet cannot be read from its row " in told.jobs["damaged"]["message"]
+    assert "damaged/in.parquet cannot be read from row " in told.jobs["damaged"]["message"]
     assert not (told.folder / "spark-damaged").exists()
 
 
