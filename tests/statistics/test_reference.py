@@ -97,7 +97,7 @@ def test_it_survives_its_file_and_a_strange_file_is_refused() -> None:
     assert decode_reference(encode_reference(made), "here") == made
     with pytest.raises(BundleError, match="here is malformed"):
         decode_reference(b"{}", "here")
-    with pytest.raises(BundleError, match="here is of format 2 but this Slipway reads format 1"):
+    with pytest.raises(BundleError, match="here has format 2, but this Slipway reads format 1"):
         decode_reference(encode_reference(made).replace(b'"format":1', b'"format":2'), "here")
 
 

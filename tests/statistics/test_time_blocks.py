@@ -39,12 +39,12 @@ def test_an_unknown_block_is_named_with_what_was_meant() -> None:
 
 
 def test_blocks_by_day_without_a_time_column_are_refused() -> None:
-    with pytest.raises(SettingsError, match="blocks by day need a time column"):
+    with pytest.raises(SettingsError, match="blocks by day require a time column"):
         blocks_of(None, "day", 4)
 
 
 def test_a_time_column_of_text_or_with_nulls_is_refused() -> None:
-    with pytest.raises(DataError, match="'when' must hold times"):
+    with pytest.raises(DataError, match="'when': expected timestamps, got"):
         blocks_of(pd.Series(["2013-01-01"], name="when"), "day", 1)
     with pytest.raises(DataError, match="'when' is null in 1 of 4 rows"):
         blocks_of(TIMES.where(TIMES.index > 0).rename("when"), "day", 4)

@@ -1,2 +1,2 @@
-"""Metrics with block-bootstrap intervals; reference distributions and the distance between two. May import contract
+"""Metrics with block-bootstrap intervals; reference distributions and distances between them. Can import contract
 and reporting."""

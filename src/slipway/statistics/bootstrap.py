@@ -1,4 +1,4 @@
-"""How sure a metric is: intervals from drawing whole blocks of rows again and again."""
+"""Compute confidence intervals of metrics with a block bootstrap."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from slipway.statistics.weighted_metrics import statistic_of
 
 CONFIDENCE = (2.5, 97.5)
 UNDEFINED_ROUNDS = 0.1
-"""An interval is NaN when more than this share of its rounds has no value."""
+"""An interval is NaN if the metric is undefined in more than this share of the rounds."""
 _CELLS = 1_000_000
-"""Rounds are taken in chunks of about this many counts: 8 MB, which stays near the processor."""
+"""Rounds are computed in chunks of about this many counts: 8 MB, which fits into a processor's cache."""
 
 
 def bootstrap(
@@ -29,12 +29,12 @@ def bootstrap(
     seed: int = 0,
     names: Sequence[str] | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """95 % percentile intervals of a block bootstrap: whole blocks are drawn with replacement, as many as there are.
+    """Return the 95 % percentile interval of each metric: complete blocks are drawn with replacement, n out of n.
 
-    Percentiles: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. Blocks, since rows of one
-    block are not independent: Künsch (1989), here without overlap as in Carlstein (1986). With fewer than two blocks
-    nothing is known about the spread, and the interval is NaN. The bins of ``calibration_error`` stay those of the
-    whole sample; being a sum of absolute values, it comes out a little larger in resamples.
+    Percentiles: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. Blocks, because the rows of
+    one block are not independent: Künsch (1989), here without overlap as in Carlstein (1986). With fewer than two blocks
+    the spread is unknown, and the interval is NaN. ``calibration_error`` keeps the bins of the complete sample; because
+    it is a sum of absolute values, it is slightly larger in resamples.
     """
     number, size = _number_blocks(blocks)
     sample = sample_of(contract, labels, predictions, number, size)
@@ -57,22 +57,22 @@ def paired_difference(
     rounds: int = 200,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """Candidate minus champion in ``metric``, with the 95 % interval of the difference on the same resampled blocks.
+    """Return candidate minus champion in ``metric``, and the 95 % interval of that difference on the same resamples.
 
-    The pairing removes what is hard about a block for both, so the interval is much narrower than either one's own
-    (Efron and Tibshirani 1993; blocks as in ``bootstrap``). The sign is not turned for metrics where less is better.
+    Pairing cancels the difficulty that a block has for both models, so the interval is much narrower than that of either
+    model (Efron and Tibshirani 1993; blocks as in ``bootstrap``). If less is better, the sign is not reversed.
     """
     number, size = _number_blocks(blocks)
     first = statistic_of(metric, sample_of(contract, labels, candidate, number, size))
     second = statistic_of(metric, sample_of(contract, labels, champion, number, size))
     drawn = resamples(size, rounds=rounds, seed=seed, chunk=_rounds_per_chunk(len(number)))
     low, high = _interval(np.concatenate([first(counts) - second(counts) for counts in drawn]), size)
-    whole = np.ones((1, size))
-    return float(first(whole)[0] - second(whole)[0]), low, high
+    unweighted = np.ones((1, size))
+    return float(first(unweighted)[0] - second(unweighted)[0]), low, high
 
 
 def resamples(blocks: int, *, rounds: int, seed: int, chunk: int = 200) -> Iterator[Floats]:
-    """How often each block is drawn in each round, as arrays of at most ``chunk`` rounds by ``blocks``."""
+    """Yield how often each block is drawn in each round, as arrays of at most ``chunk`` rounds by ``blocks``."""
     generator = np.random.default_rng(seed)
     for start in range(0, rounds, chunk):
         height = min(chunk, rounds - start)
@@ -85,7 +85,7 @@ def _rounds_per_chunk(rows: int) -> int:
 
 
 def _number_blocks(blocks: npt.ArrayLike) -> tuple[Integers, int]:
-    """Blocks numbered without gaps: a slice may have none of some days."""
+    """Number the blocks without gaps, since a slice can lack some days."""
     names, number = np.unique(np.asarray(blocks), return_inverse=True)
     return number.astype(np.int64), len(names)
 

@@ -1,4 +1,4 @@
-"""Makes a reference of rows: which bins each column has, and how many rows of each block are in them."""
+"""Build the drift reference of a table: the bins of each column, and the number of rows per block in each bin."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from slipway.statistics.sample import Integers
 BINS = 10
 MAX_BLOCKS, MIN_BLOCKS = 100, 20
 MAX_CELLS = 60_000
-"""Counts in all: with what else is told of the columns, the file stays below a megabyte."""
+"""Maximum number of counts in total; with everything else in it, the file stays below one megabyte."""
 RARE_SHARE = 0.01
-"""Fewer rows have no bin of their own: which values are rare is itself an accident of the rows that were counted."""
+"""A rarer value gets no separate bin: which values are rare depends on the sample."""
 RANGE_MARGIN, ROUNDING_MARGIN = 0.1, 1e-9
 MAX_TEXT_BYTES = 200_000
-"""Bytes of the known texts of all columns together."""
+"""Maximum size of the known texts of all columns together."""
 
 
 def reference_of(
@@ -31,7 +31,16 @@ def reference_of(
     predictions: Collection[str] = (),
     training: Mapping[str, Array] | None = None,
 ) -> Reference:
-    """Describe rows. ``blocks`` are the calendar numbers of their blocks; ``training`` are more rows that were seen."""
+    """Build the reference of the rows in ``columns``.
+
+    Args:
+        columns: the values of each column.
+        blocks: the calendar number of each row's block.
+        time: the name of the time column; empty if there is none.
+        block: the calendar unit of ``blocks``.
+        predictions: the names of the columns that are predictions.
+        training: the rows that the model was trained on; their values count as seen.
+    """
     texts = sum(values.dtype == object for values in columns.values())
     seen = training or {}
     kinds = {
@@ -51,14 +60,14 @@ def reference_of(
 
 
 def _profile_column(values: Array, seen: Array | None, max_bytes: int) -> ColumnProfile:
-    """How a column is described: by the values that are counted, and those that training has seen."""
+    """Return the profile of a column without counts: its bins, and the values that were seen in training."""
     if values.dtype != object:
         known = values[np.isfinite(values)]
         low, high = _range(known, seen)
         return ColumnProfile((), edges=_edges(known), low=low, high=high)
     counted = Counter(value for value in values.tolist() if value is not None)
     rare = RARE_SHARE * counted.total()
-    # By text where counts are equal, so that the choice is the same in every run.
+    # Ties are sorted by text, so that every run chooses the same values.
     frequent = sorted(counted, key=lambda text: (-counted[text], text))[: 2 * BINS]
     return ColumnProfile(
         (),
@@ -68,12 +77,15 @@ def _profile_column(values: Array, seen: Array | None, max_bytes: int) -> Column
 
 
 def _vocabulary(texts: set[str], max_bytes: int) -> tuple[str, ...] | None:
-    """The texts that were seen, if there is room for them."""
+    """Return the texts that were seen, or None if they exceed ``max_bytes``."""
     return tuple(sorted(texts)) if sum(len(text.encode()) + 3 for text in texts) <= max_bytes else None
 
 
 def _edges(known: Array) -> tuple[float, ...]:
-    """The ends of about ten bins of equally many rows, halfway between neighbours, so that rounding moves no row."""
+    """Return the edges of about ten bins with equally many rows.
+
+    Each edge is halfway between two neighboring values, so that rounding moves no row into another bin.
+    """
     distinct, sizes = np.unique(known, return_counts=True)
     if len(distinct) < 2:
         return ()
@@ -91,10 +103,10 @@ def _edges(known: Array) -> tuple[float, ...]:
 
 
 def _range(known: Array, seen: Array | None) -> tuple[float | None, float | None]:
-    """From where to where numbers were seen.
+    """Return the lowest and the highest number that count as seen.
 
-    The rows that are counted are by themselves no measure of it: the next rows go beyond their range by chance, whole
-    days of them. So without training rows the range is wider by a tenth.
+    The range of the counted rows alone is too narrow: later rows exceed it by chance, often for complete days. So without
+    training rows the range is extended by ``RANGE_MARGIN`` on both sides.
     """
     if seen is not None:
         known = np.concatenate([known, seen[np.isfinite(seen)]])
@@ -102,12 +114,15 @@ def _range(known: Array, seen: Array | None) -> tuple[float | None, float | None
         return None, None
     low, high = float(known.min()), float(known.max())
     margin = 0.0 if seen is not None else RANGE_MARGIN * (high / 2 - low / 2) * 2
-    # A compiled model rounds otherwise on another machine.
+    # A compiled model rounds differently on another machine, so a prediction at the edge must not fall outside.
     return low - margin - ROUNDING_MARGIN * abs(low), high + margin + ROUNDING_MARGIN * abs(high)
 
 
 def _select_columns(kinds: Mapping[str, ColumnProfile]) -> tuple[list[str], tuple[str, ...]]:
-    """The columns that fit with the fewest blocks; the last ones are left out, but the predictions stand last of all."""
+    """Return the columns that fit if there are only ``MIN_BLOCKS`` blocks, and those that do not.
+
+    Later columns have priority, because the predictions come last and must be kept.
+    """
     kept: list[str] = []
     room = MAX_CELLS // MIN_BLOCKS
     for name in reversed(list(kinds)):
@@ -118,8 +133,8 @@ def _select_columns(kinds: Mapping[str, ColumnProfile]) -> tuple[list[str], tupl
 
 
 def _sample_blocks(blocks: Integers, width: int) -> Integers:
-    """The blocks that are kept, all where there are few: at random, since every n-th may always be a Monday."""
-    there = np.unique(blocks)
+    """Return the blocks to keep: all if they are few, else a random sample, since every n-th could always be a Monday."""
+    present = np.unique(blocks)
     most = min(MAX_BLOCKS, max(MIN_BLOCKS, MAX_CELLS // max(1, width)))
-    chosen = there if len(there) <= most else np.random.default_rng(0).choice(there, most, replace=False)
+    chosen = present if len(present) <= most else np.random.default_rng(0).choice(present, most, replace=False)
     return np.sort(chosen).astype(np.int64)

@@ -1,7 +1,7 @@
-"""The metrics of a model: the numbers that `evaluate` reports and the gate compares.
+"""Compute the metrics of a model, which `evaluate` reports and the gate compares.
 
 Every metric is a function of how often each *block* of rows counts, so the plain score, a weighted score and all
-rounds of a bootstrap are one computation on a matrix of counts, and no row is ever copied.
+rounds of a bootstrap are one computation on a matrix of counts, and no rows are copied.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MULTI_CLASS = ("roc_auc", "log_loss", "accuracy", "f1_macro", "calibration_error
 REGRESSION = ("rmse", "mae", "r2", "median_absolute_error")
 HIGHER_IS_BETTER = frozenset({"roc_auc", "average_precision", "accuracy", "f1_macro", "r2"})
 SHARES = frozenset({"roc_auc", "average_precision", "brier", "accuracy", "calibration_error", "f1_macro"})
-"""Metrics that lie between 0 and 1."""
+"""Metrics between 0 and 1."""
 
 
 def metrics_for(contract: Contract) -> tuple[str, ...]:
-    """The metrics of the contract's task; the first is the one that a single number or picture shows.
+    """Return the metrics of the contract's task; the first one is the main metric, used where only one is shown.
 
-    With two classes the *last* one in ``contract.classes`` is the positive one.
+    With two classes, the *last* one in ``contract.classes`` is the positive class.
     """
     if contract.task == "regression":
         return REGRESSION
@@ -35,12 +35,12 @@ def metrics_for(contract: Contract) -> tuple[str, ...]:
 
 
 def higher_is_better(name: str) -> bool:
-    """Whether a larger value of this metric is a better model."""
+    """Return whether a larger value of this metric means a better model."""
     return name in HIGHER_IS_BETTER
 
 
 def range_of(name: str) -> tuple[float, float]:
-    """The lowest and the highest value that this metric can have."""
+    """Return the lowest and the highest value that this metric can have."""
     if name == "r2":
         return -math.inf, 1.0
     return 0.0, 1.0 if name in SHARES else math.inf
@@ -54,10 +54,10 @@ def score(
     *,
     names: Sequence[str] | None = None,
 ) -> dict[str, float]:
-    """The task's metrics (or ``names``); one that cannot be computed (a single class, a constant target) is NaN.
+    """Return the task's metrics (or ``names``); an undefined one (a single class, a constant target) is NaN.
 
-    ``truth`` holds N labels or numbers; ``predictions`` is [N, classes] in the contract's order, or [N]. The bins of
-    ``calibration_error`` are cut by rows, also where there are weights.
+    ``labels`` has N labels or numbers; ``predictions`` is [N, classes] in the contract's order, or [N]. The bins of
+    ``calibration_error`` have equally many rows, even if there are weights.
 
     Raises:
         DataError: a prediction is NaN or infinite, a label is not in the contract, or lengths differ.
@@ -70,5 +70,5 @@ def score(
 
 
 def score_one(contract: Contract, labels: npt.ArrayLike, predictions: npt.ArrayLike, name: str) -> float:
-    """The metric ``name`` alone, under the same conditions."""
+    """Return a single metric; otherwise like ``score``."""
     return score(contract, labels, predictions, names=[name])[name]

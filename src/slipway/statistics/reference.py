@@ -1,7 +1,7 @@
-"""How the rows that judged a release are distributed: what drift is measured against later.
+"""Define the reference: the distribution of a release's holdout rows, with which drift detection compares later rows.
 
-Light, since it is read where predictions are logged. Rows are counted by *block* (a day, say), since the rows of one
-block are not independent: how much the blocks differ among themselves is what chance alone does.
+Has few imports, because the server reads it too. Rows are counted per *block* (for example a day), because the rows of
+one block are not independent: the variation between blocks shows how large a difference can arise by chance.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ FORMAT = 1
 
 
 class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A column: how many rows of each block are in each of its bins, of which the last two are nulls and strangers.
+    """A column: the number of rows of each block in each of its bins; the last two bins are nulls and unseen values.
 
-    A number's bins are told apart by its ``edges``; a text's are its frequent ``values``, and one for all others.
-    Strangers are what nobody had seen: numbers beyond ``low`` and ``high``, and texts that are not ``known``. That is not
-    told where there are too many texts to keep, or no training rows to tell it by.
+    A numeric column has bins between its ``edges``; a text column has one for each of its frequent ``values`` and one for
+    all other texts. Unseen values are numbers outside ``low`` to ``high``, and texts that are not in ``known``. ``known``
+    is None if there are too many texts to store, or if there were no training rows.
     """
 
     counts: tuple[tuple[int, ...], ...]
@@ -39,20 +39,20 @@ class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def null(self) -> int:
-        """The bin of the nulls, which follows those of values; the next and last one is that of strangers."""
+        """The bin of the nulls, which follows the bins of values; the next one, the last, is for unseen values."""
         return len(self.edges if self.values is None else self.values) + 1
 
     @property
     def width(self) -> int:
-        """How many bins there are."""
+        """The number of bins."""
         return self.null + 2
 
     def bins_of(self, values: Array) -> Integers:
-        """The bin of each value: a float64 array with NaN for null, or objects of str and None."""
+        """Return the bin of each value; ``values`` is float64 with NaN for null, or objects of str and None."""
         if self.values is not None:
-            places = self._bin_by_value
+            bin_of = self._bin_by_value
             other = self.null - 1 if self.known is None else self.null + 1
-            return np.fromiter((places.get(value, other) for value in values.tolist()), np.int64, len(values))
+            return np.fromiter((bin_of.get(value, other) for value in values.tolist()), np.int64, len(values))
         bins = np.searchsorted(np.array(self.edges), values)
         if self.low is not None and self.high is not None:
             bins[(values < self.low) | (values > self.high)] = self.null + 1
@@ -61,12 +61,16 @@ class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def _bin_by_value(self) -> dict[str | None, int]:
-        places: dict[str | None, int] = dict.fromkeys(self.known or (), self.null - 1)
-        return places | {text: place for place, text in enumerate(self.values or ())} | {None: self.null}
+        bins: dict[str | None, int] = dict.fromkeys(self.known or (), self.null - 1)
+        return bins | {text: index for index, text in enumerate(self.values or ())} | {None: self.null}
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """The rows by block: calendar numbers of the unit ``block``, told apart by the column ``time``; or one block of all."""
+    """``reference.json``: the columns' profiles, with rows counted per block.
+
+    ``blocks`` are calendar numbers in the unit ``block`` of the column ``time``; without a time column there is one block.
+    Released bundles contain this structure, so a changed field needs a new ``format``.
+    """
 
     format: int
     rows: int
@@ -75,26 +79,26 @@ class Reference(msgspec.Struct, frozen=True):
     blocks: tuple[int, ...]
     columns: dict[str, ColumnProfile]
     left_out: tuple[str, ...] = ()
-    """Columns for which there was no room."""
+    """Columns that were omitted because the file would have been too large."""
 
 
 def counts_of(bins: Integers, blocks: Integers, size: int, width: int) -> tuple[tuple[int, ...], ...]:
-    """How many rows of each block, numbered from 0, are in each bin."""
+    """Count the rows of each block (numbered from 0) in each bin."""
     table = np.bincount(blocks * width + bins, minlength=size * width).reshape(size, width)
     return tuple(tuple(row) for row in table.tolist())
 
 
 def predictions_by_output(contract: Contract, numbers: Array, labels: Array | None) -> dict[str, Array]:
-    """A model's answers by the name of their output; of two classes, the probability of the positive one says all."""
+    """Return a model's predictions by output column; with two classes, only the positive class's probability is kept."""
     first, *others = [column.name for column in contract.outputs]
     if labels is None:
         return {first: numbers}
-    answers = {first: np.asarray(labels, dtype=object)} | dict(zip(others, numbers.T, strict=True))
-    return {name: values for name, values in answers.items() if len(others) != 2 or name != others[0]}
+    columns = {first: np.asarray(labels, dtype=object)} | dict(zip(others, numbers.T, strict=True))
+    return {name: values for name, values in columns.items() if len(others) != 2 or name != others[0]}
 
 
 def encode_reference(reference: Reference) -> bytes:
-    """The reference as ``reference.json``: the same bytes for the same rows."""
+    """Return the reference as the bytes of ``reference.json``; the same rows always give the same bytes."""
     return msgspec.json.encode(reference) + b"\n"
 
 
@@ -102,12 +106,14 @@ def decode_reference(text: bytes, origin: str) -> Reference:
     """Parse ``reference.json``.
 
     Raises:
-        BundleError: it is malformed, or of a format that this Slipway does not know.
+        BundleError: the file is malformed, or has a format that this version of Slipway does not support.
     """
     try:
         found = msgspec.json.decode(text, type=Reference)
     except msgspec.DecodeError as error:
         raise BundleError(f"{origin} is malformed: {error}") from None
     if found.format != FORMAT:
-        raise BundleError(f"{origin} is of format {found.format} but this Slipway reads format {FORMAT}; upgrade it")
+        raise BundleError(
+            f"{origin} has format {found.format}, but this Slipway reads format {FORMAT}; upgrade Slipway"
+        )
     return found

@@ -1,4 +1,4 @@
-"""Rows to score, and sums over them by block: what every metric is made from."""
+"""Define the rows to score and their sums per block, from which every metric is computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slipway.errors import DataError
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Statistic = Callable[[Floats], Floats]
-"""Takes counts [rounds, blocks] and gives one value for each round."""
+"""Takes counts [rounds, blocks] and returns one value for each round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Sample:
 def sample_of(
     contract: Contract, labels: npt.ArrayLike, predictions: npt.ArrayLike, blocks: Integers, block_count: int
 ) -> Sample:
-    """Check the rows and number their classes.
+    """Return the rows as a checked ``Sample``, with their classes as numbers.
 
     Raises:
         DataError: a prediction is NaN or infinite, a label is not in the contract, or lengths differ.
@@ -40,10 +40,13 @@ def sample_of(
     y = _encode_labels(contract, np.asarray(labels))
     expected = (len(y), len(contract.classes)) if contract.task == "classification" else (len(y),)
     if p.shape != expected or len(blocks) != len(y):
-        raise DataError(f"predictions are {p.shape} with {len(blocks):,} blocks but {expected} was expected")
-    wrong = int(np.count_nonzero(~np.isfinite(p).reshape(len(y), -1).all(axis=1))) if len(y) else 0
-    if wrong:
-        raise DataError(f"{wrong:,} of {len(y):,} predictions are NaN or infinite, so the model cannot be scored")
+        raise DataError(
+            f"expected predictions of shape {expected} with {len(y):,} block numbers, got shape {p.shape} with "
+            f"{len(blocks):,}"
+        )
+    invalid = int(np.count_nonzero(~np.isfinite(p).reshape(len(y), -1).all(axis=1))) if len(y) else 0
+    if invalid:
+        raise DataError(f"{invalid:,} of {len(y):,} predictions are NaN or infinite, so the model cannot be scored")
     return Sample(y, p, blocks, block_count)
 
 
@@ -59,27 +62,27 @@ def _encode_labels(contract: Contract, labels: npt.NDArray[Any]) -> npt.NDArray[
     for number, label in enumerate(contract.classes):
         codes[labels == label] = number
     if (codes < 0).any():
-        strange = labels[codes < 0]
+        unknown = labels[codes < 0]
         raise DataError(
-            f"{len(strange):,} of {len(labels):,} labels are not in the contract, the first is {strange[0]!r}; "
+            f"{len(unknown):,} of {len(labels):,} labels are not in the contract, such as {unknown[0]!r}; "
             f"its classes are {', '.join(contract.classes)}"
         )
     return codes
 
 
 def divide(numerator: Floats, denominator: Floats) -> Floats:
-    """The quotient, NaN where there is nothing to divide by."""
+    """Return the quotient, with NaN for a division by zero."""
     result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     np.divide(numerator, denominator, out=result, where=denominator != 0)
     return result
 
 
 def block_sums(values: Floats, sample: Sample) -> Floats:
-    """The sum of ``values`` in each block."""
+    """Return the sum of ``values`` in each block."""
     return np.bincount(sample.blocks, values, sample.block_count).astype(np.float64)
 
 
 def mean_of(values: Floats, sample: Sample) -> Statistic:
-    """The mean of ``values`` over the rows that count."""
+    """Return the statistic that is the mean of ``values``, weighted by the counts."""
     sums, rows = block_sums(values, sample), block_sums(np.ones(len(values)), sample)
     return lambda counts: divide(counts @ sums, counts @ rows)

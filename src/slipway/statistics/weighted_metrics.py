@@ -1,4 +1,4 @@
-"""Every metric as a function of how often each block counts, by name."""
+"""Implement each metric as a function of how often each block counts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FEW_BLOCKS = 64
 
 
 def statistic_of(name: str, sample: Sample) -> Statistic:
-    """The metric ``name`` of the sample, still to be told how often each block counts."""
+    """Return the metric ``name`` of the sample as a function of how often each block counts."""
     return _STATISTICS[name](sample)
 
 
 def _roc_auc(sample: Sample) -> Statistic:
-    """Area under the ROC curve, where a tie counts as half; macro mean of one-vs-rest for many classes."""
+    """Area under the ROC curve, where a tie counts as half; with more than two classes the one-vs-rest macro mean."""
     classes = range(sample.p.shape[1]) if sample.p.shape[1] > 2 else [sample.p.shape[1] - 1]
     areas = [_area(sample.p[:, k], sample.y == k, sample) for k in classes]
     return lambda counts: np.mean([area(counts) for area in areas], axis=0)
@@ -31,7 +31,7 @@ def _area(scores: Floats, positive: npt.NDArray[np.bool_], sample: Sample) -> St
     hits, misses = block_sums(positive.astype(np.float64), sample), block_sums((~positive).astype(np.float64), sample)
     between = None
     if sample.block_count <= FEW_BLOCKS:
-        # The pairs won between each two blocks, which where blocks are few is worked out only once.
+        # With few blocks, the pairs won between each two blocks are computed once and not in every round.
         rows, beaten = pairs(np.eye(sample.block_count))
         between = rows @ beaten.T
 
@@ -45,7 +45,10 @@ def _area(scores: Floats, positive: npt.NDArray[np.bool_], sample: Sample) -> St
 def _pairs(
     scores: Floats, positive: npt.NDArray[np.bool_], sample: Sample
 ) -> Callable[[Floats], tuple[Floats, Floats]]:
-    """For each positive row: how often it counts, and how many negative rows it beats [rounds, positive rows]."""
+    """Return a function of the counts: how often each positive row counts, and how many negative rows it outranks.
+
+    Both are arrays of [rounds, positive rows].
+    """
     up, down = np.flatnonzero(positive), np.flatnonzero(~positive)
     up, down = up[np.argsort(scores[up], kind="stable")], down[np.argsort(scores[down], kind="stable")]
     below = np.searchsorted(scores[down], scores[up], "left")
@@ -91,23 +94,23 @@ def _f1_macro(sample: Sample) -> Statistic:
 
     def statistic(counts: Floats) -> Floats:
         each = divide(2 * counts @ both.T, counts @ either.T)
-        there = np.isfinite(each)
-        return divide(np.where(there, each, 0).sum(axis=1), there.sum(axis=1).astype(np.float64))
+        present = np.isfinite(each)
+        return divide(np.where(present, each, 0).sum(axis=1), present.sum(axis=1).astype(np.float64))
 
     return statistic
 
 
 def _calibration_error(sample: Sample) -> Statistic:
-    """Expected calibration error (Guo et al. 2017) in ten bins of equal count; of the top label for many classes."""
+    """Expected calibration error (Guo et al. 2017) in ten bins of equal count; with many classes, of the top label."""
     if sample.p.shape[1] == 2:
-        sure, right = sample.p[:, 1], sample.y == 1
+        confidence, correct = sample.p[:, 1], sample.y == 1
     else:
-        sure, right = sample.p.max(axis=1), sample.p.argmax(axis=1) == sample.y
-    bins = np.searchsorted(np.sort(sure), sure) * BINS // max(1, len(sure))
-    gaps = np.bincount(sample.blocks * BINS + bins, right - sure, sample.block_count * BINS).reshape(
+        confidence, correct = sample.p.max(axis=1), sample.p.argmax(axis=1) == sample.y
+    bins = np.searchsorted(np.sort(confidence), confidence) * BINS // max(1, len(confidence))
+    gaps = np.bincount(sample.blocks * BINS + bins, correct - confidence, sample.block_count * BINS).reshape(
         sample.block_count, BINS
     )
-    rows = block_sums(np.ones(len(sure)), sample)
+    rows = block_sums(np.ones(len(confidence)), sample)
     return lambda counts: divide(np.abs(counts @ gaps).sum(axis=1), counts @ rows)
 
 
@@ -117,15 +120,15 @@ def _rmse(sample: Sample) -> Statistic:
 
 
 def _r2(sample: Sample) -> Statistic:
-    """One minus the share of variance left over; centred first, so that a large mean costs no digits."""
-    centred = sample.y - (sample.y.mean() if len(sample.y) else 0)
+    """One minus the share of unexplained variance; centered first, so that a large mean does not cost precision."""
+    centered = sample.y - (sample.y.mean() if len(sample.y) else 0)
     error = mean_of((sample.y - sample.p) ** 2, sample)
-    mean, square = mean_of(centred, sample), mean_of(centred**2, sample)
+    mean, square = mean_of(centered, sample), mean_of(centered**2, sample)
     return lambda counts: 1 - divide(error(counts), np.maximum(square(counts) - mean(counts) ** 2, 0))
 
 
 def _median_absolute_error(sample: Sample) -> Statistic:
-    """The weighted median: the middle of the two middle errors where exactly half the weight lies below."""
+    """The weighted median of the errors: the mean of the two middle ones if exactly half the weight is below."""
     errors = np.abs(sample.y - sample.p)
     order = np.argsort(errors, kind="stable")
     errors, blocks = errors[order], sample.blocks[order]
