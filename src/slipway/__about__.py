@@ -1,4 +1,4 @@
-"""Under which name and version this project is installed: `slipway init` gives it a name of its own."""
+"""Find the name and version of the installed distribution; `slipway init` changes the name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ _COMMAND = "slipway"
 
 @functools.cache
 def name_and_version() -> tuple[str, str]:
-    """Name and version of the distribution that brings the command `slipway`, wherever it is installed."""
+    """Return the name and version of the distribution that provides the `slipway` command."""
     from importlib.metadata import entry_points
 
+    # By the command and not by a distribution's name: a project that `slipway init` renamed installs the same command.
     found = [entry.dist for entry in entry_points(group="console_scripts", name=_COMMAND) if entry.dist is not None]
     return (found[0].name, found[0].version) if found else (_COMMAND, "unknown")

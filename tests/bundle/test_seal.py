@@ -102,7 +102,7 @@ def test_a_damaged_bundle_in_the_place_is_said_aloud_and_left_alone(candidate: C
 
 def test_a_disk_that_takes_no_more_leaves_nothing_behind(candidate: Candidate, tmp_path: Path) -> None:
     (candidate.model / "large.bin").write_bytes(bytes(100_000))
-    with largest_file(50_000), pytest.raises(StorageError, match="nothing half-written is left"):
+    with largest_file(50_000), pytest.raises(StorageError, match="no partial file is left"):
         sealed(candidate, tmp_path / "releases")
     assert names_in(tmp_path / "releases") == []
     assert sealed(candidate, tmp_path / "releases").release.version == "1.4.0"

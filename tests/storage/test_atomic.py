@@ -58,7 +58,7 @@ def test_a_file_that_need_not_outlast_the_machine_is_replaced_whole_without_wait
 def test_a_write_that_fails_leaves_neither_a_file_nor_a_folder_beside_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "source").mkdir()
-    with pytest.raises(StorageError, match="Is a directory; nothing half-written is left"):
+    with pytest.raises(StorageError, match="Is a directory; no partial file is left"):
         atomic.write_file(tmp_path / "a", b"one")
     with pytest.raises(ValueError, match="not this one"):
         atomic.publish_files({"b": b"two"}, tmp_path / "c", check_folder=refuse)
@@ -82,7 +82,7 @@ def test_what_killed_writes_left_is_swept_but_a_link_is_not_followed(tmp_path: P
 
 def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"one")
-    assert "nothing half-written is left" in out_of_space("write_file", tmp_path / "a")
+    assert "no partial file is left" in out_of_space("write_file", tmp_path / "a")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"one")]
 
 
@@ -126,5 +126,5 @@ def test_a_copied_folder_is_the_same_and_sweeps_what_killed_copies_left(tmp_path
 
 def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="nothing half-written"):
+    with pytest.raises(StorageError, match="no partial file is left"):
         atomic.swap_link(tmp_path / "file" / "current", "a")

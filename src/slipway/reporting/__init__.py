@@ -1,1 +1,1 @@
-"""How results reach people: HTML, Markdown, numbers, progress, "did you mean", escaping of untrusted text."""
+"""Output for people: HTML, Markdown, numbers, progress, "did you mean", and escaping of untrusted text."""

@@ -1,4 +1,4 @@
-"""A page of HTML that needs nothing from outside, in light and in dark: what every report of ours is put into."""
+"""Render self-contained HTML pages, with a light and a dark theme; all HTML reports use it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 
 def render(room: str, template: str, **values: Any) -> str:
-    """The page that a template of the package ``room`` makes of ``values``; all but its pictures is escaped.
+    """Render a template of the package ``room`` with ``values``; everything except the SVG figures is escaped.
 
-    A template extends ``page.html.j2``, which needs ``kicker``, ``name`` and ``about``, and takes the parts that pages
-    share from ``parts.html.j2``. Both stand beside this module.
+    A template extends ``page.html.j2``, which requires ``kicker``, ``name`` and ``about``, and imports shared parts
+    from ``parts.html.j2``. Both files are in this folder.
     """
-    # It takes a tenth of a second to import, which only a run that writes a page should pay.
+    # The import takes 0.1 s, so only runs that write a page do it.
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     loader = ChoiceLoader([PackageLoader(package, "") for package in (room, __package__)])

@@ -1,4 +1,4 @@
-"""Tables of Markdown, as GitHub shows them in issues, release pages and job summaries."""
+"""Write Markdown tables for GitHub issues, release pages and job summaries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numeric_columns: int = 0) -> str:
-    """A table of Markdown cells, none of which can end itself or its line; the last ``numbers`` columns stand right."""
+    """Return a Markdown table; cells are escaped, and the last ``numeric_columns`` columns are right-aligned."""
     ruler = "---|" * (len(head) - numeric_columns) + "---:|" * numeric_columns
     return "\n".join([_line(head), f"|{ruler}", *map(_line, rows)])
 

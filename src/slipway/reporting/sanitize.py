@@ -1,4 +1,4 @@
-"""Text that strangers wrote (commit messages, titles, what a remote says), made harmless where it is shown."""
+"""Escape untrusted text (commit messages, titles, output of a remote) for terminals, logs and Markdown."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 
 _LONGEST = 120
 _INVISIBLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
-"""Controls, and the characters that turn the direction of a line around; emoji and right-to-left letters stay."""
+"""Control characters, and those that override the direction of text; emoji and right-to-left letters are kept."""
 _CODE = re.compile(r"(?<!`)(`+)(?!`)([^<\n]+?)(?<!`)\1(?!`)")
 _BLOCK = re.compile(r"^([ \t]*)([#>]|~~~|---|===)", re.MULTILINE)
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:
-    """The text on one line, for a terminal and for a workflow's log, where `##[` and `::` would be commands."""
+    """Return the text on one line, for a terminal or a workflow log, where `##[` and `::` would be read as commands."""
     text = _INVISIBLE.sub(_escape_character, text.replace("\n", "\\n"))
     text = text if len(text) <= longest else text[:longest] + "..."
     return text.replace("##[", "# #[").replace("::", ": :")
 
 
 def escape_markdown(text: str) -> str:
-    """The text for Markdown: code spans, emphasis and links stay, but it opens no tag, image, heading or fence."""
+    """Escape text for Markdown: code spans, emphasis and links stay; tags, images, headings and fences do not work."""
     text = _INVISIBLE.sub("\ufffd", text)
     parts, end = [], 0
     for span in _CODE.finditer(text):
@@ -29,7 +29,8 @@ def escape_markdown(text: str) -> str:
 
 
 def code_span(text: str) -> str:
-    """The text as one Markdown code span that it cannot end, also inside a table."""
+    """Return the text as one Markdown code span that its content cannot close; safe inside a table too."""
+    # In a table `|` ends the cell even within a code span, so a look-alike replaces it: https://github.github.com/gfm/#tables
     text = one_line(text).replace("|", "\u2758")
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`" if text else ""

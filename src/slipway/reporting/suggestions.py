@@ -1,4 +1,4 @@
-"""What a mistyped name was probably meant to be."""
+"""Suggest the known name that is closest to a mistyped one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: str, known: Iterable[object], otherwise: str = "", *, cutoff: float = 0.6) -> str:
-    """The end of a sentence about an unknown name: "; did you mean 'x'?", or else "; " and what to say otherwise."""
-    meant = closest_match(name, known, cutoff=cutoff)
-    return f"; did you mean '{meant}'?" if meant else otherwise and f"; {otherwise}"
+    """Return the end of an error about an unknown name: "; did you mean 'x'?", or ``otherwise`` if no name is similar."""
+    closest = closest_match(name, known, cutoff=cutoff)
+    return f"; did you mean '{closest}'?" if closest else otherwise and f"; {otherwise}"
 
 
 def closest_match(name: str, known: Iterable[object], *, cutoff: float = 0.6) -> str:
-    """The known name that is most like ``name``; "" where none is like it."""
+    """Return the known name that is most similar to ``name``, or "" if none is similar."""
     return next(iter(difflib.get_close_matches(name, map(str, known), 1, cutoff)), "")

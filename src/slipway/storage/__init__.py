@@ -1,1 +1,1 @@
-"""Writes that are whole or absent; file locks; digests; rotating files."""
+"""Atomic writes, file locks, digests, archives and rotating files."""

@@ -1,4 +1,4 @@
-"""Unpacking a tar archive so that no member can leave its folder, on every Python 3.11."""
+"""Unpack tar archives safely: no member can be written outside the folder, on every Python 3.11."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def extract(archive: tarfile.TarFile, into: Path) -> None:
-    """Unpack every member into a folder; links must lead to a place inside it.
+    """Unpack every member into a folder; links must point inside it.
 
     Raises:
-        tarfile.TarError: a member is a device, or lies or leads outside the folder.
+        tarfile.TarError: a member is a device, or its path or link points outside the folder.
     """
-    # `filter` came with Python 3.11.4, and Debian 12 has 3.11.2 (https://docs.python.org/3.11/library/tarfile.html).
+    # `filter` was added in Python 3.11.4, and Debian 12 has 3.11.2 (https://docs.python.org/3.11/library/tarfile.html).
     if hasattr(tarfile, "data_filter"):
         archive.extractall(into, filter="data")
         return
@@ -28,4 +28,4 @@ def _check_member(member: tarfile.TarInfo) -> None:
     linked = posixpath.join(posixpath.dirname(member.name), member.linkname)
     for path in (member.name, linked if member.issym() else member.name):
         if path.startswith("/") or posixpath.normpath(path).split("/")[0] == "..":
-            raise tarfile.TarError(f"{member.name!r} leads outside of the archive's folder")
+            raise tarfile.TarError(f"{member.name!r} points outside the archive's folder")

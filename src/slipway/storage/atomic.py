@@ -1,4 +1,4 @@
-"""The only ways in which Slipway writes what must last: whole and on the disk when the function returns, or absent."""
+"""Write files, links and folders atomically and durably: complete and on the disk on return, or absent."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from slipway.errors import StorageError
 from slipway.storage import durable_steps
 
 _LEFTOVER = ".{name}.tmp"
+"""Temporary files are in the folder of their target, since a rename is atomic only within one file system."""
 
 
 def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace a file, or create it.
 
     Args:
-        durable: whether it must be on the disk at the end. Without that a reader still sees the old file or the new one,
-            but a machine that crashes may lose it.
+        durable: whether the file must be on the disk on return. If False, a reader still sees either the old file or
+            the new one, but the new one can be lost if the machine crashes.
 
     Raises:
-        StorageError: it cannot be written; what stood there still does.
+        StorageError: the file cannot be written; an existing file is unchanged.
     """
     temporary = _temporary_path(path)
     with _as_storage_error(path, temporary):
@@ -33,10 +34,10 @@ def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 
 def move_file(source: Path, path: Path) -> None:
-    """Give a file that was written beside ``path``, on the same disk, the name ``path``, over what stood there.
+    """Rename a file on the same disk to ``path``, replacing a file of that name.
 
     Raises:
-        StorageError: the disk is full or the like; what stood at ``path`` still does.
+        StorageError: the file cannot be written or renamed; an existing file at ``path`` is unchanged.
     """
     with _as_storage_error(path):
         durable_steps.sync(source)
@@ -45,10 +46,10 @@ def move_file(source: Path, path: Path) -> None:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Append one line, over the torn one that a kill may have left.
+    """Append one line, replacing an incomplete last line that a killed process left.
 
     Raises:
-        StorageError: it cannot be written; the whole lines before it are as they were.
+        StorageError: the line cannot be written; the complete lines before it are unchanged.
     """
     with _as_storage_error(path):
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)) as file:
@@ -57,10 +58,10 @@ def append_line(path: Path, line: bytes) -> None:
 
 
 def whole_lines(path: Path) -> list[bytes]:
-    """The lines that were completely written: a torn last one is left out, and no file is no lines.
+    """Return the lines that were completely written, without an incomplete last one; none if the file does not exist.
 
     Raises:
-        StorageError: the file is there but cannot be read.
+        StorageError: the file exists but cannot be read.
     """
     try:
         return path.read_bytes().split(b"\n")[:-1]
@@ -71,10 +72,10 @@ def whole_lines(path: Path) -> list[bytes]:
 
 
 def swap_link(link: Path, destination: str) -> None:
-    """Point a symbolic link at ``destination``; a reader sees the old or the new one.
+    """Point a symbolic link at ``destination``; a reader sees either the old link or the new one.
 
     Raises:
-        StorageError: it cannot be written; the link is as it was.
+        StorageError: the link cannot be written; it is unchanged.
     """
     temporary = _temporary_path(link)
     with _as_storage_error(link, temporary):
@@ -85,10 +86,10 @@ def swap_link(link: Path, destination: str) -> None:
 
 
 def remove_link(link: Path) -> None:
-    """Remove a symbolic link, if it is there.
+    """Remove a symbolic link if it exists.
 
     Raises:
-        StorageError: it cannot be removed.
+        StorageError: the link cannot be removed.
     """
     with _as_storage_error(link):
         link.unlink(missing_ok=True)
@@ -96,10 +97,10 @@ def remove_link(link: Path) -> None:
 
 
 def publish_folder(source: Path, destination: Path) -> None:
-    """Copy a folder of files so that ``destination`` appears whole.
+    """Copy a folder of files so that ``destination`` appears complete or not at all.
 
     Raises:
-        StorageError: it cannot be read or written; nothing is left of the copy.
+        StorageError: a file cannot be read or written; the partial copy was removed.
     """
     files = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
     publish_files(files, destination)
@@ -108,15 +109,17 @@ def publish_folder(source: Path, destination: Path) -> None:
 def publish_files(
     files: Mapping[str, Path | bytes], destination: Path, check_folder: Callable[[Path], object] = lambda folder: None
 ) -> None:
-    """Make a folder of copied files and new ones that appears whole; what killed copies left beside it is swept first.
+    """Create a folder of copied files and new ones that appears complete or not at all.
 
-    Only one process may publish into the same parent at a time.
+    Leftovers of killed copies in the same parent are removed first, so only one process can publish into a parent at a
+    time.
 
     Args:
-        check: looks at the folder before it appears, and raises if it may not.
+        files: the content of each file by its path in the folder: bytes, or a file to copy.
+        check_folder: receives the finished folder before it appears, and raises an error to reject it.
 
     Raises:
-        StorageError: it cannot be read or written; nothing is left of it.
+        StorageError: a file cannot be read or written; the partial folder was removed.
     """
     temporary = _temporary_path(destination)
     with _as_storage_error(destination, temporary):
@@ -127,6 +130,7 @@ def publish_files(
         for name, content in files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             durable_steps.write(temporary / name, content)
+        # A file that was synced can still lose its name in a crash, until its folder is synced too (fsync(2)).
         for folder in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:
             durable_steps.sync(folder)
         check_folder(temporary)
@@ -135,10 +139,10 @@ def publish_files(
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder so that it vanishes whole; what a kill leaves of it is swept later.
+    """Remove a folder so that it disappears at once; if the process is killed meanwhile, ``sweep`` removes the rest.
 
     Raises:
-        StorageError: it cannot be removed.
+        StorageError: the folder cannot be removed.
     """
     temporary = _temporary_path(folder)
     with _as_storage_error(folder):
@@ -149,20 +153,20 @@ def remove_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk when the function returns.
+    """Write the names in a folder to the disk before returning.
 
     Raises:
-        StorageError: the disk is full or the like.
+        StorageError: the folder cannot be written.
     """
     with _as_storage_error(folder):
         durable_steps.sync(folder)
 
 
 def sweep(parent: Path) -> list[Path]:
-    """Remove what killed processes left half-made in a folder in which none is at work now; returns what that was.
+    """Remove and return the leftovers of killed processes in a folder to which no process is writing.
 
     Raises:
-        StorageError: it cannot be removed.
+        StorageError: a leftover cannot be removed.
     """
     leftovers = sorted(parent.glob(_LEFTOVER.format(name="*")))
     with _as_storage_error(parent):
@@ -185,6 +189,4 @@ def _as_storage_error(path: Path, temporary: Path | None = None) -> Iterator[Non
                 durable_steps.remove(temporary)
         if not isinstance(error, OSError):
             raise
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}; nothing half-written is left"
-        ) from None
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}; no partial file is left") from None

@@ -1,4 +1,4 @@
-"""The time as every file of ours writes it."""
+"""Return the current time in the format of Slipway's files."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """The time in UTC, as all files of a target write it."""
+    """Return the current UTC time in ISO 8601 with milliseconds, as the files of a target store it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""The single steps of a write that lasts, each of which may be left half done and may raise OSError."""
+"""Implement the single steps of a durable write; each can be interrupted half-way and can raise OSError."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ def write(path: Path, content: Path | bytes, durable: bool = True) -> None:
         if isinstance(content, bytes):
             file.write(content)
         else:
-            with content.open("rb") as came:
-                shutil.copyfileobj(came, file, 1 << 20)
+            with content.open("rb") as source:
+                shutil.copyfileobj(source, file, 1 << 20)
         if durable:
             file.flush()
             os.fsync(file.fileno())
 
 
 def append(path: Path, descriptor: int, line: bytes) -> None:
-    """Write a line over the torn one that a kill may have left; what fails is cut off again."""
+    """Write a line over an incomplete last one that a killed process left; a failed write is cut off again."""
     end = path.read_bytes().rfind(b"\n") + 1
     os.ftruncate(descriptor, end)
     os.lseek(descriptor, end, os.SEEK_SET)
     try:
+        # The disk can take a part of the line only: os.write returns how much.
         while line:
             line = line[os.write(descriptor, line) :]
         os.fsync(descriptor)
@@ -35,7 +36,7 @@ def append(path: Path, descriptor: int, line: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it."""
+    """Remove a file, a link, or a folder with everything in it."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -43,7 +44,7 @@ def remove(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk when the function returns."""
+    """Write a file, or the names in a folder, to the disk before returning."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

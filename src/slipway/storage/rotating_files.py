@@ -1,4 +1,4 @@
-"""Files of whole lines that one worker writes: closed at a size, named by time, and only so many kept."""
+"""Write rotating log files of complete lines, one series per worker, limited in size and number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from slipway.storage.locks import claim_slot, is_held
 
 UNFINISHED_SUFFIX = ".open"
-"""What follows the name of a file that a worker still writes, or was writing when it was killed."""
+"""Suffix of a file that a worker is writing, or was writing when it was killed."""
 _LOCK = "worker-{}.lock"
 
 
@@ -31,7 +31,7 @@ class RotatingFiles:
         self._size = 0
 
     def append(self, line: bytes) -> None:
-        """Write a line, whole or not at all."""
+        """Append a line completely or not at all."""
         file = self._ensure_open(len(line))
         written = os.write(file, line)
         if written < len(line):
@@ -40,7 +40,7 @@ class RotatingFiles:
         self._size += written
 
     def finish(self) -> None:
-        """Close the file and give it the name of a finished one."""
+        """Close the current file and rename it to its final name."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -48,6 +48,7 @@ class RotatingFiles:
                 self._path.rename(final_path(self._path))
 
     def _ensure_open(self, line_size: int) -> int:
+        # No links means that someone deleted the file: lines written to it would never be seen.
         if self._file is not None and (self._size + line_size > self._max_bytes or os.fstat(self._file).st_nlink == 0):
             self.finish()
         if self._file is None:
@@ -68,7 +69,7 @@ class RotatingFiles:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
 
     def _delete_oldest(self, worker: int) -> None:
-        # What dead workers left counts as ours, or a server with fewer workers than before would keep it for ever.
+        # Files of dead workers count too; otherwise a server restarted with fewer workers would keep them forever.
         ours = [p for p in files_by_time(self._folder, self._name) if _worker_of(p) == worker or not self._is_alive(p)]
         for path in ours[: max(len(ours) - self._max_files + 1, 0)]:
             path.unlink(missing_ok=True)
@@ -78,14 +79,14 @@ class RotatingFiles:
 
 
 def files_by_time(folder: Path, name: str) -> list[Path]:
-    """All workers' files, the unfinished ones too, in the order in which they were begun."""
+    """Return all workers' files, unfinished ones included, ordered by the time at which they were started."""
     ours = re.compile(rf"{name}-\d+-(?P<time>\d+T[\d.]+Z)\.jsonl({re.escape(UNFINISHED_SUFFIX)})?")
     found = ((match["time"], path) for path in folder.glob(f"{name}-*") if (match := ours.fullmatch(path.name)))
     return [path for _, path in sorted(found)]
 
 
 def final_path(path: Path) -> Path:
-    """The name of a file once it is finished."""
+    """Return the name of a file after it is finished."""
     return path.with_name(path.name.removesuffix(UNFINISHED_SUFFIX))
 
 
