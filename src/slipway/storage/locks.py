@@ -1,7 +1,7 @@
-"""File locks. Each dies with its process, so nothing is ever locked by one that was killed.
+"""Lock files. The kernel releases a lock when its process ends, so a killed process leaves nothing locked.
 
-There is one for each need: ``exclusive`` keeps a second command out and tells it who is at work; ``hold`` proves that a
-process still lives; ``claim_slot`` gives each of several workers a number; ``is_held`` and ``holder`` only look.
+``exclusive_lock`` keeps a second command out and reports which process is running; ``hold_lock`` proves that a process
+is alive; ``claim_slot`` gives each of several workers a number; ``is_held`` and ``lock_holder`` only check.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from slipway.errors import SlipwayError, StorageError
 
 _POLL_INTERVAL = 0.02
 _DEFAULT_TIMEOUT = 0.2
-"""The seconds for which a lock is asked again: one who only looks whether it is held takes it for an instant."""
+"""Seconds to keep trying: a process that only checks the lock (``is_held``) takes it for an instant."""
 _UNKNOWN_HOLDER = "another process"
 
 
@@ -32,13 +32,14 @@ def exclusive_lock(
     unwritable_error: Callable[[OSError], SlipwayError] | None = None,
     timeout: float = _DEFAULT_TIMEOUT,
 ) -> Iterator[None]:
-    """Be the only one at work until the block ends. The file stays, and so does its folder.
+    """Hold the lock until the block ends. The lock file and its folder are kept.
 
     Args:
-        who: what this process is doing, which the next one is told.
-        busy: the error to raise while another process holds the lock, made from what that one wrote of itself.
-        unwritable: the error to raise where the file cannot be written; by default a ``StorageError``.
-        patience: the seconds after which to give up on a lock that is held.
+        path: the lock file; it is created if it does not exist.
+        owner: what this process is doing, for the error of a process that finds the lock held.
+        busy_error: creates the error to raise if another process holds the lock, from that process's description.
+        unwritable_error: creates the error to raise if the file cannot be written; by default a ``StorageError``.
+        timeout: seconds to wait for a lock that is held.
     """
     with ExitStack() as stack:
         try:
@@ -57,17 +58,18 @@ def exclusive_lock(
 
 
 def hold_lock(path: Path) -> int:
-    """Lock a file until this process (and any it forks) ends, or the returned descriptor is closed."""
+    """Lock a file until this process (and every process that it forks) ends, or the returned descriptor is closed."""
     descriptor = _open(path)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
 
 
 def claim_slot(folder: Path, name: str) -> tuple[int, BufferedRandom]:
-    """Lock the file of the lowest number that no living process holds, until the returned file is closed.
+    """Lock the file with the lowest number that no living process holds, until the returned file is closed.
 
     Args:
-        name: what the files are called, such as ``worker-{}.lock``.
+        folder: the folder of the lock files.
+        name: the pattern of their names, such as ``worker-{}.lock``.
     """
     for number in count():
         file = (folder / name.format(number)).open("a+b")
@@ -78,13 +80,13 @@ def claim_slot(folder: Path, name: str) -> tuple[int, BufferedRandom]:
 
 
 def is_held(path: Path) -> bool:
-    """Does a living process hold the lock of this file?"""
+    """Return whether a living process holds the lock of this file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
-        # Shared, so that two who ask at the same time do not take each other for the holder.
+        # Shared, so that two processes that check at the same time do not take each other for the holder.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -94,7 +96,7 @@ def is_held(path: Path) -> bool:
 
 
 def lock_holder(path: Path) -> str | None:
-    """Who holds an ``exclusive`` lock now, if anyone does; nothing is written."""
+    """Return the process that holds an ``exclusive_lock``, or None; nothing is written."""
     return (path.read_text(errors="replace") or _UNKNOWN_HOLDER) if is_held(path) else None
 
 
