@@ -81,7 +81,7 @@ def test_a_change_for_callers_needs_a_commit_that_says_so(
     if not honest:
         prefix, least = ("feat!: ...", "2.0.0") if change is BREAKING else ("feat: ...", "1.1.0")
         assert f"callers of 1.0.0 need at least {least}" in done.stderr
-        assert f"it takes a commit such as `{prefix}`" in done.stderr
+        assert f"add a commit such as `{prefix}`" in done.stderr
         assert "input 'age'" in done.stderr
 
 
@@ -151,7 +151,7 @@ def test_the_champion_of_the_local_target_is_what_callers_rely_on(root: Path) ->
     for against in ((), ("--against", str(bundle))):
         done = check(root, *against)
         assert done.returncode == CompatibilityError.exit_code
-        assert "input 'distance' is gone" in done.stderr
+        assert "input 'distance' was removed" in done.stderr
         assert "need at least 2.0.0, but the next version is 1.1.0" in done.stderr
 
 

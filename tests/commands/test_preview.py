@@ -43,4 +43,4 @@ def test_a_preview_of_nothing_says_so(tmp_path: Path) -> None:
     coming = find_next_version(root)
     assert coming == NextVersion("1.0.0", False, "1.0.0", "")
     text = preview(settings, coming, check_compatibility(settings.contract, None, coming))
-    assert text.startswith("## This releases nothing; 1.0.0 stays the last release\n\n### For callers")
+    assert text.startswith("## This releases nothing; the last release is still 1.0.0\n\n### For callers")

@@ -69,7 +69,7 @@ def test_the_version_inside_is_the_tags_and_the_time_is_the_commits(root: Path, 
 def test_without_a_release_there_is_no_package(root: Path, tmp_path: Path) -> None:
     pushed(root, "docs: after it")
     for tag in ("", "main", "v1.0", "--help"):
-        with pytest.raises(ReleaseError, match="is at no release's tag, so no package was built"):
+        with pytest.raises(ReleaseError, match="is not at a release tag, so no package was built"):
             build_package(root, tmp_path / "out", tag)
     with pytest.raises(ReleaseError, match="`git log` failed"):
         build_package(root, tmp_path / "out", "v9.9.9")

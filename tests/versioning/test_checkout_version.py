@@ -91,7 +91,7 @@ def test_an_annotated_tag_is_a_release_and_a_branch_of_its_name_is_not_mistaken_
 
 
 def test_a_repository_without_a_commit_has_no_version(root: Path) -> None:
-    with pytest.raises(VersionError, match="has no commit yet"):
+    with pytest.raises(VersionError, match="has no commits yet"):
         version_of(root)
 
 

@@ -56,19 +56,22 @@ def test_a_well_formed_message_has_the_level_of_the_table(linter: Linter, messag
 @pytest.mark.parametrize(
     ("message", "problem"),
     [
-        ("feta: a thing", "`feta` is no type, so it would release nothing; did you mean `feat`?"),
+        ("feta: a thing", "`feta` is not a commit type, so it would release nothing; did you mean `feat`?"),
         ("Feat: a thing", "did you mean `feat`?"),
         ("bugfix: a thing", "did you mean `fix`?"),
-        ("zzz: a thing", "`zzz` is no type, so it would release nothing; the types are feat, fix, "),
+        ("zzz: a thing", "`zzz` is not a commit type, so it would release nothing; the types are feat, fix, "),
         ("a thing", "it must begin with a type and a colon"),
-        ("feat a thing", "after `feat` comes an optional (scope), an optional `!`, a colon, a space and the subject"),
+        (
+            "feat a thing",
+            "after `feat`, expected an optional (scope), an optional `!`, a colon, a space and the subject",
+        ),
         ("feat:a thing", "after `feat` comes"),
         ("feat!(api): a thing", "after `feat` comes"),
-        ("feat: ", "nothing follows `feat:`"),
+        ("feat: ", "`feat:` has no subject"),
         ("", "it is empty"),
         ("\n \n", "it is empty"),
         ("fixup! feat: a thing", "`git rebase --autosquash` does that"),
-        ("Merge branch 'side'", "only a real merge commit may say so"),
+        ("Merge branch 'side'", "only a real merge commit can be named so"),
         ("Initial commit of everything", "it must begin with a type and a colon"),
         ("initial commit", "it must begin with a type and a colon"),
         ('Reverts "feat: a thing"', "it must begin with a type and a colon"),
@@ -109,13 +112,13 @@ def test_the_command_names_every_commit_at_fault_and_has_an_exit_code_of_its_own
     commit(root, "feat: three")
     done = slipway_here(root, "commits")
     assert done.returncode == CommitsError.exit_code
-    assert "2 of 4 would release nothing as written" in done.stderr
-    assert f'{first[:7]} "feta: one": `feta` is no type' in done.stderr
+    assert "2 of 4 messages would release nothing as written" in done.stderr
+    assert f'{first[:7]} "feta: one": `feta` is not a commit type' in done.stderr
     assert f'{second[:7]} "two": it must begin' in done.stderr
     fine = slipway_here(root, "commits", "HEAD~1..HEAD")
     assert (fine.returncode, fine.stdout) == (
         0,
-        "1 read, all of them well-formed; together they release a minor version\n",
+        "no problems found in 1 message; version bump: minor\n",
     )
 
 
@@ -140,9 +143,9 @@ def test_a_pull_request_is_read_from_its_base_together_with_its_title(tmp_path: 
     def read(base: str, title: str) -> Ended:
         return slipway_here(root, "commits", SLIPWAY_BASE=base, SLIPWAY_TITLE=title)
 
-    assert read(base, "fix: mine").stdout.startswith("2 read, all of them well-formed")
-    assert read(base, "").stdout.startswith("1 read, all of them well-formed")
-    assert '1 of 2 would release nothing as written\n  "mine": it must' in read(base, "mine").stderr
+    assert read(base, "fix: mine").stdout.startswith("no problems found in 2 messages")
+    assert read(base, "").stdout.startswith("no problems found in 1 message")
+    assert '1 of 2 messages would release nothing as written\n  "mine": it must' in read(base, "mine").stderr
     for unknown in ("0" * 40, "--all"):
         assert '"wip on main": it must begin' in read(unknown, "fix: mine").stderr
 
@@ -177,7 +180,7 @@ def test_contributing_lists_the_types_and_what_they_release() -> None:
 def test_a_type_that_promises_a_release_but_is_not_allowed_is_an_error(tmp_path: Path) -> None:
     options = 'allowed_tags = ["fix"]\nminor_tags = ["feat"]'
     (tmp_path / "pyproject.toml").write_text(f"[tool.semantic_release.commit_parser_options]\n{options}\n")
-    with pytest.raises(SettingsError, match="'feat' stands in commit_parser_options but not in allowed_tags"):
+    with pytest.raises(SettingsError, match="'feat' is in commit_parser_options but not in allowed_tags"):
         commit_types(tmp_path)
 
 

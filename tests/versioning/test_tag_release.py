@@ -69,7 +69,7 @@ def test_a_commit_releases_what_the_table_says(tmp_path: Path, message: str, ver
 
 def test_what_releases_nothing_changes_nothing_and_is_no_failure(tmp_path: Path) -> None:
     root = released(tmp_path)
-    assert tag_release(root).sentence == "nothing new: this commit is v1.0.0 already"
+    assert tag_release(root).sentence == "nothing to release: this commit is already v1.0.0"
     pushed(root, "docs: say more", "feta: an unknown type", "wip", "chore: x")
     before, head = refs(root), git(root, "rev-parse", "HEAD")
     done = tag_release(root)
@@ -82,7 +82,7 @@ def test_a_template_waits_for_a_commit_that_asks_for_its_first_release(tmp_path:
     root = template(tmp_path)
     assert tag_release(root).tag == ""
     pushed(root, "docs: what this is")
-    assert "the first release needs one commit that asks for it" in tag_release(root).sentence
+    assert "the first release needs a commit that releases a version" in tag_release(root).sentence
     pushed(root, "fix: the first real change")
     assert tag_release(root).tag == "v1.0.0"
     assert version_in(root) == "1.0.0"
@@ -106,7 +106,7 @@ def test_running_it_again_after_a_success_names_the_same_tag_and_adds_nothing(tm
     said = [run_release(root), run_release(root), run_release(clone(root, tmp_path / "fresh"))]
     assert output.read_text() == "tag=v1.1.0\n" * 3
     assert "were pushed to origin in one step" in said[0]
-    assert said[1] == said[2] == "nothing new: this commit is v1.1.0 already\n"
+    assert said[1] == said[2] == "nothing to release: this commit is already v1.1.0\n"
     assert sorted(refs(root)) == ["main", "v1.0.0", "v1.1.0"]
 
 
@@ -121,7 +121,7 @@ def test_a_tag_only_release_leaves_main_alone(tmp_path: Path) -> None:
     root = released(tmp_path)
     head = pushed(root, "feat: more")
     hook(root, '[ "$1" != refs/heads/main ]')
-    with pytest.raises(ReleaseError, match=r"origin refused v1\.1\.0: .*hook declined.* --tag-only"):
+    with pytest.raises(ReleaseError, match=r"origin rejected v1\.1\.0: .*hook declined.* --tag-only"):
         tag_release(root)
     assert tag_release(root, tag_only=True).tag == "v1.1.0"
     assert refs(root)["main"] == git(root, "rev-parse", "v1.1.0^{commit}") == head
@@ -137,7 +137,7 @@ def test_a_maintenance_branch_releases_its_own_numbers_and_no_others(tmp_path: P
     assert tag_release(root).tag == "v1.4.1"
     assert refs(root)["1.4.x"] == git(root, "rev-parse", "v1.4.1^{commit}")
     pushed(root, "feat: too much for it")
-    with pytest.raises(ReleaseError, match=r"branch 1\.4\.x releases only 1\.4\.\*, but its commits ask for 1\.5\.0"):
+    with pytest.raises(ReleaseError, match=r"branch 1\.4\.x releases only 1\.4\.\*, but its commits require 1\.5\.0"):
         tag_release(root)
     git(root, "checkout", "-q", "main")
     assert tag_release(root).tag == "v2.0.0"
@@ -149,7 +149,7 @@ def test_a_version_that_another_branch_took_is_named_instead_of_silently_skipped
     tagged(root, "v1.4.1", "fix: there")
     git(root, "checkout", "-q", "main")
     pushed(root, "fix: here")
-    with pytest.raises(ReleaseError, match=r"ask for 1\.4\.1, but v1\.4\.1 exists outside the history of main"):
+    with pytest.raises(ReleaseError, match=r"require 1\.4\.1, but v1\.4\.1 already exists outside the history of main"):
         tag_release(root)
 
 
@@ -158,7 +158,7 @@ def test_only_release_branches_release(tmp_path: Path, branch: str) -> None:
     root = released(tmp_path)
     git(root, "checkout", "-q", "-b", branch)
     pushed(root, "feat: x")
-    with pytest.raises(ReleaseError, match=f"no release is made from the branch {branch}"):
+    with pytest.raises(ReleaseError, match=f"branch {branch} is not a release branch"):
         tag_release(root)
 
 
@@ -181,7 +181,7 @@ def test_a_detached_head_is_told_to_check_a_branch_out(tmp_path: Path) -> None:
     root = released(tmp_path)
     pushed(root, "fix: y")
     git(root, "checkout", "-q", "--detach")
-    with pytest.raises(ReleaseError, match="on no branch"):
+    with pytest.raises(ReleaseError, match="has a detached HEAD"):
         tag_release(root)
 
 
@@ -195,7 +195,7 @@ def test_uncommitted_changes_commits_not_pushed_and_tags_not_pushed_stop_it(tmp_
         tag_release(root)
     git(root, "push", "-q", "origin", "main")
     git(root, "tag", "v7.0.0")
-    with pytest.raises(ReleaseError, match=r"the tag v7\.0\.0 is only here and not on origin"):
+    with pytest.raises(ReleaseError, match=r"the tag v7\.0\.0 exists only here and not on origin"):
         tag_release(root)
 
 
@@ -203,7 +203,9 @@ def test_a_tag_that_means_something_else_on_the_remote_stops_it(tmp_path: Path) 
     root = released(tmp_path)
     pushed(root, "fix: y")
     git(root, "tag", "-f", "v1.0.0")
-    with pytest.raises(ReleaseError, match=r"the tag v1\.0\.0 is .* here but .* on origin; a release never moves"):
+    with pytest.raises(
+        ReleaseError, match=r"the tag v1\.0\.0 is .* here but .* on origin; a release tag must never move"
+    ):
         tag_release(root)
 
 
@@ -213,7 +215,7 @@ def test_a_refused_tag_leaves_nothing_half_done_and_the_rerun_releases_once(tmp_
     before = refs(root)
     hook(root, 'case "$1" in refs/tags/*) echo "tags are protected by a rule" >&2; exit 1;; esac')
     with pytest.raises(
-        ReleaseError, match=r"origin refused v1\.1\.0: .*tags are protected by a rule.*nothing was pushed"
+        ReleaseError, match=r"origin rejected v1\.1\.0: .*tags are protected by a rule.*nothing was pushed"
     ):
         tag_release(root)
     assert refs(root) == before
@@ -297,7 +299,7 @@ def test_without_a_push_commit_and_tag_are_made_here_only(tmp_path: Path) -> Non
     root = template(tmp_path)
     git(root, "remote", "remove", "origin")
     commit(root, "feat: offline")
-    assert tag_release(root, to_remote=False).sentence.endswith("were made here and pushed nowhere")
+    assert tag_release(root, to_remote=False).sentence.endswith("were created here and not pushed")
     assert git(root, "tag", "--points-at", "HEAD") == "v1.0.0"
     assert version_in(root) == "1.0.0"
 

@@ -1,4 +1,4 @@
-"""Verbs about versions: start a project, lint commits, preview, release, and build the package of a release."""
+"""Define the commands about versions: init, commits, preview, contract check, release and build-package."""
 
 from __future__ import annotations
 
@@ -16,50 +16,72 @@ title_option: Decorator = click.option(
     "--title",
     envvar="SLIPWAY_TITLE",
     metavar="TEXT",
-    help="A pull request's title, for a squash merge; also $SLIPWAY_TITLE, or - for the standard input.",
+    help="A pull request's title, as for a squash merge; - reads standard input. Default: $SLIPWAY_TITLE.",
 )
 against_option: Decorator = click.option(
-    "--against", type=click.Path(path_type=Path), help="A bundle or contract file, instead of the local champion."
+    "--against",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Compare with this bundle or contract file instead of the local champion.",
 )
 github_option: Decorator = click.option(
-    "--github", is_flag=True, help="Compare with the release that GitHub calls Latest, instead of the local champion."
+    "--github", is_flag=True, help="Compare with the release that GitHub marks as Latest instead of the local champion."
 )
 
 
-@click.command(epilog="Example: slipway init --name churn")
+@click.command()
 @settings_option
-@click.option("--name", help="The project's and the model's name; asked for when it is left out.")
+@click.option("--name", help="Name of the project and its model; you are prompted for it if you omit it.")
 @click.option("--description", default="", help="One sentence about the model.")
-@click.option("--force", is_flag=True, help="Also over uncommitted changes, and where releases exist.")
+@click.option("--force", is_flag=True, help="Proceed despite uncommitted changes or existing releases.")
 def init(settings_file: Path, name: str | None, description: str, force: bool) -> None:
-    """Turn a fresh copy of the template into your project: name, version, changelog, contract, README."""
+    """Turn a fresh copy of the template into your own project.
+
+    Sets the name and version, and writes an empty changelog, the contract and a new README. A second run changes nothing.
+
+    \b
+    Examples:
+      slipway init --name churn
+      slipway init --name churn --description "Predicts which customers will leave."
+    """
     from slipway.commands.new_project import initialize
 
     if name is None and not sys.stdin.isatty():
-        raise SettingsError("the project needs a name: slipway init --name my-model")
+        raise SettingsError("the project needs a name; run `slipway init --name my-model`; nothing was changed")
     name = name or click.prompt("Name of the project and its model", default=settings_file.absolute().parent.name)
     changed = initialize(settings_file, str(name), description=description, force=force)
     for line in changed:
         click.echo(line)
-    click.echo(f"\n{_NEXT_STEPS}" if changed else f"this is {name} already; nothing was changed")
+    click.echo(f"\n{_NEXT_STEPS}" if changed else f"the project is already named {name}; nothing was changed")
 
 
 _NEXT_STEPS = """next:
-  git diff, then commit it as `feat: start` and push: that releases 1.0.0
+  git diff                  review the changes, then commit as `feat: start` and push: that releases 1.0.0
   make ship                 the example still runs, under your name
-  slipway.toml              name your own data, features, estimator and gate when you have them
-  slipway contract write    after each change of the features
+  slipway.toml              set your own data, features, estimator and gate when you have them
+  slipway contract write    run it after each change of the features
   LICENSE                   is Slipway's; choose your own for what you add"""
 
 
-@click.command(epilog='Example: slipway commits v1.2.0..HEAD; slipway commits --title "feat: price in euros"')
+@click.command()
 @click.argument("revisions", metavar="[RANGE]", required=False)
-@click.option("--base", envvar="SLIPWAY_BASE", metavar="COMMIT", help="Read what came since; also $SLIPWAY_BASE.")
+@click.option(
+    "--base", envvar="SLIPWAY_BASE", metavar="COMMIT", help="Check the commits since COMMIT. Default: $SLIPWAY_BASE."
+)
 @title_option
 @settings_option
 @json_option
 def commits(revisions: str | None, base: str | None, title: str | None, settings_file: Path, as_json: bool) -> None:
-    """Check commit messages or a title: would each of them release what it should? Since the last release by default."""
+    """Check that commit messages or a title are well-formed.
+
+    A commit with a malformed message would release nothing. Without RANGE, --base or --title, all commits since the last
+    release are checked.
+
+    \b
+    Examples:
+      slipway commits origin/main..HEAD
+      slipway commits --title "feat: price in euros"
+    """
     from slipway.versioning.commit_lint import Commit, Linter, commits_in, largest_bump
 
     root = settings_file.absolute().parent
@@ -71,52 +93,80 @@ def commits(revisions: str | None, base: str | None, title: str | None, settings
     if as_json:
         print_json({"level": largest_bump(readings), "commits": [reading.row for reading in readings]})
     if bad := [f"{reading.name}: {reading.problem}" for reading in readings if reading.problem]:
-        raise CommitsError("\n  ".join([f"{len(bad)} of {len(readings)} would release nothing as written", *bad]))
+        raise CommitsError(
+            "\n  ".join([f"{len(bad)} of {len(readings)} messages would release nothing as written", *bad])
+        )
     if not as_json:
-        what = {"none": "nothing"}.get(largest_bump(readings), f"a {largest_bump(readings)} version")
-        click.echo(f"{len(readings)} read, all of them well-formed; together they release {what}")
+        plural = "" if len(readings) == 1 else "s"
+        click.echo(f"no problems found in {len(readings)} message{plural}; version bump: {largest_bump(readings)}")
 
 
-@click.command(epilog="Example: slipway contract check --against .slipway/target/current")
+@click.command()
 @against_option
 @github_option
 @title_option
 @settings_option
 @json_option
 def check(against: Path | None, github: bool, title: str | None, settings_file: Path, as_json: bool) -> None:
-    """Is the next version honest about what changed for callers since the champion?"""
-    _, _, judgement = _check_next_version(settings_file, against, github, title)
+    """Check that the next version covers all API changes.
+
+    Compares the contract with the champion's, and the required version bump with the one that the commits release.
+
+    \b
+    Examples:
+      slipway contract check
+      slipway contract check --against .slipway/target/current
+    """
+    _, _, result = _check_next_version(settings_file, against, github, title)
     if as_json:
-        print_json(msgspec.to_builtins(judgement))
-    if not judgement.honest:
-        raise CompatibilityError(judgement.sentence)
+        print_json(msgspec.to_builtins(result))
+    if not result.honest:
+        raise CompatibilityError(result.sentence)
     if not as_json:
-        click.echo(judgement.sentence)
+        click.echo(result.sentence)
 
 
-@click.command(epilog="Example: slipway preview")
+@click.command()
 @against_option
 @github_option
 @title_option
 @settings_option
 def preview(against: Path | None, github: bool, title: str | None, settings_file: Path) -> None:
-    """Show what merging this would release, as Markdown: version, notes, changes for callers, what is trained."""
+    """Show as Markdown what merging this branch would release.
+
+    The preview has the next version, its release notes, the changes for callers, and what is trained. In a GitHub workflow
+    it is also added to the job's summary.
+
+    \b
+    Examples:
+      slipway preview
+      slipway preview --title "feat: price in euros"
+    """
     from slipway.commands.preview import preview as previewed
     from slipway.github.workflows import write_summary
 
-    settings, coming, judgement = _check_next_version(settings_file, against, github, title)
-    text = previewed(settings, coming, judgement)
+    settings, next_version, result = _check_next_version(settings_file, against, github, title)
+    text = previewed(settings, next_version, result)
     write_summary(text)
     click.echo(text, nl=False)
 
 
-@click.command(epilog="Example: slipway release")
-@click.option("--tag-only", is_flag=True, help="Push a tag only: no release commit, no changelog.")
-@click.option("--no-push", is_flag=True, help="Make commit and tag here, and push nothing.")
+@click.command()
+@click.option("--tag-only", is_flag=True, help="Push only the tag: no release commit and no changelog entry.")
+@click.option("--no-push", is_flag=True, help="Create the commit and the tag in this checkout only.")
 @settings_option
 @json_option
 def release(tag_only: bool, no_push: bool, settings_file: Path, as_json: bool) -> None:
-    """Release what the commits since the last release ask for: version, changelog, commit and tag, pushed as one."""
+    """Release the version that the commits require.
+
+    Updates the version and the changelog, then commits, tags, and pushes branch and tag in one atomic step. If it fails,
+    nothing was changed and you can run it again.
+
+    \b
+    Examples:
+      slipway release
+      slipway release --no-push
+    """
     from slipway.github.workflows import write_outputs
     from slipway.versioning.tag_release import tag_release
 
@@ -125,12 +175,20 @@ def release(tag_only: bool, no_push: bool, settings_file: Path, as_json: bool) -
     print_result({"tag": done.tag, "new": done.new, "sentence": done.sentence}, done.sentence, as_json)
 
 
-@click.command("build-package", epilog="Example: slipway build-package dist/")
+@click.command("build-package")
 @click.argument("out", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--tag", metavar="vX.Y.Z", default="", help="The release; by default the one that is checked out.")
+@click.option("--tag", metavar="vX.Y.Z", default="", help="The release to build. Default: the one that is checked out.")
 @settings_option
 def build_package(out: Path, tag: str, settings_file: Path) -> None:
-    """Build wheel and source archive of a release, the same bytes each time."""
+    """Build a release's wheel and source archive reproducibly.
+
+    Two builds of the same tag have the same bytes. Prints the SHA-256 of each file.
+
+    \b
+    Examples:
+      slipway ci build-package dist/
+      slipway ci build-package dist/ --tag v1.2.0
+    """
     from slipway.storage.digests import file_digest
     from slipway.versioning.build_package import build_package as built
 
@@ -139,7 +197,7 @@ def build_package(out: Path, tag: str, settings_file: Path) -> None:
 
 
 def _check_next_version(settings_file: Path, against: Path | None, github: bool, title: str | None) -> Any:
-    """The settings, what comes next, and whether it is honest."""
+    """Return the settings, the next version, and whether its bump covers the changes for callers."""
     from slipway.commands.check_contract import check_compatibility, read_published
     from slipway.contract.schema import read_contract
     from slipway.settings.settings import check_contract, load_settings
@@ -147,9 +205,9 @@ def _check_next_version(settings_file: Path, against: Path | None, github: bool,
 
     settings = load_settings(settings_file)
     contract = read_contract(check_contract(settings))
-    coming = find_next_version(settings.root, _read_title(title))
-    champion = read_published(settings, against=against, github=github, last=coming.last)
-    return settings, coming, check_compatibility(contract, champion, coming)
+    next_version = find_next_version(settings.root, _read_title(title))
+    champion = read_published(settings, against=against, github=github, last=next_version.last)
+    return settings, next_version, check_compatibility(contract, champion, next_version)
 
 
 def _read_title(title: str | None) -> str:
@@ -157,7 +215,7 @@ def _read_title(title: str | None) -> str:
 
 
 def _commit_range(root: Path, base: str) -> str:
-    """The commits since ``base``; since the last release where it is no commit here, as after a forced push."""
+    """Return the range since ``base``, or since the last release if ``base`` does not exist here (after a forced push)."""
     from slipway.versioning.git.checkout import checkout_at
     from slipway.versioning.git.command import run
 

@@ -1,4 +1,4 @@
-"""Is the next version honest about what changed for callers? The contract here, against the champion's."""
+"""Check that the next version's bump covers every change for callers since the champion's contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMMIT_EXAMPLES = {
 
 @dataclass(frozen=True)
 class PublishedContract:
-    """What callers rely on now: a contract and the version that it is of (empty: of none)."""
+    """The contract that callers rely on now, and its version (empty if it was never released)."""
 
     version: str
     contract: Contract
@@ -31,7 +31,10 @@ class PublishedContract:
 
 @dataclass(frozen=True)
 class CompatibilityResult:
-    """The changes since the champion, the step that they need, the one that comes, and all of it in a sentence."""
+    """The changes since the champion, the bump that they require, the next version, and a sentence that sums it up.
+
+    ``honest`` says whether the next version's bump is large enough. The fields are printed by `contract check --json`.
+    """
 
     honest: bool
     sentence: str
@@ -42,15 +45,20 @@ class CompatibilityResult:
 
 
 def read_published(settings: Settings, *, against: Path | None, github: bool, last: str) -> PublishedContract | None:
-    """What callers rely on: ``against``, what GitHub calls Latest, or the champion of the local target, if there is one.
+    """Return the contract to compare with, or None if there is no release yet.
+
+    It is that of ``against``, of the release that GitHub marks as Latest, or of the local target's champion.
 
     Args:
-        against: a bundle's folder, or a contract file: that one is taken to be of the ``last`` release.
+        settings: the settings of the project.
+        against: a bundle's folder, or a contract file, which counts as that of the ``last`` release.
+        github: use the release that GitHub marks as Latest.
+        last: the version of the last release.
 
     Raises:
-        ContractError: the file is missing or is no contract.
-        BundleError: a bundle's bytes are not the sealed or released ones.
-        GitHubError: it could not be downloaded.
+        ContractError: the file is missing or is not a contract.
+        BundleError: a bundle's files differ from the sealed or released ones.
+        GitHubError: the bundle could not be downloaded.
     """
     if against and not (against / RELEASE_FILE).exists():
         return PublishedContract(last, read_contract(against))
@@ -63,12 +71,12 @@ def read_published(settings: Settings, *, against: Path | None, github: bool, la
 
 
 def _read_bundle(bundle: Bundle) -> PublishedContract:
-    """What a verified bundle promises to its callers, wherever it came from."""
+    """Return the contract and version of a verified bundle."""
     return PublishedContract(bundle.release.version, read_contract(bundle.path / CONTRACT_FILE))
 
 
 def _read_latest() -> PublishedContract | None:
-    """The same of the release that GitHub calls Latest; its bundle is downloaded and verified."""
+    """Download and verify the bundle that GitHub marks as Latest, and return its contract and version."""
     from slipway.github.client import connect
     from slipway.github.download import fetch_bundle
     from slipway.github.releases import latest_release
@@ -83,14 +91,14 @@ def _read_latest() -> PublishedContract | None:
 def check_compatibility(
     contract: Contract, champion: PublishedContract | None, next_version: NextVersion
 ) -> CompatibilityResult:
-    """Compare; the version must exceed the champion's by at least what the changes need."""
+    """Compare the contracts and check that the next version is at least the required bump from the champion's."""
     if champion is None or not champion.version:
-        sentence = "there is no release to compare with, so nothing was promised to any caller yet"
+        sentence = "there is no release to compare with, so no caller is affected yet"
         return CompatibilityResult(True, sentence, "", next_version.version, "none", [])
     found = changes(champion.contract, contract)
     needed = required_bump(found)
-    came = bump_between(champion.version, next_version.version) if next_version.version else "none"
-    honest = LEVELS.index(came) >= LEVELS.index(needed)
+    bump = bump_between(champion.version, next_version.version) if next_version.version else "none"
+    honest = LEVELS.index(bump) >= LEVELS.index(needed)
     sentence = _explain_result(found, needed, champion.version, next_version, honest)
     return CompatibilityResult(honest, sentence, champion.version, next_version.version, needed, found)
 
@@ -100,12 +108,12 @@ def _explain_result(found: list[Change], needed: Level, champion: str, next_vers
         return f"nothing changed for callers of {champion}"
     listed = "; ".join(change.sentence for change in found)
     if honest:
-        return f"{next_version.version} is an honest step from {champion}, {needed} or more: {listed}"
+        return f"{next_version.version} is a large enough bump from {champion} (at least {needed}): {listed}"
     still = (
-        f"the version is still {next_version.version}" if next_version.version else "no commit asks for a version yet"
+        f"the version is still {next_version.version}" if next_version.version else "no commit releases a version yet"
     )
     what = f"the next version is {next_version.version}" if next_version.new else still
     return (
         f"callers of {champion} need at least {smallest_bump(champion, needed)}, but {what}: {listed}; "
-        f"it takes a commit such as {_COMMIT_EXAMPLES[needed]}"
+        f"add a commit such as {_COMMIT_EXAMPLES[needed]}"
     )

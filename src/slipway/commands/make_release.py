@@ -1,4 +1,4 @@
-"""At a release's tag: train, gate and seal, and leave all that its page needs in one folder. Nothing else is changed."""
+"""Train, gate and seal the release whose tag is checked out, and write every file for its GitHub page to one folder."""
 
 from __future__ import annotations
 
@@ -22,59 +22,62 @@ from slipway.versioning.checkout_version import Version, version_of
 
 @dataclass(frozen=True)
 class ReleaseResult:
-    """The verdict, and the digest of the list of the files' digests, which stands for them all."""
+    """The verdict, and the digest of the list of all files' digests, which identifies the complete set."""
 
     release: str
     verdict: Verdict
     sums_digest: str
     rehearsal_note: str = ""
-    """Whether the model is the one that a retrain rehearsed; empty where none was."""
+    """A sentence that compares the model with the one of the retrain's rehearsal; empty if there was no rehearsal."""
 
 
 def make_release(settings: Settings, baselines: Baselines, *, into: Path, progress: Progress) -> ReleaseResult:
-    """Make the files of the release whose tag is checked out; a refused one gets a report, and no bundle.
+    """Create the files of the release whose tag is checked out; a refused release gets a report but no bundle.
 
     Args:
-        opponents: whom to beat; verified by the caller.
-        into: an empty or absent folder.
+        settings: the settings of the project.
+        baselines: the releases to compare the candidate with; the caller has verified them.
+        into: the folder for the files; it must be empty or not exist.
+        progress: receives the progress of the pipeline, and the verdict.
 
     Raises:
-        VersionError: this is not an unchanged checkout of a release's tag.
+        VersionError: this is not an unchanged checkout of a release tag.
         StorageError: the folder is not empty, or cannot be written.
-        SlipwayError: whatever stopped the pipeline.
+        SlipwayError: the pipeline failed.
     """
     version = version_of(settings.root)
     if not version.exact:
-        raise VersionError(f"{settings.root} is at {version.text}, not at a release's tag, so no release can be made")
+        raise VersionError(f"{settings.root} is at {version.text}, not at a release tag, so no release can be created")
     if into.exists() and any(into.iterdir()):
-        raise StorageError(f"{into} is not empty; name a folder that is, for everything in it becomes the release")
+        raise StorageError(f"{into} is not empty; name an empty folder, because everything in it is published")
     into.mkdir(parents=True, exist_ok=True)
     judged = train_and_judge(settings, version.text, baselines, cache=False, progress=progress)
     rehearsal = compare_to_rehearsal(settings.root, judged.candidate)
-    said = [sentence for sentence in (judged.verdict_text, rehearsal) if sentence]
-    for sentence in said:
+    sentences = [sentence for sentence in (judged.verdict_text, rehearsal) if sentence]
+    for sentence in sentences:
         progress(sentence)
     if judged.verdict.verdict == "publish":
         _pack(settings, judged, version, into)
-    _write_documents(settings, judged, version, "\n\n".join(said), into)
+    _write_documents(settings, judged, version, "\n\n".join(sentences), into)
     return ReleaseResult(version.text, judged.verdict, write_sums(into), rehearsal)
 
 
 def _pack(settings: Settings, rehearsal: Rehearsal, version: Version, into: Path) -> None:
-    place = into.with_name(f".{into.name}-bundle")
-    shutil.rmtree(place, ignore_errors=True)
+    # Beside the folder and not in it: every file in the folder is listed in its checksums and published.
+    sealed = into.with_name(f".{into.name}-bundle")
+    shutil.rmtree(sealed, ignore_errors=True)
     name, lock = settings.name, settings.lock_digest
     bundle = seal(
-        rehearsal.candidate, version.text, version.commit, rehearsal.verdict, name=name, lock_digest=lock, into=place
+        rehearsal.candidate, version.text, version.commit, rehearsal.verdict, name=name, lock_digest=lock, into=sealed
     )
     if problems := verify_predictions(bundle.path).problems:
-        raise BundleError(f"{version.text} was sealed but does not prove itself: {'; '.join(problems)}")
+        raise BundleError(f"{version.text} was sealed but failed verification: {'; '.join(problems)}")
     pack(bundle, into)
-    shutil.rmtree(place)
+    shutil.rmtree(sealed)
 
 
 def _write_documents(settings: Settings, rehearsal: Rehearsal, version: Version, verdict_text: str, into: Path) -> None:
-    """The report, the verdict, the notes, the package and the bill of materials, whatever the gate said."""
+    """Write the report, the verdict, the notes, the package and the bill of materials, whatever the verdict is."""
     evaluation = rehearsal.candidate.metrics.parent
     shutil.copyfile(evaluation / "report.html", into / "report.html")
     (into / "verdict.json").write_bytes(encode_verdict(rehearsal.verdict))
@@ -86,7 +89,7 @@ def _write_documents(settings: Settings, rehearsal: Rehearsal, version: Version,
 
 
 def _read_changes(root: Path, version: str) -> str:
-    """A version's section of CHANGELOG.md, with its heading; nothing where there is none, as for a release by tag only."""
+    """Return a version's section of CHANGELOG.md with its heading; nothing if there is none, as after --tag-only."""
     path = root / "CHANGELOG.md"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     found = re.search(rf"^## v{re.escape(version)}\b.*?(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)

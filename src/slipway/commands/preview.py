@@ -1,4 +1,4 @@
-"""The release preview for a pull request: next version, notes, what changes for callers, what would be trained."""
+"""Write the release preview of a pull request: next version, notes, changes for callers, and what is trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slipway.versioning.next_version import NextVersion
 
 
 def preview(settings: Settings, next_version: NextVersion, compatibility: CompatibilityResult) -> str:
-    """The preview as Markdown. Whatever a stranger may have written in it is text there, never markup."""
+    """Return the preview as Markdown; text from commits, settings and contracts is escaped and never becomes markup."""
     return (
         "\n\n".join(
             [
@@ -27,14 +27,16 @@ def preview(settings: Settings, next_version: NextVersion, compatibility: Compat
 
 
 def _version_section(next_version: NextVersion) -> str:
-    after = f", after {next_version.last}" if next_version.last else ", the first one"
+    after = f", after {next_version.last}" if next_version.last else ", the first release"
     if next_version.new:
         return f"## This releases {next_version.version}{after}"
-    return f"## This releases nothing; {next_version.version or 'nothing'} stays the last release"
+    if not next_version.version:
+        return "## This releases nothing; there is no release yet"
+    return f"## This releases nothing; the last release is still {next_version.version}"
 
 
 def _notes_sections(next_version: NextVersion) -> list[str]:
-    """As python-semantic-release writes them, a level lower: the grammar made their text harmless already."""
+    """Return python-semantic-release's notes one heading level lower; the commit parser has already escaped their text."""
     return [re.sub("^#", "##", next_version.notes, flags=re.MULTILINE)] if next_version.notes else []
 
 
@@ -46,7 +48,7 @@ def _contract_section(compatibility: CompatibilityResult) -> str:
             (change.level, code_span(change.column), escape_markdown(change.sentence))
             for change in compatibility.changes
         ]
-        lines.append(table(("step", "column", "change"), rows))
+        lines.append(table(("bump", "column", "change"), rows))
     return "\n\n".join(lines)
 
 
@@ -57,6 +59,6 @@ def _training_section(settings: Settings) -> str:
     lines = [
         f"### What is trained: {code_span(settings.name)}",
         f"{code_span(settings.train.estimator)} on {code_span(data.function)}{through}.",
-        table(("source", "where", "sha256"), sources),
+        table(("source", "location", "SHA-256"), sources),
     ]
     return "\n\n".join(lines)

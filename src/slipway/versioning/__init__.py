@@ -1,1 +1,1 @@
-"""Which version a commit is or releases: commit lint, next version, tagging. May import contract, storage and reporting."""
+"""Versions from commits: commit lint, next version, tagging, package. Can import contract, storage and reporting."""

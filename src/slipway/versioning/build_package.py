@@ -1,4 +1,4 @@
-"""The wheel and the source archive of a release, built at its tag: the same commit gives the same bytes."""
+"""Build the wheel and the source archive of a release reproducibly: the same tag always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from slipway.versioning.semver import is_release_tag
 
 
 def build_package(path: Path, out: Path, tag: str = "") -> list[Path]:
-    """Build both into ``out`` from a clean export of the tag (by default the one at HEAD); returns the two files.
+    """Build both into ``out`` from a clean export of the tag (by default the one at HEAD) and return the two files.
 
-    The version is the tag's, also where the branch carries no version. The time is the commit's, the build backend the
-    locked one.
+    The version is taken from the tag even if the branch contains no version. Timestamps are the commit's, and the build
+    backend is the locked one.
 
     Raises:
-        ReleaseError: there is no such tag, or the build failed.
-        StorageError: they cannot be written.
+        ReleaseError: the tag does not exist, or the build failed.
+        StorageError: the files cannot be written.
     """
     checkout = checkout_at(path)
     tag = tag or checkout.tag
     if not is_release_tag(tag):
-        raise ReleaseError(f"{checkout.root} is at no release's tag, so no package was built; check out vX.Y.Z")
+        raise ReleaseError(f"{checkout.root} is not at a release tag, so no package was built; check out vX.Y.Z")
     time = git(checkout.root, "log", "-1", "--format=%ct", f"refs/tags/{tag}^{{commit}}")
     with _export(checkout.root, tag) as source, tempfile.TemporaryDirectory(prefix="slipway-package-") as folder:
         _stamp(source / PROJECT_FILE, tag[1:])
@@ -49,7 +49,7 @@ def build_package(path: Path, out: Path, tag: str = "") -> list[Path]:
 
 @contextmanager
 def _export(root: Path, tag: str) -> Iterator[Path]:
-    """The files of the tag and nothing else, with the modification time of its commit."""
+    """Export only the files of the tag, with the modification time of its commit."""
     with tempfile.TemporaryDirectory(prefix="slipway-source-") as folder:
         archive = Path(folder, "source.tar")
         git(root, "archive", "--format=tar", "-o", str(archive), f"refs/tags/{tag}")
@@ -67,6 +67,7 @@ def _stamp(project: Path, version: str) -> None:
 
 def _build(source: Path, out: Path, time: str) -> list[Path]:
     command = [sys.executable, "-I", "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
+    # All that can vary between two builds: https://reproducible-builds.org/docs/source-date-epoch/
     environment = {**plain_environment(), "SOURCE_DATE_EPOCH": time, "PYTHONHASHSEED": "0", "TZ": "UTC"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
@@ -75,7 +76,7 @@ def _build(source: Path, out: Path, time: str) -> list[Path]:
 
 
 def _reason(output: str) -> str:
-    """The backend's own error, where there is one: the last line only says that it failed."""
+    """Return the build backend's own error if there is one; the last line only says that the build failed."""
     raised = [line for line in output.splitlines() if re.match(r"[\w.]*(Error|Exception): ", line)]
     return last_line(raised[-1] if raised else output)
 
@@ -83,7 +84,7 @@ def _reason(output: str) -> str:
 def _check_version(package: Path, version: str) -> None:
     found = HeaderParser().parsestr(_metadata(package))["Version"]
     if found != version:
-        raise ReleaseError(f"{package.name} says it is {found}, but the tag says {version}; nothing was kept")
+        raise ReleaseError(f"{package.name} has version {found}, but the tag has {version}; nothing was kept")
 
 
 def _metadata(package: Path) -> str:
@@ -101,6 +102,6 @@ def _keep(package: Path, out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{out} cannot be made: {error.strerror}; no package was kept") from None
+        raise StorageError(f"{out} cannot be created: {error.strerror}; no package was kept") from None
     atomic.write_file(out / package.name, package.read_bytes())
     return out / package.name

@@ -1,4 +1,4 @@
-"""Which version this checkout is: the release of its tag, or a pre-release of the one that would come next."""
+"""Determine the version of a checkout: the release of its tag, or a pre-release of the next one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RELEASE_BRANCH = re.compile(r"origin/(main|master|\d+(\.\d+)?\.x)")
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A semantic version and the commit that it names; ``exact`` only at a release's tag without any change."""
+    """A semantic version and its commit; ``exact`` is true only at a release tag without any change."""
 
     text: str
     commit: str
@@ -25,20 +25,20 @@ class Version(msgspec.Struct, frozen=True):
 
 
 def version_of(root: Path, *, overridden: bool = False) -> Version:
-    """The version of the checkout at ``root``; with settings ``overridden`` for one run it is a changed one.
+    """Return the version of the checkout at ``root``; settings ``overridden`` for one run count as a change.
 
-    At an unchanged ``vX.Y.Z`` it is ``X.Y.Z``; elsewhere the next patch as a pre-release, such as
+    At an unchanged ``vX.Y.Z`` it is ``X.Y.Z``; elsewhere it is a pre-release of the next patch, such as
     ``1.4.1-dev.3+g1a2b3c4.dirty`` three commits after ``v1.4.0``.
 
     Raises:
-        VersionError: git is not there, ``root`` is in no working tree, or nothing was ever committed.
+        VersionError: git is not installed, ``root`` is not in a working tree, or there is no commit yet.
     """
     commit = _commit(root)
-    # A tag alone says code, settings and data: with other settings than the committed ones it is no release.
+    # A tag determines code, settings and data; with settings that are not committed the result is not that release.
     dirty = overridden or bool(_git(root, "status", "--porcelain"))
-    here = newest_release(_git(root, "tag", "--points-at", "HEAD").split())
-    if here and not dirty:
-        return Version(here[1:], commit, dirty=False, exact=True)
+    tag = newest_release(_git(root, "tag", "--points-at", "HEAD").split())
+    if tag and not dirty:
+        return Version(tag[1:], commit, dirty=False, exact=True)
     last = newest_release(_git(root, "tag", "--merged", "HEAD").split())
     commits = _git(root, "rev-list", "--count", f"refs/tags/{last}..HEAD" if last else "HEAD")
     upcoming = str(parse_tag(last).bump_patch()) if last else FIRST_VERSION
@@ -47,18 +47,18 @@ def version_of(root: Path, *, overridden: bool = False) -> Version:
 
 
 def check_checkout(root: Path, tag: str) -> None:
-    """Is the tag's commit checked out, unchanged, and on a branch that releases?
+    """Check that the tag's commit is checked out, unchanged, and on a release branch.
 
     Raises:
-        VersionError: another commit is checked out, or the tag was put on no such branch.
+        VersionError: another commit is checked out, there are changes, or the tag is not on a release branch.
     """
     version = version_of(root)
     if not version.exact or f"v{version.text}" != tag:
-        raise VersionError(f"{tag} is not checked out in {root}, which is at {version.text}; nothing was done")
+        raise VersionError(f"{tag} is not checked out in {root}, which is at {version.text}; nothing was changed")
     branches = _git(root, "branch", "--remotes", "--contains", "HEAD", "--format", "%(refname:short)").splitlines()
     if not any(_RELEASE_BRANCH.fullmatch(branch) for branch in branches):
         found = ", ".join(branches) or "no branch"
-        raise VersionError(f"{tag} is on {found} and not on main, so it was not released from there; nothing was done")
+        raise VersionError(f"{tag} is on {found}, not on a release branch such as main; nothing was changed")
 
 
 def _commit(root: Path) -> str:
@@ -66,14 +66,14 @@ def _commit(root: Path) -> str:
     try:
         return _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     except VersionError:
-        raise VersionError(f"{root} has no commit yet, so it has no version; commit it first") from None
+        raise VersionError(f"{root} has no commits yet, so it has no version; make a commit first") from None
 
 
 def _git(root: Path, *arguments: str) -> str:
     try:
         done = run(root, *arguments)
     except ReleaseError:
-        raise VersionError("git is not installed, and a version is read from git's tags; install it") from None
+        raise VersionError("git is not installed, but the version is read from git tags; install git") from None
     if done.returncode:
-        raise VersionError(f"no version for {root}: git says: {last_line(done.stderr)}")
+        raise VersionError(f"the version of {root} cannot be determined: {last_line(done.stderr)}")
     return done.stdout.strip()

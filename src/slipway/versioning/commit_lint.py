@@ -1,4 +1,4 @@
-"""Lint of commit messages and titles, by the parser that decides the version: what it cannot read releases nothing."""
+"""Lint commit messages and titles with the parser that decides the version; what it cannot parse releases nothing."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from slipway.versioning.commit_types import commit_types, parser_options
 from slipway.versioning.git.command import git
 
 _TEMPLATE = "Initial commit"
-"""The one commit of a repository made by "Use this template"."""
+"""The only commit of a repository that was created by "Use this template"."""
 _HEADER = re.compile(r"(?P<type>[^\s:(!]{1,40})(?P<scope>\([^\n]*?\))?(?P<bang>!)?(?P<colon>\s*:)?(?P<space>\s*)")
 
-_FORM = "after `{}` comes an optional (scope), an optional `!`, a colon, a space and the subject"
+_FORM = "after `{}`, expected an optional (scope), an optional `!`, a colon, a space and the subject"
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit's name, its parents' number and its whole message; a mere title has no name and no parent."""
+    """A commit's message, SHA and number of parents; a pull request's title has no SHA."""
 
     message: str
     sha: str = ""
@@ -38,7 +38,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class ParsedCommit:
-    """What the parser makes of one commit: what it releases, and what is wrong with it, if anything is."""
+    """Result for one commit: the version bump that it releases, and what is wrong with its message (empty: nothing)."""
 
     commit: Commit
     level: Level
@@ -46,26 +46,26 @@ class ParsedCommit:
 
     @property
     def name(self) -> str:
-        """How an error calls it."""
+        """The commit's name in an error."""
         quoted = f'"{one_line(self.commit.subject)}"'
         return f"{self.commit.sha[:7]} {quoted}" if self.commit.sha else quoted
 
     @property
     def row(self) -> dict[str, str]:
-        """The same for machines."""
+        """The result as a JSON object."""
         commit = self.commit
         return {"commit": commit.sha, "subject": commit.subject, "level": self.level, "problem": self.problem}
 
 
 class Linter:
-    """The table and the parser of one project."""
+    """The commit types and the parser of one project."""
 
     def __init__(self, root: Path) -> None:
         self._types = commit_types(root)
         self._options = parser_options(root)
 
     def read(self, commit: Commit) -> ParsedCommit:
-        """Read one commit; merges and the template's first commit are no one's to write, and release nothing."""
+        """Parse one commit; merge commits and the template's first commit are written by tools and release nothing."""
         if commit.parents > 1 or commit.message.strip() == _TEMPLATE:
             return ParsedCommit(commit, "none", "")
         levels: list[Level] = ["none"]
@@ -81,27 +81,27 @@ class Linter:
         return CommitParser(CommitParser.parser_options(**self._options))
 
     def _problem(self, message: str) -> str:
-        """Why the parser could not read it, and what would be right."""
+        """Explain why the parser cannot read the message, and how to fix it."""
         subject = message.strip().partition("\n")[0]
         if not subject:
-            return "it is empty"
+            return "the message is empty"
         if subject.startswith(("fixup!", "squash!", "amend!")):
-            return "it waits to be folded into another commit; `git rebase --autosquash` does that"
+            return "it must be squashed into another commit first; run `git rebase --autosquash`"
         if subject.startswith("Merge "):
-            return "only a real merge commit may say so; write what the change does, as `type: subject`"
+            return "only a real merge commit can be named so; describe the change as `type: subject`"
         header = _HEADER.match(subject)
         word = header["type"] if header else ""
         if word in self._types:
             empty = header is not None and header["colon"] and not subject[header.end() :]
-            return f"nothing follows `{word}:`" if empty else _FORM.format(word)
+            return f"`{word}:` has no subject" if empty else _FORM.format(word)
         if not header or not header["colon"]:
             example = self._closest_type(word) or "fix"
             return f"it must begin with a type and a colon, such as `{example}: ...`{self._list_types()}"
-        return f"`{one_line(word)}` is no type, so it would release nothing{self._hint(word)}"
+        return f"`{one_line(word)}` is not a commit type, so it would release nothing{self._hint(word)}"
 
     def _hint(self, word: str) -> str:
-        meant = self._closest_type(word)
-        return f"; did you mean `{meant}`?" if meant else self._list_types()
+        closest = self._closest_type(word)
+        return f"; did you mean `{closest}`?" if closest else self._list_types()
 
     def _closest_type(self, word: str) -> str:
         return closest_match(word.lower(), self._types, cutoff=0.55)
@@ -111,18 +111,19 @@ class Linter:
 
 
 def commits_in(root: Path, *revisions: str) -> list[Commit]:
-    """The commits of a range such as ``v1.2.0..HEAD``, newest first.
+    """Return the commits of a range such as ``v1.2.0..HEAD``, newest first.
 
     Raises:
-        ReleaseError: git does not know the range.
+        ReleaseError: the range is unknown to git.
     """
+    # NUL separates the commits, since no message can contain it; a \x01 within a message is after the two that split.
     listed = git(root, "log", "-z", "--format=%H%x01%P%x01%B", "--end-of-options", *revisions, "--")
     rows = (row.split("\x01", 2) for row in listed.split("\0") if row)
     return [Commit(message, sha, len(parents.split())) for sha, parents, message in rows]
 
 
 def largest_bump(parsed_commits: Sequence[ParsedCommit]) -> Level:
-    """What the commits release together."""
+    """Return the version bump that the commits release together."""
     return max((reading.level for reading in parsed_commits), key=LEVELS.index, default="none")
 
 

@@ -1,8 +1,8 @@
-"""The grammar of commit messages, loaded by python-semantic-release itself and by our lint, so there is only one.
+"""Parse commit messages; python-semantic-release and our lint load this same parser, so they always agree.
 
-It is the conventional parser with three additions. git's own `Revert "..."` counts as `revert: ...`, which would release
-nothing otherwise. What is shown of a message in the changelog and the release notes cannot break out of their Markdown.
-And a message of any length is parsed in a moment.
+It is the conventional parser with three additions. git's own `Revert "..."` counts as `revert: ...`; otherwise it would
+release nothing. Text from a message is escaped, so it cannot break the Markdown of the changelog and the release notes.
+And long messages are cut, so parsing is always fast.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _LONGEST_MESSAGE = 100_000
 
 
 class CommitParser(ConventionalCommitParser):
-    """What `commit_parser` in `pyproject.toml` names."""
+    """The parser that `commit_parser` in `pyproject.toml` names."""
 
     def unsquash_commit_message(self, message: str) -> list[str]:
-        """The messages that a squashed one is made of; long ones are cut, since the search in a line is quadratic."""
+        """Split a squash commit into its messages; long ones are cut, because the search in a line is quadratic."""
         lines = message[:_LONGEST_MESSAGE].split("\n")
         return super().unsquash_commit_message("\n".join(line[:_LONGEST_LINE] for line in lines))
 
     def parse_message(self, message: str) -> ParsedMessageResult | None:
-        """Parse one message, git's reverts as the type `revert`; None when it follows no form."""
+        """Parse one message, with git's reverts as the type `revert`; return None if the message is malformed."""
         return super().parse_message(_REVERT.sub(r"revert: \g<subject>\g<rest>", message, count=1))
 
     def create_parsed_message_result(self, match: re.Match[str]) -> ParsedMessageResult:
-        """The parts of a message, harmless in Markdown."""
+        """Return the parts of a message, escaped for Markdown."""
         found = super().create_parsed_message_result(match)
         return found._replace(
             scope=escape_markdown(found.scope),

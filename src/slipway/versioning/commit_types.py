@@ -1,4 +1,4 @@
-"""The one table of commit types and release branches: python-semantic-release's own settings in `pyproject.toml`."""
+"""Read the commit types and release branches from python-semantic-release's settings in `pyproject.toml`."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _PARSER = "commit_parser_options"
 
 
 def commit_types(root: Path) -> dict[str, Level]:
-    """Each commit type that exists, in the table's order, and what a commit of it releases.
+    """Return each allowed commit type, in the table's order, and the version bump that it releases.
 
     Raises:
-        SettingsError: there is no table, or it promises a release for a type that it does not allow.
+        SettingsError: the table is missing, or a type that should release is not in allowed_tags.
     """
     options = parser_options(root)
     minor, patch = (tuple(options.get(name, ())) for name in ("minor_tags", "patch_tags"))
     allowed = tuple(options["allowed_tags"])
-    if lost := [name for name in (*minor, *patch) if name not in allowed]:
+    if missing := [name for name in (*minor, *patch) if name not in allowed]:
         raise SettingsError(
-            f"{PROJECT_FILE}: '{lost[0]}' stands in {_PARSER} but not in allowed_tags, so it would release nothing"
+            f"{PROJECT_FILE}: '{missing[0]}' is in {_PARSER} but not in allowed_tags, so it would release nothing"
         )
     return {name: "minor" if name in minor else "patch" if name in patch else "none" for name in allowed}
 
 
 def parser_options(root: Path) -> dict[str, Any]:
-    """The settings of the commit parser, as they stand in `pyproject.toml`.
+    """Return the settings of the commit parser in `pyproject.toml`.
 
     Raises:
-        SettingsError: there are none.
+        SettingsError: there are no such settings.
     """
     options: dict[str, Any] = _section(root).get(_PARSER, {})
     if not options.get("allowed_tags"):
@@ -43,7 +43,7 @@ def parser_options(root: Path) -> dict[str, Any]:
 
 
 def is_release_branch(root: Path, branch: str) -> bool:
-    """Whether releases are made from this branch."""
+    """Return whether releases are made from this branch."""
     patterns = [str(group["match"]) for group in _section(root).get("branches", {}).values()]
     return any(re.match(pattern, branch) for pattern in patterns)
 
@@ -56,5 +56,5 @@ def _section(root: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} cannot be read: {error}") from None
     section: dict[str, Any] = document.get("tool", {}).get("semantic_release", {})
     if not section:
-        raise SettingsError(f"{path} has no [tool.semantic_release], so no version can be decided")
+        raise SettingsError(f"{path} has no [tool.semantic_release], so the next version cannot be determined")
     return section

@@ -1,4 +1,4 @@
-"""Which version would be released from a checkout: python-semantic-release decides it, and here is what it leaves unsaid."""
+"""Find the version that a checkout would release; python-semantic-release decides, with extra checks of ours."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _TIMEOUT = 600
 
 @dataclass(frozen=True)
 class NextVersion:
-    """The version that comes next (``new``) or that stands (empty before the first), the one before it, and the notes.
+    """The next version if it is ``new``, else the current one (empty before the first), the last one, and the notes.
 
-    Where nothing is released and no release is here, the last release is both.
+    If nothing would be released and HEAD is not a release, ``version`` and ``last`` are both the last release.
     """
 
     version: str
@@ -34,12 +34,12 @@ class NextVersion:
 
 
 def find_next_version(path: Path, title: str = "") -> NextVersion:
-    """What a release from here would be; a detached pull request counts as if it were merged. Changes nothing.
+    """Return what a release from here would be; a detached pull request counts as merged. Changes nothing.
 
-    At a release's tag it is that release. With ``title``, it is what a squash merge under that title would release.
+    At a release tag it is that release. With ``title``, it is what a squash merge with that title would release.
 
     Raises:
-        ReleaseError: the history is not all here, or the version could not be released.
+        ReleaseError: the history is incomplete, or the version could not be released.
         SettingsError: `pyproject.toml` has no table of commit types.
     """
     checkout = checkout_at(path)
@@ -51,38 +51,39 @@ def find_next_version(path: Path, title: str = "") -> NextVersion:
 
 
 def decide_version(clone: Path, checkout: Checkout, branch: str, *options: str) -> NextVersion:
-    """Run python-semantic-release in a clone of the checkout, where it may have something to release.
+    """Run python-semantic-release in a clone of the checkout and check its result.
 
     Raises:
-        ReleaseError: the version belongs to another branch, or exists on one.
+        ReleaseError: the version belongs to another branch, or exists on another branch.
     """
     last = checkout.last_tag.removeprefix("v")
     unstable = not last or parse_tag(last).major == 0
     if unstable and bump_since_release(clone, checkout) == "none":
-        # It would make 1.0.0 of anything, even of the template's "Initial commit".
+        # python-semantic-release would release 1.0.0 from any commit, even from the template's "Initial commit".
         return NextVersion(last, False, last, "")
     found = _run_semantic_release(clone, last, *options)
     if not found.new and found.version != last:
         raise ReleaseError(
-            f"the commits since {checkout.last_tag or 'the start'} ask for {found.version}, but v{found.version} exists "
-            f"outside the history of {branch}; merge the branch that has it, or release from there; nothing was changed"
+            f"the commits since {checkout.last_tag or 'the start'} require {found.version}, but v{found.version} already "
+            f"exists outside the history of {branch}; merge the branch that has it, or release from that branch; nothing "
+            "was changed"
         )
     _check_branch(branch, found)
     return found
 
 
 def bump_since_release(clone: Path, checkout: Checkout) -> Level:
-    """What the commits since the last release would release, by the table."""
+    """Return the version bump of the commits since the last release, by the table of commit types."""
     since = f"{checkout.last_tag}..HEAD" if checkout.last_tag else "HEAD"
     linter = Linter(checkout.root)
     return largest_bump([linter.read(commit) for commit in commits_in(clone, since)])
 
 
 def _run_semantic_release(clone: Path, last: str, *options: str) -> NextVersion:
-    """Run `semantic-release version` with these options in a throw-away clone; it pushes and publishes nothing.
+    """Run `semantic-release version` with these options in a temporary clone; it pushes and publishes nothing.
 
     Raises:
-        ReleaseError: it failed; the message repeats its last line.
+        ReleaseError: it failed; the message contains its last line.
     """
     outputs = clone.with_name("outputs")
     command = [sys.executable, "-I", "-m", "semantic_release", "version", "--no-push", "--no-vcs-release", *options]
@@ -101,7 +102,7 @@ def _reason(output: str) -> str:
 
 
 def _parse(text: str, last: str) -> NextVersion:
-    """Its outputs; the notes come last, up to the end of the file, so no line in them can pass for the end."""
+    """Parse its outputs; the notes are last and extend to the end of the file, so no line in them can fake the end."""
     head, _, notes = text.partition("\nrelease_notes")
     values = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
     notes = notes.removeprefix("<<EOF\n").removesuffix("EOF\n").strip() if notes.startswith("<<EOF\n") else ""
@@ -109,18 +110,18 @@ def _parse(text: str, last: str) -> NextVersion:
 
 
 def _check_branch(branch: str, found: NextVersion) -> None:
-    """A maintenance branch `1.x` or `1.4.x` keeps to its own numbers."""
+    """Check that a maintenance branch `1.x` or `1.4.x` releases only its own numbers."""
     if found.new and branch.endswith(".x"):
         own = tuple(map(int, branch.removesuffix(".x").split(".")))
         if parse_tag(found.version).to_tuple()[: len(own)] != own:
             raise ReleaseError(
-                f"branch {branch} releases only {branch.removesuffix('x')}*, but its commits ask for {found.version}; "
-                "such a change is released from main; nothing was changed"
+                f"branch {branch} releases only {branch.removesuffix('x')}*, but its commits require {found.version}; "
+                "release such a change from main; nothing was changed"
             )
 
 
 def _branch(checkout: Checkout) -> str:
-    """The branch that would release: this one, the pull request's base, or main."""
+    """Return the branch that would release: this one, the pull request's base, or main."""
     for name in (checkout.branch, os.environ.get("GITHUB_BASE_REF", "")):
         if name and is_release_branch(checkout.root, name):
             return name

@@ -1,4 +1,4 @@
-"""Release tags and the steps between versions. The order of versions is that of the library ``semver``."""
+"""Parse release tags and compare versions; the order of versions is that of the library ``semver``."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _FIRST = Version(1)
 
 
 def is_release_tag(tag: str) -> bool:
-    """Whether the name is that of a release, ``vX.Y.Z``."""
+    """Return whether the name is a release tag, ``vX.Y.Z``."""
     return bool(_TAG.fullmatch(tag))
 
 
 def parse_tag(tag: str) -> Version:
-    """The semantic version of a tag."""
+    """Return the semantic version of a tag."""
     return Version.parse(tag.removeprefix("v"))
 
 
 def newest_release(tags: Iterable[str]) -> str:
-    """The highest release among tag names; the empty string if none is a release."""
+    """Return the highest release among tag names; the empty string if none is a release."""
     return max(filter(is_release_tag, tags), key=parse_tag, default="")
 
 
 def tag_of(text: str) -> str:
-    """``X.Y.Z`` or ``vX.Y.Z`` as a tag; a workflow's input is text until it went through here.
+    """Return the tag ``vX.Y.Z`` for ``X.Y.Z`` or ``vX.Y.Z``; every workflow input is checked by this function.
 
     Raises:
-        SettingsError: it is anything else.
+        SettingsError: the text is anything else.
     """
     tag = text if text.startswith("v") else f"v{text}"
     if not is_release_tag(tag):
@@ -42,9 +42,10 @@ def tag_of(text: str) -> str:
 
 
 def bump_between(before: str, after: str) -> Level:
-    """How large a step it is from one version to the next. Before the first release, nothing was promised to anyone."""
+    """Return the bump between two versions; from a pre-release of 1.0.0, any later release counts as major."""
     was, new = Version.parse(before), Version.parse(after).finalize_version()
     old = was.finalize_version()
+    # Before the first release no caller relied on anything, so the first release covers every change.
     if was.prerelease and old == _FIRST and new >= old:
         return "major"
     if new <= old:
@@ -53,7 +54,7 @@ def bump_between(before: str, after: str) -> Level:
 
 
 def smallest_bump(before: str, level: Level) -> str:
-    """The smallest version that is such a step."""
+    """Return the smallest version with such a bump."""
     old = Version.parse(before).finalize_version()
     bumped = {"major": old.bump_major, "minor": old.bump_minor, "patch": old.bump_patch}
     return str(bumped[level]() if level in bumped else old)

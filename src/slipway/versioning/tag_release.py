@@ -1,4 +1,4 @@
-"""The version step: decide, commit, tag and push, all of it or nothing. Running it again is always safe."""
+"""Release a version: decide, commit, tag and push, all or nothing. It is always safe to run again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from slipway.versioning.next_version import decide_version
 
 @dataclass(frozen=True)
 class TagResult:
-    """The release tag at the end (empty: none), whether this run made it, and what happened in words."""
+    """The release tag at HEAD (empty: none), whether this run created it, and a sentence that says what happened."""
 
     tag: str
     new: bool
@@ -31,39 +31,39 @@ class _ReleaseObjects:
 
 
 def tag_release(path: Path, *, tag_only: bool = False, to_remote: bool = True) -> TagResult:
-    """Release what the commits since the last release ask for.
+    """Release the version that the commits since the last release require.
 
-    All of it is made in a clone. Branch and tag are pushed in one atomic step, and only when the remote has them does
-    the checkout follow. It does not try again by itself when the branch moved: the newer commits have a run of their
-    own, which tested them.
+    Commit and tag are created in a clone. Branch and tag are pushed in one atomic step, and the checkout is updated only
+    after the remote has both. There is no retry if the branch moved: the run of the newer commits tests them first.
 
     Args:
-        tag_only: leave the branch alone: no changelog, and the version stands in the tag only.
-        to_remote: without it, commit and tag are made here and pushed nowhere.
+        path: a folder in the checkout.
+        tag_only: push only the tag: the branch and the changelog stay unchanged.
+        to_remote: if False, commit and tag are created in this checkout only.
 
     Raises:
-        BranchMovedError: the branch moved meanwhile.
-        ReleaseError: whatever else stood in the way. Nothing was changed in either case.
+        BranchMovedError: the branch moved during the release; nothing was changed.
+        ReleaseError: anything else prevented the release; nothing was changed.
     """
     checkout = _check_releasable(checkout_at(path))
     if to_remote:
         check_in_sync(checkout)
-        checkout = checkout_at(path)  # tags may have come
+        checkout = checkout_at(path)  # read again, because check_in_sync can fetch tags
     if checkout.tag:
-        return TagResult(checkout.tag, False, f"nothing new: this commit is {checkout.tag} already")
-    made = _make_release(checkout, tag_only)
-    if made is None:
+        return TagResult(checkout.tag, False, f"nothing to release: this commit is already {checkout.tag}")
+    created = _make_release(checkout, tag_only)
+    if created is None:
         return TagResult("", False, _explain_no_release(checkout))
     if to_remote:
-        push_release(checkout, made.tag, made.tag_object, made.commit)
-    behind = _fast_forward(checkout, made.tag, made.tag_object, made.commit)
+        push_release(checkout, created.tag, created.tag_object, created.commit)
+    behind = _fast_forward(checkout, created.tag, created.tag_object, created.commit)
     if behind and not to_remote:
-        raise ReleaseError(f"{made.tag} could not be made here: {behind}; nothing was released")
-    return TagResult(made.tag, True, _describe_release(checkout, made, to_remote, behind))
+        raise ReleaseError(f"{created.tag} could not be created here: {behind}; nothing was released")
+    return TagResult(created.tag, True, _describe_release(checkout, created, to_remote, behind))
 
 
 def _make_release(checkout: Checkout, tag_only: bool) -> _ReleaseObjects | None:
-    """Let the release be made in a clone, and bring its objects here, where nothing names them yet."""
+    """Create the release in a clone and fetch its objects into the checkout, where no ref points to them yet."""
     options = ("--no-commit", "--no-changelog") if tag_only else ()
     with workspace(checkout, checkout.branch) as clone:
         found = decide_version(clone, checkout, checkout.branch, *options)
@@ -78,30 +78,34 @@ def _make_release(checkout: Checkout, tag_only: bool) -> _ReleaseObjects | None:
 def _check_releasable(checkout: Checkout) -> Checkout:
     if not checkout.branch:
         raise ReleaseError(
-            f"{checkout.root} is at {checkout.commit[:7]} on no branch (a detached HEAD); check out the branch to "
-            "release from; nothing was released"
+            f"{checkout.root} has a detached HEAD at {checkout.commit[:7]}; check out the branch to release from; "
+            "nothing was released"
         )
     if not is_release_branch(checkout.root, checkout.branch):
-        raise ReleaseError(f"no release is made from the branch {checkout.branch}; main or 1.x would be one")
+        raise ReleaseError(
+            f"branch {checkout.branch} is not a release branch such as main or 1.x; nothing was released"
+        )
     if names := list_changes(checkout.root, "--untracked-files=no"):
-        raise ReleaseError(f"{checkout.root} has uncommitted changes ({names}); commit them; nothing was released")
+        raise ReleaseError(
+            f"{checkout.root} has uncommitted changes ({names}); commit them first; nothing was released"
+        )
     return checkout
 
 
 def _fast_forward(checkout: Checkout, tag: str, tag_object: str, commit: str) -> str:
-    """Bring the checkout to the release; returns why it could not, in which case the release stands all the same."""
+    """Move the checkout to the release; return the reason if that failed (a pushed release stays valid), or nothing."""
     steps = (("merge", "-q", "--ff-only", commit), ("update-ref", f"refs/tags/{tag}", tag_object, ""))
     return first_failure(checkout.root, *steps)
 
 
 def _explain_no_release(checkout: Checkout) -> str:
     if checkout.last_tag:
-        return f"nothing to release: no commit since {checkout.last_tag} has a type that releases anything"
-    return "nothing to release yet: the first release needs one commit that asks for it, such as `feat: ...`"
+        return f"nothing to release: no commit since {checkout.last_tag} has a type that releases a version"
+    return "nothing to release yet: the first release needs a commit that releases a version, such as `feat: ...`"
 
 
-def _describe_release(checkout: Checkout, made: _ReleaseObjects, to_remote: bool, behind: str) -> str:
-    what = "the tag alone was" if made.commit == checkout.commit else f"{checkout.branch} and the tag were"
-    where = f"pushed to {REMOTE} in one step" if to_remote else "made here and pushed nowhere"
-    after = f"; this checkout could not follow ({behind}), so update it" if behind else ""
-    return f"released {made.tag} at {made.commit[:7]}: {what} {where}{after}"
+def _describe_release(checkout: Checkout, created: _ReleaseObjects, to_remote: bool, behind: str) -> str:
+    what = "only the tag was" if created.commit == checkout.commit else f"{checkout.branch} and the tag were"
+    where = f"pushed to {REMOTE} in one step" if to_remote else "created here and not pushed"
+    after = f"; this checkout could not be updated ({behind}), so update it" if behind else ""
+    return f"released {created.tag} at {created.commit[:7]}: {what} {where}{after}"

@@ -1,1 +1,1 @@
-"""Git as versioning uses it: commands, checkouts, the remote, scratch clones."""
+"""Git operations for versioning: commands, checkouts, the remote, scratch clones."""

@@ -1,4 +1,4 @@
-"""git as a subprocess: never a shell, never a prompt, and the token in its environment, not in its arguments."""
+"""Run git as a subprocess: no shell, no prompts, and the token in the environment instead of on the command line."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _REPOSITORY_VARIABLES = (
     "GIT_COMMON_DIR",
     "GIT_NAMESPACE",
 )
-"""What a hook's environment sets; here they would point git at another repository than the one it was given."""
+"""Variables that git sets for its hooks; with them, git would use the hook's repository and not the one given by -C."""
 _SERVER = "https://github.com"
 
 
 def git(root: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
-    """What git says on its output, without the last line's end.
+    """Return git's standard output without the final newline.
 
     Raises:
-        ReleaseError: git is missing, or says no; the message names the command and repeats git's last line.
+        ReleaseError: git is missing or failed; the message names the command and contains git's last line.
     """
     done = run(root, *arguments, extra=extra)
     if done.returncode:
@@ -44,17 +44,17 @@ def git(root: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> 
 
 
 def run(root: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """The finished process, whatever its exit code; text is UTF-8, and what is not is replaced."""
+    """Run git and return the finished process, whatever its exit code; bytes that are not UTF-8 are replaced."""
     try:
         return run_program(["git", "-C", str(root), *arguments], {**environment_of_git(), **(extra or {})})
     except FileNotFoundError:
-        raise ReleaseError("git is not installed, and releases are made of its commits and tags; install it") from None
+        raise ReleaseError("git is not installed, but releases consist of git commits and tags; install git") from None
 
 
 def run_program(
     command: Sequence[str], environment: Mapping[str, str], *, cwd: Path | None = None, timeout: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """The finished process of a program that is asked nothing and given nothing to read."""
+    """Run a program without standard input and return the finished process."""
     return subprocess.run(
         command,
         cwd=cwd,
@@ -69,7 +69,7 @@ def run_program(
 
 
 def first_failure(root: Path, *commands: Sequence[str]) -> str:
-    """Run commands one after the other until one fails; returns what that one said, or nothing."""
+    """Run git commands in order until one fails; return the last line of its output, or nothing if none failed."""
     for command in commands:
         done = run(root, *command)
         if done.returncode:
@@ -78,16 +78,16 @@ def first_failure(root: Path, *commands: Sequence[str]) -> str:
 
 
 def environment_of_git() -> dict[str, str]:
-    """Our own environment without what would lead git elsewhere, in a language that stays the same."""
+    """Return the environment for git: our own, without variables that select a repository, and with messages in English."""
     kept = {name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
     return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
 
 
 def credentials(root: Path) -> dict[str, str]:
-    """``$GH_TOKEN`` (or ``$GITHUB_TOKEN``) as a header that git sends to GitHub and to nobody else.
+    """Return git settings that send ``$GH_TOKEN`` (or ``$GITHUB_TOKEN``) as a header to GitHub and to no other server.
 
-    The first, empty, value drops the header that a checkout may have left in the repository's configuration: with both,
-    GitHub refuses the request. A remote elsewhere gets no token.
+    The first, empty value removes a header that actions/checkout may have left in the repository's configuration; with
+    both, GitHub rejects the request. A remote on another server gets no token.
     """
     token = os.environ.get("GH_TOKEN") or os.environ.get("GITHUB_TOKEN")
     server = os.environ.get("GITHUB_SERVER_URL") or _SERVER
@@ -106,16 +106,16 @@ def credentials(root: Path) -> dict[str, str]:
 
 
 def last_line(output: str) -> str:
-    """The last thing that a program said, harmless to show."""
+    """Return the last line of a program's output, escaped for display."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return one_line(lines[-1], 300) if lines else "it did not say why"
+    return one_line(lines[-1], 300) if lines else "it printed no reason"
 
 
 def plain_environment() -> dict[str, str]:
-    """No token, no `GITHUB_OUTPUT` of the workflow, no address without TLS; plain text on wide lines.
+    """Return an environment without tokens, without the workflow's `GITHUB_OUTPUT`, and with plain, wide output.
 
-    A `GITHUB_API_URL` that begins with http:// makes python-semantic-release stop ("Insecure connections"), though it
-    would not call it.
+    URLs without TLS are omitted too: python-semantic-release stops at a `GITHUB_API_URL` that begins with http://
+    ("Insecure connections"), even though it never calls it.
     """
     kept = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
     kept |= {name: url for name in _URL_VARIABLES if (url := os.environ.get(name, "")).startswith("https://")}

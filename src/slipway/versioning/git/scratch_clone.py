@@ -1,4 +1,4 @@
-"""A throw-away clone in which python-semantic-release may write as it likes: the checkout itself is never half-changed."""
+"""Create a temporary clone for python-semantic-release to write to, so that the checkout is never left half-changed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ADDRESS = re.compile(r"(?!file:|[./])(?:(?:https?|ssh)://)?(?:[^@/]*@)?([\w.-]+
 
 @contextmanager
 def workspace(checkout: Checkout, branch: str, squash_title: str = "") -> Iterator[Path]:
-    """A clone at the checkout's commit, on ``branch``, with its tags; it shares its objects and runs no hooks.
+    """Create a clone at the checkout's commit, on ``branch``, with its tags; it shares its objects and runs no hooks.
 
-    With ``squashed_as``, the clone is what a squash merge under that title would make: everything since the base of the
+    With ``squash_title``, the clone has the result of a squash merge with that title: everything since the base of the
     pull request as one commit.
 
     Raises:
-        ReleaseError: git said no.
+        ReleaseError: a git command failed.
     """
     with tempfile.TemporaryDirectory(prefix="slipway-release-") as folder:
         clone, hooks = Path(folder, "repository"), f"core.hooksPath={os.devnull}"
@@ -45,7 +45,7 @@ def _squash(clone: Path, checkout: Checkout, branch: str, title: str) -> str:
 
 
 def _merge_base(checkout: Checkout, branch: str) -> str:
-    """GitHub checks a pull request out as a merge whose first parent is the base; elsewhere the branches meet there."""
+    """Return the base of a pull request: the first parent of GitHub's merge commit, or else the merge base of the branch."""
     root, commit = checkout.root, checkout.commit
     parents = git(root, "rev-list", "--parents", "-n", "1", commit).split()[1:]
     if len(parents) > 1:
@@ -54,11 +54,11 @@ def _merge_base(checkout: Checkout, branch: str) -> str:
         found = run(root, "merge-base", commit, name)
         if not found.returncode:
             return found.stdout.strip()
-    raise ReleaseError(f"there is no branch {branch} here to squash onto; fetch it, or leave the title out")
+    raise ReleaseError(f"branch {branch}, the base of the squash, does not exist here; fetch it, or omit --title")
 
 
 def _address(root: Path) -> str:
-    """The remote's address without credentials: the changelog's links are made from it, nothing is sent there."""
+    """Return the remote's URL without credentials; it is only used for the links in the changelog."""
     url = run(root, "remote", "get-url", REMOTE).stdout.strip()
     found = _ADDRESS.fullmatch(url)
     if found:
