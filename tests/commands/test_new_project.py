@@ -140,7 +140,10 @@ def test_a_file_that_cannot_be_written_takes_the_others_back(root: Path) -> None
 
 def test_without_a_terminal_the_name_must_be_given(root: Path) -> None:
     done = subprocess.run([SLIPWAY, "init"], cwd=root, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert (done.returncode, done.stderr) == (3, "slipway: the project needs a name: slipway init --name my-model\n")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "slipway: the project needs a name; run `slipway init --name my-model`; nothing was changed\n",
+    )
 
 
 def test_the_command_knows_its_version_under_any_name_that_the_project_has() -> None:

@@ -87,6 +87,7 @@ def _input_changes(before: tuple[Column, ...], after: tuple[Column, ...]) -> Ite
 
 def _is_rename(before: tuple[Column, ...], after: tuple[Column, ...]) -> bool:
     """Return whether the inputs are the same except for one name."""
+    # Types and positions must be equal; otherwise it is more likely that one input was removed and another one added.
     return len(before) == len(after) and all(
         msgspec.structs.replace(old, name=new.name) == new for old, new in zip(before, after, strict=True)
     )

@@ -90,6 +90,7 @@ def _suggestion(path: KeyPath, model: Any) -> str:
 def _setting_names(section: KeyPath, model: Any) -> list[str]:
     """Return the settings that a section can contain."""
     for part in section:
+        # A table with names of the user's choice, such as [data.sources.NAME]: what counts is the type of its values.
         if get_origin(model) is dict:
             model = get_args(model)[1]
         else:

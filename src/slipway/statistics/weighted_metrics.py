@@ -11,6 +11,7 @@ from slipway.statistics.sample import Floats, Sample, Statistic, block_sums, div
 
 BINS = 10
 FEW_BLOCKS = 64
+"""Up to this number of blocks, ROC AUC counts the pairs of each two blocks once instead of all rows in every round."""
 
 
 def statistic_of(name: str, sample: Sample) -> Statistic:
@@ -81,6 +82,7 @@ def _average_precision(sample: Sample) -> Statistic:
 
 
 def _log_loss(sample: Sample) -> Statistic:
+    # Clipped as in scikit-learn: one wrong prediction with probability 1 would make the mean infinite.
     epsilon = np.finfo(np.float64).eps
     return mean_of(-np.log(np.clip(sample.p[np.arange(len(sample.y)), sample.y], epsilon, 1 - epsilon)), sample)
 
@@ -106,6 +108,7 @@ def _calibration_error(sample: Sample) -> Statistic:
         confidence, correct = sample.p[:, 1], sample.y == 1
     else:
         confidence, correct = sample.p.max(axis=1), sample.p.argmax(axis=1) == sample.y
+    # By value and not by position in the order, so that equal confidences are in the same bin.
     bins = np.searchsorted(np.sort(confidence), confidence) * BINS // max(1, len(confidence))
     gaps = np.bincount(sample.blocks * BINS + bins, correct - confidence, sample.block_count * BINS).reshape(
         sample.block_count, BINS

@@ -18,7 +18,7 @@ _LOCK = "worker-{}.lock"
 
 
 class RotatingFiles:
-    """One worker's files, ``<folder>/<name>-<worker>-<UTC time>.jsonl``. Every method may raise OSError."""
+    """One worker's files, ``<folder>/<name>-<worker>-<UTC time>.jsonl``. Every method can raise OSError."""
 
     def __init__(self, folder: Path, name: str, *, max_bytes: int, max_files: int) -> None:
         self._folder = folder

@@ -164,6 +164,7 @@ def _input(files: Any, name: str, path: str) -> InputFile:
 
 
 def _fingerprint(info: Mapping[str, Any]) -> tuple[str, ...]:
+    # The names differ between the file systems of fsspec: local files have mtime and ino, S3 has LastModified and ETag.
     return tuple(str(info.get(key)) for key in ("size", "mtime", "ino", "LastModified", "ETag", "etag", "md5Hash"))
 
 

@@ -20,6 +20,7 @@ from slipway.tables.input_files import InputFile
 _BYTES = 1 << 23
 """Bytes that are read at a time, and the longest line that can be read."""
 _SCHEMA_LINES = 1000
+"""Number of lines from which the types of columns outside the contract are inferred."""
 Row = tuple[int, bytes]
 
 

@@ -66,6 +66,7 @@ def _stamp(project: Path, version: str) -> None:
 
 
 def _build(source: Path, out: Path, time: str) -> list[Path]:
+    # --no-isolation: the build backend of our locked environment, not a newer one that `build` would download.
     command = [sys.executable, "-I", "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
     # All that can vary between two builds: https://reproducible-builds.org/docs/source-date-epoch/
     environment = {**plain_environment(), "SOURCE_DATE_EPOCH": time, "PYTHONHASHSEED": "0", "TZ": "UTC"}

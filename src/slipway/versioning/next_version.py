@@ -86,6 +86,7 @@ def _run_semantic_release(clone: Path, last: str, *options: str) -> NextVersion:
         ReleaseError: it failed; the message contains its last line.
     """
     outputs = clone.with_name("outputs")
+    # -I: otherwise Python would import a semantic_release.py of the clone, which is the working folder.
     command = [sys.executable, "-I", "-m", "semantic_release", "version", "--no-push", "--no-vcs-release", *options]
     environment = {**plain_environment(), "GIT_TERMINAL_PROMPT": "0", "GITHUB_OUTPUT": str(outputs)}
     done = run_program(command, environment, cwd=clone, timeout=_TIMEOUT)
