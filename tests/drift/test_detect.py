@@ -187,7 +187,7 @@ def test_what_cannot_be_read_is_named(against: ReferenceSide, tmp_path: Path) ->
         found(against, tmp_path / "nowhere")
     with pytest.raises(ContractError, match="column 'distance' of .* has type string, but the contract of"):
         found(against, written(tmp_path / "x.parquet", {**CALM, "distance": np.full(840, "far", dtype=object)}))
-    with pytest.raises(DataError, match="expected timestamps"):
+    with pytest.raises(DataError, match="must hold times"):
         found(against, written(tmp_path / "y.parquet", {**CALM, "time": np.full(840, "noon", dtype=object)}))
     with pytest.raises(DataError, match="has no rows"):
         found(against, written(tmp_path / "z.parquet", {name: values[:0] for name, values in CALM.items()}))

@@ -65,12 +65,12 @@ def test_a_well_formed_message_has_the_level_of_the_table(linter: Linter, messag
             "feat a thing",
             "after `feat`, expected an optional (scope), an optional `!`, a colon, a space and the subject",
         ),
-        ("feat:a thing", "after `feat` comes"),
-        ("feat!(api): a thing", "after `feat` comes"),
+        ("feat:a thing", "after `feat`, expected"),
+        ("feat!(api): a thing", "after `feat`, expected"),
         ("feat: ", "`feat:` has no subject"),
-        ("", "it is empty"),
-        ("\n \n", "it is empty"),
-        ("fixup! feat: a thing", "`git rebase --autosquash` does that"),
+        ("", "the message is empty"),
+        ("\n \n", "the message is empty"),
+        ("fixup! feat: a thing", "run `git rebase --autosquash`"),
         ("Merge branch 'side'", "only a real merge commit can be named so"),
         ("Initial commit of everything", "it must begin with a type and a colon"),
         ("initial commit", "it must begin with a type and a colon"),
@@ -132,7 +132,7 @@ def test_a_title_comes_by_option_by_environment_or_by_standard_input() -> None:
         told = json.loads(done.stdout)
         assert (told["level"], [row["subject"] for row in told["commits"]]) == ("minor", ["feat: x"])
     for empty in (slipway_here(ROOT, "commits", "--title", ""), slipway_here(ROOT, "commits", "--title", "-")):
-        assert (empty.returncode, "it is empty" in empty.stderr) == (CommitsError.exit_code, True)
+        assert (empty.returncode, "the message is empty" in empty.stderr) == (CommitsError.exit_code, True)
 
 
 def test_a_pull_request_is_read_from_its_base_together_with_its_title(tmp_path: Path) -> None:
