@@ -32,6 +32,7 @@ NEXT = {
     "flowers": ("n_neighbors = 7", "n_neighbors = 9"),
 }
 """The setting that the last release had, and what the next one has instead."""
+RENAMED_SETTINGS = {"[gate.floors]": "[gate.minimum]"}
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,16 @@ def unpacked(archive: Path, folder: Path) -> Past:
         extract(tar, folder)
     root = (folder / "made" / "root").read_text()
     move_store(folder / "project" / "mlflow.db", root, str(folder / "project"))
+    _rename_settings(folder / "project" / "slipway.toml")
     return Past(folder, archive.name.split(".")[0])
+
+
+def _rename_settings(settings: Path) -> None:
+    """Rename the settings that have a new name, as `slipway` tells a user who upgrades: the one edit by hand."""
+    text = settings.read_text()
+    for old, new in RENAMED_SETTINGS.items():
+        text = text.replace(old, new)
+    settings.write_text(text)
 
 
 def test_every_format_that_was_kept_is_read() -> None:

@@ -70,7 +70,7 @@ def test_windows_and_the_rule_come_from_the_settings_or_from_the_command(setting
         assert done.returncode == SettingsError.exit_code and f"not '{rule}'" in done.stderr
 
 
-def test_the_live_metric_that_misses_a_floor_is_drift_of_its_own(settings: Path) -> None:
+def test_a_live_metric_below_its_minimum_is_drift(settings: Path) -> None:
     done = slipway(settings, "drift", "calm.parquet", "--truth", "truth")
     assert done.returncode == 0
     assert "The truth of 840 rows is known:" in done.stdout

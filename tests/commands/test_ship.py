@@ -91,7 +91,7 @@ def test_a_target_that_asks_for_a_signature_takes_no_ship_without_that_key(tmp_p
 
 def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publishes(tmp_path: Path) -> None:
     project = repository(wine(tmp_path / "p"))
-    edit(project, "[gate]", "[gate.ceilings]\nroc_auc = 0.5\n[gate]")
+    edit(project, "[gate]", "[gate.maximum]\nroc_auc = 0.5\n[gate]")
     refused = slipway(project, "ship", "--json")
     assert refused.returncode == 9
     told = refused.told

@@ -41,10 +41,10 @@ def test_an_error_over_the_limit_is_refused_where_it_is_certain_and_over_twice_t
     just = replace(POLICY, maximum_calibration_error=found * 0.99)
     told = {rule.rule: rule for rule in judge(certain, None, [], just).rules}["calibration"]
     assert told.ok
-    assert "is not surely above the allowed" in told.why
+    assert "is not significantly above the allowed" in told.why
 
 
 def test_a_regression_has_no_calibration(build: Build, good: Candidate) -> None:
-    policy = replace(POLICY, target="minutes", floors={}, ceilings={}, slices=())
+    policy = replace(POLICY, target="minutes", minimum={}, maximum={}, slices=())
     assert "calibration" not in judged(judge(build(target="minutes", max_iter=2), None, [], policy))
     assert "calibration" in judged(judge(good, None, [], POLICY))

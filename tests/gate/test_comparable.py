@@ -97,7 +97,7 @@ def test_a_champion_whose_bytes_have_changed_is_not_asked(good: Candidate, tmp_p
 def test_the_lack_of_a_nullable_input_is_told(build: Build, champion: Bundle) -> None:
     without = build(TRAIN, HOLDOUT.drop(columns="a"), inputs=("b", "origin", "leak"))
     told = {rule.rule: rule.why for rule in judge(without, champion, [], POLICY).rules}
-    assert told["comparable"].endswith("can be asked the same rows, but without a, which the holdout has no more")
+    assert told["comparable"].endswith("can score the same rows, but without a, which the holdout no longer has")
 
 
 def test_a_champion_whose_classes_stand_in_another_order_is_compared_class_by_class(
@@ -115,7 +115,7 @@ def test_a_champion_of_other_classes_or_another_task_is_no_measure(
     for older in (released(renamed(build), tmp_path), released(build(target="minutes"), tmp_path)):
         verdict = judge(good, older, [], POLICY)
         assert blamed(verdict) == ["comparable"]
-        assert "it answers other classes" in verdict.broken[0].why
+        assert "it predicts other classes" in verdict.broken[0].why
 
 
 def renamed(build: Build) -> Candidate:
@@ -135,4 +135,4 @@ def test_a_champion_that_breaks_down_on_the_rows_is_no_measure(good: Candidate, 
     with_nulls = rejudged(good, HOLDOUT.assign(b=HOLDOUT.b.where(HOLDOUT.index > 5)), tmp_path)
     verdict = judge(with_nulls, older, [], POLICY)
     assert blamed(verdict) == ["comparable"]
-    assert "it cannot answer these rows (Input X contains NaN.)" in verdict.broken[0].why
+    assert "it cannot score these rows (Input X contains NaN.)" in verdict.broken[0].why

@@ -27,7 +27,7 @@ def test_one_holdout_row_that_training_saw_is_refused_until_it_is_switched_off(
     candidate = replace(good, train=tmp_path / "train.parquet")
     verdict = judge(candidate, None, [], policy)
     assert blamed(verdict) == ["holdout.shared"]
-    assert verdict.broken[0].why == "1 of 3,000 holdout rows are among the training rows, equal in every column"
+    assert verdict.broken[0].why == "1 of 3,000 holdout rows are also training rows, equal in every column"
     assert blamed(judge(candidate, None, [], replace(policy, off=("holdout.shared",)))) == []
 
 

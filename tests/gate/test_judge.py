@@ -121,7 +121,7 @@ def test_a_score_in_the_run_that_the_model_does_not_reach_breaks_the_scores(good
     boastful = replace(good, scores=good.scores | {"roc_auc": 0.98})
     verdict = judge(boastful, None, [], POLICY)
     assert blamed(verdict) == ["scores"]
-    assert "the run says roc_auc is 0.98 but the model in the candidate makes it 0." in verdict.broken[0].why
+    assert "the MLflow run reports roc_auc 0.98, but the candidate's model scores 0." in verdict.broken[0].why
     assert blamed(judge(replace(good, scores={}), None, [], POLICY)) == ["scores"]
 
 
@@ -156,7 +156,8 @@ def test_an_answer_that_is_no_probability_is_refused_and_counted(
     verdict = judge(with_answers(honest, tmp_path, operations), None, [], POLICY)
     assert blamed(verdict) == ["holdout.answers", "floor.roc_auc", "ceiling.roc_auc", "calibration", "scores"]
     assert (
-        verdict.broken[0].why == f"{3_000 - wrong:,} of 3,000 rows are answered with probabilities that add up to one"
+        verdict.broken[0].why
+        == f"the model predicts probabilities that add up to one for {3_000 - wrong:,} of 3,000 rows"
     )
 
 
@@ -169,11 +170,11 @@ def test_a_contract_with_the_classes_turned_round_is_refused(good: Candidate, tm
 
 
 def test_what_is_switched_off_is_told_with_what_it_would_have_said(good: Candidate) -> None:
-    policy = replace(POLICY, floors={"roc_auc": 0.95}, off=("floor", "slice.origin.JFKK"))
+    policy = replace(POLICY, minimum={"roc_auc": 0.95}, off=("floor", "slice.origin.JFKK"))
     verdict = judge(good, None, [], policy)
     assert verdict.verdict == "publish"
-    floor, slip = verdict.unjudged
-    assert floor.rule == "floor.roc_auc"
-    assert floor.why.startswith("switched off in gate.off, else: roc_auc 0.")
-    assert (slip.rule, slip.why) == ("off", "gate.off names 'slice.origin.JFKK', of which the holdout has no row")
+    minimum, slip = verdict.unjudged
+    assert minimum.rule == "floor.roc_auc"
+    assert minimum.why.startswith("switched off in gate.off; otherwise: roc_auc 0.")
+    assert (slip.rule, slip.why) == ("off", "gate.off names 'slice.origin.JFKK', but the holdout has no row of it")
     assert "not judged: floor.roc_auc (switched off in gate.off" in verdict_sentence(verdict, "1.4.0", None)

@@ -1,4 +1,4 @@
-"""A champion that is surely worse than chance says that the target turned round."""
+"""A champion that is significantly worse than chance shows that the labels are inverted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_target_that_turned_round_in_one_slice_is_refused_there_though_the_new
     candidate = build(*(turned(frame, frame.origin == "JFK") for frame in (TRAIN, HOLDOUT)))
     verdict = judge(candidate, champion, [], POLICY)
     assert blamed(verdict) == ["truth.origin.JFK"]
-    assert "is worse than the 0.5 of chance, so the target of these rows has probably" in verdict.broken[0].why
+    assert "is below chance (0.5), so the labels of these rows are probably inverted" in verdict.broken[0].why
     found = {rule.rule: rule.found for rule in verdict.rules}
     assert isinstance(found["champion.roc_auc"], float) and found["champion.roc_auc"] > 0
     for off in ("truth.origin.JFK", "truth.origin", "truth"):
@@ -49,7 +49,7 @@ def test_a_champion_that_knows_nothing_of_a_slice_is_no_witness(build: Build, go
 
 def test_a_first_release_and_a_regression_have_no_witness(build: Build, good: Candidate, tmp_path: Path) -> None:
     assert not any(name.startswith("truth") for name in judged(judge(good, None, [], POLICY)))
-    policy = replace(POLICY, target="minutes", floors={}, ceilings={})
+    policy = replace(POLICY, target="minutes", minimum={}, maximum={})
     minutes = build(target="minutes", max_iter=2)
     rules = judged(judge(minutes, released(minutes, tmp_path), [], policy))
     assert "champion.rmse" in rules and not any(name.startswith("truth") for name in rules)

@@ -30,14 +30,14 @@ RULES = read_rules()
     [
         (replace(POLICY, off=("champoin.roc_auc",)), "did you mean 'champion.roc_auc'"),
         (replace(POLICY, off=("slice.orgin.JFK",)), "did you mean 'slice.origin'"),
-        (replace(POLICY, floors={"roc_acu": 0.6}), "did you mean 'roc_auc'"),
+        (replace(POLICY, minimum={"roc_acu": 0.6}), "did you mean 'roc_auc'"),
         (replace(POLICY, target="z"), "no column 'z'"),
         (replace(POLICY, slices=("orgin",)), "did you mean 'origin'"),
         (
-            replace(POLICY, slice_floors={"origin": {"roc_acu": 0.6}}),
-            "gate.slice_floors.origin: unknown metric 'roc_acu'",
+            replace(POLICY, slice_minimum={"origin": {"roc_acu": 0.6}}),
+            "gate.slice_minimum.origin: unknown metric 'roc_acu'",
         ),
-        (replace(POLICY, slice_ceilings={"orgin": {"roc_auc": 0.9}}), "did you mean 'origin'"),
+        (replace(POLICY, slice_maximum={"orgin": {"roc_auc": 0.9}}), "did you mean 'origin'"),
         (replace(POLICY, off=("slice_floor.origin",)), "gate.off: unknown rule 'slice_floor.origin'"),
         (replace(POLICY, off=("",)), "gate.off: unknown rule ''"),
     ],
@@ -52,15 +52,18 @@ def test_a_policy_with_a_misspelt_name_is_refused_with_the_right_one(
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        ({"floors": {"roc_auc": 0}}, "gate.floors.roc_auc is 0 and refuses nothing, since roc_auc is never below it"),
-        ({"floors": {"roc_auc": -0.5}}, "gate.floors.roc_auc is -0.5, but roc_auc is always between 0 and 1"),
-        ({"floors": {"roc_auc": 65}}, "gate.floors.roc_auc is 65, but"),
-        ({"floors": {"log_loss": 0}}, "refuses nothing"),
-        ({"floors": {"roc_auc": math.nan}}, "gate.floors.roc_auc is nan"),
-        ({"ceilings": {"roc_auc": 1}}, "refuses nothing, since roc_auc is never above it"),
-        ({"ceilings": {"log_loss": math.inf}}, "refuses nothing"),
-        ({"slice_floors": {"origin": {"roc_auc": 0}}}, "gate.slice_floors.origin.roc_auc is 0 and refuses nothing"),
-        ({"slice_ceilings": {"a.b": {"accuracy": 1}}}, 'gate.slice_ceilings."a.b".accuracy is 1 and refuses nothing'),
+        (
+            {"minimum": {"roc_auc": 0}},
+            "gate.minimum.roc_auc is 0 and refuses nothing, because roc_auc is never below it",
+        ),
+        ({"minimum": {"roc_auc": -0.5}}, "gate.minimum.roc_auc is -0.5, but roc_auc is always between 0 and 1"),
+        ({"minimum": {"roc_auc": 65}}, "gate.minimum.roc_auc is 65, but"),
+        ({"minimum": {"log_loss": 0}}, "refuses nothing"),
+        ({"minimum": {"roc_auc": math.nan}}, "gate.minimum.roc_auc is nan"),
+        ({"maximum": {"roc_auc": 1}}, "refuses nothing, because roc_auc is never above it"),
+        ({"maximum": {"log_loss": math.inf}}, "refuses nothing"),
+        ({"slice_minimum": {"origin": {"roc_auc": 0}}}, "gate.slice_minimum.origin.roc_auc is 0 and refuses nothing"),
+        ({"slice_maximum": {"a.b": {"accuracy": 1}}}, 'gate.slice_maximum."a.b".accuracy is 1 and refuses nothing'),
     ],
 )
 def test_a_bound_that_refuses_nothing_or_everything_is_refused(policy: dict[str, Any], message: str) -> None:
@@ -69,8 +72,8 @@ def test_a_bound_that_refuses_nothing_or_everything_is_refused(policy: dict[str,
         check_policy(GatePolicy(target="y", **policy), contract)
 
 
-def test_r2_may_be_negative_and_still_be_held_to_a_floor() -> None:
-    check_policy(GatePolicy(target="minutes", floors={"r2": -0.5}), contract_for("minutes", ("a",)))
+def test_r2_may_be_negative_and_still_have_a_minimum() -> None:
+    check_policy(GatePolicy(target="minutes", minimum={"r2": -0.5}), contract_for("minutes", ("a",)))
 
 
 def test_the_page_on_the_gate_has_every_rule_with_its_default_and_its_reason() -> None:
@@ -98,7 +101,7 @@ def test_a_setting_that_a_rule_names_is_one_of_the_gate() -> None:
 
 def test_the_policy_takes_every_setting_of_the_gate() -> None:
     settings = load_settings(Path(__file__).parents[2] / "slipway.toml")
-    assert policy_of(settings).floors == settings.gate.floors
+    assert policy_of(settings).minimum == settings.gate.minimum
     assert set(Gate.model_fields) < {field.name for field in fields(GatePolicy)}
     same = {f.name: f.default for f in fields(GatePolicy) if f.name in ("margin", "slice_margin", "minimum_slice_rows")}
     assert same == {name: Gate.model_fields[name].default for name in same}

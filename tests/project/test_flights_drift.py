@@ -43,8 +43,8 @@ def test_october_alarms_against_the_release_of_september_and_says_how_the_model_
     assert (
         found["temp"]["drifted"] and found["temp"]["stability_index"] > 0.5 > 0.1 > found["distance"]["stability_index"]
     )
-    (floor,) = [bound for bound in told["live"]["bounds"] if bound["rule"] == "floor.roc_auc"]
-    assert 0.65 < floor["value"] < 0.69 and not floor["broken"]
+    (minimum,) = [bound for bound in told["live"]["bounds"] if bound["rule"] == "floor.roc_auc"]
+    assert 0.65 < minimum["value"] < 0.69 and not minimum["broken"]
 
 
 def test_september_alarms_against_itself_no_more_often_than_stated(flights: Flights) -> None:

@@ -32,8 +32,8 @@ def line(text: str) -> int:
 
 
 def test_an_unknown_setting_suggests_the_nearest_and_names_the_line(tmp_path: Path) -> None:
-    said = refused(tmp_path, "[gate.floors]", "[gate.flors]")
-    assert said == f"slipway.toml:{line('[gate.floors]')}: unknown setting 'gate.flors'; did you mean 'floors'?"
+    said = refused(tmp_path, "[gate.minimum]", "[gate.minimun]")
+    assert said == f"slipway.toml:{line('[gate.minimum]')}: unknown setting 'gate.minimun'; did you mean 'minimum'?"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_target_cannot_be_a_feature(tmp_path: Path) -> None:
     assert "must not be an input of the model" in refused(tmp_path, 'carrier = "string"', 'late = "string"')
 
 
-@pytest.mark.parametrize("override", ["gate.margin=1", "gate.floors.roc_auc=0"])
+@pytest.mark.parametrize("override", ["gate.margin=1", "gate.minimum.roc_auc=0"])
 def test_an_override_cannot_touch_the_gate(override: str) -> None:
     with pytest.raises(SettingsError, match="cannot touch the gate"):
         load_settings(ROOT / "slipway.toml", [override])
@@ -124,9 +124,9 @@ def test_a_missing_file_is_named_whole_so_that_a_reader_sees_where_it_was_looked
 @pytest.mark.parametrize(
     ("setting", "old", "new"),
     [
-        ("gate.floors.roc_auc", "roc_auc = 0.65", "roc_auc = {}"),
-        ("gate.ceilings.roc_auc", "roc_auc = 0.95", "roc_auc = {}"),
-        ("gate.slice_floors.origin.roc_auc", "[target]", "[gate.slice_floors.origin]\nroc_auc = {}\n[target]"),
+        ("gate.minimum.roc_auc", "roc_auc = 0.65", "roc_auc = {}"),
+        ("gate.maximum.roc_auc", "roc_auc = 0.95", "roc_auc = {}"),
+        ("gate.slice_minimum.origin.roc_auc", "[target]", "[gate.slice_minimum.origin]\nroc_auc = {}\n[target]"),
         ("gate.slice_margin", "slice_margin = 0.04", "slice_margin = {}"),
         ("gate.maximum_bundle_mb", 'block = "day"', 'block = "day"\nmaximum_bundle_mb = {}'),
     ],
@@ -143,8 +143,8 @@ def test_a_margin_that_lets_everything_or_nothing_pass_is_refused(tmp_path: Path
 
 
 def test_bounds_of_slices_stand_under_their_column_and_may_be_whole_numbers(tmp_path: Path) -> None:
-    said = refused(tmp_path, "[gate.floors]", "[gate.slice_floors]\nroc_auc = 0.6\n[gate.floors]")
-    assert "'gate.slice_floors.roc_auc' is 0.6: input should be a valid dictionary" in said
-    text = (ROOT / "slipway.toml").read_text() + "[gate.slice_ceilings.origin]\nlog_loss = 1\n"
+    said = refused(tmp_path, "[gate.minimum]", "[gate.slice_minimum]\nroc_auc = 0.6\n[gate.minimum]")
+    assert "'gate.slice_minimum.roc_auc' is 0.6: input should be a valid dictionary" in said
+    text = (ROOT / "slipway.toml").read_text() + "[gate.slice_maximum.origin]\nlog_loss = 1\n"
     (tmp_path / "slipway.toml").write_text(text)
-    assert load_settings(tmp_path / "slipway.toml").gate.slice_ceilings == {"origin": {"log_loss": 1.0}}
+    assert load_settings(tmp_path / "slipway.toml").gate.slice_maximum == {"origin": {"log_loss": 1.0}}

@@ -54,7 +54,7 @@ def test_releases_split_by_group_can_be_compared_as_those_split_by_the_same_key_
     _, _, by_row = parts(tmp_path / "d", rows(), by="hash", key="order")
     assert "split by the key ['order'] and these by ['customer']" in training_overlap(candidate, by_row)
     _, _, less = parts(tmp_path / "e", rows(), by="group", key="customer", holdout_share=0.1)
-    assert "held back 0.1 of the rows and the holdout is 0.2" in training_overlap(candidate, less)
+    assert "its holdout share was 0.1, the candidate's is 0.2" in training_overlap(candidate, less)
 
 
 def test_a_split_without_a_key_names_all_columns_so_that_a_change_of_them_is_seen(tmp_path: Path) -> None:

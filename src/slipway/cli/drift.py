@@ -119,8 +119,8 @@ def _drift_request(settings: Settings, current: str, *, windows: bool, rule: str
         Threshold(wanted.false_alarm_rate, wanted.minimum_effect),
         WindowRule(k, n, wanted.window_days) if windows or rule else None,
         wanted.ignore,
-        minimum=settings.gate.floors,
-        maximum=settings.gate.ceilings,
+        minimum=settings.gate.minimum,
+        maximum=settings.gate.maximum,
     )
 
 
@@ -163,7 +163,7 @@ def _print_live_metrics(live: LiveMetrics) -> None:
         click.echo(":")
         print_rows([THRESHOLD_HEAD, *threshold_rows(live)])
     else:
-        click.echo(", but [gate] has no floor and no ceiling to hold it against.")
+        click.echo(", but [gate] sets no minimum or maximum to compare it with.")
 
 
 def _column_rows(window: Window) -> Iterator[Row]:

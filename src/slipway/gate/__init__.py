@@ -1,2 +1,4 @@
-"""Whether a candidate may be published: rules, comparison, verdict. May import inference, pipeline, bundle, statistics,
-tables, settings, contract and reporting."""
+"""Decide whether a candidate can be published: rules, comparison, verdict.
+
+May import inference, pipeline, bundle, statistics, tables, settings, contract and reporting.
+"""

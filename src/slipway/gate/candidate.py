@@ -1,4 +1,7 @@
-"""What the pipeline made, and what can be asked of it before it is sealed. It knows no version and no champion."""
+"""Read a candidate before it is sealed: its predictions, its reported scores and its proof.
+
+A candidate is the output of the pipeline and knows no version and no champion.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from slipway.tables.data_frame import inputs_of
 
 
 def predictions_of(candidate: Candidate, contract: Contract, frame: pd.DataFrame) -> Array:
-    """What the candidate's own model file says to the rows, by the engine that will serve it and without any cache.
+    """Predict the rows with the candidate's own model file, the engine that will serve it and no cache.
 
     Raises:
         BundleError: the model cannot be loaded.
@@ -31,23 +34,23 @@ def predictions_of(candidate: Candidate, contract: Contract, frame: pd.DataFrame
     except BundleError:
         raise
     except Exception as error:
-        # onnxruntime raises classes of its own that cannot be named without importing it.
+        # onnxruntime raises its own exception classes, which cannot be named without importing it.
         raise BundleError(f"model.{name} of {candidate.model} cannot be loaded: {error}") from error
     return engine(columns_in(frame, contract)).values
 
 
 def columns_in(frame: pd.DataFrame, contract: Contract) -> dict[str, Array]:
-    """The contract's inputs that the frame has, as the arrays that an engine takes."""
+    """Return the contract's inputs that are columns of the frame, as the arrays that an engine takes."""
     present = tuple(column for column in contract.inputs if column.name in frame.columns)
     typed = inputs_of(frame, msgspec.structs.replace(contract, inputs=present))
     return {column.name: typed[column.name].to_numpy() for column in present}
 
 
 def reported_scores(candidate: Candidate) -> dict[str, float]:
-    """The metrics that ``metrics.json`` reports; one that is null or no number is NaN.
+    """Return the metrics that ``metrics.json`` reports; a metric that is null or not a number is NaN.
 
     Raises:
-        DataError: the file is missing or holds no metrics.
+        DataError: the file is missing or contains no metrics.
     """
     metrics = _read_json(candidate.metrics).get("metrics")
     if not isinstance(metrics, dict):
@@ -57,7 +60,7 @@ def reported_scores(candidate: Candidate) -> dict[str, float]:
 
 
 def read_proof(candidate: Candidate) -> dict[str, Any]:
-    """What ``proof.json`` says, or nothing where there is none."""
+    """Return the content of ``proof.json``, or an empty dictionary if the file does not exist."""
     path = candidate.model / "proof.json"
     return _read_json(path) if path.is_file() else {}
 
@@ -68,5 +71,5 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(content, dict):
-        raise DataError(f"{path} must hold a JSON object")
+        raise DataError(f"{path} must contain a JSON object")
     return content

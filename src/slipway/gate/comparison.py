@@ -1,4 +1,4 @@
-"""The candidate beside earlier releases, on the same rows: the champion, the best of the last ones, slice by slice."""
+"""Compare the candidate with earlier releases on the same rows: the champion, slice by slice, and the recent releases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ from slipway.statistics.metrics import higher_is_better, score_one
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """An earlier release, its answers to the same rows in the order of the candidate's classes, and inputs it lacked."""
+    """An earlier release with its predictions for the holdout, classes in the candidate's order.
+
+    ``missing_inputs`` are the inputs of its contract that the holdout lacks.
+    """
 
     name: str
     predictions: Array
@@ -33,25 +36,24 @@ class Baseline:
 
 
 def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], evaluation: Evaluation) -> Iterator[Rule]:
-    """The rules that need an earlier release.
+    """Yield the rules that need an earlier release.
 
     Raises:
-        BundleError: an earlier release's bytes are not the sealed ones, or its model cannot be loaded.
+        BundleError: a file of an earlier release differs from its sealed digest, or its model cannot be loaded.
     """
-    rival = _load_baseline(champion, candidate, evaluation)
-    yield _comparability_rule(rival, champion, evaluation.policy)
-    if isinstance(rival, Baseline):
-        name = f"the champion {rival.name}"
+    baseline = _load_baseline(champion, candidate, evaluation)
+    yield _comparability_rule(baseline, champion, evaluation.policy)
+    if isinstance(baseline, Baseline):
         yield _non_inferiority_rule(
             f"champion.{evaluation.primary_metric}",
             evaluation,
-            rival.predictions,
+            baseline.predictions,
             slice(None),
             evaluation.policy.margin,
-            name,
+            "champion",
         )
-        yield from _slice_rules(evaluation, rival, name)
-        yield from label_check(evaluation, rival.predictions, name)
+        yield from _slice_rules(evaluation, baseline, "champion")
+        yield from label_check(evaluation, baseline.predictions, f"the champion {baseline.name}")
     others = [bundle for bundle in recent if bundle.digest != champion.digest]
     yield from _recent_rules(
         [(bundle.release.version, _load_baseline(bundle, candidate, evaluation)) for bundle in others], evaluation
@@ -61,71 +63,71 @@ def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], ev
 def _comparability_rule(baseline: Baseline | str, champion: Bundle, policy: GatePolicy) -> Rule:
     version = champion.release.version
     if isinstance(baseline, Baseline):
-        without = (
-            f", but without {', '.join(baseline.missing_inputs)}, which the holdout has no more"
-            if baseline.missing_inputs
-            else ""
-        )
-        return Rule("comparable", None, None, True, f"the champion {version} can be asked the same rows{without}")
+        missing = ", ".join(baseline.missing_inputs)
+        without = f", but without {missing}, which the holdout no longer has" if missing else ""
+        return Rule("comparable", None, None, True, f"the champion {version} can score the same rows{without}")
     ok = policy.incomparable == version
-    advice = "which was allowed" if ok else f"and gate.incomparable = '{version}' was not set after a review"
-    return Rule(
-        "comparable", version, policy.incomparable, ok, f"the champion {version} is no measure: {baseline}, {advice}"
+    advice = (
+        "allowed by gate.incomparable" if ok else f"to allow it after a review, set gate.incomparable = '{version}'"
     )
+    why = f"the champion {version} cannot be compared: {baseline}; {advice}"
+    return Rule("comparable", version, policy.incomparable, ok, why)
 
 
 def _load_baseline(bundle: Bundle, candidate: Candidate, evaluation: Evaluation) -> Baseline | str:
-    """The release's answers to the holdout, or why they are no measure for the candidate."""
+    """Return the release's predictions for the holdout, or why it cannot be compared with the candidate."""
     if reason := training_overlap(candidate.split, bundle.release.split):
         return reason
     scorer = load(bundle.path, expected_digest=bundle.digest)
     if scorer.contract.task != evaluation.contract.task or set(scorer.contract.classes) != set(
         evaluation.contract.classes
     ):
-        return "it answers other classes"
+        return "it predicts other classes"
     try:
-        # Values that its contract forbids are asked all the same: it would have to answer those rows now.
+        # Not validated against the release's contract: in production it would have to predict these rows too.
         columns = columns_in(evaluation.frame, scorer.contract)
         values = scorer.predict_checked(scorer.complete_columns(columns)).values
     except ContractError as error:
         return str(error)
-    except Exception as error:  # what scikit-learn and onnxruntime raise at a value that they cannot take
-        return f"it cannot answer these rows ({str(error).splitlines()[0]})"
+    except Exception as error:  # scikit-learn and onnxruntime raise many classes for values that they cannot handle
+        return f"it cannot score these rows ({str(error).splitlines()[0]})"
     if not np.isfinite(values).all():
-        return "its answers to some rows are not finite"
+        return "its predictions for some rows are not finite"
     if evaluation.contract.task == "classification":
         values = values[:, [scorer.contract.classes.index(label) for label in evaluation.contract.classes]]
-    lacked = tuple(column.name for column in scorer.contract.inputs if column.name not in columns)
-    return Baseline(bundle.release.version, values, lacked)
+    missing = tuple(column.name for column in scorer.contract.inputs if column.name not in columns)
+    return Baseline(bundle.release.version, values, missing)
 
 
 def _recent_rules(baselines: Sequence[tuple[str, Baseline | str]], evaluation: Evaluation) -> Iterator[Rule]:
-    """The best of them is enough: who is no worse than the best is no worse than any."""
-    if rivals := [rival for _, rival in baselines if isinstance(rival, Baseline)]:
+    """Compare the candidate with the best recent release, and list those that cannot be compared.
+
+    One comparison is enough: a candidate that is no worse than the best is no worse than any of them.
+    """
+    if comparable := [baseline for _, baseline in baselines if isinstance(baseline, Baseline)]:
         sign = 1 if higher_is_better(evaluation.primary_metric) else -1
         best = max(
-            rivals,
-            key=lambda rival: (
-                sign * score_one(evaluation.contract, evaluation.labels, rival.predictions, evaluation.primary_metric)
+            comparable,
+            key=lambda one: (
+                sign * score_one(evaluation.contract, evaluation.labels, one.predictions, evaluation.primary_metric)
             ),
         )
-        name = f"the recent release {best.name}"
         yield _non_inferiority_rule(
             f"recent.{evaluation.primary_metric}",
             evaluation,
             best.predictions,
             slice(None),
             evaluation.policy.margin,
-            name,
+            f"recent release {best.name}",
         )
     for version, reason in baselines:
         if isinstance(reason, str):
-            why = f"the recent release {version} is no measure: {reason}"
+            why = f"the recent release {version} cannot be compared: {reason}"
             yield Rule("recent", version, None, True, why, judged=False)
 
 
 def _slice_rules(evaluation: Evaluation, baseline: Baseline, baseline_name: str) -> Iterator[Rule]:
-    """Every slice with enough rows and, for classification, with every class: without, there is nothing to compare."""
+    """Compare every slice that has enough rows and, for classification, rows of every class."""
     for column in evaluation.policy.slices:
         large, small = slices_of(evaluation, column)
         for piece in large:
@@ -149,25 +151,25 @@ def _non_inferiority_rule(
     margin: float,
     baseline_name: str,
 ) -> Rule:
-    """Non-inferiority by a paired block bootstrap, with the sign turned so that more is better.
+    """Test non-inferiority by a paired block bootstrap, with the sign set so that higher is better.
 
-    Refused where the candidate is worse by more than the margin *and* its whole 95 % interval lies below zero: then
-    the loss is neither small nor chance. The interval alone would refuse trifles on a large holdout, the margin alone
-    would refuse mere noise on a small one. A loss of twice the margin is refused whatever the interval says, so that
-    a small or dependent holdout cannot wave anything through; and so is a difference that is no number.
+    The candidate is refused if it is worse by more than the margin *and* its complete 95 % interval lies below zero: then
+    the loss is neither small nor chance. The interval alone would refuse trivial losses on a large holdout, and the margin
+    alone would refuse noise on a small one. A loss of more than twice the margin is refused regardless of the interval, so
+    that a small or dependent holdout cannot let everything pass. A difference that is not a number is refused too.
     """
     metric, contract = evaluation.primary_metric, evaluation.contract
     truth, mine, other = evaluation.labels[rows], evaluation.predictions[rows], baseline_predictions[rows]
     difference, low, high = paired_difference(
         contract, truth, mine, other, evaluation.blocks[rows], metric=metric, seed=evaluation.policy.seed
     )
-    own, rival = (score_one(contract, truth, p, metric) for p in (mine, other))
+    own, baseline = (score_one(contract, truth, p, metric) for p in (mine, other))
     allowed, best = margin, high
     if not higher_is_better(metric):
-        difference, allowed, best = -difference, margin * abs(rival), -low
+        difference, allowed, best = -difference, margin * abs(baseline), -low
     ok = difference >= -allowed or (difference >= -2 * allowed and not best < 0)
     found = difference if math.isfinite(difference) else None
-    return Rule(rule, -allowed, found, ok, _comparison_message(rule, metric, own, rival, baseline_name, ok, allowed))
+    return Rule(rule, -allowed, found, ok, _comparison_message(rule, metric, own, baseline, baseline_name, ok, allowed))
 
 
 def _comparison_message(
@@ -175,5 +177,5 @@ def _comparison_message(
 ) -> str:
     where = f" in {'.'.join(rule.split('.')[1:])}" if rule.startswith("slice.") else ""
     first, second = format_distinct(score, baseline_score)
-    verb = "is no worse than" if ok else "is worse than"
-    return f"{metric}{where} {first} {verb} {second} of {baseline_name}, where {allowed:.3g} less is allowed"
+    verb = "vs" if ok else "is worse than the"
+    return f"{metric}{where} {first} {verb} {baseline_name}'s {second} (margin {allowed:.3g})"

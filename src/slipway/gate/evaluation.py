@@ -1,4 +1,4 @@
-"""What the gate judges: the holdout with the candidate's own answers to it, whole and slice by slice."""
+"""Score the candidate on the holdout, as a whole and slice by slice, for all rules of the gate."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from slipway.tables.data_frame import read_parquet
 Array = npt.NDArray[Any]
 _SLICES_LISTED = 5
 _SUM_TOLERANCE = 1e-5
-"""How far from one the probabilities of a row may add up to: some estimators answer in float32."""
+"""How far from one the sum of a row's probabilities can be: some estimators predict in float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The holdout with the candidate's answers to it; ``answered`` is false where an answer is none."""
+    """The holdout with the candidate's predictions; ``valid_rows`` is false where a prediction is not usable."""
 
     policy: GatePolicy
     contract: Contract
@@ -45,7 +45,7 @@ class Evaluation:
         return metrics_for(self.contract)[0]
 
     def scores(self, names: Sequence[str], rows: Array | slice = slice(None)) -> dict[str, float]:
-        """The candidate's metrics on some rows, NaN where one of its answers is none."""
+        """Return the candidate's metrics on some rows; all are NaN if a prediction for these rows is not valid."""
         if not self.valid_rows[rows].all():
             return dict.fromkeys(names, float("nan"))
         return score(self.contract, self.labels[rows], self.predictions[rows], names=names)
@@ -53,25 +53,28 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The rows of one value of a column, as a mask; ``name`` is as it stands in the name of a rule."""
+    """The rows with one value of a column, as a mask; ``name`` is the value as it appears in a rule's name."""
 
     name: str
     rows: Array
 
 
 def evaluate_candidate(candidate: Candidate, contract: Contract, policy: GatePolicy) -> Evaluation:
-    """Read the holdout and ask the candidate's own model file.
+    """Read the holdout and predict it with the candidate's own model file.
 
     Raises:
         SettingsError: the holdout lacks a column that the policy names.
-        DataError: the holdout cannot be read, has no rows, or rows without a target.
+        DataError: the holdout cannot be read, has no rows, or has rows without a target.
         BundleError: the model cannot be loaded.
     """
     frame = read_parquet(candidate.holdout).reset_index(drop=True)
     _check_columns(frame, policy)
     target = frame[policy.target]
     if not len(frame) or target.isna().any():
-        raise DataError(f"the holdout has no rows, or rows without a '{policy.target}', so the gate cannot score it")
+        raise DataError(
+            f"the holdout has {len(frame):,} rows, {int(target.isna().sum()):,} of them without a '{policy.target}', "
+            "so the gate cannot score it"
+        )
     truth = target.to_numpy(np.float64) if contract.task == "regression" else target.astype(str).to_numpy(object)
     blocks = blocks_of(frame[policy.time] if policy.time else None, policy.block, len(frame))
     predictions = predictions_of(candidate, contract, frame)
@@ -79,7 +82,7 @@ def evaluate_candidate(candidate: Candidate, contract: Contract, policy: GatePol
 
 
 def slices_of(evaluation: Evaluation, column: str) -> tuple[list[Slice], list[str]]:
-    """The slices with enough rows to judge, in order of appearance, and the names of those with too few."""
+    """Return the slices with enough rows to evaluate, in order of appearance, and the names of those with too few."""
     codes, values = pd.factorize(evaluation.frame[column], use_na_sentinel=False)
     counts = np.bincount(codes, minlength=len(values))
     enough = counts >= evaluation.policy.minimum_slice_rows
@@ -88,7 +91,7 @@ def slices_of(evaluation: Evaluation, column: str) -> tuple[list[Slice], list[st
 
 
 def small_slice_rules(evaluation: Evaluation, family: str, column: str, small: Sequence[str]) -> list[Rule]:
-    """One rule that was not judged for all the slices that were too small; none where there is no such slice."""
+    """Return one rule, not judged, that lists all slices that are too small; an empty list if there is no such slice."""
     if not small:
         return []
     more = f" and {len(small) - _SLICES_LISTED} more" if len(small) > _SLICES_LISTED else ""
@@ -98,11 +101,11 @@ def small_slice_rules(evaluation: Evaluation, family: str, column: str, small: S
 
 
 def slice_rule_names(evaluation: Evaluation, family: str, column: str) -> list[str]:
-    """The names that the family's rules on this column have, or would have if every slice were large enough."""
+    """Return the names of the family's rules on this column, also those of slices that are too small."""
     large, small = slices_of(evaluation, column)
-    places = [f"{family}.{quote_part(column)}.{name}" for name in (*(piece.name for piece in large), *small)]
+    names = [f"{family}.{quote_part(column)}.{name}" for name in (*(piece.name for piece in large), *small)]
     metrics = evaluation.policy.slice_thresholds.get(family, {}).get(column)
-    return [f"{place}.{metric}" for place in places for metric in metrics] if metrics else places
+    return [f"{name}.{metric}" for name in names for metric in metrics] if metrics else names
 
 
 def _check_columns(frame: pd.DataFrame, policy: GatePolicy) -> None:
@@ -114,7 +117,7 @@ def _check_columns(frame: pd.DataFrame, policy: GatePolicy) -> None:
 
 
 def _find_valid_rows(predictions: Array) -> Array:
-    """Which rows have a finite number, or probabilities that are some."""
+    """Return a mask of the rows with a finite number, or with probabilities that add up to one."""
     if predictions.ndim == 1:
         return np.asarray(np.isfinite(predictions))
     inside = np.all((predictions >= 0) & (predictions <= 1), axis=1)
@@ -124,4 +127,5 @@ def _find_valid_rows(predictions: Array) -> Array:
 def _slice_name(value: Any) -> str:
     if pd.isna(value):
         return "null"
+    # A column of whole numbers with a null is float64 in pandas: write 1, not 1.0, with or without the null.
     return quote_part(str(int(value)) if isinstance(value, float) and value.is_integer() else str(value))

@@ -1,4 +1,4 @@
-"""Whether the holdout's target can be believed, by the only witness there is: the champion, which was proved right."""
+"""Check the labels of the holdout with the champion, which was good on earlier labels."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _CHANCE = 0.5
 
 
 def label_check(evaluation: Evaluation, champion_predictions: Array, champion_name: str) -> Iterator[Rule]:
-    """Refused where the champion's whole interval lies below chance; where there is none, its number itself.
+    """Yield a rule for the complete holdout and one for each slice; a regression has none.
 
-    Drift takes a model towards chance. Only a target that turned round makes it worse than that.
+    A rule refuses if the champion's ROC AUC and its complete 95 % interval are below chance (the score alone if there is
+    no interval). Drift moves a model towards chance; only inverted labels move it below.
     """
     if evaluation.contract.task == "regression":
         return
@@ -38,19 +39,19 @@ def label_check(evaluation: Evaluation, champion_predictions: Array, champion_na
 def _label_rule(
     rule: str, evaluation: Evaluation, champion_predictions: Array, rows: Array | slice, champion_name: str
 ) -> Rule:
-    truth, answers, blocks = evaluation.labels[rows], champion_predictions[rows], evaluation.blocks[rows]
-    found = score_one(evaluation.contract, truth, answers, _METRIC)
+    labels, predictions, blocks = evaluation.labels[rows], champion_predictions[rows], evaluation.blocks[rows]
+    found = score_one(evaluation.contract, labels, predictions, _METRIC)
     high = found
     if found < _CHANCE:
-        high = bootstrap(evaluation.contract, truth, answers, blocks, seed=evaluation.policy.seed, names=[_METRIC])[
-            _METRIC
-        ][1]
+        seed = evaluation.policy.seed
+        intervals = bootstrap(evaluation.contract, labels, predictions, blocks, seed=seed, names=[_METRIC])
+        high = intervals[_METRIC][1]
         high = found if math.isnan(high) else high
     ok = high >= _CHANCE
     where = f" in {rule.removeprefix('truth.')}" if rule != "truth" else ""
-    verb = "is not surely worse than" if ok and found < _CHANCE else "is better than" if ok else "is worse than"
-    why = f"{_METRIC}{where} {found:.3f} of {champion_name} {verb} the {_CHANCE:g} of chance"
+    verb = "is not significantly below" if ok and found < _CHANCE else "is above" if ok else "is below"
+    why = f"{_METRIC}{where} of {champion_name} {found:.3f} {verb} chance ({_CHANCE:g})"
     return Rule(rule, _CHANCE, found if math.isfinite(found) else None, ok, why + ("" if ok else _INVERTED_LABELS))
 
 
-_INVERTED_LABELS = ", so the target of these rows has probably turned round"
+_INVERTED_LABELS = ", so the labels of these rows are probably inverted"

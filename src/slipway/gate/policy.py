@@ -1,4 +1,4 @@
-"""The gate's policy: what a release must reach, with every name and every bound in it checked."""
+"""The gate's policy: the thresholds a release must meet, with every name and every threshold checked."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from slipway.statistics.metrics import metrics_for, range_of
 SliceThresholds = Mapping[str, Mapping[str, float]]
 """By slice column, then by metric."""
 
+# The rules `floor`, `ceiling`, `slice_floor` and `slice_ceiling` keep these names although their settings are now called
+# minimum and maximum: sealed bundles carry them in their verdicts, and `gate.off` lists of released projects name them.
+_SLICE_SETTINGS = {"slice_floor": "slice_minimum", "slice_ceiling": "slice_maximum"}
+
 
 @dataclass(frozen=True)
 class GatePolicy:
-    """What a release must reach. Margins are absolute where higher is better, else shares of the rival's error."""
+    """What a release must reach. Margins are absolute where higher is better, else a share of the baseline's error."""
 
     target: str
-    floors: Mapping[str, float] = field(default_factory=dict)
-    ceilings: Mapping[str, float] = field(default_factory=dict)
-    slice_floors: SliceThresholds = field(default_factory=dict)
-    slice_ceilings: SliceThresholds = field(default_factory=dict)
+    minimum: Mapping[str, float] = field(default_factory=dict)
+    maximum: Mapping[str, float] = field(default_factory=dict)
+    slice_minimum: SliceThresholds = field(default_factory=dict)
+    slice_maximum: SliceThresholds = field(default_factory=dict)
     block: str = "row"
     time: str = ""
     slices: tuple[str, ...] = ()
@@ -41,31 +45,31 @@ class GatePolicy:
 
     @property
     def slice_thresholds(self) -> dict[str, SliceThresholds]:
-        """The floors and ceilings of slices, by the family of their rules."""
-        return {"slice_floor": self.slice_floors, "slice_ceiling": self.slice_ceilings}
+        """The minimum and maximum scores of slices, by rule family."""
+        return {"slice_floor": self.slice_minimum, "slice_ceiling": self.slice_maximum}
 
     @property
     def slice_columns(self) -> dict[str, tuple[str, ...]]:
-        """The slice columns of each family of rules that judges slices."""
+        """The slice columns of each rule family that evaluates slices."""
         bounded = {family: tuple(columns) for family, columns in self.slice_thresholds.items()}
         return {"slice": self.slices, "truth": self.slices, **bounded}
 
 
 def covers(off: str, rule: str) -> bool:
-    """Whether a name in ``gate.off`` is the rule's own, or that of a family it belongs to."""
+    """Whether a name in ``gate.off`` is the rule's own name or the name of a family that it belongs to."""
     return rule == off or rule.startswith(f"{off}.")
 
 
 def quote_part(name: str) -> str:
-    """A column or a value as part of a rule's name: quoted as in TOML where a dot would make two parts of it."""
+    """Return a column or value as one part of a rule's name, quoted as in TOML if a dot would split it in two."""
     return json.dumps(name, ensure_ascii=False) if "." in name else name
 
 
 def check_policy(policy: GatePolicy, contract: Contract) -> None:
-    """Does every name in the policy mean something for the contract's task, and can every bound be missed and met?
+    """Check that every name in the policy exists for the contract's task, and that every threshold can be met and missed.
 
     Raises:
-        SettingsError: one does not; the message says what was meant.
+        SettingsError: a name is unknown (the message suggests the nearest one), or a threshold refuses nothing.
     """
     metrics = metrics_for(contract)
     for setting, bounds, below in _threshold_tables(policy):
@@ -84,37 +88,40 @@ def check_policy(policy: GatePolicy, contract: Contract) -> None:
 
 
 def _threshold_tables(policy: GatePolicy) -> Iterator[tuple[str, Mapping[str, float], bool]]:
-    """Every table of bounds with the name of its setting, and whether they are floors."""
-    yield "floors", policy.floors, True
-    yield "ceilings", policy.ceilings, False
+    """Yield every table of thresholds with the name of its setting and whether they are minimum values."""
+    yield "minimum", policy.minimum, True
+    yield "maximum", policy.maximum, False
     for family, columns in policy.slice_thresholds.items():
         for column, bounds in columns.items():
-            yield f"{family}s.{quote_part(column)}", bounds, family == "slice_floor"
+            yield f"{_SLICE_SETTINGS[family]}.{quote_part(column)}", bounds, family == "slice_floor"
 
 
 def _check_threshold(setting: str, metric: str, threshold: float, *, is_minimum: bool) -> None:
-    """A bound that every model reaches guards nothing, though it looks as if it did; NaN is neither."""
+    """Refuse a threshold outside the metric's range, NaN, and one that every model meets.
+
+    A threshold that every model meets looks like protection but refuses nothing.
+    """
     lowest, highest = range_of(metric)
     if not lowest <= threshold <= highest:
         raise SettingsError(f"{setting} is {threshold:g}, but {metric} is always between {lowest:g} and {highest:g}")
     if threshold == (lowest if is_minimum else highest):
         never = "below" if is_minimum else "above"
         raise SettingsError(
-            f"{setting} is {threshold:g} and refuses nothing, since {metric} is never {never} it; leave it out"
+            f"{setting} is {threshold:g} and refuses nothing, because {metric} is never {never} it; remove it"
         )
 
 
 def _check_known(what: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        hint = did_you_mean(name, known, f"it is one of {', '.join(known)}")
+        hint = did_you_mean(name, known, f"choose one of {', '.join(known)}")
         raise SettingsError(f"{what} '{name}'{hint}")
 
 
 def policy_of(settings: Settings) -> GatePolicy:
-    """The settings' gate with the data columns that it judges by.
+    """Return the settings' gate section with the target and time columns that it needs.
 
     Raises:
-        SettingsError: it names an unknown metric or rule, or sets a bound that refuses nothing.
+        SettingsError: it names an unknown metric or rule, or sets a threshold that refuses nothing.
     """
     data, gate = settings.data, settings.gate
     policy = GatePolicy(

@@ -1,4 +1,4 @@
-"""Every rule of the gate, as ``rules.toml`` explains it."""
+"""Read the explanation of every rule from ``rules.toml``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class RuleDoc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule or a family of rules; in its name, words in capitals stand for what the rule is about."""
+    """Explanation of a rule or a family of rules; words in capitals in its name are placeholders."""
 
     rule: str
     refuses: str
@@ -18,7 +18,7 @@ class RuleDoc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def family(self) -> str:
-        """The name without the words in capitals, which switches off the whole family."""
+        """The name without the placeholders, which switches off the complete family."""
         return ".".join(word for word in self.rule.split(".") if not word.isupper())
 
 
@@ -33,17 +33,17 @@ def _read_file() -> _RulesFile:
 
 
 def read_rules() -> tuple[RuleDoc, ...]:
-    """All of them, in the order in which the gate judges."""
+    """Return all rules, in the order in which the gate evaluates them."""
     return _read_file().rules
 
 
 def list_families() -> tuple[str, ...]:
-    """The first words of their names."""
+    """Return the first word of each rule's name, without duplicates."""
     return tuple(dict.fromkeys(explained.rule.partition(".")[0] for explained in read_rules()))
 
 
 def explanation_of(rule: str) -> RuleDoc:
-    """The explanation of a rule in a verdict.
+    """Return the explanation of a rule in a verdict.
 
     Raises:
         KeyError: there is no such rule.

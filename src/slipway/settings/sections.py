@@ -75,10 +75,10 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 class Gate(Section):
     """The gate's policy, which decides publish or refuse; docs/reference.md lists every setting and rule."""
 
-    floors: dict[str, Number] = {}
-    ceilings: dict[str, Number] = {}
-    slice_floors: dict[str, dict[str, Number]] = {}
-    slice_ceilings: dict[str, dict[str, Number]] = {}
+    minimum: dict[str, Number] = {}
+    maximum: dict[str, Number] = {}
+    slice_minimum: dict[str, dict[str, Number]] = {}
+    slice_maximum: dict[str, dict[str, Number]] = {}
     block: Literal["", "row", "hour", "day", "week", "month"] = ""
     slices: tuple[str, ...] = Field(default=(), strict=False)
     margin: Number = Field(default=0.01, ge=0, lt=1)

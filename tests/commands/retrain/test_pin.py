@@ -58,7 +58,7 @@ def test_training_parameters_may_move_too() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        "gate.floors.roc_auc=0", "gate=1", "train.estimator=sklearn.dummy.DummyClassifier", "split.holdout_days=1",
+        "gate.minimum.roc_auc=0", "gate=1", "train.estimator=sklearn.dummy.DummyClassifier", "split.holdout_days=1",
         "data.through=2013-01-01", "data.sources.parcels.sha256=x", "validate.minimum_rows=0", "features.depot=double",
         "target.path=elsewhere", "trust.identity=me", "evaluate.slices=[]", "train.max_iter", "name=other", "",
     ],
@@ -69,5 +69,5 @@ def test_nothing_else_may(given: str) -> None:
 
 
 def test_a_value_that_holds_more_lines_sets_no_more() -> None:
-    after = move_pin(TEXT, pin(), ["train.max_iter=50\n[gate.floors]\nroc_auc=0.0"])
+    after = move_pin(TEXT, pin(), ["train.max_iter=50\n[gate.minimum]\nroc_auc=0.0"])
     assert tomllib.loads(after)["gate"] == tomllib.loads(TEXT)["gate"]

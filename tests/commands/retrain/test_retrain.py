@@ -65,7 +65,7 @@ def test_a_pin_that_no_release_has_yet_is_told_from_one_that_has(root: Path, tmp
 
 def test_parameters_move_with_the_pin_and_the_gate_never_does(root: Path) -> None:
     sentence = refused(
-        root, "--through", MARCH, "--commit", SLIPWAY_SET="train.max_iter=40 gate.floors.roc_auc=0", code=3
+        root, "--through", MARCH, "--commit", SLIPWAY_SET="train.max_iter=40 gate.minimum.roc_auc=0", code=3
     )
     assert "cannot touch the gate" in sentence
     assert retrain(root, "--through", MARCH, "--commit", SLIPWAY_SET="train.max_iter=40 train.seed=2").returncode == 0

@@ -75,7 +75,7 @@ slices = ["depot"]
 slice_margin = 0.2
 minimum_slice_rows = 50
 
-[gate.floors]
+[gate.minimum]
 roc_auc = 0.6
 """
 RENTS = """\
