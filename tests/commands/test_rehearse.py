@@ -29,7 +29,7 @@ def test_a_rehearsal_that_would_be_refused_says_so_and_has_the_exit_code_of_a_re
     ended = slipway(world.project, "gate")
     assert ended.returncode == 9
     assert "2,000 are required; the champion is still 1.0.0" in ended.stderr
-    refused = [line.split()[1] for line in ended.stdout.splitlines() if line.startswith("refuses")]
+    refused = [line.split()[1] for line in ended.stdout.splitlines() if line.startswith("refused")]
     assert refused == ["holdout.rows"]
 
 
@@ -44,6 +44,6 @@ def test_each_rule_is_explained_with_what_sets_it_also_those_of_a_sealed_bundle(
     known = {explained.why for explained in RULES}
     assert {rule["because"] for rule in told["rules"]} <= known
     shown = world.succeed("gate", "--explain", "--bundle", str(world.target.current)).stdout
-    assert "champion.rmse: holds\n" in shown
+    assert "champion.rmse: passed\n" in shown
     assert "    set by   gate.margin = 0.01\n" in shown
     assert json.dumps(by_rule["champion.rmse"]["why"]).strip('"') in shown

@@ -1,4 +1,4 @@
-"""The verb `gate`: what the gate says of the checkout's candidate, or said of a bundle, rule by rule."""
+"""The command `gate`: evaluate the checkout's candidate, or show the verdict on a bundle, rule by rule."""
 
 from __future__ import annotations
 
@@ -19,50 +19,52 @@ if TYPE_CHECKING:
     from slipway.settings.settings import Settings
 
 
-@click.command(
-    epilog="""Examples:
-
-    \b
-    slipway gate
-    slipway gate --explain
-    slipway gate --explain --bundle .slipway/target/current"""
-)
+@click.command()
 @settings_option
 @set_option
+@click.option("--bundle", type=click.Path(path_type=Path), help="Show the verdict on this bundle; nothing is trained.")
 @click.option(
-    "--bundle", type=click.Path(path_type=Path), help="Tell what was said of this bundle; nothing is trained."
+    "--github", is_flag=True, help="Compare with the release that GitHub marks as Latest, not the local champion."
 )
 @click.option(
-    "--github", is_flag=True, help="Compare with the release that GitHub calls Latest, not the local champion."
+    "--explain", is_flag=True, help="Show what each rule refuses, why it exists and which setting controls it."
 )
-@click.option("--explain", is_flag=True, help="Say of each rule what it refuses, why it exists and what sets it.")
 @json_option
 def gate(
     settings_file: Path, overrides: tuple[str, ...], bundle: Path | None, github: bool, explain: bool, as_json: bool
 ) -> None:
-    """Train, or take from the cache, and say what the gate would say; nothing is sealed or moved."""
+    """Show the gate's verdict without releasing anything.
+
+    Train (or reuse the cache) and evaluate the candidate. The exit code is 9 if the gate would refuse it.
+
+    \b
+    Examples:
+      slipway gate
+      slipway gate --explain --bundle .slipway/target/current
+    """
     from slipway.settings.settings import load_settings
     from slipway.versioning.checkout_version import version_of
 
     settings = load_settings(settings_file, overrides)
-    done = None
+    rehearsal = None
     if bundle:
         name, verdict = _read_verdict(bundle)
     else:
         name = version_of(settings.root, overridden=bool(overrides)).text
-        done = _train_and_judge(settings, name, overrides, github)
-        verdict = done.verdict
+        rehearsal = _train_and_judge(settings, name, overrides, github)
+        verdict = rehearsal.verdict
     if as_json:
         rules = [_rule_as_json(rule, settings, explain) for rule in verdict.rules]
-        print_json({"release": name, "verdict": verdict.verdict, "champion": done and done.champion, "rules": rules})
+        champion = rehearsal and rehearsal.champion
+        print_json({"release": name, "verdict": verdict.verdict, "champion": champion, "rules": rules})
     elif explain:
         click.echo("\n".join(line for rule in verdict.rules for line in _explain_rule(rule, settings)))
     else:
         print_rows([(_rule_status(rule), rule.rule, rule.why) for rule in verdict.rules], ("", "rule", "why"))
-    if done and verdict.verdict == "refuse":
-        raise GateRefused(done.verdict_text)
-    if done and not as_json:
-        click.echo(done.verdict_text)
+    if rehearsal and verdict.verdict == "refuse":
+        raise GateRefused(rehearsal.verdict_text)
+    if rehearsal and not as_json:
+        click.echo(rehearsal.verdict_text)
 
 
 def _train_and_judge(settings: Settings, name: str, overrides: tuple[str, ...], github: bool) -> Rehearsal:
@@ -83,28 +85,28 @@ def _read_verdict(bundle: Path) -> tuple[str, Verdict]:
 def _rule_as_json(rule: Rule, settings: Settings, explain: bool) -> dict[str, Any]:
     from slipway.gate.rules import explanation_of
 
-    told: dict[str, Any] = msgspec.to_builtins(rule)
+    fields: dict[str, Any] = msgspec.to_builtins(rule)
     if not explain:
-        return told
-    of = explanation_of(rule.rule)
-    value = getattr(settings.gate, of.setting) if of.setting else None
-    setting = {"setting": f"gate.{of.setting}" if of.setting else None, "value": value}
-    return told | setting | {"refuses": of.refuses, "because": of.why}
+        return fields
+    explanation = explanation_of(rule.rule)
+    name, value = None, None
+    if explanation.setting:
+        name, value = f"gate.{explanation.setting}", getattr(settings.gate, explanation.setting)
+    return fields | {"setting": name, "value": value, "refuses": explanation.refuses, "because": explanation.why}
 
 
 def _explain_rule(rule: Rule, settings: Settings) -> Iterator[str]:
-    told = _rule_as_json(rule, settings, explain=True)
+    fields = _rule_as_json(rule, settings, explain=True)
+    setting = (
+        f"{fields['setting']} = {msgspec.json.encode(fields['value']).decode()}" if fields["setting"] else "no setting"
+    )
     yield f"{rule.rule}: {_rule_status(rule)}"
     yield f"    {rule.why}"
-    yield f"    refuses  {told['refuses']}"
-    yield f"    because  {told['because']}"
-    yield (
-        f"    set by   {told['setting']} = {msgspec.json.encode(told['value']).decode()}"
-        if told["setting"]
-        else "    set by   nothing"
-    )
+    yield f"    refuses  {fields['refuses']}"
+    yield f"    because  {fields['because']}"
+    yield f"    set by   {setting}"
     yield ""
 
 
 def _rule_status(rule: Rule) -> str:
-    return ("holds" if rule.ok else "refuses") if rule.judged else "not judged"
+    return ("passed" if rule.ok else "refused") if rule.judged else "not judged"
