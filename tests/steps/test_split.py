@@ -63,7 +63,9 @@ def test_a_split_without_a_key_names_all_columns_so_that_a_change_of_them_is_see
     _, _, candidate = parts(tmp_path / "b", rows(900), by="hash")
     assert training_overlap(candidate, champion) == ""
     _, _, wider = parts(tmp_path / "c", rows().assign(price=1), by="hash")
-    assert "split by the key ['order', 'customer', 'time', 'y'] and these by" in training_overlap(wider, champion)
+    assert "split by the key ['order', 'customer', 'time', 'y'], the candidate's by" in training_overlap(
+        wider, champion
+    )
 
 
 def test_by_time_the_last_days_are_the_holdout_and_the_split_says_until_when(tmp_path: Path) -> None:
@@ -77,10 +79,10 @@ def test_by_time_the_last_days_are_the_holdout_and_the_split_says_until_when(tmp
     [
         ({"by": "group", "key": "custmer"}, SettingsError, "did you mean 'customer'"),
         ({"by": "group"}, SettingsError, "split.by = 'group' needs split.key"),
-        ({"by": "time", "time": "tme"}, SettingsError, "which the data does not have"),
+        ({"by": "time", "time": "tme"}, SettingsError, "but the data has no such column"),
         ({"by": "luck"}, SettingsError, "split.by is 'luck'"),
-        ({"by": "time", "time": "time", "holdout_days": 99}, DataError, "0 rows to train and 400 for the holdout"),
-        ({"by": "hash", "key": "order", "holdout_share": 1e-9}, DataError, "400 rows to train and 0 for the holdout"),
+        ({"by": "time", "time": "time", "holdout_days": 99}, DataError, "0 training rows and 400 holdout rows"),
+        ({"by": "hash", "key": "order", "holdout_share": 1e-9}, DataError, "400 training rows and 0 holdout rows"),
     ],
 )
 def test_what_cannot_be_split_is_refused(

@@ -1,2 +1,4 @@
-"""The functions that components borrow, each independent of the others. May import inference, statistics, tables,
-contract and reporting."""
+"""The pipeline's steps: functions that components call, each independent of the others.
+
+May import inference, statistics, tables, contract and reporting.
+"""

@@ -1,4 +1,4 @@
-"""Train: what a project builds its model of, preprocessing and estimator from its settings, and the fit."""
+"""Train: build preprocessing and estimator from a project's settings, and fit the model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CHOICES = {"categories": ("ordinal", "onehot"), "impute": ("", "median", "mean"
 
 
 def build_preprocessing(contract: Contract, choices: Mapping[str, str]) -> ColumnTransformer:
-    """String inputs encoded, numbers imputed and scaled as asked.
+    """Build the preprocessing: string inputs are encoded, numbers are imputed and scaled as set in ``choices``.
 
     ``choices`` takes ``categories`` (``ordinal`` or ``onehot``), ``impute`` (``median`` or ``mean``) and ``scale``
     (``standard``).
@@ -63,18 +63,19 @@ def _build_number_steps(preprocess: Mapping[str, str]) -> Any:
 
 
 def build_estimator(class_path: str, parameters: Mapping[str, Any], *, task: str, seed: int) -> Any:
-    """An unfitted estimator of the class at ``package.module.Name``, with its parameters and, where it has one, the seed.
+    """Build an unfitted estimator of the class ``package.module.Name`` with its parameters and, if it takes one, the seed.
 
     Raises:
         SettingsError: the class or a parameter is unknown, or is for another task.
     """
     estimator = _load_class(class_path)()
-    is_one = is_classifier if task == "classification" else is_regressor
-    if not is_one(estimator) or not hasattr(type(estimator), "fit"):
-        raise SettingsError(f"train.estimator: '{class_path}' is no estimator for a {task}")
+    fits_task = is_classifier if task == "classification" else is_regressor
+    if not fits_task(estimator) or not hasattr(type(estimator), "fit"):
+        raise SettingsError(f"train.estimator: '{class_path}' is not an estimator for {task}")
     known = estimator.get_params()
     for parameter in parameters:
         _check_known(parameter, known, f"train.parameters ({type(estimator).__name__})")
+    # The seed first, so that a `random_state` among the parameters overrides it.
     if "random_state" in known:
         estimator.set_params(random_state=seed)
     return estimator.set_params(**parameters)
@@ -84,14 +85,14 @@ def fit(model: Pipeline, train: Path, contract: Contract, target: str, out: Path
     """Fit the model on the rows of ``train`` and write ``model.skops``.
 
     Raises:
-        SettingsError: a parameter's value is none that the estimator takes.
+        SettingsError: the estimator does not accept a parameter's value.
         DataError: a feature is null in every row, or the target is null somewhere.
     """
     frame = read_parquet(train)
     features = inputs_of(frame, contract)
     empty = [name for name in features if features[name].isna().all()]
     if empty:
-        raise DataError(f"every one of {len(features)} training rows is null in {', '.join(map(repr, empty))}")
+        raise DataError(f"all {len(features)} training rows are null in {', '.join(map(repr, empty))}")
     if frame[target].isna().any():
         raise DataError(f"{int(frame[target].isna().sum())} of {len(frame)} training rows have no '{target}'")
     try:
@@ -103,27 +104,29 @@ def fit(model: Pipeline, train: Path, contract: Contract, target: str, out: Path
 
 
 def _load_class(class_path: str) -> type[BaseEstimator]:
-    """The class at ``package.module.Name``, which must be one of scikit-learn's kind and start without arguments."""
+    """Import the class ``package.module.Name``, which must be a scikit-learn estimator without required arguments."""
     module, _, name = class_path.rpartition(".")
     try:
         home = importlib.import_module(module)
     except (ImportError, ValueError) as error:
-        raise SettingsError(f"train.estimator: there is no module of '{class_path}': {error}") from None
+        raise SettingsError(f"train.estimator: cannot import the module of '{class_path}': {error}") from None
     if not hasattr(home, name):
         meant = closest_match(name, dir(home))
         hint = f"; did you mean '{module}.{meant}'?" if meant else ""
         raise SettingsError(f"train.estimator: {module} has no '{name}'{hint}")
     found = getattr(home, name)
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
-        raise SettingsError(f"train.estimator: '{class_path}' is no estimator of scikit-learn's kind")
+        raise SettingsError(f"train.estimator: '{class_path}' is not a scikit-learn estimator")
     needed = [p.name for p in inspect.signature(found).parameters.values() if p.default is p.empty]
     if needed:
-        raise SettingsError(f"train.estimator: '{class_path}' needs {', '.join(needed)}, which settings cannot give it")
+        raise SettingsError(
+            f"train.estimator: '{class_path}' requires {', '.join(needed)}, which settings cannot provide"
+        )
     return found
 
 
 def _check_known(name: str, known: Iterable[str], setting: str) -> None:
     if name in known:
         return
-    hint = did_you_mean(name, known, f"known are {', '.join(map(repr, sorted(known)))}")
+    hint = did_you_mean(name, known, f"choose one of {', '.join(map(repr, sorted(known)))}")
     raise SettingsError(f"{setting}: unknown '{name}'{hint}")

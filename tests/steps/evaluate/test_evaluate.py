@@ -229,9 +229,16 @@ def test_the_report_needs_nothing_from_outside(task: str, outputs: dict[str, tup
 
 
 CHARTS = {
-    "binary": ["ROC", "Precision and recall", "Calibration", "Predicted probabilities", "Confusion", "ROC AUC by day"],
-    "multi-class": ["ROC", "Precision and recall", "Calibration", "Confusion", "ROC AUC by carrier"],
-    "regression": ["Predicted and true", "Residuals", "Residuals by day", "RMSE by day", "RMSE by hour"],
+    "binary": [
+        "ROC curve",
+        "Precision and recall",
+        "Calibration",
+        "Predicted probabilities",
+        "Confusion matrix",
+        "ROC AUC by day",
+    ],
+    "multi-class": ["ROC curve", "Precision and recall", "Calibration", "Confusion matrix", "ROC AUC by carrier"],
+    "regression": ["Predicted and true values", "Residuals", "Residuals by day", "RMSE by day", "RMSE by hour"],
 }
 
 
@@ -240,7 +247,7 @@ def test_the_report_shows_the_tasks_charts_in_the_pages_own_colours(
 ) -> None:
     page = (outputs[task][0] / "report.html").read_text()
     shown = re.findall(r'<svg [^>]*aria-label="([^"]*)"', page)
-    assert {*CHARTS[task], "What the model relies on"} <= set(shown)
+    assert {*CHARTS[task], "Permutation importance"} <= set(shown)
     assert "#0102" not in page and "<!--" not in page
     assert "weather &amp; flights" in page and "<b>" not in page
 
@@ -260,7 +267,7 @@ def test_the_summary_is_a_table_that_a_strange_value_cannot_break(
     summary = (out / "summary.md").read_text()
     assert f"| ROC AUC | {scores['roc_auc']:.3f} |" in summary
     assert "| a\\|b <b> |" in summary
-    assert "whole blocks (7, by day)" in summary
+    assert "complete blocks (7, by day)" in summary
 
 
 def test_without_a_time_column_rows_are_the_blocks_and_there_are_no_days(
@@ -279,7 +286,7 @@ def test_a_slice_of_many_values_shows_the_largest_thirty_and_says_so(cases: dict
     content = json.loads((tmp_path / "metrics.json").read_text())
     assert len(content["slices"]["tail"]) == 30 and content["left_out"] == {"tail": 30}
     assert next(iter(content["slices"]["tail"])) == "N0"
-    assert "The largest 30 of 60 values are shown." in (tmp_path / "report.html").read_text()
+    assert "The 30 largest of 60 values are shown." in (tmp_path / "report.html").read_text()
     assert "The 10 largest of 60 values." in (tmp_path / "summary.md").read_text()
 
 
@@ -303,13 +310,13 @@ def test_fourteen_classes_of_which_one_is_not_in_the_holdout_still_make_a_report
     scores = Case(tmp_path, contract, None, seen).run(tmp_path)
     assert np.isnan(scores["roc_auc"]) and np.isfinite(scores["f1_macro"])
     page = (tmp_path / "report.html").read_text()
-    assert "The 12 largest classes are shown." in page and "The first 6 classes, each against the rest." in page
+    assert "The 12 largest classes are shown." in page and "Shown: the first 6 classes, each against the rest." in page
     assert json.loads((tmp_path / "metrics.json").read_text())["metrics"]["roc_auc"]["value"] is None
 
 
 def test_a_holdout_with_one_class_is_refused(cases: dict[str, Case], tmp_path: Path) -> None:
     holdout = cases["binary"].holdout_with(tmp_path, target="on time")
-    with pytest.raises(DataError, match="target with one class: 'target' is 'on time' in all 900 holdout rows"):
+    with pytest.raises(DataError, match="the target has one class only: 'target' is 'on time' in all 900 holdout rows"):
         cases["binary"].run(tmp_path, holdout=holdout)
 
 
@@ -336,11 +343,11 @@ def test_a_model_of_other_classes_or_without_probabilities_breaks_the_contract(
     cases: dict[str, Case], tmp_path: Path
 ) -> None:
     case = cases["binary"]
-    with pytest.raises(ContractError, match="the model knows the classes blue, green, red but the contract names"):
+    with pytest.raises(ContractError, match="the model has the classes blue, green, red, but the contract has"):
         case.run(tmp_path, model=cases["multi-class"].folder / "model.skops")
     complete = case.holdout.assign(wind=case.holdout["wind"].fillna(0))
     save_model(fitted(Perceptron(), complete, case.contract), tmp_path / "hard.skops")
-    with pytest.raises(ContractError, match="gives no probabilities"):
+    with pytest.raises(ContractError, match="does not predict probabilities"):
         case.run(tmp_path, model=tmp_path / "hard.skops")
 
 

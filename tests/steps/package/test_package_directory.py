@@ -200,7 +200,7 @@ def test_a_graph_that_fails_its_proof_is_not_shipped(packaged: Packaged, monkeyp
     [
         ({"hour": None}, "hour"),
         ({"origin": "SFO"}, "SFO"),
-        ({"carrier": "\x00null"}, "stands for a missing string"),
+        ({"carrier": "\x00null"}, "represents a missing string"),
     ],
 )
 def test_the_face_refuses_rows_that_break_the_contract(packaged: Packaged, change: dict[str, Any], said: str) -> None:
@@ -253,7 +253,7 @@ def test_the_reference_is_of_what_is_served_also_where_nothing_compiles(packaged
 def test_blocks_of_time_need_a_time_column(tmp_path: Path) -> None:
     model, frame, contract = boosting(2), rows(50, seed=1), contract_for(2)
     answers = Predictions(model.predict_proba(inputs_of(frame, contract)), np.array(["x"] * 50, dtype=object))
-    with pytest.raises(DataError, match="the holdout has no column 'when', by which its rows are in blocks of a day"):
+    with pytest.raises(DataError, match="the holdout has no column 'when', which its blocks by day need"):
         reference(frame, frame, contract, answers, time="when", block="day")
     frame["when"] = pd.date_range("2013-09-01", periods=50, freq="6h")
     made = reference(frame, frame, contract, answers, time="when", block="day")

@@ -105,14 +105,14 @@ def test_all_failures_are_collected_with_counts_and_three_example_rows(tmp_path:
     found = complaints(tmp_path, frame, minimum_rows=5000)
     origin, night, rows = found
     assert origin == (
-        "Column 'origin' holds values outside the contract's JFK, LGA in 4 of 1,000 rows "
+        "Column 'origin' has values that the contract does not allow (allowed: JFK, LGA) in 4 of 1,000 rows "
         "(row 3: 'XXX'; row 5: 'XXX'; row 8: 'XXX')."
     )
     assert night == (
-        "Column 'night' must hold true and false (the contract says boolean) but 1,000 of 1,000 values (int64) are "
+        "Column 'night' must contain true or false (type boolean in the contract), but 1,000 of 1,000 values (int64) are "
         "something else (row 0: 2; row 1: 2; row 2: 2)."
     )
-    assert rows == "The data has 1,000 rows but at least 5,000 are expected."
+    assert rows == "The data has 1,000 rows, but at least 5,000 are expected."
     failed = [one for one in json.loads((tmp_path / "validation.json").read_text())["checks"] if not one["ok"]]
     assert [one["failed"] for one in failed] == [4, 1000, 0]
     assert failed[0]["examples"] == [{"row": row, "value": "XXX"} for row in (3, 5, 8)]
@@ -120,7 +120,7 @@ def test_all_failures_are_collected_with_counts_and_three_example_rows(tmp_path:
 
 
 def test_the_error_says_which_file_and_how_many_checks(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match=r"^data\.parquet broke 1 of \d+ checks:\n- Column"):
+    with pytest.raises(ValidationError, match=r"^data\.parquet failed 1 of \d+ checks:\n- Column"):
         check(tmp_path, changed("origin", "XXX", [3]))
 
 
@@ -134,10 +134,10 @@ def test_a_missing_column_is_refused_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("wind", "strong", "Column 'wind' must hold finite numbers (the contract says double) but 2 of 1,000"),
-        ("wind", "1.5", "Column 'wind' must hold finite numbers"),
-        ("wind", np.inf, "Column 'wind' must hold finite numbers (the contract says double) but 2 of 1,000"),
-        ("distance", 2.5, "Column 'distance' must hold whole numbers (the contract says long) but 2 of 1,000"),
+        ("wind", "strong", "Column 'wind' must contain finite numbers (type double in the contract), but 2 of 1,000"),
+        ("wind", "1.5", "Column 'wind' must contain finite numbers"),
+        ("wind", np.inf, "Column 'wind' must contain finite numbers (type double in the contract), but 2 of 1,000"),
+        ("distance", 2.5, "Column 'distance' must contain integers (type long in the contract), but 2 of 1,000"),
     ],
 )
 def test_a_value_of_another_type_is_refused(tmp_path: Path, column: str, value: Any, message: str) -> None:
@@ -151,7 +151,7 @@ def test_a_value_of_another_type_is_refused(tmp_path: Path, column: str, value: 
 
 def test_numbers_in_a_string_column_are_refused(tmp_path: Path) -> None:
     (found,) = complaints(tmp_path, flights().assign(carrier=7))
-    assert found.startswith("Column 'carrier' must hold text (the contract says string) but 1,000 of 1,000")
+    assert found.startswith("Column 'carrier' must contain text (type string in the contract), but 1,000 of 1,000")
 
 
 def test_times_in_a_number_column_are_refused(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_null_that_the_contract_does_not_allow_is_refused(tmp_path: Path) -> N
 
 def test_the_string_that_stands_for_null_is_refused_as_a_value(tmp_path: Path) -> None:
     (found,) = complaints(tmp_path, changed("carrier", FLIGHTS.null_string, [1]))
-    assert found.startswith("Column 'carrier' holds '\\x00null', which stands for null in the model, in 1 rows")
+    assert found.startswith("Column 'carrier' contains '\\x00null', which represents null in the model, in 1 rows")
 
 
 @pytest.mark.parametrize("nothing", [np.nan, None])
@@ -198,7 +198,7 @@ def test_a_null_target_is_refused(tmp_path: Path) -> None:
 def test_a_label_outside_the_contract_is_refused(tmp_path: Path) -> None:
     (found,) = complaints(tmp_path, changed("status", "cancelled", [4]))
     assert found == (
-        "Target 'status' holds labels outside the contract's classes on time, late in 1 of 1,000 rows "
+        "Target 'status' has labels other than the contract's classes on time, late in 1 of 1,000 rows "
         "(row 4: 'cancelled')."
     )
 
@@ -218,7 +218,7 @@ def test_a_regression_target_must_be_a_finite_number(tmp_path: Path) -> None:
 
 def test_a_time_column_must_hold_times_and_no_nulls(tmp_path: Path) -> None:
     (text,) = complaints(tmp_path, flights().assign(when="2013-01-01"))
-    assert text.startswith("Time column 'when' must hold times but holds")
+    assert text.startswith("Time column 'when' must have times, but has type")
     frame = flights()
     frame.loc[9, "when"] = pd.NaT
     (null,) = complaints(tmp_path, frame)
@@ -227,21 +227,23 @@ def test_a_time_column_must_hold_times_and_no_nulls(tmp_path: Path) -> None:
 
 def test_empty_data_is_refused_in_one_sentence(tmp_path: Path) -> None:
     assert complaints(tmp_path, flights()[:0], **MEETING | {"minimum_rows": 0, "class_share": {}}) == [
-        "The data has 0 rows but at least 1 are expected."
+        "The data has 0 rows, but at least 1 are expected."
     ]
 
 
 def test_too_many_nulls_are_refused(tmp_path: Path) -> None:
     (found,) = complaints(tmp_path, flights(), maximum_null_share={"wind": 0.05})
-    assert found.startswith("Column 'wind' is null in 100 of 1,000 rows (10.00%) but at most 5.00% are expected (row 0")
+    assert found.startswith(
+        "Column 'wind' is null in 100 of 1,000 rows (10.00%), but at most 5.00% are expected (row 0"
+    )
 
 
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
-        ([0, 9.97], "is expected to be from 0 to 9.97 but is not in 2 of 1,000 rows (row 998: 9.98; row 999: 9.99)."),
-        ([0.02, None], "is expected to be at least 0.02 but is not in 1 of 1,000 rows (row 1: 0.01)."),
-        ([None, 9.98], "is expected to be at most 9.98 but is not in 1 of 1,000 rows (row 999: 9.99)."),
+        ([0, 9.97], "must be from 0 to 9.97, but is not in 2 of 1,000 rows (row 998: 9.98; row 999: 9.99)."),
+        ([0.02, None], "must be at least 0.02, but is not in 1 of 1,000 rows (row 1: 0.01)."),
+        ([None, 9.98], "must be at most 9.98, but is not in 1 of 1,000 rows (row 999: 9.99)."),
     ],
 )
 def test_a_value_out_of_range_is_refused(tmp_path: Path, bounds: list[float | None], message: str) -> None:
@@ -255,7 +257,7 @@ def test_a_range_holds_for_numbers_only(tmp_path: Path) -> None:
 
 def test_a_class_that_is_too_rare_is_refused(tmp_path: Path) -> None:
     assert complaints(tmp_path, flights(), class_share={"late": [0.3, 0.5], "on time": [None, 0.9]}) == [
-        "Class 'late' of target 'status' is 20.00% of 1,000 rows but is expected to be from 30.00% to 50.00%."
+        "Class 'late' of target 'status' is 20.00% of 1,000 rows, but from 30.00% to 50.00% is expected."
     ]
 
 
@@ -263,7 +265,9 @@ def test_a_repeated_key_is_refused_with_the_key(tmp_path: Path) -> None:
     frame = flights()
     frame.loc[8, "distance"] = 6
     (found,) = complaints(tmp_path, frame, unique=["distance", "origin"])
-    assert found == "'distance', 'origin' must be unique but 1 of 1,000 rows repeat an earlier one (row 8: [6, 'JFK'])."
+    assert (
+        found == "'distance', 'origin' must be unique, but 1 of 1,000 rows repeat an earlier row (row 8: [6, 'JFK'])."
+    )
 
 
 @pytest.mark.parametrize(
@@ -274,10 +278,10 @@ def test_a_repeated_key_is_refused_with_the_key(tmp_path: Path) -> None:
         ({"maximum_null_share": {"Wind": 1}}, "unknown column in maximum_null_share 'Wind'; did you mean 'wind'?"),
         ({"unique": ["whenn"]}, "unknown column in unique 'whenn'; did you mean 'when'?"),
         ({"class_share": {"lat": [0, 1]}}, "unknown class in class_share 'lat'; did you mean 'late'?"),
-        ({"class_share": {"?": [0, 1]}}, "unknown class in class_share '?'; there are on time, late"),
+        ({"class_share": {"?": [0, 1]}}, "unknown class in class_share '?'; known: on time, late"),
         ({"minimum_rows": "many"}, r"expectations: Expected `int`, got `str` - at `$.minimum_rows`"),
         ({"ranges": {"wind": [0]}}, "Expected `array` of length 2, got 1"),
-        ({"ranges": {"wind": [5, 1]}}, "ranges of 'wind' is from 5.0 to 1.0, which nothing can meet"),
+        ({"ranges": {"wind": [5, 1]}}, "ranges of 'wind' is from 5.0 to 1.0, which no data can meet"),
         ({"maximum_null_share": {"wind": 5}}, "maximum_null_share of 'wind' is 5.0, not a share from 0 to 1"),
     ],
 )
@@ -302,5 +306,5 @@ def test_as_a_program_it_ends_with_the_errors_exit_code_and_leaves_the_report(tm
     root = {"PYTHONPATH": str(RUN.parents[2] / "src")}
     done = subprocess.run(command, check=False, cwd=tmp_path, env=os.environ | root, capture_output=True, text=True)
     assert done.returncode == ValidationError.exit_code
-    assert done.stderr.startswith("validate: data.parquet broke 1 of ")
+    assert done.stderr.startswith("validate: data.parquet failed 1 of ")
     assert json.loads((tmp_path / "out" / "validation.json").read_text())["ok"] is False

@@ -1,4 +1,4 @@
-"""Evaluate: what a fitted model is worth on rows that it has never seen."""
+"""Evaluate: score a fitted model on rows that it was not trained on, and write a report."""
 
 from slipway.contract.schema import read_contract
 from slipway.inference.skops_file import load_model

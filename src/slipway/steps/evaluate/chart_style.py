@@ -1,4 +1,4 @@
-"""How every chart looks: one small set of colours, taken from the page so that they follow its light or dark mode."""
+"""Style of every chart: one small set of colors, taken from the page so that they follow its light or dark mode."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 INK, MUTED, GRID = "#010203", "#010204", "#010205"
 FIRST_SERIES, SECOND_SERIES = "#010206", "#010207"
 ALL_SERIES = ("#010206", "#010207", "#010208", "#010209", "#01020a", "#01020b")
-"""Stand-ins: matplotlib wants real colours, and ``svg`` exchanges them for the page's variables."""
+"""Placeholders: matplotlib needs real colors, and ``render_svg`` replaces them with the page's CSS variables."""
 
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--line",
-    **{colour: f"--series-{number}" for number, colour in enumerate(ALL_SERIES, 1)},
+    **{color: f"--series-{number}" for number, color in enumerate(ALL_SERIES, 1)},
 }
 _SVG_NOISE = (
     r' id="[a-zA-Z_.0-9]+_\d+"'
@@ -28,7 +28,8 @@ _SVG_NOISE = (
     r"|font-family: [^;\"]*; "
     r'| transform="rotate\(-0 [^"]*"'
 )
-"""Names that would repeat on a page of several figures, a style for the whole page, the font, turns by nothing."""
+"""Output of matplotlib that the page does not need: ids that would repeat in a page with several figures, a style for the
+complete page, the font, and rotations by zero degrees."""
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -59,13 +60,13 @@ _STYLE = {
 
 @contextmanager
 def apply_style() -> Iterator[None]:
-    """Draw in the page's style; nothing of it stays behind."""
+    """Draw in the page's style, and restore matplotlib's settings afterwards."""
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         yield
 
 
 def make_axes(x: str, y: str, *, height: float = 3.2, left: float = 0.13) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes; widths are fixed since fitting them would mean drawing twice."""
+    """Create a figure with one pair of axes; widths are fixed because fitting them would mean drawing twice."""
     figure = Figure(figsize=(5.2, height))
     below, above = 0.5 / height, 0.12 / height
     axes = figure.add_axes((left, below, 0.97 - left, 1 - above - below))
@@ -75,15 +76,16 @@ def make_axes(x: str, y: str, *, height: float = 3.2, left: float = 0.13) -> tup
 
 
 def render_svg(figure: Figure, description: str) -> str:
-    """The figure as an SVG element for the page, in the page's colours and font."""
+    """Return the figure as an SVG element for the page, in the page's colors and font."""
     buffer = io.StringIO()
+    # Without creator and date, the same holdout gives the same report, byte for byte.
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _svg_tag(description), text, count=1, flags=re.DOTALL)
     text = re.sub(_SVG_NOISE, "", text, flags=re.DOTALL)
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, f"var({variable})")
+    for color, variable in _VARIABLES.items():
+        text = text.replace(color, f"var({variable})")
     return text.strip()
 
 

@@ -1,4 +1,4 @@
-"""Charts that every task has: the metric over time, by slice, and what the model relies on."""
+"""Charts that every task has: the main metric over time, the main metric by slice, and permutation importance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LABEL_LENGTH = 22
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with what it is and one sentence on how to read it."""
+    """A figure with a title and one sentence on how to read it."""
 
     title: str
     note: str
@@ -31,7 +31,7 @@ class Chart:
 
 
 def over_time_chart(scored: ScoredHoldout, results: Results) -> Chart | None:
-    """The first metric for each day; None without a time column or with a single day."""
+    """Draw the main metric for each day; return None without a time column or with only one day."""
     if scored.time is None:
         return None
     days = blocks_of(scored.time, "day", len(scored.labels))
@@ -39,25 +39,25 @@ def over_time_chart(scored: ScoredHoldout, results: Results) -> Chart | None:
     if len(dates) < 2:
         return None
     name = results.primary_metric
-    gap = "" if not results.class_shares else " A gap is a day with one class."
+    gap = "" if not results.class_shares else " Gaps are days with only one class."
     rows = [days == day for day in dates.index]
     values = [score_one(scored.contract, scored.labels[day], scored.predictions[day], name) for day in rows]
     figure, axes = make_axes("", metric_label(name))
     axes.plot(dates.to_numpy(), values, color=FIRST_SERIES, marker="o", markersize=3, linewidth=1)
     axes.axhline(results.metrics[name].value, color=MUTED, linewidth=1, linestyle="--")
     limit_dates(axes)
-    return Chart(f"{metric_label(name)} by day", f"Dashed: the whole holdout.{gap}", figure)
+    return Chart(f"{metric_label(name)} by day", f"Dashed line: the complete holdout.{gap}", figure)
 
 
 def limit_dates(axes: Axes) -> None:
-    """At most six dates below the axes, in the short form."""
+    """Show at most six dates below the axes, in the short form."""
     locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def slice_chart(column: str, scores: dict[str, SliceScores], results: Results) -> Chart:
-    """The first metric of each value with its interval, beside that of the whole."""
+    """Draw the main metric of each slice with its interval, next to that of the complete holdout."""
     name, places = results.primary_metric, np.arange(len(scores))
     labels = [f"{_shorten(value)}  ({int(s['rows']):,})" for value, s in scores.items()]
     figure, axes = _row_axes(metric_label(name), labels)
@@ -67,14 +67,13 @@ def slice_chart(column: str, scores: dict[str, SliceScores], results: Results) -
     axes.plot(values, places, "o", color=FIRST_SERIES, markersize=6)
     axes.axvline(results.metrics[name].value, color=MUTED, linewidth=1, linestyle="--")
     left = results.left_out.get(column, 0)
-    cut = f" The largest {len(scores)} of {len(scores) + left} values are shown." if left else ""
-    return Chart(
-        f"{metric_label(name)} by {column}", f"In brackets: rows. Bars: 95 % intervals. Dashed: all rows.{cut}", figure
-    )
+    cut = f" The {len(scores)} largest of {len(scores) + left} values are shown." if left else ""
+    note = f"Number of rows in parentheses. Bars: 95 % intervals. Dashed line: all rows.{cut}"
+    return Chart(f"{metric_label(name)} by {column}", note, figure)
 
 
 def importance_chart(results: Results) -> Chart | None:
-    """The loss in the first metric when an input is shuffled."""
+    """Draw how much worse the main metric gets when an input is shuffled; return None if no loss is finite."""
     known = {name: loss for name, loss in results.importance.items() if np.isfinite(loss)}
     if not known:
         return None
@@ -94,12 +93,12 @@ def importance_chart(results: Results) -> Chart | None:
             fontsize=9,
         )
     axes.margins(x=0.12)
-    left = f" The first {len(shown)} of {len(known)} are shown." if len(known) > len(shown) else ""
-    return Chart("What the model relies on", f"The loss when one input's values are shuffled.{left}", figure)
+    left = f" The {len(shown)} most important of {len(known)} inputs are shown." if len(known) > len(shown) else ""
+    return Chart("Permutation importance", f"Loss when the values of one input are shuffled.{left}", figure)
 
 
 def _row_axes(x: str, labels: list[str]) -> tuple[Figure, Axes]:
-    """Axes with one labelled row for each value, the first on top."""
+    """Create axes with one labeled row for each value, the first on top."""
     longest = max((len(label) for label in labels), default=0)
     figure, axes = make_axes(x, "", height=0.8 + 0.26 * max(3, len(labels)), left=min(0.5, 0.05 + 0.0155 * longest))
     axes.set_yticks(range(len(labels)), labels, color=INK)

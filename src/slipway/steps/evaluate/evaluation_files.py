@@ -1,4 +1,4 @@
-"""The files that an evaluation leaves: numbers, predictions, a summary in Markdown and a page of HTML."""
+"""Write the files of an evaluation: metrics, predictions, a Markdown summary and an HTML report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY_NUMBERS = 4
 
 
 def write_evaluation(scored: ScoredHoldout, results: Results, out: Path) -> dict[str, float]:
-    """Write ``metrics.json``, ``predictions.parquet``, ``summary.md`` and ``report.html``; the value of every metric."""
+    """Write ``metrics.json``, ``predictions.parquet``, ``summary.md`` and ``report.html``; return each metric's value."""
     write_parquet(scored.table(), out / "predictions.parquet")
     (out / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
     (out / "summary.md").write_text(render_summary(scored.contract, results), encoding="utf-8")
@@ -38,7 +38,10 @@ def write_evaluation(scored: ScoredHoldout, results: Results, out: Path) -> dict
 
 
 def _render_report(scored: ScoredHoldout, results: Results) -> str:
-    """The whole page, which needs nothing from outside, in light and in dark: key numbers, metrics, charts, slices."""
+    """Render the page: key numbers, metrics, charts and slices.
+
+    It is one file without external resources, for light and dark mode.
+    """
     with apply_style():
         task = [_render_chart(chart) for chart in _draw_charts(scored, results)]
         slices = [_slice_section(column, scores, results) for column, scores in results.slices.items()]
@@ -56,8 +59,8 @@ def _render_report(scored: ScoredHoldout, results: Results) -> str:
 
 
 def _draw_charts(scored: ScoredHoldout, results: Results) -> Iterator[Chart]:
-    made = [*draw_task_charts(scored), charts.over_time_chart(scored, results), charts.importance_chart(results)]
-    yield from (chart for chart in made if chart)
+    drawn = [*draw_task_charts(scored), charts.over_time_chart(scored, results), charts.importance_chart(results)]
+    yield from (chart for chart in drawn if chart)
 
 
 def _slice_section(column: str, scores: dict[str, SliceScores], results: Results) -> dict[str, Any]:

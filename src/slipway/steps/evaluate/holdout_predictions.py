@@ -1,4 +1,4 @@
-"""The holdout with its answers: what every number and every picture of the report is made from."""
+"""Predict the holdout: the rows, labels and predictions that every metric and chart of the report is computed from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from slipway.tables.data_frame import inputs_of
 
 @dataclass(frozen=True)
 class ScoredHoldout:
-    """Rows, true values and predictions ([N, classes] in the contract's order, or [N]), and each row's block."""
+    """Rows, labels, predictions ([N, classes] in the contract's order, or [N]) and the block of each row."""
 
     contract: Contract
     rows: pd.DataFrame
@@ -33,12 +33,12 @@ class ScoredHoldout:
 
     @property
     def predicted_labels(self) -> npt.NDArray[Any]:
-        """The predicted label of each row."""
+        """The most probable class of each row."""
         labels: npt.NDArray[Any] = np.array(self.contract.classes, object)[self.predictions.argmax(axis=1)]
         return labels
 
     def table(self) -> pd.DataFrame:
-        """Time and slice columns, the truth, and the output columns of the contract."""
+        """Return time and slice columns, the labels as ``truth``, and the output columns of the contract."""
         table = self.rows.assign(truth=self.labels)
         if self.contract.task == "regression":
             return table.assign(prediction=self.predictions)
@@ -56,25 +56,31 @@ def score_holdout(
     block: str,
     slices: Sequence[str],
 ) -> ScoredHoldout:
-    """Predict every row of the holdout, after checking that it can be scored."""
+    """Predict every row of the holdout.
+
+    Raises:
+        DataError: the holdout is empty, lacks the target or time column, has a null target, or has one class only.
+        SettingsError: the holdout lacks a slice column.
+        ContractError: the model has other classes than the contract, or no probabilities.
+    """
     frame = frame.reset_index(drop=True)
     _check_columns(frame, target, time, slices)
     kept = [name for name in dict.fromkeys([time, *slices]) if name]
-    moments = frame[time] if time else None
+    timestamps = frame[time] if time else None
     return ScoredHoldout(
         contract,
         frame[kept],
         tuple(slices),
-        moments,
+        timestamps,
         _read_labels(frame, contract, target),
         predict(model, frame, contract),
         block,
-        blocks_of(moments, block, len(frame)),
+        blocks_of(timestamps, block, len(frame)),
     )
 
 
 def predict(model: Any, frame: pd.DataFrame, contract: Contract) -> Floats:
-    """The model's answers: probabilities in the contract's class order, or numbers.
+    """Return the model's predictions: probabilities in the contract's class order, or numbers.
 
     Raises:
         ContractError: the model has other classes than the contract, or no probabilities.
@@ -83,11 +89,13 @@ def predict(model: Any, frame: pd.DataFrame, contract: Contract) -> Floats:
     if contract.task == "regression":
         return np.asarray(model.predict(inputs), np.float64).reshape(len(frame))
     if not hasattr(model, "predict_proba"):
-        raise ContractError(f"the estimator of '{contract.name}' gives no probabilities (it has no predict_proba)")
+        raise ContractError(
+            f"the estimator of '{contract.name}' does not predict probabilities (it has no predict_proba)"
+        )
     known = [str(label) for label in model.classes_]
     if sorted(known) != sorted(contract.classes):
         raise ContractError(
-            f"the model knows the classes {', '.join(known)} but the contract names {', '.join(contract.classes)}"
+            f"the model has the classes {', '.join(known)}, but the contract has {', '.join(contract.classes)}"
         )
     order = [known.index(label) for label in contract.classes]
     return np.asarray(model.predict_proba(inputs), np.float64)[:, order]
@@ -95,7 +103,7 @@ def predict(model: Any, frame: pd.DataFrame, contract: Contract) -> Floats:
 
 def _check_columns(frame: pd.DataFrame, target: str, time: str, slices: Sequence[str]) -> None:
     if not len(frame):
-        raise DataError("the holdout has no rows, so nothing can be scored")
+        raise DataError("the holdout has no rows, so the model cannot be evaluated")
     for name in [target, time]:
         if name and name not in frame.columns:
             raise DataError(f"the holdout has no column '{name}'; it has {', '.join(map(str, frame.columns))}")
@@ -112,5 +120,7 @@ def _read_labels(frame: pd.DataFrame, contract: Contract, target: str) -> npt.ND
         return truth.to_numpy(np.float64)
     labels = truth.astype(str).to_numpy(object)
     if len(set(labels)) == 1:
-        raise DataError(f"target with one class: '{target}' is '{labels[0]}' in all {len(labels):,} holdout rows")
+        raise DataError(
+            f"the target has one class only: '{target}' is '{labels[0]}' in all {len(labels):,} holdout rows"
+        )
     return labels

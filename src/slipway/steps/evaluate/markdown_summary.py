@@ -1,4 +1,4 @@
-"""The evaluation as Markdown, for people and job summaries."""
+"""Render the evaluation as Markdown, for people and for job summaries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS_SHOWN = 10
 
 
 def format_number(value: float) -> str:
-    """A number as a person reads it: three decimals below ten, fewer above, one digit where it is tiny, a dash for NaN."""
+    """Format a number for people: three decimals below ten, fewer above, one digit if it is tiny, a dash for NaN."""
     size = abs(value)
     if not np.isfinite(value):
         return "–"
@@ -27,27 +27,27 @@ def format_number(value: float) -> str:
 
 
 def metric_label(name: str) -> str:
-    """A metric's name for people: ``roc_auc`` is ROC AUC."""
+    """Return a metric's name for people: ``roc_auc`` becomes ROC AUC."""
     known = {"roc_auc": "ROC AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1_macro": "F1 (macro)"}
     return known.get(name, name.replace("_", " ").capitalize())
 
 
 def format_interval(low: float, high: float) -> str:
-    """The interval as text, a dash where nothing is known."""
+    """Return the interval as text, a dash if it is not finite."""
     return f"{format_number(low)} to {format_number(high)}" if np.isfinite([low, high]).all() else "–"
 
 
 def describe_evaluation(results: Results) -> str:
-    """One sentence on the rows and the intervals."""
+    """Describe the rows and the intervals in two sentences."""
     sentence = f"{results.rows:,} holdout rows"
     if results.positive_rate is not None:
         sentence += f", {100 * results.positive_rate:.1f} % of them '{list(results.class_shares)[-1]}'"
-    unit = "single rows" if results.block == "row" else f"whole blocks ({results.blocks:,}, by {results.block})"
+    unit = "single rows" if results.block == "row" else f"complete blocks ({results.blocks:,}, by {results.block})"
     return f"{sentence}. Intervals are 95 % bootstrap intervals over {unit}."
 
 
 def render_summary(contract: Contract, results: Results) -> str:
-    """The whole summary; slices and inputs are cut to the largest ten."""
+    """Render the summary, with at most the ten largest slices of each column and the ten most important inputs."""
     parts = [f"## Evaluation of {contract.name}", describe_evaluation(results)]
     parts.append(table(("metric", "value", "95 % interval", "better"), metric_rows(results), numeric_columns=3))
     parts += [_slice_section(column, scores, results) for column, scores in results.slices.items()]
@@ -57,7 +57,7 @@ def render_summary(contract: Contract, results: Results) -> str:
 
 
 def metric_rows(results: Results) -> list[tuple[str, str, str, str]]:
-    """Each metric with its value, its interval and which way is better, as a person reads them."""
+    """Return each metric with its value, its interval and which direction is better, formatted for people."""
     return [
         (
             metric_label(name),
@@ -86,7 +86,6 @@ def _slice_section(column: str, scores: dict[str, SliceScores], results: Results
 
 def _importance_section(results: Results) -> str:
     rows = [(name, format_number(drop)) for name, drop in list(results.importance.items())[:ROWS_SHOWN]]
-    head = (
-        f"### What the model relies on\n\nLoss in {metric_label(results.primary_metric)} when an input is shuffled.\n\n"
-    )
+    note = f"Loss in {metric_label(results.primary_metric)} when the values of one input are shuffled."
+    head = f"### Permutation importance\n\n{note}\n\n"
     return head + table(("input", "loss"), rows, numeric_columns=1)

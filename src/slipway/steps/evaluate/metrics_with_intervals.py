@@ -1,4 +1,4 @@
-"""The numbers of the evaluation, as they stand in ``metrics.json``; NaN becomes null there."""
+"""Compute the metrics of ``metrics.json`` with their intervals; NaN becomes null in the file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from slipway.steps.evaluate.holdout_predictions import ScoredHoldout
 
 MANY_VALUES = 50
 VALUES_SHOWN = 30
+"""Of a slice column with more than ``MANY_VALUES`` values, only the ``VALUES_SHOWN`` largest are scored."""
 
 SliceScores = dict[str, float]
-"""``rows``, every metric, and ``low`` and ``high`` of the first one."""
+"""``rows``, every metric, and ``low`` and ``high`` of the main metric."""
 
 
 class MetricInterval(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ class MetricInterval(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was measured, on how many rows, and in which blocks they were resampled."""
+    """The measured metrics, the number of rows, and the blocks in which the rows were resampled."""
 
     rows: int
     block: str
@@ -38,18 +39,18 @@ class Results(msgspec.Struct, frozen=True, omit_defaults=True):
     slices: dict[str, dict[str, SliceScores]]
     importance: dict[str, float]
     left_out: dict[str, int] = {}
-    """For a slice column with too many values: how many are not shown."""
+    """For each slice column with too many values: how many of them are not shown."""
     class_shares: dict[str, float] = {}
     positive_rate: float | None = None
 
     @property
     def primary_metric(self) -> str:
-        """The metric that pictures and slices show."""
+        """The main metric, which charts and slices show."""
         return next(iter(self.metrics))
 
 
 def results_of(scored: ScoredHoldout, importance: dict[str, float], seed: int) -> Results:
-    """Score the whole and every slice, each with its interval."""
+    """Score the complete holdout and every slice, each with its interval."""
     values = score(scored.contract, scored.labels, scored.predictions)
     intervals = bootstrap(scored.contract, scored.labels, scored.predictions, scored.blocks, seed=seed)
     groups = {column: _largest_groups(scored.rows[column]) for column in scored.slices}
@@ -78,7 +79,7 @@ def _score_slice(scored: ScoredHoldout, rows: npt.NDArray[np.int64], seed: int) 
 
 
 def _largest_groups(column: pd.Series) -> tuple[dict[str, npt.NDArray[np.int64]], int]:
-    """The rows of each value, the value with most rows first, and how many values were left out."""
+    """Return the rows of each value, the value with most rows first, and the number of values that were left out."""
     codes, values = pd.factorize(column, use_na_sentinel=False)
     counts = np.bincount(codes, minlength=len(values))
     shown = np.argsort(-counts, kind="stable")[: VALUES_SHOWN if len(values) > MANY_VALUES else None]

@@ -1,4 +1,4 @@
-"""Permutation importance: how much worse the model gets when one input tells nothing any more."""
+"""Compute permutation importance: how much worse the model gets when one input carries no information."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from slipway.steps.evaluate.holdout_predictions import ScoredHoldout, predict
 REPEATS = 3
 MAX_ROWS = 2_000
 MAX_CELLS = 100_000
-"""At most about this many rows are predicted in all, so that a wide model is not slower than a narrow one."""
+"""Upper limit for the number of predicted rows (approximately), so that a model with many inputs is not slower."""
 
 
 def importance_of(model: Any, frame: pd.DataFrame, scored: ScoredHoldout, seed: int) -> dict[str, float]:
-    """The loss in the first metric for each input when its values are shuffled, the largest first.
+    """Return the loss in the main metric for each input when its values are shuffled, the largest first.
 
-    Breiman, Random Forests (2001), section 10, on a sample of the holdout; all shuffled copies are predicted at once.
+    Method: Breiman, Random Forests (2001), section 10, on a sample of the holdout. All shuffled copies are predicted in one
+    call, which is faster than one call for each.
     """
     generator = np.random.default_rng(seed)
     names = [column.name for column in scored.contract.inputs]
@@ -38,7 +39,7 @@ def importance_of(model: Any, frame: pd.DataFrame, scored: ScoredHoldout, seed: 
 
 
 def _shuffle_each_input(sample: pd.DataFrame, names: list[str], generator: np.random.Generator) -> pd.DataFrame:
-    """The sample once for each input and repeat, each copy with that one input shuffled."""
+    """Return the sample once for each input and repeat, each copy with only that input shuffled."""
     size, copies = len(sample), REPEATS * len(names)
     columns = {}
     for position, name in enumerate(names):

@@ -1,5 +1,8 @@
-"""Charts of one task: for classification ranking, confusion, calibration and the spread of the scores; for regression
-predictions beside the truth, and what is left over."""
+"""Charts of one task.
+
+Classification: ROC, precision and recall, calibration, distribution of the probabilities, and the confusion matrix.
+Regression: predicted against true values, and residuals.
+"""
 
 from __future__ import annotations
 
@@ -26,40 +29,40 @@ Curve = tuple[str, npt.NDArray[np.float64], Hits]
 
 
 def draw_task_charts(scored: ScoredHoldout) -> list[Chart | None]:
-    """The charts of the contract's task, in the order of the page."""
+    """Draw the charts of the contract's task, in the order of the page."""
     if scored.contract.task == "regression":
         return [_prediction_scatter(scored), _residuals(scored), _residuals_over_time(scored)]
     return [_roc(scored), _precision_recall(scored), _calibration(scored), _distribution(scored), _confusion(scored)]
 
 
 def _roc(scored: ScoredHoldout) -> Chart:
-    """True against false positives as the threshold falls."""
+    """Draw the ROC curve: true against false positive rate as the threshold falls."""
     figure, axes = make_axes("False positive rate", "True positive rate")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
-    for colour, (label, p, hits) in zip(ALL_SERIES, _one_vs_rest(scored), strict=False):
+    for color, (label, p, hits) in zip(ALL_SERIES, _one_vs_rest(scored), strict=False):
         true, false = _cumulative_counts(p, hits)
-        _draw_curve(axes, false / max(1, false[-1]), true / max(1, true[-1]), colour, label)
+        _draw_curve(axes, false / max(1, false[-1]), true / max(1, true[-1]), color, label)
     if len(scored.contract.classes) > 2:
         axes.legend(loc="lower right", labelcolor=INK)
-    return Chart("ROC", "Dashed: guessing." + _classes_note(scored), figure)
+    return Chart("ROC curve", "Dashed line: random guessing." + _classes_note(scored), figure)
 
 
 def _precision_recall(scored: ScoredHoldout) -> Chart:
-    """Precision against recall as the threshold falls."""
+    """Draw precision against recall as the threshold falls."""
     figure, axes = make_axes("Recall", "Precision")
-    for colour, (label, p, hits) in zip(ALL_SERIES, _one_vs_rest(scored), strict=False):
+    for color, (label, p, hits) in zip(ALL_SERIES, _one_vs_rest(scored), strict=False):
         true, false = _cumulative_counts(p, hits)
         precision = true[1:] / (true[1:] + false[1:])
-        _draw_curve(axes, true[1:] / max(1, true[-1]), precision, colour, label)
-        axes.axhline(hits.mean(), color=colour, linewidth=1, linestyle="--")
+        _draw_curve(axes, true[1:] / max(1, true[-1]), precision, color, label)
+        axes.axhline(hits.mean(), color=color, linewidth=1, linestyle="--")
     axes.set_ylim(0, 1.03)
     if len(scored.contract.classes) > 2:
         axes.legend(loc="upper right", labelcolor=INK)
-    return Chart("Precision and recall", "Dashed: the share of the class." + _classes_note(scored), figure)
+    return Chart("Precision and recall", "Dashed line: share of the class." + _classes_note(scored), figure)
 
 
 def _confusion(scored: ScoredHoldout) -> Chart:
-    """How the rows of each true class were labelled, as shares of that class and as numbers."""
+    """Draw the confusion matrix: predicted classes for each true class, as shares of that class and as row counts."""
     counts = confusion_matrix(scored.labels, scored.predicted_labels, labels=scored.contract.classes)
     sizes = counts.sum(axis=1)
     largest = np.argsort(-sizes, kind="stable")[:MOST_CLASSES] if _has_many_classes(scored) else np.arange(len(sizes))
@@ -77,55 +80,61 @@ def _confusion(scored: ScoredHoldout) -> Chart:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     cut = f" The {MOST_CLASSES} largest classes are shown." if _has_many_classes(scored) else ""
-    return Chart("Confusion", f"Each row is a true class; the label is the likeliest class.{cut}", figure)
+    return Chart(
+        "Confusion matrix", f"Each row is a true class; the predicted class is the most probable one.{cut}", figure
+    )
 
 
 def _calibration(scored: ScoredHoldout) -> Chart:
-    """What was promised against what happened, in ten bins of equally many rows."""
-    sure, right = _probability_and_hits(scored)
-    bins = np.array_split(np.argsort(sure, kind="stable"), min(BINS, len(sure)))
-    promised, happened = [sure[b].mean() for b in bins], [right[b].mean() for b in bins]
-    figure, axes = make_axes("Predicted probability", "Share that came true")
+    """Draw predicted probability against observed frequency, in at most ten bins with equally many rows."""
+    probability, hits = _probability_and_hits(scored)
+    bins = np.array_split(np.argsort(probability, kind="stable"), min(BINS, len(probability)))
+    predicted, observed = [probability[b].mean() for b in bins], [hits[b].mean() for b in bins]
+    figure, axes = make_axes("Predicted probability", "Observed frequency")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
-    axes.plot(promised, happened, color=FIRST_SERIES, marker="o", markersize=5)
-    top = "" if len(scored.contract.classes) == 2 else " Of the likeliest class."
-    return Chart("Calibration", f"Dashed: every probability comes true as often as it says.{top}", figure)
+    axes.plot(predicted, observed, color=FIRST_SERIES, marker="o", markersize=5)
+    top = "" if len(scored.contract.classes) == 2 else " Probability of the predicted class."
+    return Chart("Calibration", f"Dashed line: perfect calibration.{top}", figure)
 
 
 def _distribution(scored: ScoredHoldout) -> Chart:
-    """How the predicted probabilities spread, for rows that are the class and rows that are not."""
-    sure, right = _probability_and_hits(scored)
+    """Draw the distribution of the predicted probabilities, for rows of the class and for the other rows."""
+    probability, hits = _probability_and_hits(scored)
     binary = len(scored.contract.classes) == 2
-    names = tuple(f"true: {label}" for label in scored.contract.classes) if binary else ("wrong", "right")
+    names = tuple(f"true: {label}" for label in scored.contract.classes) if binary else ("wrong", "correct")
     figure, axes = make_axes("Predicted probability", "Share of rows")
     edges = np.linspace(0, 1, 41)
-    for colour, name, chosen in ((FIRST_SERIES, names[0], ~right), (SECOND_SERIES, names[1], right)):
-        heights = np.histogram(sure[chosen], edges)[0] / max(1, chosen.sum())
-        axes.stairs(heights, edges, fill=True, color=colour, alpha=0.25)
-        axes.stairs(heights, edges, color=colour, label=name, linewidth=1.5)
+    for color, name, chosen in ((FIRST_SERIES, names[0], ~hits), (SECOND_SERIES, names[1], hits)):
+        heights = np.histogram(probability[chosen], edges)[0] / max(1, chosen.sum())
+        axes.stairs(heights, edges, fill=True, color=color, alpha=0.25)
+        axes.stairs(heights, edges, color=color, label=name, linewidth=1.5)
     axes.set_ylim(bottom=0)
     axes.legend(labelcolor=INK)
-    what = f"Of '{scored.contract.classes[-1]}'" if binary else "Of the likeliest class"
-    return Chart("Predicted probabilities", f"{what}; each group adds up to one.", figure)
+    subject = f"'{scored.contract.classes[-1]}'" if binary else "the predicted class"
+    return Chart("Predicted probabilities", f"Probability of {subject}; each group adds up to one.", figure)
 
 
 def _prediction_scatter(scored: ScoredHoldout) -> Chart:
-    """Each row's prediction over its true value, thinned evenly where there are many."""
+    """Draw each row's prediction against its true value; of many rows, an evenly spaced sample."""
     chosen = _spread_evenly(len(scored.labels), ROWS_SHOWN)
     truth, predictions = scored.labels[chosen], scored.predictions[chosen]
     ends = [min(truth.min(), predictions.min()), max(truth.max(), predictions.max())]
     figure, axes = make_axes("True value", "Predicted", left=0.17)
     axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle="--")
     axes.plot(truth, predictions, "o", color=FIRST_SERIES, markersize=3, alpha=0.35, markeredgewidth=0)
-    cut = f" {len(chosen):,} of {len(scored.labels):,} rows, evenly spaced." if len(chosen) < len(scored.labels) else ""
-    return Chart("Predicted and true", f"Dashed: a perfect prediction.{cut}", figure)
+    cut = (
+        f" Shown: {len(chosen):,} of {len(scored.labels):,} rows, evenly spaced."
+        if len(chosen) < len(scored.labels)
+        else ""
+    )
+    return Chart("Predicted and true values", f"Dashed line: perfect predictions.{cut}", figure)
 
 
 def _residuals(scored: ScoredHoldout) -> Chart:
-    """How the residuals spread; the outer one per cent is left out, so that the middle can be seen."""
-    left = scored.predictions - scored.labels
-    low, high = np.percentile(left, (0.5, 99.5))
-    heights, edges = np.histogram(left[(left >= low) & (left <= high)], bins=40)
+    """Draw the distribution of the residuals without the outer one percent, which would hide the middle."""
+    residuals = scored.predictions - scored.labels
+    low, high = np.percentile(residuals, (0.5, 99.5))
+    heights, edges = np.histogram(residuals[(residuals >= low) & (residuals <= high)], bins=40)
     figure, axes = make_axes("Prediction minus true value", "Rows", left=0.17)
     axes.stairs(heights, edges, fill=True, color=FIRST_SERIES, alpha=0.3)
     axes.stairs(heights, edges, color=FIRST_SERIES, linewidth=1.5)
@@ -135,11 +144,11 @@ def _residuals(scored: ScoredHoldout) -> Chart:
 
 
 def _residuals_over_time(scored: ScoredHoldout) -> Chart | None:
-    """The middle and the spread of each day's residuals; None without a time column or with a single day."""
+    """Draw the median and spread of each day's residuals; return None without a time column or with only one day."""
     if scored.time is None:
         return None
-    left = pd.Series(scored.predictions - scored.labels)
-    groups = left.groupby(scored.time.dt.tz_localize(None).dt.normalize().to_numpy())
+    residuals = pd.Series(scored.predictions - scored.labels)
+    groups = residuals.groupby(scored.time.dt.tz_localize(None).dt.normalize().to_numpy())
     low, middle, high = (groups.quantile(q) for q in (0.1, 0.5, 0.9))
     if len(middle) < 2:
         return None
@@ -149,7 +158,7 @@ def _residuals_over_time(scored: ScoredHoldout) -> Chart | None:
     axes.plot(days, middle.to_numpy(), color=FIRST_SERIES)
     axes.axhline(0, color=MUTED, linewidth=1, linestyle="--")
     limit_dates(axes)
-    return Chart("Residuals by day", f"Median, and the middle 80 %, on {len(days):,} days.", figure)
+    return Chart("Residuals by day", f"Median and middle 80 % of each of {len(days):,} days.", figure)
 
 
 def _one_vs_rest(scored: ScoredHoldout) -> Iterator[Curve]:
@@ -159,27 +168,30 @@ def _one_vs_rest(scored: ScoredHoldout) -> Iterator[Curve]:
 
 
 def _probability_and_hits(scored: ScoredHoldout) -> tuple[npt.NDArray[np.float64], Hits]:
-    """The probability looked at in each row, and whether it came true."""
+    """Return a probability for each row and whether the event happened.
+
+    With two classes, the event is the second class; with more, it is that the predicted class is correct.
+    """
     if len(scored.contract.classes) == 2:
         return scored.predictions[:, 1], scored.labels == scored.contract.classes[1]
     return scored.predictions.max(axis=1), scored.predicted_labels == scored.labels
 
 
 def _cumulative_counts(p: npt.NDArray[np.float64], hits: Hits) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Hits and misses above each threshold, from none; tied scores pass together."""
+    """Count true and false positives at each threshold, starting at zero; equal scores share one threshold."""
     order = np.argsort(-p, kind="stable")
     last = np.flatnonzero(np.diff(p[order], append=np.nan) != 0)
     true, false = np.cumsum(hits[order])[last], np.cumsum(~hits[order])[last]
     return np.concatenate([[0], true]), np.concatenate([[0], false])
 
 
-def _draw_curve(axes: Axes, x: npt.NDArray[Any], y: npt.NDArray[Any], colour: str, label: str) -> None:
+def _draw_curve(axes: Axes, x: npt.NDArray[Any], y: npt.NDArray[Any], color: str, label: str) -> None:
     chosen = _spread_evenly(len(x), CURVE_POINTS)
-    axes.plot(x[chosen], y[chosen], color=colour, label=label)
+    axes.plot(x[chosen], y[chosen], color=color, label=label)
 
 
 def _spread_evenly(size: int, most: int) -> npt.NDArray[np.int64]:
-    """As many of the points as the eye can use, the first and last among them."""
+    """Return at most ``most`` positions, evenly spaced, with the first and the last: more points cannot be seen."""
     return np.unique(np.linspace(0, size - 1, most).astype(int))
 
 
@@ -191,4 +203,6 @@ def _classes_note(scored: ScoredHoldout) -> str:
     classes = scored.contract.classes
     if len(classes) == 2:
         return f" The positive class is '{classes[-1]}'."
-    return f" The first {len(ALL_SERIES)} classes, each against the rest." if len(classes) > len(ALL_SERIES) else ""
+    return (
+        f" Shown: the first {len(ALL_SERIES)} classes, each against the rest." if len(classes) > len(ALL_SERIES) else ""
+    )

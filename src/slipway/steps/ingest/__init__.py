@@ -1,4 +1,4 @@
-"""Ingest: pinned files, and the rows that a project's own function makes of them."""
+"""Ingest: verify pinned files, and build rows from them with the project's own function."""
 
 from slipway.steps.ingest.pinned_files import fetch
 from slipway.steps.ingest.step import build_rows, write_rows

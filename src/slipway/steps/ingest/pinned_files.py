@@ -1,4 +1,4 @@
-"""Pinned files: found by URI, and refused unless their bytes are the pinned ones."""
+"""Fetch pinned files by URI, and refuse a file with another SHA-256 than the pinned one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from slipway.tables.source_uri import local_path
 
 @contextlib.contextmanager
 def fetch(sources: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Path]]:
-    """Local paths of ``{name: {"uri", "sha256"}}``, each verified; remote files live as long as the context.
+    """Yield the local paths of ``{name: {"uri", "sha256"}}``, each verified; remote files are deleted at the end.
 
-    URIs are paths, ``package://installed_package/file``, or anything that fsspec reads.
+    A URI is a path, ``package://installed_package/file``, or anything that fsspec reads.
 
     Raises:
-        DataError: a file is missing, empty, a folder or may not be read.
-        DataChangedError: its sha256 is not the pinned one.
-        SettingsError: nothing can read its scheme.
+        DataError: a file is missing, empty, a folder or not readable.
+        DataChangedError: its SHA-256 differs from the pinned one.
+        SettingsError: no installed package reads its scheme.
     """
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
         yield {name: _fetch_file(pin["uri"], pin["sha256"], Path(folder)) for name, pin in sources.items()}
@@ -39,8 +39,8 @@ def _fetch_file(uri: str, pinned: str, folder: Path) -> Path:
         raise DataError(f"the data file {uri} is empty")
     if found != pinned:
         raise DataChangedError(
-            f"the data changed under you: {uri} has sha256 {found}, but slipway.toml pins {pinned}; "
-            "restore the file, or pin the new one on purpose"
+            f"the data file {uri} has changed: its SHA-256 is {found}, but slipway.toml pins {pinned}; "
+            "restore the file, or pin the new version deliberately"
         )
     return path
 
@@ -50,9 +50,9 @@ def _local_copy(uri: str, folder: Path) -> Path:
     if path is None:
         return _download(uri, folder)
     if path.is_dir():
-        raise DataError(f"the data file {uri} is a folder; pin the files in it one by one")
+        raise DataError(f"the data file {uri} is a folder; pin each file in it separately")
     if not path.exists():
-        raise DataError(f"there is no data file at {uri}" + ("" if uri == str(path) else f" ({path})"))
+        raise DataError(f"the data file {uri} does not exist" + ("" if uri == str(path) else f" ({path})"))
     return path
 
 
@@ -65,7 +65,7 @@ def _download(uri: str, folder: Path) -> Path:
         with fsspec.open(uri, "rb") as remote, local.open("wb") as file:
             while block := remote.read(1 << 20):
                 file.write(block)
-    except Exception as error:  # every file system of fsspec raises its own kind
+    except Exception as error:  # each file system of fsspec raises its own classes
         raise DataError(f"the data file {uri} cannot be read: {error}") from error
     return local
 
@@ -73,12 +73,13 @@ def _download(uri: str, folder: Path) -> Path:
 def _refuse_unknown_scheme(uri: str) -> None:
     from fsspec.registry import get_filesystem_class, known_implementations
 
+    # fsspec can chain file systems, as in `simplecache::s3://bucket/file`; the last one has the file.
     scheme = uri.partition("://")[0].rpartition("::")[2]
     try:
         get_filesystem_class(scheme)
     except ValueError:
-        others = "a path, package:// and every scheme of fsspec are known"
+        others = "use a path, package:// or a scheme of fsspec"
         hint = did_you_mean(scheme, [*known_implementations, "package"], others, cutoff=0.5)
-        raise SettingsError(f"data.sources: {uri} has the unknown scheme '{scheme}'{hint}") from None
+        raise SettingsError(f"data.sources: unknown scheme '{scheme}' in {uri}{hint}") from None
     except ImportError as error:
         raise SettingsError(f"data.sources: {uri} needs a Python package that is not installed: {error}") from None

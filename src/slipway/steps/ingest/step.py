@@ -1,4 +1,4 @@
-"""Rows out of pinned files: the project's own function makes them, and what is wrong with them is said."""
+"""Build rows from pinned files with the project's own function, check them, and write them as Parquet."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _READ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a truncated or malformed file raises, by its format."""
+"""Exceptions that reading a truncated or malformed file raises, depending on its format."""
 
 
 def build_rows(function: str, files: Mapping[str, Path]) -> pd.DataFrame:
-    """What the project's own ``function`` (``file.py:name``) makes of the files.
+    """Call the project's own ``function`` (``file.py:name``) with the files, and return its rows.
 
     Raises:
-        DataError: the files cannot be read, or lack a column that it needs.
-        SettingsError: it cannot be found, or returns no data frame.
+        DataError: the files cannot be read, or lack a column that the function needs.
+        SettingsError: the function cannot be found, or does not return a data frame.
     """
     return _call_function(_load_function(function), function, files)
 
@@ -48,10 +48,10 @@ def build_rows(function: str, files: Mapping[str, Path]) -> pd.DataFrame:
 def write_rows(
     frame: pd.DataFrame, out: Path, *, contract: Path, target: str, time: str, through: str
 ) -> dict[str, float]:
-    """Write ``data.parquet``: the rows up to the end of the day ``through``, once they have every column needed.
+    """Write ``data.parquet`` with the rows up to the end of the day ``through``, after checking the columns.
 
     Raises:
-        DataError: a column is missing, mixed or no times, or no row is left.
+        DataError: a column is missing or mixes types, the time column has other values than times, or no row is left.
     """
     public = read_contract(contract)
     require_columns(frame, [*(column.name for column in public.inputs), target, *([time] if time else [])])
@@ -73,11 +73,14 @@ def _call_function(features: FeaturesFunction, name: str, files: Mapping[str, Pa
     except KeyError as error:
         raise DataError(f"{name} needs column {error}, which the data files do not have") from error
     except ValueError as error:
+        # pandas has no class of its own for a column missing from `usecols`; any other ValueError is a bug in the function.
         if not str(error).startswith("Usecols do not match columns"):
             raise
         raise DataError(f"{name}: {error}") from error
     if not isinstance(frame, pd.DataFrame):
-        raise SettingsError(f"data.function: {name} returned {type(frame).__name__}, but a pandas DataFrame is needed")
+        raise SettingsError(
+            f"data.function: {name} must return a pandas DataFrame, but returned {type(frame).__name__}"
+        )
     return frame
 
 
@@ -94,7 +97,7 @@ def _load_function(function_path: str) -> FeaturesFunction:
 def _load_module(path: Path) -> types.ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
-        raise SettingsError(f"data.function: there is no Python file at {path}")
+        raise SettingsError(f"data.function: the Python file {path} does not exist")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

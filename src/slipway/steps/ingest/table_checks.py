@@ -1,4 +1,4 @@
-"""What ingest asks of the table that a team's function returns, before it is stored."""
+"""Check the table that a project's function returns, before it is stored."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from slipway.tables.data_frame import format_rows
 
 
 def require_columns(frame: pd.DataFrame, needed: Iterable[str]) -> None:
-    """Refuse a table without rows, without a needed column, or in which a name or a column means two things.
+    """Refuse a table without rows, without a needed column, with a duplicate name or with a column of mixed types.
 
     Raises:
-        DataError: names the columns.
+        DataError: the table has one of these problems; the message names the columns.
     """
     names = [str(name) for name in frame.columns]
     missing = [name for name in needed if name not in names]
     if missing:
         raise DataError(f"the data has no column {', '.join(map(repr, missing))}{_hint(missing, names)}")
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"the data has {names.count(twice[0])} columns named '{twice[0]}'; which one is meant?")
+        raise DataError(
+            f"the data has {names.count(twice[0])} columns named '{twice[0]}'; rename or drop all except one"
+        )
     if frame.empty:
         raise DataError("the data has no rows")
     for name in frame.columns:
@@ -32,51 +34,54 @@ def require_columns(frame: pd.DataFrame, needed: Iterable[str]) -> None:
 
 
 def parse_times(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The table with its time column as times: ISO 8601 texts are read, anything else is refused.
+    """Return the table with its time column parsed: ISO 8601 text is parsed, anything else except timestamps is refused.
 
     Raises:
-        DataError: some values are no times; counts them and shows the first.
+        DataError: some values are not times; the message counts them and shows the first.
     """
-    given = frame[name]
-    if types.is_datetime64_any_dtype(given.dtype):
+    values = frame[name]
+    if types.is_datetime64_any_dtype(values.dtype):
         return frame
-    if not (types.is_string_dtype(given.dtype) or types.infer_dtype(given, skipna=True) in ("date", "datetime")):
-        raise DataError(f"time column '{name}' holds {given.dtype}, which may mean anything; make it times in ingest")
-    read = pd.to_datetime(given, format="ISO8601", errors="coerce")
-    wrong = read.isna() & given.notna()
-    if wrong.any():
+    if not (types.is_string_dtype(values.dtype) or types.infer_dtype(values, skipna=True) in ("date", "datetime")):
+        # A number could be seconds, milliseconds or a year: guessing would give wrong times without an error.
         raise DataError(
-            f"time column '{name}' has {int(wrong.sum()):,} of {len(given):,} values that are no ISO 8601 times: "
-            f"{format_rows(given, wrong)}"
+            f"time column '{name}' has type {values.dtype}, which is ambiguous; convert it to times in ingest"
         )
-    return frame.assign(**{name: read})
+    times = pd.to_datetime(values, format="ISO8601", errors="coerce")
+    invalid = times.isna() & values.notna()
+    if invalid.any():
+        raise DataError(
+            f"time column '{name}' has {int(invalid.sum()):,} of {len(values):,} values that are not ISO 8601 times: "
+            f"{format_rows(values, invalid)}"
+        )
+    return frame.assign(**{name: times})
 
 
 def rows_through(frame: pd.DataFrame, time: str, through: datetime.date) -> pd.DataFrame:
-    """The rows to the end of the day ``through``, in the order of their time.
+    """Return the rows up to the end of the day ``through``, sorted by time.
 
     Raises:
-        DataError: no row is left, or the data does not reach that day.
-        SettingsError: there is no time column to go by.
+        DataError: no row is left, or the data ends before that day.
+        SettingsError: there is no time column.
     """
     if not time:
-        raise SettingsError("data.through needs data.time, the column that holds a row's moment")
-    moments = frame[time]
-    start = pd.Timestamp(through, tz=moments.dt.tz)
-    # A row without a time is kept, so that it is refused in validate and not lost here.
-    kept = frame[~(moments >= start + pd.Timedelta(days=1))]
+        raise SettingsError("data.through needs data.time, the column with each row's timestamp")
+    times = frame[time]
+    start = pd.Timestamp(through, tz=times.dt.tz)
+    # A row without a time is kept, so that validate refuses it, instead of losing it silently here.
+    kept = frame[~(times >= start + pd.Timedelta(days=1))]
     if kept.empty:
-        raise DataError(f"no row is left up to {through}: the first of {len(frame):,} rows is of {moments.min()}")
-    if moments.max() < start:
+        raise DataError(f"no row is left up to {through}: the first of {len(frame):,} rows is from {times.min()}")
+    if times.max() < start:
         raise DataError(
-            f"data.through is {through}, but the last of {len(frame):,} rows is of {moments.max()}: "
-            "a pin names no day that the data does not reach"
+            f"data.through is {through}, but the last of {len(frame):,} rows is from {times.max()}: "
+            "pin a day that the data reaches"
         )
     return kept.sort_values(time, kind="stable").reset_index(drop=True)
 
 
 def _refuse_mixed(values: pd.Series) -> None:
-    """Text among numbers and the like: it cannot be stored, and what it should be nobody can know."""
+    """Refuse a column that mixes types, such as text and numbers: Parquet cannot store it, and the type is ambiguous."""
     if values.dtype != object or not types.infer_dtype(values, skipna=True).startswith("mixed"):
         return
     kinds = values.dropna().map(lambda value: type(value).__name__)

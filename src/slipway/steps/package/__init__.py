@@ -1,4 +1,4 @@
-"""Package: a fitted model, compiled and proved where that is possible, as an MLflow model without a pickle."""
+"""Package: compile the fitted model, prove that it agrees with scikit-learn, and write an MLflow model without a pickle."""
 
 from slipway.contract.schema import read_contract
 from slipway.inference.skops_file import load_model

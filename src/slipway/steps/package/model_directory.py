@@ -1,4 +1,4 @@
-"""The MLflow model directory, written by hand: no pickle, nothing inferred, the same bytes for the same model."""
+"""Write the MLflow model directory by hand: no pickle, no inferred signature, and the same bytes for the same model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from slipway.inference.skops_file import zip_of
 LOADER_MODULE = "slipway_model_1"
 CODE_ARCHIVE = "code.zip"
 FIXED_TIME = "2000-01-01 00:00:00.000000"
-"""MLflow wants a time; a real one would make two packagings of one model differ."""
+"""MLflow requires a time; with a real one, packaging the same model twice would give different bytes."""
 
 REQUIREMENTS = {
     "onnx": ("mlflow", "numpy", "onnxruntime", "pandas"),
@@ -61,6 +61,7 @@ def _mlmodel(contract: Contract, content: bytes) -> str:
     from mlflow.models import Model
     from mlflow.pyfunc import add_to_model
 
+    # Derived from the content instead of random, so that the same model has the same bytes.
     identity = UUID(hashlib.sha256(content).hexdigest()[:32]).hex
     model = Model(signature=_signature(contract), model_uuid=identity, utc_time_created=FIXED_TIME)
     add_to_model(  # type: ignore[no-untyped-call]
@@ -82,10 +83,10 @@ def _signature(contract: Contract) -> object:
 
 
 def _mlflow_type(column: Column) -> Any:
-    """A nullable whole number or boolean is declared as any type.
+    """Return the column's type for MLflow; a nullable integer or boolean is declared as any type.
 
-    pandas makes an int64 of a batch without nulls and a float64 of one with them; MLflow refuses one of the two,
-    whatever else is declared.
+    pandas reads a batch without nulls as int64 and one with nulls as float64, and MLflow refuses one of the two for
+    every other declared type.
     """
     from mlflow.types.schema import AnyType
 

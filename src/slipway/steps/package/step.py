@@ -1,4 +1,4 @@
-"""Compile the fitted model to ONNX, prove that it says the same, and wrap it as an MLflow model without a pickle."""
+"""Compile the fitted model to ONNX, prove that it predicts the same, and write it as an MLflow model without a pickle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """A fitted model, its graph and the proof that the graph is exact; no graph where scikit-learn itself is to serve."""
+    """A fitted model, its graph and the proof that the graph is exact; no graph if scikit-learn serves the model."""
 
     fitted: Any
     graph: bytes | None
@@ -40,18 +40,18 @@ class CompiledModel:
 def compile_exactly(
     fitted: Any, contract: Contract, holdout: pd.DataFrame, train: pd.DataFrame, seed: int
 ) -> CompiledModel:
-    """Compile the model and prove it on the ``held`` rows; the ``trained`` ones say which categories it has seen.
+    """Compile the model and prove it on the ``holdout`` rows and on rows derived from ``holdout`` and ``train``.
 
-    There is no graph where the model has none, or where it is not exact.
+    The result has no graph if a part of the model cannot be compiled, or if the graph is not exact.
     """
     try:
         graph = compile_pipeline(fitted, contract).SerializeToString()
-    except UnsupportedModelError as reason:
-        return _fall_back(fitted, str(reason), None)
+    except UnsupportedModelError as error:
+        return _fall_back(fitted, str(error), None)
     proof = check_parity(fitted, graph, contract, holdout, train, seed)
     if not proof["ok"]:
-        differs = f"The compiled model differs from scikit-learn's on {', '.join(proof['wrong'])}"
-        return _fall_back(fitted, differs, proof)
+        reason = f"The compiled model differs from scikit-learn's on {', '.join(proof['wrong'])}"
+        return _fall_back(fitted, reason, proof)
     return CompiledModel(fitted, graph, proof)
 
 
@@ -67,7 +67,7 @@ def write_package(
     block: str,
     seed: int,
 ) -> dict[str, float]:
-    """Write the MLflow model directory ``folder``: model, proof, golden rows and the reference of the holdout.
+    """Write the MLflow model directory ``folder``: model, proof, golden rows and the drift reference of the holdout.
 
     Raises:
         DataError: the holdout has no column ``time``.
@@ -76,11 +76,12 @@ def write_package(
     write_model_directory(folder, public, proof["engine"], graph or model.read_bytes())
     (folder / "contract.json").write_bytes(contract.read_bytes())
     chosen = golden_rows(holdout, public, seed)
-    answers = _predict(fitted, graph, chosen, public)
-    _write_json(folder / "golden.json", golden_json(chosen, public, answers.values, answers.labels))
+    predictions = _predict(fitted, graph, chosen, public)
+    _write_json(folder / "golden.json", golden_json(chosen, public, predictions.values, predictions.labels))
     _write_json(folder / "proof.json", proof)
-    told = describe_holdout(holdout, train, public, _predict(fitted, graph, holdout, public), time=time, block=block)
-    (folder / REFERENCE_FILE).write_bytes(encode_reference(told))
+    predicted = _predict(fitted, graph, holdout, public)
+    reference = describe_holdout(holdout, train, public, predicted, time=time, block=block)
+    (folder / REFERENCE_FILE).write_bytes(encode_reference(reference))
     return _scores(proof, folder)
 
 
@@ -93,15 +94,16 @@ def describe_holdout(
     time: str,
     block: str,
 ) -> Reference:
-    """How the holdout and the answers to it are distributed, with what training has seen beside them.
+    """Describe the distribution of the holdout and its predictions, with the values that training has seen.
 
-    Of the holdout, since its rows are the newest, and the answers to what trained the model flatter it.
+    The reference comes from the holdout because its rows are the newest, and because predictions for the training rows are
+    better than those for new rows.
 
     Raises:
-        DataError: rows are told apart by time, and the holdout has no such column.
+        DataError: the blocks depend on time, and the holdout has no such column.
     """
     if block != "row" and time not in holdout:
-        raise DataError(f"the holdout has no column '{time}', by which its rows are in blocks of a {block}")
+        raise DataError(f"the holdout has no column '{time}', which its blocks by {block} need")
     predictions = predictions_by_output(contract, holdout_predictions.values, holdout_predictions.labels)
     return reference_of(
         {**_columns(holdout, contract), **predictions},
@@ -114,8 +116,8 @@ def describe_holdout(
 
 
 def _fall_back(fitted: Any, reason: str, failed_proof: dict[str, Any] | None) -> CompiledModel:
-    """A model that is served by scikit-learn itself, and so needs no proof."""
-    log.warning("%s. So scikit-learn itself will serve the model: the same answers, many times slower.", reason)
+    """Return a model that scikit-learn itself serves, which needs no proof."""
+    log.warning("%s. So scikit-learn itself will serve the model: the same predictions, but many times slower.", reason)
     return CompiledModel(fitted, None, {"ok": True, "engine": "skops", "reason": reason, "failed": failed_proof})
 
 

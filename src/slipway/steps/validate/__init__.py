@@ -1,4 +1,4 @@
-"""Validate: what rows must keep before they may train a model."""
+"""Validate: check rows before a model is trained on them."""
 
 from slipway.contract.schema import read_contract
 from slipway.steps.validate.checks import run_checks

@@ -1,4 +1,4 @@
-"""The checks of a data set: all are run and kept before anything is refused."""
+"""Run the checks on a data set: all of them run and are written before anything is refused."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PRESENT = "present"
 WHOLE_DATA = ""
 
 RowMask = pd.Series | bool
-"""Which rows are right, or whether the data as a whole is."""
+"""A mask of the valid rows, or whether the data as a whole is valid."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What must hold for a column (or, with no column, for the data), and the sentence for when it does not.
+    """A check of a column, or of the data as a whole if ``column`` is empty, with the message for a failure.
 
-    ``test`` is given the column or the data; ``complaint`` is given the same and the number of rows that failed.
+    ``test`` gets the column or the data; ``failure_message`` gets the same and the number of rows that failed.
     """
 
     name: str
@@ -34,23 +34,23 @@ class Check:
     test: Callable[[Any], RowMask]
     failure_message: Callable[[Any, int], str]
     example_columns: tuple[str, ...] = ()
-    """For a rule on the data: the columns whose values the examples show."""
+    """For a check of the data as a whole: the columns that the examples show."""
 
 
 def make_row_check(name: str, column: str, test: Callable[[Any], RowMask], what: str, why: str = "") -> Check:
-    """A rule with a complaint that says ``what`` is so in how many of the rows, and ``why`` it matters."""
+    """Build a check with a message that states ``what`` is wrong, in how many rows, and ``why`` it matters."""
     return Check(name, column, test, lambda values, failed: f"{what} in {failed:,} of {len(values):,} rows{why}")
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A row, counted from 0, and what stands there."""
+    """An invalid row, counted from 0, with its value."""
 
     row: int
     value: Any
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """What became of a rule; ``failed`` counts rows, and is 0 where the data as a whole failed."""
+    """Result of a check; ``failed`` is the number of invalid rows, or 0 if the data as a whole is invalid."""
 
     name: str
     column: str
@@ -61,25 +61,25 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 def run_checks(rows: pd.DataFrame, checks: Sequence[Check], data: Path, out: Path) -> dict[str, float]:
-    """Write ``validation.json`` with the outcome of every rule; the number of rows and checks.
+    """Write ``validation.json`` with the result of every check, and return the number of rows and checks.
 
     Raises:
-        ValidationError: at least one check failed; a sentence for each.
+        ValidationError: at least one check failed; the message has one sentence for each.
     """
-    outcomes = _collect_results(rows, checks)
-    report = {"rows": len(rows), "ok": all(o.ok for o in outcomes), "checks": outcomes}
+    results = _collect_results(rows, checks)
+    report = {"rows": len(rows), "ok": all(result.ok for result in results), "checks": results}
     (out / "validation.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    if failed := [outcome.message for outcome in outcomes if not outcome.ok]:
+    if failed := [result.message for result in results if not result.ok]:
         sentences = "".join(f"\n- {message}" for message in failed)
-        raise ValidationError(f"{data.name} broke {len(failed)} of {len(outcomes)} checks:{sentences}")
-    return {"rows": len(rows), "checks": len(outcomes)}
+        raise ValidationError(f"{data.name} failed {len(failed)} of {len(results)} checks:{sentences}")
+    return {"rows": len(rows), "checks": len(results)}
 
 
 def _collect_results(frame: pd.DataFrame, checks: Sequence[Check]) -> list[CheckResult]:
-    """The outcome of every rule, in order, all failures collected; a missing column has one outcome of its own."""
-    columns = dict.fromkeys(rule.column for rule in checks if rule.column != WHOLE_DATA)
-    known = [rule for rule in checks if rule.column == WHOLE_DATA or rule.column in frame.columns]
-    return [_check_presence(frame, column) for column in columns] + [_run_check(frame, rule) for rule in known]
+    """Run every check in order and collect all results; a missing column has one result, and its checks do not run."""
+    columns = dict.fromkeys(check.column for check in checks if check.column != WHOLE_DATA)
+    known = [check for check in checks if check.column == WHOLE_DATA or check.column in frame.columns]
+    return [_check_presence(frame, column) for column in columns] + [_run_check(frame, check) for check in known]
 
 
 def _check_presence(frame: pd.DataFrame, column: str) -> CheckResult:
@@ -91,14 +91,14 @@ def _check_presence(frame: pd.DataFrame, column: str) -> CheckResult:
 
 def _run_check(frame: pd.DataFrame, check: Check) -> CheckResult:
     subject = frame if check.column == WHOLE_DATA else frame[check.column]
-    verdict = check.test(subject)
-    if np.all(verdict):
+    valid = check.test(subject)
+    if np.all(valid):
         return CheckResult(check.name, check.column, ok=True)
-    wrong = np.flatnonzero(~verdict.to_numpy(bool)) if isinstance(verdict, pd.Series) else np.zeros(0, np.int64)
-    examples = _examples(frame, check, wrong[:MAX_EXAMPLES])
+    invalid = np.flatnonzero(~valid.to_numpy(bool)) if isinstance(valid, pd.Series) else np.zeros(0, np.int64)
+    examples = _examples(frame, check, invalid[:MAX_EXAMPLES])
     listed = "; ".join(f"row {example.row}: {example.value!r}" for example in examples)
-    message = check.failure_message(subject, len(wrong)) + (f" ({listed})." if listed else ".")
-    return CheckResult(check.name, check.column, ok=False, failed=len(wrong), examples=examples, message=message)
+    message = check.failure_message(subject, len(invalid)) + (f" ({listed})." if listed else ".")
+    return CheckResult(check.name, check.column, ok=False, failed=len(invalid), examples=examples, message=message)
 
 
 def _examples(frame: pd.DataFrame, check: Check, rows: npt.NDArray[np.int64]) -> tuple[Example, ...]:
@@ -108,7 +108,7 @@ def _examples(frame: pd.DataFrame, check: Check, rows: npt.NDArray[np.int64]) ->
 
 
 def _json_value(value: Any) -> Any:
-    """The value as JSON has it: numbers and strings as they are, null for every kind of nothing, else its text."""
+    """Convert a value to JSON: numbers and strings unchanged, null for None, NaN and NaT, and text for anything else."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     if isinstance(value, np.generic):

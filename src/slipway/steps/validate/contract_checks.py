@@ -1,4 +1,4 @@
-"""What the contract promises of the training data, and what no training can do without."""
+"""Build the checks that follow from the contract, and those that every training needs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from slipway.contract.schema import Column, Contract
 from slipway.steps.validate.checks import Check, make_row_check
 
 FIRST_INEXACT_INTEGER = 2.0**53
-"""From here on float64 lacks whole numbers."""
+"""From this size on, float64 cannot represent every integer."""
 
 
 def build_contract_checks(contract: Contract, target: str, time: str) -> Iterator[Check]:
-    """The rules for every input, the target, and the time column if there is one."""
+    """Build the checks for every input, the target, and the time column if there is one."""
     for column in contract.inputs:
         yield from _input_checks(column, contract)
     yield _null_check(target, "Target")
@@ -33,7 +33,7 @@ def _input_checks(column: Column, contract: Contract) -> Iterator[Check]:
         name,
         lambda values: reads(values) | values.isna(),
         lambda values, failed: (
-            f"Column '{name}' must hold {kind} (the contract says {column.type}) "
+            f"Column '{name}' must contain {kind} (type {column.type} in the contract), "
             f"but {failed:,} of {len(values):,} values ({values.dtype}) are something else"
         ),
     )
@@ -62,7 +62,7 @@ def _allowed_values_check(column: Column) -> Check:
         "values",
         column.name,
         lambda values: values.isin(column.values) | values.isna(),
-        f"Column '{column.name}' holds values outside the contract's {', '.join(column.values)}",
+        f"Column '{column.name}' has values that the contract does not allow (allowed: {', '.join(column.values)})",
     )
 
 
@@ -71,9 +71,9 @@ def _exact_integer_check(name: str) -> Check:
         "exact",
         name,
         lambda values: ~(_to_numbers(values).abs() >= FIRST_INEXACT_INTEGER),
-        f"Column '{name}' holds whole numbers of 2**53 or more",
-        "; the model computes in float64, which cannot tell them from their neighbours: make it a string, or "
-        "something smaller",
+        f"Column '{name}' has integers of 2**53 or more",
+        "; the model computes in float64, which cannot distinguish them from their neighbors: use a string or "
+        "a smaller number",
     )
 
 
@@ -83,7 +83,7 @@ def _null_string_check(name: str, sentinel: str) -> Check:
         name,
         lambda values: ~values.isin([sentinel]),
         lambda values, failed: (
-            f"Column '{name}' holds {sentinel!r}, which stands for null in the model, in {failed:,} rows; "
+            f"Column '{name}' contains {sentinel!r}, which represents null in the model, in {failed:,} rows; "
             "choose another null_string in the contract"
         ),
     )
@@ -95,7 +95,7 @@ def _class_checks(contract: Contract, target: str) -> Iterator[Check]:
         "classes",
         target,
         lambda values: values.astype(str).isin(contract.classes) | values.isna(),
-        f"Target '{target}' holds labels outside the contract's classes {classes}",
+        f"Target '{target}' has labels other than the contract's classes {classes}",
     )
     yield Check(
         "two_classes",
@@ -118,12 +118,12 @@ def _time_type_check(name: str) -> Check:
         "type",
         name,
         lambda values: bool(types.is_datetime64_any_dtype(values.dtype)),
-        lambda values, _: f"Time column '{name}' must hold times but holds {values.dtype}",
+        lambda values, _: f"Time column '{name}' must have times, but has type {values.dtype}",
     )
 
 
 def _to_numbers(values: pd.Series) -> pd.Series:
-    """The values as float64, NaN where a value is no number; text never counts as one."""
+    """Convert the values to float64, with NaN for a value that is not a number; text never counts as a number."""
     if types.is_numeric_dtype(values.dtype):
         return values.astype(np.float64)
     if values.dtype != object:
@@ -152,7 +152,7 @@ def _is_string(values: pd.Series) -> pd.Series:
 
 _TYPE_TESTS = {
     "double": (_is_double, "finite numbers"),
-    "long": (_is_long, "whole numbers"),
-    "boolean": (_is_boolean, "true and false"),
+    "long": (_is_long, "integers"),
+    "boolean": (_is_boolean, "true or false"),
     "string": (_is_string, "text"),
 }

@@ -1,4 +1,4 @@
-"""What the team expects of its data beyond the contract: the settings under ``[validate]``."""
+"""Build the checks that a project sets for its data beyond the contract: the settings under ``[validate]``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Bounds = tuple[float | None, float | None]
 
 
 class Expectations(msgspec.Struct, frozen=True):
-    """Each one is optional; a bound that is null is open."""
+    """The settings under ``[validate]``. Each is optional, and a bound that is null is open."""
 
     minimum_rows: int = 1
     maximum_null_share: dict[str, float] = {}
@@ -30,11 +30,11 @@ class Expectations(msgspec.Struct, frozen=True):
 def build_expectation_checks(
     settings: Mapping[str, Any], rows: pd.DataFrame, contract: Contract, target: str
 ) -> Iterator[Check]:
-    """A rule for each expectation of ``[validate]``.
+    """Build a check for each expectation in ``[validate]``.
 
     Raises:
-        SettingsError: one has an unknown name, column or class, or bounds that cannot be met; names the setting, and
-            what was probably meant.
+        SettingsError: an expectation has an unknown name, column or class, or bounds that no data can meet. The message
+            names the setting and suggests the nearest known name.
     """
     wanted = _read_expectations(settings, [*rows.columns, *(column.name for column in contract.inputs)], contract)
     yield _row_count_check(max(1, wanted.minimum_rows))
@@ -49,7 +49,7 @@ def build_expectation_checks(
 
 
 def _read_expectations(settings: Mapping[str, Any], columns: Sequence[str], contract: Contract) -> Expectations:
-    """The settings themselves, checked: names, types, columns, classes and bounds."""
+    """Read the settings and check their names, types, columns, classes and bounds."""
     _check_known("expectation", settings, Expectations.__struct_fields__)
     try:
         wanted = msgspec.convert(dict(settings), Expectations)
@@ -66,7 +66,7 @@ def _read_expectations(settings: Mapping[str, Any], columns: Sequence[str], cont
 def _check_known(what: str, names: Iterable[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known, f"there are {', '.join(known) or 'none'}")
+            hint = did_you_mean(name, known, f"known: {', '.join(known) or 'none'}")
             raise SettingsError(f"expectations: unknown {what} '{name}'{hint}")
 
 
@@ -74,7 +74,7 @@ def _check_bounds(expectations: Expectations) -> None:
     for name, bounds in [("ranges", expectations.ranges), ("class_share", expectations.class_share)]:
         for key, (low, high) in bounds.items():
             if low is not None and high is not None and low > high:
-                raise SettingsError(f"expectations: {name} of '{key}' is from {low} to {high}, which nothing can meet")
+                raise SettingsError(f"expectations: {name} of '{key}' is from {low} to {high}, which no data can meet")
     for column, share in expectations.maximum_null_share.items():
         if not 0 <= share <= 1:
             raise SettingsError(f"expectations: maximum_null_share of '{column}' is {share}, not a share from 0 to 1")
@@ -85,7 +85,7 @@ def _row_count_check(minimum: int) -> Check:
         "minimum_rows",
         WHOLE_DATA,
         lambda data: len(data) >= minimum,
-        lambda data, _: f"The data has {len(data):,} rows but at least {minimum:,} are expected",
+        lambda data, _: f"The data has {len(data):,} rows, but at least {minimum:,} are expected",
     )
 
 
@@ -98,7 +98,7 @@ def _null_share_check(column: str, share: float) -> Check:
         column,
         test,
         lambda values, failed: (
-            f"Column '{column}' is null in {failed:,} of {len(values):,} rows ({failed / len(values):.2%}) "
+            f"Column '{column}' is null in {failed:,} of {len(values):,} rows ({failed / len(values):.2%}), "
             f"but at most {share:.2%} are expected"
         ),
     )
@@ -110,9 +110,7 @@ def _range_check(column: str, bounds: Bounds) -> Check:
             return values.isna()
         return _is_within(values.astype("float64"), bounds) | values.isna()
 
-    return make_row_check(
-        "ranges", column, test, f"Column '{column}' is expected to be {_format_bounds(bounds)} but is not"
-    )
+    return make_row_check("ranges", column, test, f"Column '{column}' must be {_format_bounds(bounds)}, but is not")
 
 
 def _is_within(values: pd.Series, bounds: Bounds) -> pd.Series:
@@ -129,8 +127,8 @@ def _class_share_check(target: str, label: str, bounds: Bounds) -> Check:
         target,
         lambda values: bool(_is_within(pd.Series([share(values)]), bounds).all()),
         lambda values, _: (
-            f"Class '{label}' of target '{target}' is {share(values):.2%} of {len(values):,} rows "
-            f"but is expected to be {_format_bounds(bounds, '.2%')}"
+            f"Class '{label}' of target '{target}' is {share(values):.2%} of {len(values):,} rows, "
+            f"but {_format_bounds(bounds, '.2%')} is expected"
         ),
     )
 
@@ -144,7 +142,7 @@ def _uniqueness_check(keys: tuple[str, ...]) -> Check:
         WHOLE_DATA,
         test,
         lambda data, failed: (
-            f"{', '.join(map(repr, keys))} must be unique but {failed:,} of {len(data):,} rows repeat an earlier one"
+            f"{', '.join(map(repr, keys))} must be unique, but {failed:,} of {len(data):,} rows repeat an earlier row"
         ),
         example_columns=keys,
     )

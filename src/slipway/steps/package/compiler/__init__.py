@@ -1,1 +1,1 @@
-"""Fitted scikit-learn pipelines to ONNX in float64, exact to the order of additions."""
+"""Compile fitted scikit-learn pipelines to ONNX in float64, exact down to the order of additions."""

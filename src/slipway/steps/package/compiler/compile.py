@@ -1,4 +1,7 @@
-"""Fitted scikit-learn pipelines to ONNX in float64, exact to the order of additions; what is not exact is refused."""
+"""Compile fitted scikit-learn pipelines to ONNX in float64, exact down to the order of additions.
+
+A class without an exact converter is refused.
+"""
 
 from __future__ import annotations
 
@@ -78,10 +81,10 @@ REGRESSORS: dict[type, Callable[[Any, Matrix], Var]] = {
 
 
 def compile_pipeline(model: Any, contract: Contract) -> onnx.ModelProto:
-    """The whole pipeline, from one input of shape [N, 1] for each of the contract's columns.
+    """Compile the complete pipeline, with one input of shape [N, 1] for each of the contract's columns.
 
     Raises:
-        CannotCompile: a step or estimator has no exact ONNX form.
+        UnsupportedModelError: a step or estimator has no exact ONNX form.
         ContractError: the model and the contract disagree on columns or classes.
     """
     inputs, matrix = _preprocessing_graph(model, contract)
@@ -89,24 +92,24 @@ def compile_pipeline(model: Any, contract: Contract) -> onnx.ModelProto:
 
 
 def compile_preprocessing(model: Any, contract: Contract) -> onnx.ModelProto:
-    """All but the estimator, to one float64 output ``matrix`` of shape [N, columns]: what the estimator will see."""
+    """Compile all steps before the estimator; the float64 output ``matrix`` [N, columns] is the estimator's input."""
     inputs, matrix = _preprocessing_graph(model, contract)
     return build(inputs, {"matrix": as_tensor(matrix)})
 
 
 def compile_estimator(model: Any, contract: Contract, columns: int) -> onnx.ModelProto:
-    """The last step alone, from one float64 input ``matrix`` of shape [N, columns]: what the thresholds are tried on."""
+    """Compile the estimator alone, with one float64 input ``matrix`` [N, columns], to test rows at its thresholds."""
     matrix = argument(Tensor(np.float64, ("N", columns)))
     return build({"matrix": matrix}, _outputs(estimator_of(model), (Block(matrix, columns),), contract))
 
 
 def estimator_of(model: Any) -> Any:
-    """The last step of a pipeline, or the model itself."""
+    """Return the last step of a pipeline, or the model itself."""
     return estimator_of(model.steps[-1][1]) if isinstance(model, Pipeline) else model
 
 
 def preprocessing_steps(model: Any) -> list[tuple[str, Any]]:
-    """Every step of a pipeline before its estimator."""
+    """Return every step of a pipeline before its estimator."""
     if not isinstance(model, Pipeline):
         return []
     return [*model.steps[:-1], *preprocessing_steps(model.steps[-1][1])]
@@ -132,7 +135,7 @@ def _check_columns(model: Any, contract: Contract) -> None:
     offered = [column.name for column in contract.inputs]
     if expected and expected != offered:
         raise ContractError(
-            f"the model was fitted on the columns {', '.join(expected)} but the contract of '{contract.name}' has "
+            f"the model was fitted on the columns {', '.join(expected)}, but the contract of '{contract.name}' has "
             f"{', '.join(offered)}"
         )
 
@@ -161,15 +164,15 @@ def _classification_outputs(estimator: Any, matrix: Matrix, contract: Contract) 
 
 
 def class_order(estimator: Any, contract: Contract) -> list[int]:
-    """Where each of the contract's classes stands among the estimator's.
+    """Return the position of each of the contract's classes among the estimator's classes.
 
     Raises:
-        ContractError: they are not the same classes.
+        ContractError: the estimator has other classes than the contract.
     """
     known = [str(label) for label in estimator.classes_]
     if sorted(known) != sorted(contract.classes):
         raise ContractError(
-            f"the model knows the classes {', '.join(known)} but the contract of '{contract.name}' has "
+            f"the model has the classes {', '.join(known)}, but the contract of '{contract.name}' has "
             f"{', '.join(contract.classes)}"
         )
     return [known.index(label) for label in contract.classes]

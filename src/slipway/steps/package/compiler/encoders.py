@@ -1,4 +1,4 @@
-"""Categories to numbers: every encoder becomes a look-up table, filled in by asking the fitted encoder itself."""
+"""Convert encoders: each becomes a lookup table from categories to numbers, computed with the fitted encoder itself."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Table = npt.NDArray[np.float64]
 
 
 def ordinal_encoder(step: Any, matrix: Matrix) -> Matrix:
-    """Category to one number; missing and unknown ones to the numbers that the encoder gives them."""
+    """Map each category to one number; missing and unknown categories get the numbers that the encoder gives them."""
     _check_handle_unknown(step, "use_encoded_value")
     return _encode(step, matrix, [1] * len(step.categories_))
 
 
 def one_hot_encoder(step: Any, matrix: Matrix) -> Matrix:
-    """Category to a row of ones and zeros, whatever the encoder drops or groups."""
+    """Map each category to a row of ones and zeros, including categories that the encoder drops or groups."""
     _check_handle_unknown(step, "ignore")
     return _encode(step, matrix, list(step._n_features_outs))
 
 
 def target_encoder(step: Any, matrix: Matrix) -> Matrix:
-    """Category to the mean of the target there; several numbers when there are more than two classes."""
+    """Map each category to the mean of its target; with more than two classes, to one number for each class."""
     many = len(step.classes_) if step.target_type_ == "multiclass" else 1
     return _encode(step, matrix, [many] * len(step.categories_))
 
@@ -39,7 +39,7 @@ def target_encoder(step: Any, matrix: Matrix) -> Matrix:
 def _check_handle_unknown(step: Any, remedy: str) -> None:
     if step.handle_unknown == "error":
         raise unsupported_error(
-            step, f"raises an error for an unseen category, which ONNX cannot; set handle_unknown='{remedy}'"
+            step, f"raises an error for an unseen category, which ONNX cannot do; set handle_unknown='{remedy}'"
         )
 
 
@@ -55,7 +55,7 @@ def _encode(step: Any, matrix: Matrix, widths: list[int]) -> Matrix:
 
 
 def _encode_categories(step: Any, blocks: list[Block]) -> Table:
-    """What the encoder makes of every category: row k has the k-th one of each column, the last row unknown ones."""
+    """Encode every category with the fitted encoder: row k has category k of each column, the last row unknown ones."""
     rows = max(len(categories) for categories in step.categories_) + 1
     names = getattr(step, "feature_names_in_", range(len(blocks)))
     columns = {
@@ -69,6 +69,7 @@ def _encode_categories(step: Any, blocks: list[Block]) -> Table:
 
 
 def _pad_categories(categories: list[Any], rows: int, strings: bool) -> pd.Series:
+    # The largest known category plus one, or followed by "?", cannot be a known category.
     known = [category for category in categories if not pd.isna(category)]
     unknown: Any = max(known, default="") + "?" if strings else float(max(known, default=0)) + 1
     filled = categories + [unknown] * (rows - len(categories))
@@ -77,12 +78,14 @@ def _pad_categories(categories: list[Any], rows: int, strings: bool) -> pd.Serie
 
 def _table_keys(step: Any, block: Block, categories: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if not block.strings and categories.dtype.kind not in "biuf":
-        raise unsupported_error(step, f"has strings among its categories, but numbers reach it: {list(categories)!r}")
+        raise unsupported_error(
+            step, f"has strings among its categories, but its input is numbers: {list(categories)!r}"
+        )
     if not block.strings:
         return categories.astype(np.float64)
     if block.null in list(categories):
         raise ContractError(
-            f"the training data holds the string {block.null!r}, by which the contract means a missing one; "
+            f"the training data contains the string {block.null!r}, which represents a missing string in the contract; "
             "choose another null_string for the contract"
         )
     keys = [block.null if category is None else category for category in categories]
@@ -92,7 +95,7 @@ def _table_keys(step: Any, block: Block, categories: npt.NDArray[Any]) -> npt.ND
 
 
 def _look_up(block: Block, keys: npt.NDArray[Any], table: Table) -> Block:
-    """One number for each value directly, several through a table's row."""
+    """Look up one number for each value directly, or several numbers as a row of the table."""
     if table.shape[1] == 1:
         values, default = table[: len(keys), 0], table[-1:, 0]
         codes = ml.label_encoder(block.var, keys_tensor=keys, values_tensor=values, default_tensor=default)

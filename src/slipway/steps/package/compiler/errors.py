@@ -1,4 +1,4 @@
-"""What the compiler says when it cannot."""
+"""The error of the compiler for models that it cannot convert."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 class UnsupportedModelError(Exception):
-    """There is no exact ONNX form for this model; the message is a sentence that names the class and the reason."""
+    """This model has no exact ONNX form; the message is a sentence that names the class and the reason."""
 
 
 def unsupported_error(step: Any, reason: str) -> UnsupportedModelError:
-    """The error for one step of a model, ready to be raised."""
+    """Return the error for one step of a model, for the caller to raise."""
     return UnsupportedModelError(f"{type(step).__name__} {reason}")

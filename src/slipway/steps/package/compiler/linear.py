@@ -1,4 +1,4 @@
-"""Estimators of one multiplication or none: linear models and dummies."""
+"""Convert linear models and dummy estimators."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from slipway.steps.package.compiler.scores import Scores, scores_from_probabilit
 
 
 def linear_form(step: Any, matrix: Matrix) -> Var:
-    """X times the coefficients, plus the intercept."""
+    """Multiply X by the coefficients and add the intercept."""
     coefficients = np.atleast_2d(step.coef_)
     if not hasattr(step, "classes_") and len(coefficients) != 1:
-        raise unsupported_error(step, f"predicts {len(coefficients)} targets; a contract has one")
+        raise unsupported_error(step, f"predicts {len(coefficients)} targets, but a contract has one")
     product = op.matmul(as_tensor(matrix), constant(coefficients.T))
     return op.add(product, constant(np.ravel(step.intercept_)))
 
 
 def log_linear_regressor(step: Any, matrix: Matrix) -> Var:
-    """The exponential of the linear form: the inverse of the log link."""
+    """Apply the exponential, the inverse of the log link, to the linear form."""
     return op.exp(linear_form(step, matrix))
 
 
 def logistic_regression(step: Any, matrix: Matrix) -> Scores:
-    """Sigmoid or softmax of the linear form."""
+    """Apply sigmoid or softmax to the linear form."""
     return scores_from_raw(linear_form(step, matrix), class_at_zero=0)
 
 
 def dummy_classifier(step: Any, matrix: Matrix) -> Scores:
-    """The same probabilities for every row."""
+    """Predict the same probabilities for every row."""
     if step.strategy in ("stratified", "uniform"):
-        raise unsupported_error(step, f"with strategy='{step.strategy}' answers at random")
+        raise unsupported_error(step, f"with strategy='{step.strategy}' predicts at random")
     probabilities = step.predict_proba(np.zeros((1, step.n_features_in_)))
     return scores_from_probabilities(_repeat_row(matrix, probabilities))
 
 
 def dummy_regressor(step: Any, matrix: Matrix) -> Var:
-    """The same number for every row."""
+    """Predict the same number for every row."""
     return _repeat_row(matrix, np.reshape(step.constant_, (1, 1)))
 
 

@@ -1,4 +1,4 @@
-"""The data between two steps: blocks of columns side by side, so that nothing is joined before it must be."""
+"""Represent the data between two steps as blocks of columns, which are concatenated only when a step needs one tensor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slipway.steps.package.compiler.errors import UnsupportedModelError
 
 @dataclass(frozen=True)
 class Block:
-    """A tensor of shape [N, width], of float64 or of strings in which ``null`` stands for a missing one."""
+    """A tensor of shape [N, width], of float64 or of strings, in which the string ``null`` represents a missing one."""
 
     var: Var
     width: int
@@ -27,43 +27,45 @@ Matrix = tuple[Block, ...]
 
 
 def width(matrix: Matrix) -> int:
-    """How many columns there are."""
+    """Return the number of columns."""
     return sum(block.width for block in matrix)
 
 
 def select_columns(matrix: Matrix, columns: Sequence[int]) -> Matrix:
-    """Columns by position, in the order given; neighbours out of one block stay one block."""
-    places = [(b, i) for b, block in enumerate(matrix) for i in range(block.width)]
-    chosen = [places[column] for column in columns]
-    runs = [(b, [i for _, i in run]) for b, run in groupby(chosen, key=lambda place: place[0])]
+    """Select columns by position, in the given order; adjacent columns of one block stay one block."""
+    positions = [(b, i) for b, block in enumerate(matrix) for i in range(block.width)]
+    chosen = [positions[column] for column in columns]
+    runs = [(b, [i for _, i in run]) for b, run in groupby(chosen, key=lambda position: position[0])]
     return tuple(_take(matrix[b], indices) for b, indices in runs)
 
 
 def columns_of(matrix: Matrix) -> list[Block]:
-    """Every column as a block of its own."""
+    """Split the matrix into one block for each column."""
     return [select_columns(matrix, [column])[0] for column in range(width(matrix))]
 
 
 def as_tensor(matrix: Matrix) -> Var:
-    """All columns as one float64 tensor of shape [N, width].
+    """Concatenate all columns to one float64 tensor of shape [N, width].
 
     Raises:
-        CannotCompile: there are strings among them.
+        UnsupportedModelError: a column has strings, or there is no column.
     """
     if any(block.strings for block in matrix):
-        raise UnsupportedModelError("A column of strings reaches a step that computes with numbers; encode it first")
+        raise UnsupportedModelError(
+            "A step that computes with numbers gets a column of strings; encode the column first"
+        )
     if not matrix:
-        raise UnsupportedModelError("No column reaches a step that needs at least one")
+        raise UnsupportedModelError("A step that needs at least one column gets none")
     return matrix[0].var if len(matrix) == 1 else op.concat([block.var for block in matrix], axis=1)
 
 
 def constant(value: object) -> Var:
-    """A float64 constant."""
+    """Return a float64 constant."""
     return op.const(np.asarray(value, dtype=np.float64))
 
 
 def integers(value: object) -> Var:
-    """An int64 constant."""
+    """Return an int64 constant."""
     return op.const(np.asarray(value, dtype=np.int64))
 
 

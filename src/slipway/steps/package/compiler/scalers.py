@@ -1,4 +1,4 @@
-"""Numbers to numbers: imputation, scaling and selection, in scikit-learn's order of operations."""
+"""Convert imputation, scaling and feature selection, in scikit-learn's order of operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slipway.steps.package.compiler.matrix import Block, Matrix, as_tensor, colu
 
 
 def standard_scaler(step: Any, matrix: Matrix) -> Matrix:
-    """Subtract the mean, then divide by the deviation."""
+    """Subtract the mean, then divide by the standard deviation."""
     return _shift_then_divide(matrix, step.mean_ if step.with_mean else None, step.scale_ if step.with_std else None)
 
 
@@ -34,7 +34,7 @@ def max_abs_scaler(step: Any, matrix: Matrix) -> Matrix:
 
 
 def min_max_scaler(step: Any, matrix: Matrix) -> Matrix:
-    """Multiply, then add, then clip if asked to."""
+    """Multiply, then add, then clip if the scaler clips."""
     scaled = op.add(op.mul(as_tensor(matrix), constant(step.scale_)), constant(step.min_))
     if step.clip:
         low, high = step.feature_range
@@ -43,12 +43,12 @@ def min_max_scaler(step: Any, matrix: Matrix) -> Matrix:
 
 
 def selector(step: Any, matrix: Matrix) -> Matrix:
-    """The columns that a feature selection kept."""
+    """Select the columns that a feature selection kept."""
     return select_columns(matrix, [int(column) for column in step.get_support(indices=True)])
 
 
 def simple_imputer(step: Any, matrix: Matrix) -> Matrix:
-    """A number or string in the place of a missing one, then one column of zeros and ones for each that had any."""
+    """Replace missing values, then add one column of zeros and ones for each column that had any in training."""
     blocks = columns_of(matrix)
     filled = tuple(_fill_missing(step, block, value) for block, value in _columns_with_fill(step, blocks))
     if not step.add_indicator:
@@ -69,7 +69,7 @@ def _shift_then_divide(
 
 
 def _columns_with_fill(step: Any, blocks: list[Block]) -> list[tuple[Block, Any]]:
-    """Columns with their fill value; one that was wholly missing in training is dropped, as scikit-learn does."""
+    """Return columns with their fill value, without those that were always missing in training, as scikit-learn does."""
     pairs = list(zip(blocks, step.statistics_, strict=True))
     return pairs if step.keep_empty_features else [(block, value) for block, value in pairs if not pd.isna(value)]
 
@@ -77,7 +77,7 @@ def _columns_with_fill(step: Any, blocks: list[Block]) -> list[tuple[Block, Any]
 def _fill_missing(step: Any, block: Block, value: Any) -> Block:
     if block.strings != isinstance(value, str):
         raise unsupported_error(
-            step, f"would put {value!r} into a column of {'strings' if block.strings else 'numbers'}"
+            step, f"replaces missing values with {value!r} in a column of {'strings' if block.strings else 'numbers'}"
         )
     fill = op.const(np.array([value], dtype=object)) if block.strings else constant([value])
     return Block(op.where(_is_missing(step, block), fill, block.var), 1, block.strings, block.null)

@@ -1,4 +1,4 @@
-"""What may stand before the estimator: one converter for each class, and the two classes that hold others."""
+"""Convert the steps before the estimator: one converter for each class, including those that contain other steps."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ Converter = Callable[[Any, Matrix], Matrix]
 
 
 def transform(step: Any, matrix: Matrix) -> Matrix:
-    """The graph of one fitted step, by its exact class: a subclass may do something else.
+    """Convert one fitted step, by its exact class: a subclass could compute something else.
 
     Raises:
-        CannotCompile: there is no converter for the class or for its settings.
+        UnsupportedModelError: the class, or one of its settings, has no converter.
     """
     if step is None or (isinstance(step, str) and step == "passthrough"):
         return matrix
@@ -64,11 +64,9 @@ def _column_transformer(step: Any, matrix: Matrix) -> Matrix:
 
 
 def _function_transformer(step: Any, matrix: Matrix) -> Matrix:
-    """Without a function it passes everything through, and so a fitted ColumnTransformer writes 'passthrough'."""
+    """Pass everything through; a fitted ColumnTransformer has such a transformer without a function for 'passthrough'."""
     if step.func is not None:
-        raise unsupported_error(
-            step, f"calls {step.func!r}, which is Python code; compute the column in ingest instead"
-        )
+        raise unsupported_error(step, f"calls the Python function {step.func!r}; compute the column in ingest instead")
     return matrix
 
 

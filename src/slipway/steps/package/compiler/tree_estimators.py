@@ -1,7 +1,7 @@
-"""scikit-learn's trees and what it makes of their sum.
+"""Convert scikit-learn's tree estimators.
 
-HistGradientBoosting compares in float64. The others first round a row to float32 and compare that with float64
-thresholds, so the graph does the same. Additions happen in scikit-learn's order, the starting value first.
+HistGradientBoosting compares in float64. The other estimators first round a row to float32 and compare it with float64
+thresholds, and the graph does the same. Values are added in scikit-learn's order, the starting value first.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from slipway.steps.package.compiler.scores import Scores, scores_from_margin, sc
 
 
 def hist_classifier(step: Any, matrix: Matrix) -> Scores:
-    """Sigmoid or softmax of the sum; the label by the sign or the largest sum."""
+    """Apply sigmoid or softmax to the sum; the class follows from the sign or the largest sum."""
     return scores_from_raw(_hist_sum(step, matrix), class_at_zero=0)
 
 
 def hist_regressor(step: Any, matrix: Matrix) -> Var:
-    """The sum through the inverse of the loss's link."""
+    """Apply the inverse of the loss's link function to the sum."""
     raw, link = _hist_sum(step, matrix), type(step._loss.link).__name__
     if link not in ("IdentityLink", "LogLink"):
         raise unsupported_error(step, f"with the link {link} has no converter to ONNX")
@@ -34,7 +34,7 @@ def hist_regressor(step: Any, matrix: Matrix) -> Var:
 
 
 def boosting_classifier(step: Any, matrix: Matrix) -> Scores:
-    """As for HistGradientBoosting, but a sum of exactly zero means the second class; the exponential loss doubles it."""
+    """As for HistGradientBoosting, but a sum of zero is the second class, and the exponential loss doubles the sum."""
     raw = boosting_sum(step, matrix)
     if step.loss == "exponential":
         return scores_from_margin(raw, op.sigmoid(op.mul(raw, constant(2.0))), class_at_zero=1)
@@ -42,9 +42,9 @@ def boosting_classifier(step: Any, matrix: Matrix) -> Scores:
 
 
 def boosting_sum(step: Any, matrix: Matrix) -> Var:
-    """The plain sum, the starting value first."""
+    """Add the trees' values, the starting value first."""
     if step.init is not None and not isinstance(step.init, str):
-        raise unsupported_error(step, "with an init estimator of its own has no converter to ONNX")
+        raise unsupported_error(step, "with a custom init estimator has no converter to ONNX")
     start = step._raw_predict_init(np.zeros((1, width(matrix)), dtype=np.float32))[0]
     trees = [stump(float(value), target) for target, value in enumerate(start)]
     for stage in step.estimators_:
@@ -53,36 +53,36 @@ def boosting_sum(step: Any, matrix: Matrix) -> Var:
 
 
 def forest_classifier(step: Any, matrix: Matrix) -> Scores:
-    """The sum of the trees' probabilities, then divided by their number."""
+    """Add the trees' probabilities, then divide by the number of trees."""
     total = _class_sums(step, step.estimators_, matrix)
     return scores_from_probabilities(op.div(total, constant(float(len(step.estimators_)))))
 
 
 def forest_regressor(step: Any, matrix: Matrix) -> Var:
-    """The sum of the trees' values, then divided by their number."""
+    """Add the trees' values, then divide by the number of trees."""
     _check_one_output(step)
     trees = [sklearn_tree(member) for member in step.estimators_]
     return op.div(tree_ensemble(as_float32(matrix), trees, 1), constant(float(len(trees))))
 
 
 def tree_classifier(step: Any, matrix: Matrix) -> Scores:
-    """The probabilities of one tree."""
+    """Predict the probabilities of one tree."""
     return scores_from_probabilities(_class_sums(step, [step], matrix))
 
 
 def tree_regressor(step: Any, matrix: Matrix) -> Var:
-    """The value of one tree."""
+    """Predict the value of one tree."""
     _check_one_output(step)
     return tree_ensemble(as_float32(matrix), [sklearn_tree(step)], 1)
 
 
 def as_float32(matrix: Matrix) -> Var:
-    """Rows rounded to float32, as float64 again."""
+    """Round rows to float32 and convert them back to float64."""
     return op.cast(op.cast(as_tensor(matrix), to=np.float32), to=np.float64)
 
 
 def sklearn_tree(member: Any, target: int = 0, scale: float | None = None) -> Tree:
-    """A `DecisionTree*` as arrays; of a classifier, the probability of the class at ``target``."""
+    """Return a `DecisionTree*` as arrays; for a classifier, with the probability of class ``target``."""
     inside = member.tree_
     nodes = inside.__getstate__()["nodes"]
     value = inside.value[:, 0, target if inside.value.shape[2] > 1 else 0]
@@ -99,10 +99,10 @@ def sklearn_tree(member: Any, target: int = 0, scale: float | None = None) -> Tr
 
 
 def hist_tree(predictor: Any, target: int) -> Tree:
-    """A tree of HistGradientBoosting as arrays."""
+    """Return a tree of HistGradientBoosting as arrays."""
     nodes = predictor.nodes
-    asks = np.flatnonzero(nodes["is_categorical"].astype(bool) & ~nodes["is_leaf"].astype(bool))
-    sets = {int(node): _categories(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]) for node in asks}
+    by_category = np.flatnonzero(nodes["is_categorical"].astype(bool) & ~nodes["is_leaf"].astype(bool))
+    sets = {int(node): _categories(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]) for node in by_category}
     return Tree(
         feature=nodes["feature_idx"].astype(np.int64),
         threshold=nodes["num_threshold"],
@@ -128,7 +128,7 @@ def _hist_sum(step: Any, matrix: Matrix) -> Var:
 
 
 def hist_inputs(step: Any, matrix: Matrix) -> Matrix:
-    """The matrix as the trees see it: with categorical features, those come first and encoded."""
+    """Return the matrix in the trees' layout: categorical features come first and are encoded."""
     if step._preprocessor is None:
         return matrix
     categorical = np.asarray(step.is_categorical_)
@@ -138,7 +138,7 @@ def hist_inputs(step: Any, matrix: Matrix) -> Matrix:
 
 
 def _class_sums(step: Any, members: Any, matrix: Matrix) -> Var:
-    """A leaf of ONNX has one number, so each tree stands there once for each class."""
+    """Add the probabilities of each class; a leaf in ONNX has one number, so each tree appears once for each class."""
     _check_one_output(step)
     trees = [sklearn_tree(member, target=k) for member in members for k in range(step.n_classes_)]
     return tree_ensemble(as_float32(matrix), trees, int(step.n_classes_))
@@ -146,11 +146,11 @@ def _class_sums(step: Any, members: Any, matrix: Matrix) -> Var:
 
 def _check_one_output(step: Any) -> None:
     if step.n_outputs_ != 1:
-        raise unsupported_error(step, f"predicts {step.n_outputs_} targets; a contract has one")
+        raise unsupported_error(step, f"predicts {step.n_outputs_} targets, but a contract has one")
 
 
 def trees_of(estimator: Any) -> list[Tree]:
-    """The trees inside an estimator, or none."""
+    """Return the trees of an estimator, or an empty list."""
     if hasattr(estimator, "_predictors"):
         return [hist_tree(tree, k) for stage in estimator._predictors for k, tree in enumerate(stage)]
     if hasattr(estimator, "tree_"):
@@ -160,12 +160,12 @@ def trees_of(estimator: Any) -> list[Tree]:
 
 
 def has_float32_inputs(estimator: Any) -> bool:
-    """Whether the estimator sees a row in float32."""
+    """Whether the estimator rounds a row to float32."""
     return not hasattr(estimator, "_predictors")
 
 
 def feature_columns(estimator: Any, count: int) -> npt.NDArray[np.int64]:
-    """For each feature that the trees know, its column in the estimator's own matrix."""
+    """Return the column in the estimator's matrix for each feature of the trees."""
     if getattr(estimator, "_preprocessor", None) is None:
         return np.arange(count)
     categorical = np.asarray(estimator.is_categorical_)
@@ -173,7 +173,7 @@ def feature_columns(estimator: Any, count: int) -> npt.NDArray[np.int64]:
 
 
 def category_values(estimator: Any) -> list[npt.NDArray[np.float64]]:
-    """For each feature on which the trees ask for a category, the values that the categories had."""
+    """Return the values of the categories for each feature that the trees split by category."""
     if getattr(estimator, "_preprocessor", None) is None:
         return []
     encoder = estimator._preprocessor.named_transformers_["encoder"]

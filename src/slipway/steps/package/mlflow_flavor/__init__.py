@@ -1,1 +1,1 @@
-"""The loader that is packed into a model directory, so that MLflow alone can load it."""
+"""The loader that is packed into a model directory, so that MLflow can load the model without Slipway."""

@@ -1,7 +1,8 @@
-"""The MLflow face of a bundle, shipped inside it: a data frame in, an array out.
+"""The MLflow loader of a bundle, shipped inside it: it predicts an array from a data frame.
 
-It needs NumPy and pandas, and ONNX Runtime or skops, but nothing of Slipway's. The number in the module's name is the
-format's: Python keeps one module of a name, so two bundles of one format share this code and of two formats do not.
+It needs NumPy and pandas, and ONNX Runtime or skops, but not Slipway. The number in the module's name is the bundle
+format: Python loads one module per name, so bundles of the same format share this code and bundles of different formats
+do not.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 )
-"""What a `model.skops` may hold beyond skops' own safe types; the list in the file itself is never asked."""
+"""Types allowed in a `model.skops` in addition to skops' own safe types. A type list in the file itself is never trusted."""
 
 Contract = dict[str, Any]
 Array = npt.NDArray[Any]
 
 
 def _load_pyfunc(folder: str) -> Model:
-    """What `mlflow.pyfunc.load_model` calls."""
+    """Load the model; `mlflow.pyfunc.load_model` calls this function."""
     return Model(Path(folder))
 
 
 class Model:
-    """A loaded bundle."""
+    """A loaded bundle, as MLflow expects it."""
 
     def __init__(self, folder: Path) -> None:
         self.contract: Contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
@@ -53,7 +54,7 @@ class Model:
         self._engine = OnnxModel(compiled.read_bytes()) if compiled.exists() else SkopsModel(folder / "model.skops")
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Array:
-        """Probabilities [N, K] in the contract's order of classes, or numbers [N] for a regression.
+        """Predict probabilities [N, K] in the contract's order of classes, or numbers [N] for a regression.
 
         Raises:
             ValueError: a row breaks the contract.
@@ -63,7 +64,7 @@ class Model:
 
 
 class OnnxModel:
-    """`model.onnx` in one thread, so that the trees are added in the same order every time."""
+    """`model.onnx` in one thread, so that tree values are added in the same order every time."""
 
     def __init__(self, content: bytes) -> None:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -75,18 +76,18 @@ class OnnxModel:
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def predict(self, frame: pd.DataFrame, contract: Contract) -> Array:
-        """Probabilities or predicted numbers."""
+        """Predict probabilities or numbers."""
         wanted = "prediction" if contract["task"] == "regression" else "probabilities"
         return self.run(tensors(frame, contract), [wanted])[0]
 
     def run(self, feeds: dict[str, Array], outputs: list[str]) -> list[Array]:
-        """Outputs of the graph, in the order asked for."""
+        """Run the graph and return the outputs in the requested order."""
         results: list[Array] = self._session.run(outputs, feeds)
         return results
 
 
 class SkopsModel:
-    """`model.skops` through scikit-learn: slower, for what has no exact compiled form."""
+    """`model.skops` through scikit-learn, for models without an exact compiled form; slower than ONNX."""
 
     def __init__(self, path: Path) -> None:
         import skops.io
@@ -94,7 +95,7 @@ class SkopsModel:
         self._model = skops.io.load(path, trusted=list(TRUSTED))
 
     def predict(self, frame: pd.DataFrame, contract: Contract) -> Array:
-        """Probabilities or predicted numbers."""
+        """Predict probabilities or numbers."""
         typed = data_frame(frame, contract)
         if contract["task"] == "regression":
             return np.asarray(self._model.predict(typed), dtype=np.float64).reshape(-1)
@@ -116,13 +117,15 @@ def check_rows(frame: pd.DataFrame, contract: Contract) -> None:
             raise ValueError(f"column '{name}' is required but {'absent' if absent else 'null in some rows'}")
         allowed = column.get("values")
         if allowed and not absent:
-            strange = set(frame[name].dropna()) - set(allowed)
-            if strange:
-                raise ValueError(f"column '{name}' holds {min(map(repr, strange))}, not one of {', '.join(allowed)}")
+            unknown = set(frame[name].dropna()) - set(allowed)
+            if unknown:
+                raise ValueError(
+                    f"column '{name}' has {min(map(repr, unknown))}, which is not one of {', '.join(allowed)}"
+                )
 
 
 def tensors(frame: pd.DataFrame, contract: Contract) -> dict[str, Array]:
-    """One array of shape [N, 1] for each input: float64 with NaN for null, or strings with the contract's stand-in."""
+    """Return one array [N, 1] for each input: float64 with NaN for null, or strings with ``null_string`` for null."""
     null = contract.get("null_string", "\x00null")
     return {
         column["name"]: (
@@ -133,7 +136,7 @@ def tensors(frame: pd.DataFrame, contract: Contract) -> dict[str, Array]:
 
 
 def data_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The frame that scikit-learn was fitted on: float64 with NaN for null, strings as objects with None."""
+    """Return the frame with the types that scikit-learn was fitted on: float64 with NaN, or strings as objects with None."""
     columns = {
         column["name"]: _strings(frame, column["name"], None)
         if column["type"] == "string"
@@ -154,9 +157,9 @@ def _strings(frame: pd.DataFrame, name: str, null: str | None) -> Array:
         return np.full(len(frame), null, dtype=object)
     values = frame[name].astype(object)
     known = values.dropna().unique()
-    strange = [value for value in known if not isinstance(value, str)]
-    if strange:
-        raise ValueError(f"column '{name}' must hold strings but holds {strange[0]!r}")
+    others = [value for value in known if not isinstance(value, str)]
+    if others:
+        raise ValueError(f"column '{name}' must contain strings, but has {others[0]!r}")
     if null in known:
-        raise ValueError(f"column '{name}' holds {null!r}, which stands for a missing string; leave it null instead")
+        raise ValueError(f"column '{name}' contains {null!r}, which represents a missing string; use null instead")
     return values.where(values.notna(), null).to_numpy(dtype=object)

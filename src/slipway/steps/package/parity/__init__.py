@@ -1,1 +1,1 @@
-"""The proof that a compiled model predicts what scikit-learn predicts."""
+"""Prove that a compiled model predicts the same as scikit-learn."""

@@ -1,6 +1,6 @@
-"""Rows at the edges: for every question that a tree asks, rows that reach it and lie at, just under and just over it.
+"""Build boundary rows: for every split of a tree, rows that reach it with values at, just below and just above it.
 
-A random row seldom reaches a deep node, so each row is moved into the box that the questions above the node leave open.
+A random row rarely reaches a deep node, so each row is moved into the box that the splits above the node allow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class BoundaryRows:
-    """Rows of the estimator's own matrix, and how many of the questions they try."""
+    """Rows of the estimator's matrix, the number of splits, and how many of them the rows test."""
 
     rows: Matrix
     splits: int
@@ -37,7 +37,7 @@ class BoundaryRows:
 
 @dataclass(frozen=True)
 class _Splits:
-    """The inner nodes of trees. ``parent`` is -1 for a root; ``tries`` [Q, T] has the values to ask each one with."""
+    """The inner nodes of trees. ``parent`` is -1 for a root; ``probe_values`` [splits, values] are the values to test."""
 
     feature: Integers
     threshold: Matrix
@@ -48,19 +48,19 @@ class _Splits:
 
 
 def build_boundary_rows(estimator: Any, matrix: Matrix, rng: np.random.Generator) -> BoundaryRows | None:
-    """Rows for every threshold, or for a fair share of them in a very large model; None where there are no trees."""
+    """Build rows for every split, or for a random sample of splits in a very large model; return None without trees."""
     rounded = has_float32_inputs(estimator)
     trees = [tree for tree in trees_of(estimator) if not tree.leaf[0]]
     if not trees or not len(matrix):
         return None
-    asked = _concatenate([_tree_splits(tree, category_values(estimator), rounded) for tree in trees])
-    total, columns = len(asked.feature), feature_columns(estimator, matrix.shape[1])
+    splits = _concatenate([_tree_splits(tree, category_values(estimator), rounded) for tree in trees])
+    total, columns = len(splits.feature), feature_columns(estimator, matrix.shape[1])
     limit = max(1, min(MAX_SPLITS, MAX_CELLS // matrix.shape[1]))
     chosen = np.arange(total) if total <= limit else np.sort(rng.choice(total, limit, replace=False))
-    base = _move_into_box(asked, chosen, matrix[rng.integers(0, len(matrix), len(chosen))], columns, rounded)
+    base = _move_into_box(splits, chosen, matrix[rng.integers(0, len(matrix), len(chosen))], columns, rounded)
     missing = [np.full(len(chosen), np.nan)] if estimator.__sklearn_tags__().input_tags.allow_nan else []
     rows = np.concatenate(
-        [_replace_values(base, columns[asked.feature[chosen]], v) for v in [*asked.probe_values[chosen].T, *missing]]
+        [_replace_values(base, columns[splits.feature[chosen]], v) for v in [*splits.probe_values[chosen].T, *missing]]
     )
     return BoundaryRows(rows[~np.isinf(rows).any(axis=1)] if rounded else rows, total, len(chosen))
 
@@ -72,30 +72,30 @@ def _tree_splits(tree: Tree, categories: list[Matrix], rounded: bool) -> _Splits
     parent[tree.left[inner]] = parent[tree.right[inner]] = position[inner]
     from_left = np.zeros(len(tree.leaf), dtype=bool)
     from_left[tree.left[inner]] = True
-    tries = _values_around(tree.threshold[inner], rounded)
+    values = _values_around(tree.threshold[inner], rounded)
     for node, members in tree.members.items():
-        tries[position[node]] = _categories_to_try(members, categories[tree.feature[node]])
+        values[position[node]] = _categories_to_try(members, categories[tree.feature[node]])
     numeric = np.array([int(node) not in tree.members for node in inner])
-    return _Splits(tree.feature[inner], tree.threshold[inner], parent[inner], from_left[inner], numeric, tries)
+    return _Splits(tree.feature[inner], tree.threshold[inner], parent[inner], from_left[inner], numeric, values)
 
 
 def _values_around(threshold: Matrix, rounded: bool) -> Matrix:
-    """The threshold and its neighbours, in the precision in which the estimator sees a row.
+    """Return the threshold and its neighbors, in the precision that the estimator uses for a row.
 
-    Where that is float32, the next float64 too: it rounds to where the threshold rounds to, whatever side that is, so
-    one of the two tells a graph that forgets to round.
+    For float32, also return the next float64: it rounds to the same number as the threshold, on either side of it, so one
+    of the two detects a graph that does not round.
     """
     seen = threshold.astype(np.float32) if rounded else threshold
-    tries = [threshold, np.nextafter(seen, -np.inf), np.nextafter(seen, np.inf)]
-    return np.stack([*tries, np.nextafter(threshold, np.inf)][: 4 if rounded else 3], axis=1, dtype=np.float64)
+    values = [threshold, np.nextafter(seen, -np.inf), np.nextafter(seen, np.inf)]
+    return np.stack([*values, np.nextafter(threshold, np.inf)][: 4 if rounded else 3], axis=1, dtype=np.float64)
 
 
 def _categories_to_try(members: list[float], categories: Matrix) -> tuple[float, float, float]:
-    """One that goes left, one that does not, and one that was never seen."""
+    """Return a category that goes left, one that goes right, and one that training never saw."""
     inside = {int(code) for code in members}
     outside = [value for code, value in enumerate(categories) if code not in inside and not np.isnan(value)]
-    strange = float(np.nanmax(categories)) + 1
-    return float(categories[max(inside)]), outside[0] if outside else strange, strange
+    unseen = float(np.nanmax(categories)) + 1
+    return float(categories[max(inside)]), outside[0] if outside else unseen, unseen
 
 
 def _concatenate(parts: list[_Splits]) -> _Splits:
@@ -106,9 +106,10 @@ def _concatenate(parts: list[_Splits]) -> _Splits:
 
 
 def _move_into_box(splits: _Splits, chosen: Integers, base: Matrix, columns: Integers, rounded: bool) -> Matrix:
-    """The base rows, moved into the box that leads to the chosen nodes."""
+    """Move the base rows into the boxes that lead to the chosen nodes."""
     low, high = np.full(base.shape, -np.inf), np.full(base.shape, np.inf)
     rows, node = np.arange(len(chosen)), chosen
+    # Climb from all nodes to their roots at once, one level in each round.
     while len(rows):
         parent, left = splits.parent[node], splits.from_left[node]
         inside = parent >= 0
@@ -122,12 +123,12 @@ def _move_into_box(splits: _Splits, chosen: Integers, base: Matrix, columns: Int
 def _narrow(
     bound: Matrix, closer: np.ufunc, rows: Integers, column: Integers, threshold: Matrix, where: npt.NDArray[np.bool_]
 ) -> None:
-    place = rows[where], column[where]
-    bound[place] = closer(bound[place], threshold[where])
+    cells = rows[where], column[where]
+    bound[cells] = closer(bound[cells], threshold[where])
 
 
 def _clip_to_box(base: Matrix, low: Matrix, high: Matrix, rounded: bool) -> Matrix:
-    """Left is at most the threshold, right is above it: so the box is open below and closed above."""
+    """Clip the rows to their boxes; left is at most the threshold and right is above it, so a box excludes ``low`` only."""
     bottom, top = _first_above(low, rounded), _last_up_to(high, rounded)
     bounded = ~(np.isinf(low) & np.isinf(high))
     inside = np.where(np.isinf(high), bottom, top)

@@ -1,8 +1,8 @@
-"""Does the compiled model say exactly what scikit-learn says?
+"""Check parity: whether the compiled model predicts the same as scikit-learn.
 
-It is asked on every row of the holdout, on rows with every category of training, with nulls, with unseen categories
-and with numbers of any size, and on rows at the edges of every question that a tree asks. Labels must be identical and
-numbers within a tolerance; what reaches a tree must be the same to the last bit.
+They are compared on every row of the holdout, on rows with every category of training, with nulls, with unseen categories
+and with numbers of any size, and on rows at the boundary of every split of a tree. Labels must be identical and numbers
+within a tolerance; the input of a tree must be the same to the last bit.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ TOLERANCE = 1e-9
 MAX_VARIED_ROWS = 5_000
 _REMEDY = (
     "For a null, impute the column in [train] or make it not nullable in the contract; for an unseen category, let the "
-    "encoder take unknown ones or close the column's values in the contract"
+    "encoder accept unknown categories or list the column's values in the contract"
 )
 
 
 def check_parity(
     model: Any, graph: bytes, contract: Contract, holdout: pd.DataFrame, train: pd.DataFrame, seed: int = 0
 ) -> dict[str, Any]:
-    """Compare the compiled model with scikit-learn on the holdout ``frame``, and on rows made from it and ``train``.
+    """Compare the compiled model with scikit-learn on the ``holdout``, and on rows derived from it and from ``train``.
 
     Returns:
-        What becomes ``proof.json``: the counts for each kind of rows, and ``ok``.
+        The content of ``proof.json``: the differences for each kind of rows, and ``ok``.
 
     Raises:
         ContractError: scikit-learn itself refuses rows that the contract allows.
     """
-    # Unseen categories and overflows are what is asked for here, and nothing that a user must hear of.
+    # Unseen categories and overflows are intended in these rows, so their warnings would only confuse a user.
     with warnings.catch_warnings(action="ignore"):
         return _compare_all_kinds(model, graph, contract, holdout, train, np.random.default_rng(seed))
 
@@ -112,7 +112,7 @@ def _sample_rows(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _extreme_rows(model: Any, rows: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
-    """Numbers as large as scikit-learn takes: what is beyond float32 it refuses, where it rounds to that."""
+    """Return rows with numbers as large as scikit-learn accepts: estimators that round to float32 refuse larger ones."""
     for largest in (np.inf, 1e38, 1e30, 1e15):
         extreme = rows_with_extremes(rows, contract, rng, largest)
         with suppress(ValueError):
@@ -122,10 +122,10 @@ def _extreme_rows(model: Any, rows: pd.DataFrame, contract: Contract, rng: np.ra
 
 
 def transform_and_predict(model: Any, rows: pd.DataFrame, kind: str, contract: Contract) -> tuple[Any, Predictions]:
-    """What reaches the estimator of these rows, and what scikit-learn says to them.
+    """Return the estimator's input for these rows, and scikit-learn's predictions for them.
 
     Raises:
-        ContractError: it refuses them, though the contract allows such rows; a server could not answer either.
+        ContractError: scikit-learn refuses the rows although the contract allows them, so a server could not predict them.
     """
     try:
         matrix = transform_rows(model, rows)
@@ -140,14 +140,14 @@ def transform_and_predict(model: Any, rows: pd.DataFrame, kind: str, contract: C
 def _compare_at_boundaries(
     model: Any, graph: bytes, boundary: BoundaryRows, contract: Contract
 ) -> tuple[Comparison, bool]:
-    """The edges are tried on the estimator alone, which must hold the very trees of the whole model."""
+    """Compare the estimators alone on the boundary rows, and check that both graphs have the same trees."""
     alone = compile_estimator(model, contract, boundary.rows.shape[1]).SerializeToString()
     got = predict_with_graph(OnnxModel(alone), {"matrix": boundary.rows}, contract)
     return compare(predict_with_sklearn(model, boundary.rows, contract), got), _tree_nodes(alone) == _tree_nodes(graph)
 
 
 def _has_same_matrix(model: Any, rows: pd.DataFrame, contract: Contract) -> bool:
-    """Whether the steps before the trees give them the very same bits: at a threshold, the last one decides."""
+    """Whether the steps before the trees compute exactly the same bits: at a threshold, the last bit decides."""
     if not preprocessing_steps(model):
         return True
     (got,) = OnnxModel(compile_preprocessing(model, contract).SerializeToString()).run(

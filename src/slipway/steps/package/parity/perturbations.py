@@ -1,4 +1,4 @@
-"""Rows that the holdout need not have: nulls, categories it lacks or that nobody ever saw, numbers of any size."""
+"""Build rows that the holdout might not have: nulls, missing or unseen categories, and numbers of any size."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import pandas as pd
 from slipway.contract.schema import Column, Contract
 
 SIZES = (0.0, 5e-324, 2.3e-308, 1e-30, 0.5, 1.0, 2.0**24 + 1, 1e9, 2.0**53 - 1, 1e15, 1e30, 1e38, 1e39, 1.7e308)
-"""Zero, subnormal, tiny, beyond what float32 or float64 has as whole numbers, the ends of float32 and of float64."""
+"""Zero, subnormal, tiny, beyond the exact integers of float32 and float64, and at the limits of float32 and float64."""
 FEW_VALUES, MOST_CATEGORIES = 300, 20_000
 UNSEEN_CATEGORIES = ("a category that training never saw", "")
 PERTURBED_SHARE = 0.15
 
 
 def add_nulls(frame: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
-    """A copy with nulls strewn over every nullable column; in the first row all of them are null."""
+    """Return a copy with random nulls in every nullable column; in the first row all of them are null."""
     return _scatter(frame, [c for c in contract.inputs if c.nullable], rng, nulls=True)
 
 
 def add_unseen_categories(frame: pd.DataFrame, contract: Contract, rng: np.random.Generator) -> pd.DataFrame:
-    """A copy with unseen categories strewn over every string column; in the first row all of them are unseen."""
+    """Return a copy with random unseen categories in every string column; in the first row all of them are unseen."""
     return _scatter(frame, [c for c in contract.inputs if c.type == "string"], rng, nulls=False)
 
 
 def rows_with_each_category(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """Rows of training such that each string, and each number of a column that has few, is in one of them."""
+    """Return training rows that contain each string, and each number of a column with few different numbers."""
     rows = pd.Index([])
     for column in contract.inputs:
         values = frame[column.name].drop_duplicates()
@@ -38,13 +38,13 @@ def rows_with_each_category(frame: pd.DataFrame, contract: Contract) -> pd.DataF
 def rows_with_extremes(
     frame: pd.DataFrame, contract: Contract, rng: np.random.Generator, largest: float
 ) -> pd.DataFrame:
-    """For each column of numbers, rows with every one of ``SIZES`` there, of both signs, that its type allows."""
+    """Return rows with each of ``SIZES``, of both signs, in each column of numbers, if the column's type allows it."""
     sizes = np.array([sign * size for size in SIZES if size <= largest for sign in (1, -1)])
     parts = []
     for column in contract.inputs:
         if column.type in ("double", "long"):
-            whole = sizes[(sizes % 1 == 0) & (np.abs(sizes) < 2**53)]
-            values = sizes if column.type == "double" else whole
+            integers = sizes[(sizes % 1 == 0) & (np.abs(sizes) < 2**53)]
+            values = sizes if column.type == "double" else integers
             rows = frame.iloc[rng.integers(0, len(frame), len(values))]
             parts.append(rows.assign(**{column.name: values}))
     return pd.concat(parts, ignore_index=True) if parts and len(frame) else frame[:0]

@@ -1,4 +1,4 @@
-"""What a model says to rows, and how far two models are apart."""
+"""Predict rows with scikit-learn or with the compiled model, and compare the predictions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same rows: the largest relative difference of a number, and how many labels differ."""
+    """Comparison of two models on the same rows: the largest relative difference of a number, and how many labels differ."""
 
     rows: int
     largest_difference: float
@@ -37,12 +37,12 @@ class Comparison:
 
 
 def transform_rows(model: Any, rows: pd.DataFrame) -> Any:
-    """What reaches the estimator: the rows after every step before it."""
+    """Apply every step before the estimator to the rows."""
     return model[:-1].transform(rows) if isinstance(model, Pipeline) and len(model.steps) > 1 else rows
 
 
 def predict_with_sklearn(model: Any, matrix: Any, contract: Contract) -> Predictions:
-    """What the estimator itself says to transformed rows."""
+    """Predict transformed rows with the estimator itself."""
     estimator = estimator_of(model)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
@@ -55,19 +55,19 @@ def predict_with_sklearn(model: Any, matrix: Any, contract: Contract) -> Predict
 
 
 def predict_with_graph(graph: OnnxModel, feeds: dict[str, Array], contract: Contract) -> Predictions:
-    """What a compiled model says."""
+    """Predict with a compiled model."""
     if contract.task == "regression":
         return Predictions(*graph.run(feeds, ["prediction"]))
     return Predictions(*graph.run(feeds, ["probabilities", "label"]))
 
 
 def feeds_of(rows: pd.DataFrame, contract: Contract) -> dict[str, Array]:
-    """The tensors that the bundle itself would make of these rows."""
+    """Convert rows to tensors with the code that is packed into the bundle."""
     return tensors(rows, json.loads(encode_contract(contract)))
 
 
 def compare(expected: Predictions, got: Predictions) -> Comparison:
-    """How far ``got`` is from ``expected``; a NaN is equal to a NaN and infinitely far from any number."""
+    """Compare ``got`` with ``expected``; a NaN is equal to a NaN and infinitely far from any number."""
     mismatches = 0
     if expected.labels is not None and got.labels is not None:
         mismatches = int(np.sum(expected.labels != got.labels))
