@@ -46,15 +46,15 @@ def folder(file: Path) -> None:
 
 
 FILES: dict[str, Case] = {
-    "missing": (unpinned(Path.unlink), DATA, ["there is no data file at", "orders.csv"]),
+    "missing": (unpinned(Path.unlink), DATA, ["the data file", "orders.csv does not exist"]),
     "empty": (unpinned(lambda file: file.write_bytes(b"")), DATA, ["orders.csv is empty"]),
     "a folder": (unpinned(folder), DATA, ["orders.csv is a folder"]),
     "changed": (
         unpinned(lambda file: file.write_bytes(file.read_bytes() + b"\n")),
         CHANGED,
-        ["the data changed under you", "orders.csv has sha256 ", "but slipway.toml pins "],
+        ["orders.csv has changed: its SHA-256 is ", "but slipway.toml pins "],
     ),
-    "cut short": (unpinned(cut), CHANGED, ["the data changed under you"]),
+    "cut short": (unpinned(cut), CHANGED, ["orders.csv has changed"]),
     "cut in a quoted text, and pinned": (
         stored("orders.csv", plain, lambda file: file.write_text('order,time\n1,"2013')),
         DATA,
@@ -76,7 +76,7 @@ FILES: dict[str, Case] = {
     "unknown scheme": (
         setting('uri = "orders.csv"', 'uri = "s4://bucket/orders.csv"'),
         SETTINGS,
-        ["s4://bucket/orders.csv has the unknown scheme 's4'", "did you mean 's3'?"],
+        ["unknown scheme 's4' in s4://bucket/orders.csv; did you mean 's3'?"],
     ),
     "scheme without its package": (
         setting('uri = "orders.csv"', 'uri = "gdrive://orders.csv"'),
@@ -156,7 +156,7 @@ VALUES: dict[str, Case] = {
     "an unknown class": (
         data(put("returned", slice(0, 4), "maybe")),
         VALIDATION,
-        ["labels outside the contract's classes no, yes in 4 of 288 rows (row 0: 'maybe'; row 1: 'maybe'; row 2"],
+        ["labels other than the contract's classes no, yes in 4 of 288 rows (row 0: 'maybe'; row 1: 'maybe'; row 2"],
     ),
     "a target that is null": (
         data(put("returned", slice(8, 10), None)),
@@ -176,17 +176,20 @@ VALUES: dict[str, Case] = {
     "a value outside the contract's": (
         data(put("region", slice(0, 5), "north")),
         VALIDATION,
-        ["'region' holds values outside the contract's east, west in 5 of 288 rows (row 0: 'north'; row 1"],
+        [
+            "'region' has values that the contract does not allow (allowed: east, west) in 5 of 288 rows",
+            "row 0: 'north'",
+        ],
     ),
     "infinite numbers": (
         data(put("amount", slice(1, 3), np.inf)),
         VALIDATION,
-        ["Column 'amount' must hold finite numbers", "2 of 288 values", "row 1: inf; row 2: inf"],
+        ["Column 'amount' must contain finite numbers", "2 of 288 values", "row 1: inf; row 2: inf"],
     ),
     "a whole number that float64 lacks": (
         data(put("items", 6, 2**53 + 1)),
         VALIDATION,
-        ["Column 'items' holds whole numbers of 2**53 or more in 1 of 288 rows", "row 6: 9007199254740993"],
+        ["Column 'items' has integers of 2**53 or more in 1 of 288 rows", "row 6: 9007199254740993"],
     ),
     "a whole number beyond 64 bits": (
         returned("rows.assign(items=rows['items'].astype(object).where(rows.order != 2, 2**70))"),
@@ -196,66 +199,66 @@ VALUES: dict[str, Case] = {
     "the text that stands for null": (
         returned("rows.assign(channel=rows.channel.where(rows.order != 3, '\\x00null'))"),
         VALIDATION,
-        ["Column 'channel' holds '\\x00null', which stands for null in the model, in 1 rows", "row 3"],
+        ["Column 'channel' contains '\\x00null', which represents null in the model, in 1 rows", "row 3"],
     ),
     "an expectation of a range": (
         setting("ranges = { items = [1, 9] }", "ranges = { items = [1, 8] }"),
         VALIDATION,
-        ["'items' is expected to be from 1 to 8 but is not in 32 of 288 rows (row 8: 9; row 17: 9; row 26: 9)"],
+        ["'items' must be from 1 to 8, but is not in 32 of 288 rows (row 8: 9; row 17: 9; row 26: 9)"],
     ),
     "an expectation of rows": (
         setting("minimum_rows = 200", "minimum_rows = 301"),
         VALIDATION,
-        ["data.parquet broke 1 of", "The data has 288 rows but at least 301 are expected"],
+        ["data.parquet failed 1 of", "The data has 288 rows, but at least 301 are expected"],
     ),
     "an expectation of nulls": (
         setting("amount = 0.3", "amount = 0.01"),
         VALIDATION,
-        ["Column 'amount' is null in 29 of 288 rows (10.07%) but at most 1.00% are expected (row 0: None; row 10"],
+        ["Column 'amount' is null in 29 of 288 rows (10.07%), but at most 1.00% are expected (row 0: None; row 10"],
     ),
     "an expectation of classes": (
         setting("yes = [0.2, 0.8]", "yes = [0.9, 1.0]"),
         VALIDATION,
-        ["Class 'yes' of target 'returned' is 4", "% of 288 rows but is expected to be from 90.00% to 100.00%"],
+        ["Class 'yes' of target 'returned' is 4", "% of 288 rows, but from 90.00% to 100.00% is expected"],
     ),
     "an expectation of uniqueness": (
         data(put("order", slice(0, 3), 9)),
         VALIDATION,
-        ["'order' must be unique but 3 of 288 rows repeat an earlier one (row 1: 9; row 2: 9; row 9: 9)"],
+        ["'order' must be unique, but 3 of 288 rows repeat an earlier row (row 1: 9; row 2: 9; row 9: 9)"],
     ),
 }
 DAYS: dict[str, Case] = {
     "all rows later than the pin's day": (
         setting("through = 2013-01-12", "through = 2012-12-31"),
         DATA,
-        ["no row is left up to 2012-12-31: the first of 300 rows is of 2013-01-01 00:00:00"],
+        ["no row is left up to 2012-12-31: the first of 300 rows is from 2013-01-01 00:00:00"],
     ),
     "no row as late as the pin's day": (
         setting("through = 2013-01-12", "through = 2013-01-14"),
         DATA,
-        ["data.through is 2013-01-14, but the last of 300 rows is of 2013-01-13 11:00:00"],
+        ["data.through is 2013-01-14, but the last of 300 rows is from 2013-01-13 11:00:00"],
     ),
     "a time that is none": (
         data(put("time", slice(4, 6), "soon")),
         DATA,
-        ["time column 'time' has 2 of 300 values that are no ISO 8601 times: row 4: 'soon'; row 5: 'soon'"],
+        ["time column 'time' has 2 of 300 values that are not ISO 8601 times: row 4: 'soon'; row 5: 'soon'"],
     ),
     "a time that is null": (
         data(put("time", 9, None)),
         VALIDATION,
         ["Time column 'time' is null in 1 of 288 rows"],
     ),
-    "a time that may mean anything": (
+    "an ambiguous time": (
         returned("rows.assign(time=rows.order)"),
         DATA,
-        ["time column 'time' holds int64, which may mean anything"],
+        ["time column 'time' has type int64, which is ambiguous"],
     ),
 }
 FUNCTIONS: dict[str, Case] = {
     "no such file": (
         setting('"ingest.py:features"', '"injest.py:features"'),
         SETTINGS,
-        ["data.function: there is no Python file at", "injest.py"],
+        ["data.function: the Python file", "injest.py does not exist"],
     ),
     "no such function": (
         setting('"ingest.py:features"', '"ingest.py:feature"'),
@@ -271,7 +274,7 @@ FUNCTIONS: dict[str, Case] = {
     "it returns no table": (
         returned("rows.to_dict()"),
         SETTINGS,
-        ["ingest.py:features returned dict, but a pandas DataFrame is needed"],
+        ["ingest.py:features must return a pandas DataFrame, but returned dict"],
     ),
     "it returns no rows": (returned("rows[:0]"), DATA, ["the data has no rows"]),
 }
@@ -279,17 +282,17 @@ SPLITS: dict[str, Case] = {
     "nothing to train": (
         setting('by = "hash"', 'by = "time"\nholdout_days = 40'),
         DATA,
-        ["the split left 0 rows to train and 288 for the holdout; both need some"],
+        ["the split left 0 training rows and 288 holdout rows; both need at least one"],
     ),
     "no holdout": (
         setting("holdout_share = 0.3", "holdout_share = 1e-9"),
         DATA,
-        ["the split left 288 rows to train and 0 for the holdout"],
+        ["the split left 288 training rows and 0 holdout rows"],
     ),
     "a key that is no column": (
         setting('by = "hash"\nkey = ["order"]', 'by = "group"\nkey = ["custmer"]'),
         SETTINGS,
-        ["split.key names the column 'custmer'", "did you mean 'customer'?"],
+        ["split.key: the data has no column 'custmer'; did you mean 'customer'?"],
     ),
     "a group without a key": (
         setting('by = "hash"\nkey = ["order"]', 'by = "group"'),
@@ -304,28 +307,28 @@ ESTIMATORS: dict[str, Case] = {
         SETTINGS,
         ["sklearn.ensemble has no 'HistGradientBostingClassifier'", f"did you mean '{BOOSTING}'?"],
     ),
-    "no such module": (setting(BOOSTING, "sklearnn.Ridge"), SETTINGS, ["there is no module of 'sklearnn.Ridge'"]),
-    "no module at all": (setting(BOOSTING, "Ridge"), SETTINGS, ["there is no module of 'Ridge'"]),
+    "no such module": (setting(BOOSTING, "sklearnn.Ridge"), SETTINGS, ["cannot import the module of 'sklearnn.Ridge'"]),
+    "no module at all": (setting(BOOSTING, "Ridge"), SETTINGS, ["cannot import the module of 'Ridge'"]),
     "no estimator": (
         setting(BOOSTING, "collections.OrderedDict"),
         SETTINGS,
-        ["is no estimator of scikit-learn's kind"],
+        ["is not a scikit-learn estimator"],
     ),
-    "a function": (setting(BOOSTING, "sklearn.base.clone"), SETTINGS, ["is no estimator of scikit-learn's kind"]),
+    "a function": (setting(BOOSTING, "sklearn.base.clone"), SETTINGS, ["is not a scikit-learn estimator"]),
     "a transformer": (
         setting(BOOSTING, "sklearn.preprocessing.StandardScaler"),
         SETTINGS,
-        ["'sklearn.preprocessing.StandardScaler' is no estimator for a classification"],
+        ["'sklearn.preprocessing.StandardScaler' is not an estimator for classification"],
     ),
     "one for another task": (
         setting(BOOSTING, "sklearn.linear_model.Ridge"),
         SETTINGS,
-        ["'sklearn.linear_model.Ridge' is no estimator for a classification"],
+        ["'sklearn.linear_model.Ridge' is not an estimator for classification"],
     ),
     "one that needs another": (
         setting(BOOSTING, "sklearn.ensemble.VotingClassifier"),
         SETTINGS,
-        ["needs estimators, which settings cannot give it"],
+        ["requires estimators, which settings cannot provide"],
     ),
     "a parameter that it lacks": (
         setting("max_iter = 5", "max_itre = 5"),

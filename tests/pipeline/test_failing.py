@@ -97,10 +97,10 @@ def test_what_runs_beside_a_failure_is_waited_for_and_kept(copy: Path, tmp_path:
     edit(program, "    main(split)", "    import time; time.sleep(1); main(split)")
     refused = slipway(project, "run", code=copy)
     assert refused.returncode == 7
-    assert "component 'validate' stopped: data.parquet broke 1 of" in refused.stderr
+    assert "component 'validate' stopped: data.parquet failed 1 of" in refused.stderr
     assert statuses(project) == {"ingest": "FINISHED", "validate": "FAILED", "split": "FINISHED"}
     log = files_of(runs(project, "tags.`slipway.step` = 'validate'")[0]) / "validate.log"
-    assert "442 rows but at least 1,000 are expected" in log.read_text()
+    assert "442 rows, but at least 1,000 are expected" in log.read_text()
     edit(project, "minimum_rows = 1_000", "minimum_rows = 442")
     mended = slipway(project, "run", "--json", code=copy)
     edit(program, "    import time; time.sleep(1); main(split)", "    main(split)")

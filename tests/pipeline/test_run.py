@@ -46,10 +46,10 @@ def test_changed_bytes_are_refused_even_when_the_cache_knows_the_pin(tmp_path: P
         file.write("0,0,0,0,0,0,0,0,0,0,1\n")
     refused = slipway(project, "run")
     assert refused.returncode == 5
-    assert "the data changed under you" in refused.stderr
+    assert "has changed: its SHA-256 is" in refused.stderr
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "there is no data file"), (b"", "is empty")])
+@pytest.mark.parametrize(("content", "said"), [(None, "does not exist"), (b"", "is empty")])
 def test_a_missing_or_empty_file_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
     project = diabetes(tmp_path / "p")
     data = project.parent / "diabetes.csv"
