@@ -101,7 +101,7 @@ def _distribution(scored: ScoredHoldout) -> Chart:
     """Draw the distribution of the predicted probabilities, for rows of the class and for the other rows."""
     probability, hits = _probability_and_hits(scored)
     binary = len(scored.contract.classes) == 2
-    names = tuple(f"true: {label}" for label in scored.contract.classes) if binary else ("wrong", "correct")
+    names = tuple(f"true: {label}" for label in scored.contract.classes) if binary else ("incorrect", "correct")
     figure, axes = make_axes("Predicted probability", "Share of rows")
     edges = np.linspace(0, 1, 41)
     for color, name, chosen in ((FIRST_SERIES, names[0], ~hits), (SECOND_SERIES, names[1], hits)):
