@@ -37,10 +37,10 @@ HASHED = {"by": "hash", "key": ["tail", "day"], "share": 0.2}
     ("split", "reason"),
     [
         (SPLIT | {"holdout_from": "2013-11-01T00:00:00+00:00", "train_until": "2013-11-01"}, ""),
-        (SPLIT | {"holdout_from": "2013-09-29T23:00:00"}, "trained on rows until 2013-09-30"),
-        (SPLIT | {"holdout_from": "2013-09-30T00:00:00"}, "trained on rows until 2013-09-30"),
-        (HASHED, "split by time and this by hash"),
-        ({}, "split by time and this by nothing known"),
+        (SPLIT | {"holdout_from": "2013-09-29T23:00:00"}, "trained on rows up to 2013-09-30"),
+        (SPLIT | {"holdout_from": "2013-09-30T00:00:00"}, "trained on rows up to 2013-09-30"),
+        (HASHED, "split by time, the candidate's by hash"),
+        ({}, "split by time, the candidate's by an unknown method"),
         ({"by": "time"}, "cannot be compared"),
     ],
 )

@@ -52,7 +52,7 @@ def test_releases_split_by_group_can_be_compared_as_those_split_by_the_same_key_
     assert (champion["by"], champion["key"]) == ("hash", ["customer"])
     assert training_overlap(candidate, champion) == training_overlap(candidate, same) == ""
     _, _, by_row = parts(tmp_path / "d", rows(), by="hash", key="order")
-    assert "split by the key ['order'] and these by ['customer']" in training_overlap(candidate, by_row)
+    assert "split by the key ['order'], the candidate's by ['customer']" in training_overlap(candidate, by_row)
     _, _, less = parts(tmp_path / "e", rows(), by="group", key="customer", holdout_share=0.1)
     assert "its holdout share was 0.1, the candidate's is 0.2" in training_overlap(candidate, less)
 
