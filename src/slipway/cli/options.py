@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +40,30 @@ json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="P
 bundle_option: Decorator = click.option(
     "--bundle", type=click.Path(path_type=Path), help="A bundle's folder, instead of the champion."
 )
+
+
+class RenamedOptionsCommand(click.Command):
+    """A command that refuses the former names of its options and prints the new ones.
+
+    Use it as ``@click.command(cls=RenamedOptionsCommand, renamed={"--on-odd": "--on-anomaly"})``.
+    """
+
+    def __init__(self, *args: Any, renamed: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._renamed = renamed
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments.
+
+        Raises:
+            click.UsageError: an option has a former name; the exit code is 2, as for every unknown option.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name not in self._renamed:
+                raise
+            raise click.UsageError(f"`{error.option_name}` is now `{self._renamed[error.option_name]}`", ctx) from None
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
