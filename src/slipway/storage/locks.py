@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedRandom
 from itertools import count
 from pathlib import Path
@@ -31,6 +31,7 @@ def exclusive_lock(
     busy_error: Callable[[str], SlipwayError],
     unwritable_error: Callable[[OSError], SlipwayError] | None = None,
     timeout: float = _DEFAULT_TIMEOUT,
+    remove: bool = False,
 ) -> Iterator[None]:
     """Hold the lock until the block ends. The lock file and its folder are kept.
 
@@ -44,16 +45,24 @@ def exclusive_lock(
     with ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = _open(path)
-            stack.callback(os.close, descriptor)
-            if not _acquire(descriptor, timeout):
-                raise busy_error(os.pread(descriptor, 1000, 0).decode(errors="replace") or _UNKNOWN_HOLDER)
+            while True:
+                descriptor = _open(path)
+                stack.callback(os.close, descriptor)
+                if not _acquire(descriptor, timeout):
+                    raise busy_error(os.pread(descriptor, 1000, 0).decode(errors="replace") or _UNKNOWN_HOLDER)
+                # The last holder can have removed the file after it was opened here. That lock is worth nothing, because
+                # the next process creates and locks a new file.
+                if _is_at(descriptor, path):
+                    break
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} of {owner}".encode(), 0)
         except OSError as error:
             if unwritable_error is not None:
                 raise unwritable_error(error) from None
             raise StorageError(f"{path.parent} cannot be written: {error.strerror}; nothing was changed") from None
+        if remove:
+            # Called before the descriptor is closed, so the file is removed by the process that holds the lock.
+            stack.callback(_remove_held, descriptor, path)
         yield
 
 
@@ -102,6 +111,20 @@ def lock_holder(path: Path) -> str | None:
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _remove_held(descriptor: int, path: Path) -> None:
+    # A lock file that cannot be removed is no reason to fail after the work is done.
+    with suppress(OSError):
+        if _is_at(descriptor, path):
+            path.unlink()
 
 
 def _acquire(descriptor: int, timeout: float) -> bool:

@@ -32,7 +32,7 @@ def batch(folder: Path, python: Path, *arguments: str, **variables: str) -> subp
     command = [str(python), "-m", "slipway.cli", "batch", "in.csv", "out", "--bundle", "bundle", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | variables
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert {path.name for path in folder.iterdir()} <= {"in.csv", "releases", "bundle", ".out.lock"}
+    assert {path.name for path in folder.iterdir()} <= {"in.csv", "releases", "bundle"}
     return done
 
 

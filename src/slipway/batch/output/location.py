@@ -62,16 +62,22 @@ def check_not_an_input(plan: Plan, out: Path) -> None:
 
 
 def output_lock(out: Path) -> AbstractContextManager[None]:
-    """Keep every other job on OUT out. Its file ``.OUT.lock`` stays.
+    """Hold the lock file ``.OUT.lock`` and remove it at the end; the next job removes that of a killed one.
+
+    A lock file that stayed beside the dataset would make a checkout dirty, and the next release with it.
 
     Raises:
-        BusyError: another job is at work.
+        BusyError: another job is writing to OUT.
+        StorageError: the folder of OUT cannot be written.
     """
     return exclusive_lock(
         out.with_name(f".{out.name}.lock"),
         "slipway batch",
-        busy_error=lambda by: BusyError(f"{by} is at work on {out}; nothing was changed; try again when it has ended"),
+        busy_error=lambda holder: BusyError(
+            f"{holder} is writing to {out}; nothing was changed; try again when it has finished"
+        ),
         unwritable_error=lambda error: StorageError(f"{out} cannot be written: {error.strerror}; nothing was changed"),
+        remove=True,
     )
 
 
