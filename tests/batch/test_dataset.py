@@ -128,7 +128,7 @@ def test_files_that_disagree_about_a_kept_column_are_refused_by_name(tmp_path: P
     for name, kind in (("a", pa.int32()), ("b", pa.string())):
         rows = {"distance": [1.0], "carrier": ["AA"], "note": pa.array([1], pa.int32()).cast(kind)}
         write_rows(tmp_path / f"in/{name}.parquet", rows)
-    with pytest.raises(DataError, match=r"'note' holds int32 in .*a\.parquet but string in .*b\.parquet"):
+    with pytest.raises(DataError, match=r"'note' is int32 in .*a\.parquet but string in .*b\.parquet"):
         run(tmp_path / "in", tmp_path / "out", bundle)
     run(tmp_path / "in", tmp_path / "out", bundle, keep=("carrier",))
     assert pq.read_table(tmp_path / "out").num_rows == 2
@@ -138,7 +138,7 @@ def test_a_place_that_cannot_hold_a_dataset_is_refused_at_once(tmp_path: Path) -
     bundle, source = make_bundle(tmp_path / "releases"), write_rows(tmp_path / "in/a.csv", some_rows(5))
     with pytest.raises(SettingsError, match="inside the input"):
         run(source.parent, tmp_path / "in/out", bundle)
-    with pytest.raises(StorageError, match="there is no folder"):
+    with pytest.raises(StorageError, match="no such folder"):
         run(source, tmp_path / "nowhere/out", bundle)
     with pytest.raises(StorageError, match="it is a file"):
         run(tmp_path / "in", source.rename(tmp_path / "out"), bundle)

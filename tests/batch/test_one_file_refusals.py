@@ -198,7 +198,7 @@ def test_a_suffix_that_says_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(StorageError, match="it is a folder"):
         score(tmp_path / "in.csv", tmp_path / "folder.csv", bundle)
-    with pytest.raises(StorageError, match="there is no folder"):
+    with pytest.raises(StorageError, match="no such folder"):
         score(tmp_path / "in.csv", tmp_path / "nowhere" / "out.csv", bundle)
     with pytest.raises(DataError, match="no such file or folder"):
         score(tmp_path / "absent.csv", tmp_path / "out.csv", bundle)

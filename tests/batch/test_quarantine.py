@@ -97,7 +97,7 @@ def test_the_good_rows_around_bad_ones_keep_their_answers(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("limit", "passes"), [("0", False), ("9", False), ("10", True), ("0.9%", False), ("1%", True)])
-def test_max_bad_decides_when_bad_rows_fail_the_job(tmp_path: Path, limit: str, passes: bool) -> None:
+def test_max_invalid_decides_when_bad_rows_fail_the_job(tmp_path: Path, limit: str, passes: bool) -> None:
     rows = some_rows(1000)
     for place in range(10):
         rows["carrier"][place * 100] = "ZZ"
@@ -111,7 +111,7 @@ def test_max_bad_decides_when_bad_rows_fail_the_job(tmp_path: Path, limit: str, 
     assert len(quarantine(tmp_path / "out.quarantine")) == 10
     assert run(source, tmp_path / "out", bundle, max_bad="10").state == "scored"
     assert not (tmp_path / "out.quarantine").exists()
-    with pytest.raises(ContractError, match="was scored already"):
+    with pytest.raises(ContractError, match="was already scored with"):
         run(source, tmp_path / "out", bundle, max_bad=limit)
 
 
@@ -228,7 +228,7 @@ def test_one_and_the_same_prediction_for_all_rows_warns_or_fails_as_asked(tmp_pa
     assert not (tmp_path / "out").exists()
     done = score_dataset(BatchRequest(str(source), tmp_path / "out", report=said.append), bundle)
     assert len(done.manifest["odd"]) == 3
-    assert sum(line.startswith("odd predictions: ") for line in said) == 3
+    assert sum(line.startswith("suspicious predictions: ") for line in said) == 3
 
 
 def test_a_parquet_file_of_which_a_flipped_bit_breaks_a_checksum_is_named(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_job_killed_at_any_moments_ends_with_the_bytes_of_an_unbroken_run(
     unbroken = read_manifest(world / "unbroken")
     assert unbroken
     assert done.manifest["digest"] == unbroken["digest"]
-    assert said == [] or said[0].startswith("going on after ")
+    assert said == [] or said[0].startswith("resuming after ")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -132,7 +132,7 @@ def test_another_input_or_release_is_refused_and_both_are_named_until_overwrite_
     run(source, tmp_path / "out", old)
     before = content(tmp_path / "out")
     with pytest.raises(
-        StorageError, match=r"holds in\.csv .* scored by 1\.0\.0, and this job is in\.csv .* by 2\.0\.0"
+        StorageError, match=r"contains in\.csv .* scored by 1\.0\.0, but this job is in\.csv .* by 2\.0\.0"
     ):
         run(source, tmp_path / "out", new)
     assert content(tmp_path / "out") == before
@@ -145,7 +145,7 @@ def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/thesis.tex").write_text("mine")
     source = write_rows(tmp_path / "in.csv", some_rows(60))
-    with pytest.raises(StorageError, match="no dataset of Slipway"):
+    with pytest.raises(StorageError, match="not a Slipway dataset"):
         run(source, tmp_path / "out", make_bundle(tmp_path / "releases"), overwrite=True)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
@@ -158,8 +158,8 @@ def test_a_killed_job_of_another_release_is_begun_anew_and_says_so(tmp_path: Pat
     said: list[str] = []
     run(source, tmp_path / "out", new, part=100, report=said.append)
     (told,) = said
-    assert told.startswith("starting anew")
-    assert "release 1.0.0, and this job is of 2.0.0" in told
+    assert told.startswith("starting over")
+    assert "release 1.0.0, but this job uses 2.0.0" in told
     assert set(pq.read_table(tmp_path / "out")["release"].to_pylist()) == {"2.0.0"}
 
 

@@ -38,13 +38,13 @@ def test_it_tells_rows_release_and_how_the_predictions_are_distributed(tmp_path:
         place = found.index(name)
         assert found[place + 1] == f"{outputs[name]['min']:.4g}"
         assert found[place + 6] == f"{outputs[name]['mean']:.4g}"
-    assert shown.endswith("Nothing is odd about them.")
+    assert shown.endswith("No anomalies found.")
 
 
-def test_it_tells_what_is_odd(tmp_path: Path) -> None:
+def test_it_lists_the_anomalies(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "in.csv", {"distance": [1.0] * 30, "carrier": ["AA"] * 30})
     told = run(source, tmp_path / "out", make_bundle(tmp_path / "r")).manifest
-    assert summary(told).partition("### Odd\n\n")[2].count("in all 30 rows") == 3
+    assert summary(told).partition("### Anomalies\n\n")[2].count("in all 30 rows") == 3
 
 
 def test_classes_and_reasons_are_no_markup(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def on_a_cluster(folder: Path, spark: Cluster, options: list[str]) -> dict[str, 
 
 def main(checkout: Path, rows_per_part: str) -> None:
     flights = Flights(checkout)
-    options = ["--rows-per-part", rows_per_part, "--max-bad", "1%", "--bundle", str(flights.bundle)]
+    options = ["--rows-per-part", rows_per_part, "--max-invalid", "1%", "--bundle", str(flights.bundle)]
     with tempfile.TemporaryDirectory() as name, cluster(Path(name)) as spark:
         folder = Path(name)
         all_rows(flights, folder / "rows.parquet")

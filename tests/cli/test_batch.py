@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from slipway.bundle.release_file import verify
-from slipway.errors import ContractError, SettingsError, StorageError
+from slipway.errors import ContractError, DataError, SettingsError, StorageError
 from tests.support.batch_jobs import some_rows, write_rows
 from tests.support.bundles import make_bundle
 from tests.support.flights import BIN
@@ -32,8 +32,8 @@ def batch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_says_what_it_did_and_that_there_is_nothing_to_do(folder: Path) -> None:
     first, second = batch(folder, "in.csv", "out"), batch(folder, "in.csv", "out")
     assert (first.returncode, second.returncode) == (0, 0)
-    assert first.stdout.startswith("50 of 50 rows scored by 1.2.3 into out in ")
-    assert second.stdout == "out holds these 50 rows scored by 1.2.3 already; nothing was done\n"
+    assert re.fullmatch(r"scored 50 of 50 rows with 1\.2\.3 -> out \(\d\.\d\d s, digest [0-9a-f]{12}\)\n", first.stdout)
+    assert second.stdout == "nothing to do: out already contains these 50 rows, scored with 1.2.3\n"
 
 
 def test_it_answers_machines_with_the_manifest(folder: Path) -> None:
@@ -50,9 +50,9 @@ def test_bad_rows_have_the_exit_code_of_the_contract_until_they_are_allowed(fold
     refused = batch(folder, "in.csv", "out")
     assert refused.returncode == ContractError.exit_code
     assert "1 of the 50 rows of in.csv break the contract" in refused.stderr
-    allowed = batch(folder, "in.csv", "out", "--max-bad", "2%")
-    assert "49 of 50 rows scored by 1.2.3 into out, 1 set aside in out/_quarantine" in allowed.stdout
-    assert "going on after 1 finished part of 50 rows" in allowed.stderr
+    allowed = batch(folder, "in.csv", "out", "--max-invalid", "2%")
+    assert re.search(r"scored 49 of 50 rows with 1\.2\.3 -> out \(.*\); 1 invalid in out/_quarantine\n", allowed.stdout)
+    assert "resuming after 1 finished part (50 rows)" in allowed.stderr
 
 
 def test_kept_columns_may_be_named_in_one_text_as_a_workflow_has_it(folder: Path) -> None:
@@ -78,7 +78,7 @@ def test_another_input_needs_overwrite(folder: Path) -> None:
 def test_of_one_file_it_says_what_it_did_and_leaves_nothing_else(folder: Path) -> None:
     before = {path.name for path in folder.iterdir()}
     said = batch(folder, "in.csv", "out.csv").stdout
-    assert re.fullmatch(r"50 rows scored by 1\.2\.3 into out\.csv in \d+\.\d s\n", said)
+    assert re.fullmatch(r"scored 50 of 50 rows with 1\.2\.3 -> out\.csv \(\d\.\d\d s\)\n", said)
     told = json.loads(batch(folder, "in.csv", "out.csv", "--json").stdout)
     assert {**told, "seconds": 0} == {"rows": 50, "seconds": 0, "release": "1.2.3", "out": "out.csv",
                                       "digest": verify(folder / "bundle").digest}  # fmt: skip
@@ -89,6 +89,28 @@ def test_a_name_with_a_suffix_is_one_file_that_only_keep_belongs_to(folder: Path
     assert batch(folder, "in.csv", "out.parquet", "--keep", "id").returncode == 0
     assert (folder / "out.parquet").is_file()
     assert "carrier" not in pq.read_table(folder / "out.parquet").column_names
-    refused = batch(folder, "in.csv", "out.parquet", "--max-bad", "2%")
+    refused = batch(folder, "in.csv", "out.parquet", "--max-invalid", "2%")
     assert refused.returncode == SettingsError.exit_code
     assert "name a folder for a dataset" in refused.stderr
+
+
+@pytest.mark.parametrize(("old", "new"), [("--on-odd", "--on-anomaly"), ("--max-bad", "--max-invalid")])
+def test_a_former_option_is_refused_with_its_new_name(folder: Path, old: str, new: str) -> None:
+    refused = batch(folder, "in.csv", "out", old, "fail")
+    assert refused.returncode == 2
+    assert f"`{old}` is now `{new}`" in refused.stderr
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("out", ["out", "out.csv"])
+def test_an_input_that_does_not_exist_is_an_error_of_the_data_and_named(folder: Path, out: str) -> None:
+    refused = batch(folder, "nofile", out)
+    assert refused.returncode == DataError.exit_code
+    assert "nofile" in refused.stderr
+    assert not (folder / out).exists()
+
+
+def test_nothing_stays_beside_a_dataset(folder: Path) -> None:
+    before = {path.name for path in folder.iterdir()}
+    assert batch(folder, "in.csv", "out").returncode == 0
+    assert {path.name for path in folder.iterdir()} == {*before, "out"}

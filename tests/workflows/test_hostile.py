@@ -65,7 +65,7 @@ def test_reasons_that_are_programs_stay_text(world: World, attack: str) -> None:
 def test_a_data_set_that_is_named_like_programs_stays_text(world: World) -> None:
     canary = world.folder / "canary"
     some = [attack(canary) for attack in ATTACKS.values()]
-    run = world.dispatched("batch.yml", **{"input": "".join(some), "keep": some[0], "max-bad": some[1]})
+    run = world.dispatched("batch.yml", **{"input": "".join(some), "keep": some[0], "max-invalid": some[1]})
     assert "no champion yet" in run.log
     assert list(world.folder.glob("**/canary*")) == []
     did_nothing(world, run)

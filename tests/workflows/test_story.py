@@ -170,7 +170,7 @@ def batch_keeps_the_rows_that_it_refuses(world: World) -> None:
     assert [path.name for path in failed.artifacts.iterdir()] == ["quarantine"]
     (row,) = pq.read_table(failed.artifacts / "quarantine").to_pylist()
     assert (row["file"], row["row"]) == (source.name, 0)
-    allowed = world.dispatched("batch.yml", **{"input": str(source), "max-bad": "1%", "keep": "carrier"})
+    allowed = world.dispatched("batch.yml", **{"input": str(source), "max-invalid": "1%", "keep": "carrier"})
     assert allowed.green, allowed.why
     assert (allowed.artifacts / "scores/_quarantine").is_dir()
 

@@ -1,6 +1,6 @@
-"""What an engine is: rows in, parts out, on this machine or on many; what is finished is never done again.
+"""The interface of an engine, which turns rows into parts, and the local engine.
 
-The one of this machine is here: all cores score while one thread reads and one writes.
+The local engine scores on all cores while one thread reads and one writes.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from slipway.tables.readers import chunks_of
 
 ScoredUnit = tuple[Unit, ScoredRows]
 ProgressCallback = Callable[[int, InputPosition], None]
-"""Called now and then with the rows that were read so far and the place in the input that was reached."""
+"""Called after each unit with the number of rows scored so far and the position reached in the input."""
 
 
 class EngineRun(Protocol):
-    """An engine that was started for one job."""
+    """An engine that has been started for one job."""
 
     def remaining_parts(
         self, checkpoint: Checkpoint, finished: list[PartRecord], progress: ProgressCallback
     ) -> Iterator[PartRecord]:
-        """Make the parts that follow the finished ones; each is whole on the disk when its record is given.
+        """Write the parts after the finished ones; each is complete on disk before its record is yielded.
 
         Raises:
             DataError: an input is truncated or damaged.
-            StorageError: the disk is full or the like.
+            StorageError: the disk is full or cannot be written.
         """
 
     def describe(self) -> dict[str, Any]:
-        """What the timings say of it: its name, its ``cores`` and what else it knows."""
+        """Return what the manifest's timings record about the engine: its name, its ``cores`` and more."""
 
 
 Engine = Callable[[Plan, Scorer], AbstractContextManager[EngineRun]]
@@ -50,7 +50,7 @@ _MMAP_THRESHOLD_BYTES = 1 << 18
 
 
 class _LocalRun:
-    """Makes the parts on the cores of this machine."""
+    """Write the parts with all cores of this machine."""
 
     def __init__(self, plan: Plan, scorer: Scorer) -> None:
         self._plan, self._score = plan, ChunkScorer(plan, scorer)
@@ -72,15 +72,15 @@ class _LocalRun:
 
 @contextmanager
 def local_engine(plan: Plan, scorer: Scorer) -> Iterator[_LocalRun]:
-    """The engine of one machine."""
+    """Start the engine that uses this machine only."""
     yield _LocalRun(plan, scorer)
 
 
 def write_part(checkpoint: Checkpoint, plan: Plan, number: int, scored_units: Iterator[ScoredUnit]) -> PartRecord:
-    """Write a part from the units of it; its files and its record are whole on the disk, or none is there.
+    """Write a part from its units. Afterwards its files and its record are complete on disk, or none of them exists.
 
     Raises:
-        StorageError: the disk is full or the like.
+        StorageError: the disk is full or cannot be written.
     """
     part = PartWriter(checkpoint, plan, number)
     try:
@@ -93,7 +93,7 @@ def write_part(checkpoint: Checkpoint, plan: Plan, number: int, scored_units: It
 
 
 def read_ahead(chunks: Generator[Chunk, None, None]) -> Iterator[Chunk]:
-    """The same chunks; the next one is read by a thread of its own while the last one is at work."""
+    """Yield the same chunks, but read the next one in a separate thread while the caller works on the current one."""
     with closing(chunks), ThreadPoolExecutor(1) as reader:
         following = reader.submit(next, chunks, None)
         while (found := following.result()) is not None:
@@ -102,9 +102,9 @@ def read_ahead(chunks: Generator[Chunk, None, None]) -> Iterator[Chunk]:
 
 
 def score_in_order(todo: Iterator[Unit], score: ChunkScorer) -> Iterator[ScoredUnit]:
-    """Units scored by all cores, in their order; only a few are in memory."""
+    """Score units on all cores and yield them in their order, with only a few in memory."""
     waiting: deque[tuple[Unit, Future[ScoredRows]]] = deque()
-    # A thread for each core with a model that has one: faster than one model with a thread for each core.
+    # One thread per core, each running the model single-threaded, is faster than one model with a thread per core.
     threads = cores()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -124,7 +124,7 @@ def _next_result(waiting: deque[tuple[Unit, Future[ScoredRows]]]) -> ScoredUnit:
 
 
 def chunks_from(plan: Plan, position: InputPosition) -> Generator[Chunk, None, None]:
-    """Every row from a place on.
+    """Read every row from a position on.
 
     Raises:
         DataError: an input is truncated or damaged.
@@ -135,7 +135,7 @@ def chunks_from(plan: Plan, position: InputPosition) -> Generator[Chunk, None, N
 
 
 def group_units(scored_units: Iterator[ScoredUnit], rows: int) -> Iterator[Iterator[ScoredUnit]]:
-    """The units in groups of so many rows; a group is to be used up before the next is asked for."""
+    """Group units into parts of ``rows`` rows. Consume each group before asking for the next one."""
     for first in scored_units:
         yield _take_group(first, scored_units, rows)
 
@@ -156,8 +156,9 @@ def _report_progress(scored_units: Iterator[ScoredUnit], rows: int, progress: Pr
 
 
 def return_large_blocks() -> None:
-    """Have glibc map every large block by itself, for the rest of the process; elsewhere nothing is done."""
-    # By default glibc raises the threshold with each large block that is freed. The columns of every unit then come from
-    # heaps of several threads, which grow for as long as the job lasts: by a third from one to ten million rows.
+    """Make glibc return every large block to the system when it is freed; do nothing with other C libraries."""
+    # By default glibc raises its mmap threshold with each large block that is freed (mallopt(3), M_MMAP_THRESHOLD). The
+    # columns of every unit then come from the heaps of several threads, which grow during the complete job: by a third
+    # from one to ten million rows.
     if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)

@@ -1,4 +1,4 @@
-"""A dataset scored into a folder, top to bottom: plan, go on from the finished parts, judge, publish."""
+"""Score a dataset into a folder, top to bottom: plan, resume after the finished parts, check, publish."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from slipway.tables.dataset_manifest import MANIFEST_FILE, read_manifest
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What a job came to: ``scored``, or ``unchanged`` where the dataset was there already; and its manifest."""
+    """The manifest of the dataset, and the state: ``scored``, or ``unchanged`` if the dataset already existed."""
 
     state: str
     manifest: dict[str, Any]
@@ -35,7 +35,7 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """What is asked for, and whom to tell how it goes on."""
+    """What to score, where to, and how to report on it: ``report`` takes messages, ``progress`` takes row counts."""
 
     source: str
     out: Path
@@ -48,17 +48,18 @@ class BatchRequest:
 
 
 def score_dataset(request: BatchRequest, bundle: Bundle) -> BatchResult:
-    """Score every row of IN into the folder OUT, once, however often the job is killed and run again.
+    """Score every row of IN exactly once into the folder OUT, even if the job is killed and run again.
 
     Args:
-        bundle: the verified bundle that answers every row, whatever becomes champion meanwhile.
+        request: the input, the output, the options and the policy.
+        bundle: the verified bundle that scores every row, even if another one becomes champion during the job.
 
     Raises:
-        BusyError: another job is at work on OUT.
+        BusyError: another job is writing to OUT.
         DataError: an input is missing, truncated or lacks a column, or changed while it was read.
-        ContractError: more rows break the contract than the policy allows; they stand in ``OUT.quarantine``.
-        SuspiciousPredictionsError: predictions are null, constant or far from the reference, and the policy is to fail then.
-        StorageError: OUT holds something else, or the disk is full.
+        ContractError: more rows break the contract than the policy allows; they are in ``OUT.quarantine``.
+        SuspiciousPredictionsError: predictions are null, constant or far from the reference, and the policy says fail.
+        StorageError: OUT contains something else, or the disk is full.
     """
     request.policy.check()
     out = request.out.absolute()
@@ -73,7 +74,7 @@ def score_dataset(request: BatchRequest, bundle: Bundle) -> BatchResult:
             Checkpoint(out).remove()
             return BatchResult("unchanged", published)
         location.check_replaceable(out, published, plan, request.overwrite)
-        # Before anything is written: an engine that cannot be started leaves nothing behind.
+        # The engine starts before anything is written, so an engine that cannot start leaves nothing behind.
         with request.engine(plan, scorer) as engine:
             return BatchResult("scored", _score_and_publish(request, plan, scorer, engine, out))
 
@@ -83,8 +84,8 @@ def _score_and_publish(
 ) -> dict[str, Any]:
     began, work = time.perf_counter(), Checkpoint(out)
     finished = _resume(request, plan, work)
-    made = list(engine.remaining_parts(work, finished, request.progress(plan)))
-    records = [*finished, *made]
+    new = list(engine.remaining_parts(work, finished, request.progress(plan)))
+    records = [*finished, *new]
     manifest = manifest_of(plan, scorer.contract, records, work.dataset)
     try:
         check_inputs(plan, manifest["rows"]["in"])
@@ -92,8 +93,9 @@ def _score_and_publish(
         work.remove()
         raise
     _check_quarantine(manifest, request, work, out)
+    # The key keeps its first name, since readers of published manifests use it.
     manifest["odd"] = _check_anomalies(manifest, scorer, records, request, out)
-    timings = _timings(made, time.perf_counter() - began, engine.describe())
+    timings = _timings(new, time.perf_counter() - began, engine.describe())
     when = datetime.now(UTC).isoformat(timespec="seconds")
     text = encode_manifest(manifest, when=when, timings=timings, source=plan.source)
     atomic.write_file(work.dataset / MANIFEST_FILE, text)
@@ -104,13 +106,13 @@ def _score_and_publish(
 
 
 def _resume(request: BatchRequest, plan: Plan, checkpoint: Checkpoint) -> list[PartRecord]:
-    if anew := checkpoint.begin(plan.job, plan.identity):
-        request.report(anew)
+    if restart_reason := checkpoint.begin(plan.job, plan.identity):
+        request.report(restart_reason)
     finished = checkpoint.load_records()
     if finished:
         rows = sum(record.rows_in for record in finished)
         parts = "part" if len(finished) == 1 else "parts"
-        request.report(f"going on after {len(finished)} finished {parts} of {rows:,} rows")
+        request.report(f"resuming after {len(finished)} finished {parts} ({rows:,} rows)")
     return finished
 
 
@@ -121,14 +123,14 @@ def _check_quarantine(manifest: Mapping[str, Any], request: BatchRequest, checkp
     kept = _quarantine_path(out)
     location.replace_with_copy(checkpoint.dataset / QUARANTINE_FOLDER, kept)
     raise ContractError(
-        f"{rows['quarantined']} of the {rows['in']} rows of {request.source} break the contract, and "
-        f"--max-bad {request.policy.max_invalid} allows no more; no dataset was published at {out}; they are in {kept}: "
+        f"{rows['quarantined']} of the {rows['in']} rows of {request.source} break the contract, more than "
+        f"--max-invalid {request.policy.max_invalid} allows; no dataset was published at {out}; these rows are in {kept}: "
         + "; ".join(f"{row['file']} row {row['row']}, {row['reasons']}" for row in first_rows(kept))
     )
 
 
 def _quarantine_path(out: Path) -> Path:
-    """Where the bad rows of a job stand that published nothing."""
+    """The folder for the invalid rows of a job that published no dataset."""
     return out.with_name(f"{out.name}.quarantine")
 
 
@@ -136,8 +138,8 @@ def _check_published(published: Mapping[str, Any], request: BatchRequest) -> Non
     rows = published["rows"]
     if not request.policy.allows(rows["quarantined"], rows["in"]):
         raise ContractError(
-            f"{request.out} was scored already by {published['release']}, and {rows['quarantined']} of its {rows['in']} "
-            f"rows broke the contract; --max-bad {request.policy.max_invalid} allows no more; the dataset is as it was"
+            f"{request.out} was already scored with {published['release']}, and {rows['quarantined']} of its {rows['in']} "
+            f"rows break the contract, more than --max-invalid {request.policy.max_invalid} allows; the dataset is unchanged"
         )
 
 
@@ -145,18 +147,18 @@ def _check_anomalies(
     manifest: Mapping[str, Any], scorer: Scorer, records: Sequence[PartRecord], request: BatchRequest, out: Path
 ) -> list[str]:
     measures, bundle = [record.measures for record in records if record.rows], scorer.bundle
-    far = shifted_predictions(reference_in(bundle), bundle.release.version, measures)
-    found = [*find_anomalies(manifest["predictions_distribution"]), *far]
-    if found and request.policy.on_anomaly == "fail":
-        raise SuspiciousPredictionsError(f"{'; '.join(found)}; no dataset was published at {out}")
-    for sentence in found:
-        request.report(f"odd predictions: {sentence}")
-    return found
+    shifted = shifted_predictions(reference_in(bundle), bundle.release.version, measures)
+    anomalies = [*find_anomalies(manifest["predictions_distribution"]), *shifted]
+    if anomalies and request.policy.on_anomaly == "fail":
+        raise SuspiciousPredictionsError(f"{'; '.join(anomalies)}; no dataset was published at {out}")
+    for sentence in anomalies:
+        request.report(f"suspicious predictions: {sentence}")
+    return anomalies
 
 
-def _timings(made: Sequence[PartRecord], seconds: float, engine: Mapping[str, Any]) -> dict[str, Any]:
-    """Of this run alone; ``model_share`` is the model's part of the time that all cores had."""
-    rows, model = sum(record.rows_in for record in made), sum(record.seconds for record in made)
+def _timings(new: Sequence[PartRecord], seconds: float, engine: Mapping[str, Any]) -> dict[str, Any]:
+    """The timings of this run only; ``model_share`` is the share of all cores' time in which the model itself ran."""
+    rows, model = sum(record.rows_in for record in new), sum(record.seconds for record in new)
     return {
         **engine,
         "seconds": round(seconds, 3),

@@ -1,4 +1,4 @@
-"""One file as OUT: a dataset of one part that becomes the file itself; a row that breaks the contract refuses it."""
+"""Score into a single file: a dataset with one part, which becomes the file. An invalid row refuses the file."""
 
 from __future__ import annotations
 
@@ -28,23 +28,27 @@ def score_file(
     keep: Sequence[str] = (),
     progress: Callable[[Plan], ProgressCallback] = lambda plan: lambda rows, place: None,
 ) -> dict[str, Any]:
-    """Score every row of IN into one file, which appears whole or not at all: any failure leaves what stood at OUT.
+    """Score every row of IN into one file. The file appears complete or not at all; a failure leaves OUT unchanged.
 
     Args:
-        out: how it is written is chosen by its suffix.
-        scorer: answers every row, whatever becomes champion meanwhile; it has given its golden predictions.
-        keep: the input columns that it holds beside the outputs and ``release``; all of them, unless some are named.
+        source: the input: a file, a folder, a glob or a URI.
+        out: the output file; its suffix decides the format.
+        scorer: scores every row, even if another bundle becomes champion during the job; its golden predictions have
+            been checked.
+        keep: the input columns to write beside the outputs and ``release``; all of them if empty.
+        progress: called with the plan; returns the function that takes the progress.
 
     Returns:
-        rows, seconds, release and digest of the bundle, and the path of the file.
+        ``rows``, ``seconds``, the ``release`` and ``digest`` of the bundle, and the path ``out``.
 
     Raises:
-        DataError: an input is missing, truncated, without rows or a column, or changed while it was read.
+        DataError: an input is missing, truncated, without rows or without a column, or changed while it was read.
         ContractError: a column has a wrong type, or rows break the contract; nothing was written.
-        SettingsError: OUT is an input, or its suffix is none that is written.
+        SettingsError: OUT is an input, or its suffix is not a known format.
         StorageError: OUT cannot be written.
     """
     began = time.perf_counter()
+    # No limit on the rows of a part, so the job has exactly one.
     options = Options(tuple(keep), check_file_location(source, out), rows_per_part=sys.maxsize)
     plan = plan_file(source, scorer.contract, options)
     check_not_an_input(plan, out)
@@ -55,7 +59,7 @@ def score_file(
 
 
 def _publish_part(plan: Plan, scorer: Scorer, checkpoint: Checkpoint, progress: ProgressCallback) -> int:
-    """Make the one part and give it the name of OUT; returns how many rows it has."""
+    """Score the only part, rename it to OUT and return its number of rows."""
     with local_engine(plan, scorer) as engine:
         parts = list(engine.remaining_parts(checkpoint, [], progress))
     rows = count_rows(plan, parts)
@@ -63,13 +67,13 @@ def _publish_part(plan: Plan, scorer: Scorer, checkpoint: Checkpoint, progress: 
     if rows["quarantined"]:
         raise ContractError(
             f"{rows['quarantined']} of the {rows['in']} rows of {plan.source} break the contract, so nothing was "
-            f"written: {'; '.join(_examples(plan, checkpoint, rows['quarantined']))}"
+            f"written: {'; '.join(_invalid_examples(plan, checkpoint, rows['quarantined']))}"
         )
     atomic.move_file(checkpoint.dataset / parts[0].name, checkpoint.out)
     return rows["in"]
 
 
-def _examples(plan: Plan, checkpoint: Checkpoint, bad: int) -> Iterator[str]:
+def _invalid_examples(plan: Plan, checkpoint: Checkpoint, invalid: int) -> Iterator[str]:
     rows = first_rows(checkpoint.dataset / QUARANTINE_FOLDER)
     for file in plan.inputs:
         own = [row for row in rows if row["file"] == file.name]
@@ -78,5 +82,5 @@ def _examples(plan: Plan, checkpoint: Checkpoint, bad: int) -> Iterator[str]:
         for row in own:
             line = f" (line {lines[row['row']]})" if row["row"] in lines else ""
             yield f"{within}row {row['row']}{line}, {row['reasons']}"
-    if bad > len(rows):
+    if invalid > len(rows):
         yield "..."

@@ -1,4 +1,4 @@
-"""What a job is, decided before the first row is read: its files, its columns, and the digest that names it."""
+"""Plan a job before the first row is read: its files, its columns, and the digest that identifies it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Format = Literal["parquet", "csv", "csv.gz"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What changes the bytes of a dataset. No ``keep`` keeps every column; a part ends with the unit that fills it."""
+    """The options that change the bytes of a dataset. An empty ``keep`` keeps every column; a part has complete units."""
 
     keep: tuple[str, ...] = ()
     format: Format = "parquet"
@@ -36,20 +36,20 @@ class Options:
 
     @property
     def unit(self) -> int:
-        """Rows that are scored together."""
+        """Number of rows that are scored together."""
         return min(UNIT, self.rows_per_part)
 
     @property
     def rows_of_full_part(self) -> int:
-        """Input rows of every part but the last: whole units."""
+        """Input rows of every part except the last: a multiple of ``unit``."""
         return ceil(self.rows_per_part / self.unit) * self.unit
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The files in order with what is read of each, the columns that are kept, and the output's schema.
+    """The input files in order with the columns to read from each, the kept columns, and the output's schema.
 
-    ``identity`` is everything that decides the bytes of a dataset; empty for a single file, which has no manifest.
+    ``identity`` is everything that determines the bytes of a dataset; empty for a single file, which has no manifest.
     """
 
     source: str
@@ -62,32 +62,32 @@ class Plan:
 
     @property
     def job(self) -> str:
-        """The digest of everything that decides the dataset's bytes."""
+        """The digest of everything that determines the dataset's bytes."""
         return digest_of(self.identity)
 
     @property
     def measured(self) -> bool:
-        """Whether it is told how the columns are distributed, which is what a manifest does."""
+        """Whether column statistics are needed: only a manifest reports them."""
         return bool(self.identity)
 
 
 def plan_dataset(source: str, bundle: Bundle, contract: Contract, options: Options) -> Plan:
-    """Look at every file of IN, for a dataset.
+    """Inspect every file of IN and plan a dataset.
 
     Raises:
-        DataError: as ``plan_file`` does.
-        ContractError: likewise.
+        DataError: see ``plan_file``.
+        ContractError: see ``plan_file``.
     """
     plan = plan_file(source, contract, options)
     return replace(plan, identity=_identity(plan.inputs, bundle, options))
 
 
 def plan_file(source: str, contract: Contract, options: Options) -> Plan:
-    """Look at every file of IN, for a single file.
+    """Inspect every file of IN and plan a single output file.
 
     Raises:
-        DataError: there is none, some cannot be read (all are named), or they lack a column or disagree about one.
-        ContractError: a column has a type that the contract's cannot be read from.
+        DataError: there is no file, some cannot be read (all are named), or they lack a column or differ in its type.
+        ContractError: a column has a type that cannot be converted to the contract's type.
     """
     inputs = find_inputs(source)
     schemas = _read_schemas(inputs, contract)
@@ -99,13 +99,13 @@ def plan_file(source: str, contract: Contract, options: Options) -> Plan:
 
 
 def check_inputs(plan: Plan, rows: int) -> None:
-    """Refuse what was read of a file that changed meanwhile, and no rows at all.
+    """Check, after reading, that no input file has changed and that there are rows.
 
     Raises:
-        DataError: it is so.
+        DataError: a file changed while it was read, or there are no rows.
     """
-    if moved := [file.path for file in plan.inputs if file.has_changed()]:
-        raise DataError(f"{moved[0]} changed while it was read; nothing was published; run the job again")
+    if changed := [file.path for file in plan.inputs if file.has_changed()]:
+        raise DataError(f"{changed[0]} changed while it was read; nothing was published; run the job again")
     if rows == 0:
         raise DataError(f"{plan.source} has no rows; nothing was written")
 
@@ -136,8 +136,10 @@ def _schema_to_read(file: InputFile, schema: pa.Schema, contract: Contract, kept
 
 def _kept_fields(file: InputFile, schema: pa.Schema, contract: Contract, kept: Sequence[str]) -> list[pa.Field]:
     fields = [schema.field(name) for name in kept]
+    # Each file can have another dictionary, so the values themselves are written.
     kinds = {f.name: f.type.value_type if types.is_dictionary(f.type) else f.type for f in fields}
     if file.format in ("csv", "json"):
+        # Text does not declare types, so the contract decides which columns are written as whole numbers.
         kinds |= {c.name: pa.int64() for c in contract.inputs if c.type == "long" and c.name in kinds}
     return list(pa.schema(kinds))
 
@@ -147,8 +149,8 @@ def _check_same_types(inputs: Sequence[InputFile], fields: Sequence[list[pa.Fiel
         for first, other in zip(fields[0], own, strict=True):
             if first.type != other.type:
                 raise DataError(
-                    f"column '{first.name}' holds {first.type} in {inputs[0].path} but {other.type} in {file.path}; "
-                    "write both alike or leave it out with --keep; nothing was written"
+                    f"column '{first.name}' is {first.type} in {inputs[0].path} but {other.type} in {file.path}; "
+                    "use the same type in both or leave the column out with --keep; nothing was written"
                 )
 
 
@@ -157,7 +159,9 @@ def _output_schema(source: str, kept: Sequence[pa.Field], contract: Contract) ->
     added = [*(pa.field(c.name, kinds[c.type]) for c in contract.outputs), pa.field(RELEASE_COLUMN, pa.string())]
     names = {field.name for field in kept}
     if clash := [field.name for field in added if field.name in names]:
-        raise DataError(f"{source} already has a column '{clash[0]}', which the job adds; choose columns with --keep")
+        raise DataError(
+            f"{source} already has a column '{clash[0]}', which the job adds; select columns by --keep; nothing was written"
+        )
     return pa.schema([*kept, *added])
 
 
@@ -168,6 +172,6 @@ def _identity(inputs: Sequence[InputFile], bundle: Bundle, options: Options) -> 
         "bundle_digest": bundle.digest,
         "inputs": [file.manifest_entry() for file in inputs],
         "options": {**asdict(options), "keep": list(options.keep)},
-        # Another version of these may write other bytes, so a job never goes on from parts of theirs.
+        # Other versions of these libraries can write other bytes, so a job does not resume from parts that they wrote.
         "libraries": {name: version(name) for name in ("numpy", "onnxruntime", "pyarrow")},
     }

@@ -1,6 +1,6 @@
-"""Which datasets may be published: how many rows may break the contract, and which predictions are odd.
+"""Decide whether a dataset can be published: how many rows break the contract, and whether predictions look wrong.
 
-Odd are null ones, one and the same for all rows, and those far from what the release predicted for the holdout.
+Anomalies are null predictions, the same prediction for every row, and predictions far from those for the holdout.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from slipway.statistics.reference import ColumnProfile, Reference
 OnAnomaly = Literal["warn", "fail"]
 _LIMIT = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<percent>%)?")
 _ROWS_TO_VARY = 20
-"""Fewer rows may well have one and the same prediction."""
+"""With fewer rows, equal predictions are not suspicious."""
 LARGE_SHIFT = 0.25
-"""The stability index of what is called a large shift."""
+"""Stability index from which a shift is usually called large."""
 MIN_ROWS = 100
-"""With fewer rows that stand for the others, a large index is no news."""
+"""With fewer sampled rows, chance alone can make the index large."""
 Measures = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How many bad rows a job may have (``10`` or ``0.1%``), and whether odd predictions warn or fail."""
+    """How many invalid rows a job can have (``10`` or ``0.1%``), and whether anomalies warn or fail."""
 
     max_invalid: str = "0"
     on_anomaly: OnAnomaly = "warn"
 
     def check(self) -> None:
-        """Refuse a limit that nobody can hold.
+        """Check the syntax of the limit.
 
         Raises:
-            SettingsError: it is neither a whole number nor a percentage.
+            SettingsError: the limit is not a whole number or a percentage.
         """
         found = _LIMIT.fullmatch(self.max_invalid.strip())
         if found is None or (not found["percent"] and "." in found["number"]):
             raise SettingsError(
-                f"--max-bad must be a whole number or a percentage such as 0.1%, not '{self.max_invalid}'"
+                f"--max-invalid must be a whole number or a percentage such as 0.1%, not '{self.max_invalid}'"
             )
 
-    def allows(self, bad: int, rows: int) -> bool:
-        """Whether so many bad rows of all rows are few enough."""
+    def allows(self, invalid: int, rows: int) -> bool:
+        """Return whether ``invalid`` of ``rows`` rows are within the limit."""
         if self.max_invalid.strip().endswith("%"):
-            return bad * 100 <= float(self.max_invalid.strip()[:-1]) * rows
-        return bad <= int(self.max_invalid)
+            return invalid * 100 <= float(self.max_invalid.strip()[:-1]) * rows
+        return invalid <= int(self.max_invalid)
 
 
 def find_anomalies(distribution: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What is odd about predictions: null ones, or the same for every row."""
-    return [sentence for name, told in distribution.items() for sentence in _column_anomalies(name, told)]
+    """Describe predictions that are null, or the same for every row."""
+    return [sentence for name, column in distribution.items() for sentence in _column_anomalies(name, column)]
 
 
 def _column_anomalies(name: str, statistics: Mapping[str, Any]) -> list[str]:
@@ -73,9 +73,10 @@ def _column_anomalies(name: str, statistics: Mapping[str, Any]) -> list[str]:
 
 
 def shifted_predictions(reference: Reference | None, release: str, parts: Sequence[Measures]) -> list[str]:
-    """What is far: by a large stability index, and by more than any one block of the reference is from all of it.
+    """Describe outputs that are far from the reference.
 
-    ``parts`` are the measures of the dataset's parts. A dataset is often a day's, and so is a block.
+    Far is a large stability index that is also larger than the index of every single block of the reference against the
+    complete reference: a dataset often covers one day, and so does a block. ``parts`` are the measures of its parts.
     """
     columns = reference.columns if reference else {}
     return [
@@ -95,15 +96,15 @@ def _describe_shift(
     usual = float(stability_index(blocks.sum(axis=0), blocks).max()) if block != "row" else 0.0
     found = float(stability_index(blocks.sum(axis=0), now))
     if now.sum() >= MIN_ROWS and found > max(LARGE_SHIFT, usual):
-        each = f", and no {block} of the reference by more than {usual:.2f}" if block != "row" else ""
+        each = f"; single {block}s of the reference reach at most {usual:.2f}" if block != "row" else ""
         yield (
-            f"'{name}' is far from the reference of {release}: by a stability index of {found:.2f}, "
-            f"where {LARGE_SHIFT:g} is large{each}"
+            f"'{name}' is far from the reference of {release}: stability index {found:.2f}, "
+            f"and more than {LARGE_SHIFT:g} is large{each}"
         )
 
 
 def _bin_counts(profile: ColumnProfile, statistics: Mapping[str, Any]) -> Counts:
-    """About how many of the rows that stand for a part are in each bin."""
+    """Estimate how many of a part's sampled rows are in each bin."""
     if "values" in statistics:
         texts, weights = (
             np.array(list(statistics["values"]), dtype=object),

@@ -1,4 +1,4 @@
-"""How far a job is: rows and rows a second, and where the input tells its size, the share done and the time left."""
+"""Report the progress of a job: rows, rows per second and, if the input's size is known, the time left."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from slipway.tables.readers import row_count
 
 @dataclass(frozen=True, slots=True)
 class ProgressUpdate:
-    """One sign of life; ``total`` is None where no file says how many rows it has, as no text does."""
+    """One progress report; ``total`` is None if a file does not record its number of rows, as with CSV and JSON."""
 
     rows: int
     total: int | None
     rate: float
-    """Rows a second of this run."""
+    """Rows per second of this run."""
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds that are left, if they can be known."""
+        """Estimated seconds until the end, or None if the total is unknown."""
         return None if self.total is None or self.rate == 0 else (self.total - self.rows) / self.rate
 
     def __str__(self) -> str:
@@ -33,14 +33,14 @@ class ProgressUpdate:
 
 
 def progress_reporter(show: Callable[[ProgressUpdate], None]) -> Callable[[Plan], ProgressCallback]:
-    """Report to ``show`` after each unit. The rate leaves out what an earlier run finished."""
+    """Return a callback that reports to ``show`` after each unit. The rate excludes rows that an earlier run finished."""
 
     def start(plan: Plan) -> ProgressCallback:
         counts = [row_count(file) for file in plan.inputs]
         total = None if None in counts else sum(count or 0 for count in counts)
         began, before = time.monotonic(), [-1]
 
-        def update(rows: int, place: InputPosition) -> None:
+        def update(rows: int, position: InputPosition) -> None:
             if before[0] < 0:
                 before[0] = rows - plan.options.unit
             seconds = max(time.monotonic() - began, 1e-9)

@@ -1,4 +1,4 @@
-"""What a job came to, as Markdown for the page of the workflow that ran it; no text of the data passes for markup."""
+"""Render the result of a job as Markdown for the workflow's summary page; text from the data is escaped."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ _QUANTILES = {"5 %": "0.05", "median": "0.5", "95 %": "0.95"}
 
 
 def summary(manifest: Mapping[str, Any]) -> str:
-    """A published dataset: release, rows, how its predictions are distributed, and what was odd."""
-    odd = [f"- {_inline_code(sentence)}" for sentence in manifest["odd"]]
+    """Summarize a published dataset: release, rows, distribution of predictions, and anomalies."""
+    anomalies = [f"- {_inline_code(sentence)}" for sentence in manifest["odd"]]
     predictions = manifest["predictions_distribution"]
     return "\n\n".join(
         [
             f"## {manifest['rows']['scored']:,} rows scored by {manifest['release']}",
             table(*_rows(manifest)),
             "### Predictions",
-            *(table(*_value_table(name, told)) for name, told in predictions.items() if "values" in told),
-            *([table(*_number_table(predictions))] if any("min" in told for told in predictions.values()) else []),
-            "### Odd" if odd else "Nothing is odd about them.",
-            *(["\n".join(odd)] if odd else []),
+            *(table(*_value_table(name, column)) for name, column in predictions.items() if "values" in column),
+            *([table(*_number_table(predictions))] if any("min" in column for column in predictions.values()) else []),
+            "### Anomalies" if anomalies else "No anomalies found.",
+            *(["\n".join(anomalies)] if anomalies else []),
         ]
     )
 
 
 def failure(error: Exception) -> str:
-    """Why no dataset was published; lines that are indented by four are never markup."""
+    """Explain why no dataset was published. Indented by four spaces, the text of an error is never markup."""
     return "## No dataset was published\n\n" + "\n".join(f"    {line}" for line in str(error).splitlines())
 
 
 def _rows(manifest: Mapping[str, Any]) -> Table:
     rows, timings = manifest["rows"], manifest["timings"]
     counts = (f"{number:,}" for number in (rows["in"], rows["scored"], rows["quarantined"], timings["rows_per_second"]))
-    head = ["rows in", "scored", "set aside", "rows/s", "seconds", "digest of the dataset"]
+    head = ["rows in", "scored", "quarantined", "rows/s", "seconds", "digest of the dataset"]
     return head, [[*counts, f"{timings['seconds']:.1f}", f"`{manifest['digest'][:12]}`"]]
 
 
@@ -46,10 +46,11 @@ def _value_table(name: str, statistics: Mapping[str, Any]) -> Table:
 
 
 def _number_table(predictions: Mapping[str, Mapping[str, Any]]) -> Table:
-    head = ["output", "least", *_QUANTILES, "most", "mean", "nulls"]
-    told = [(name, one) for name, one in predictions.items() if "min" in one]
+    head = ["output", "min", *_QUANTILES, "max", "mean", "nulls"]
+    columns = [(name, column) for name, column in predictions.items() if "min" in column]
     return head, [
-        [_inline_code(name), *map(_format_number, _distribution_points(one)), f"{one['nulls']:,}"] for name, one in told
+        [_inline_code(name), *map(_format_number, _distribution_points(column)), f"{column['nulls']:,}"]
+        for name, column in columns
     ]
 
 
@@ -67,5 +68,5 @@ def _format_number(value: float | None) -> str:
 
 
 def _inline_code(text: str) -> str:
-    """A text within a line of Markdown: as code, without what would end code or line."""
+    """Format a text as code within one line of Markdown, without characters that would end the code or the line."""
     return f"`{' '.join(text.split()).replace('`', chr(39))}`"

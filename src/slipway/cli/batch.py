@@ -1,4 +1,4 @@
-"""The verb that scores whole data sets."""
+"""`slipway batch`: score whole data sets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from slipway.cli.options import (
+    RenamedOptionsCommand,
     bundle_option,
     github_champion,
     json_option,
@@ -25,49 +26,53 @@ from slipway.errors import SettingsError, SlipwayError
 if TYPE_CHECKING:
     from slipway.batch.engine import Engine
 
+_RENAMED = {"--on-odd": "--on-anomaly", "--max-bad": "--max-invalid"}
+_PRECISE_SECONDS = 10
+"""Shorter times are printed with two decimals."""
+
 
 def _parse_names(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Each text as a line of CSV, so that the one input of a workflow can name several columns."""
+    """Read each value as a line of CSV, so that the single input of a workflow can name several columns."""
     lines = csv.reader("\n".join(values).splitlines(), skipinitialspace=True)
     return tuple(name.strip() for line in lines for name in line if name.strip())
 
 
-@click.command(
-    epilog="""
-\b
-Examples:
-  slipway batch rows/ scores --keep id --max-bad 0.1%
-  slipway batch rows/ scores --engine spark --master spark://host:7077
-"""
-)
+@click.command(cls=RenamedOptionsCommand, renamed=_RENAMED)
 @click.argument("source", metavar="IN")
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--keep", multiple=True, callback=_parse_names, metavar="NAME,...",
-              help="Input columns to keep in OUT; all of them by default.")  # fmt: skip
+              help="Input columns to copy to OUT; all of them by default.")  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
-              help="How the parts of OUT are written.")  # fmt: skip
-@click.option("--max-bad", default="0", show_default=True, metavar="N|N%", help="Bad rows that OUT may be without.")
-@click.option("--on-odd", type=click.Choice(["warn", "fail"]), default="warn", show_default=True,
-              help="What to do when predictions are null, all the same or far from the reference.")  # fmt: skip
+              help="File format of the parts of OUT.")  # fmt: skip
+@click.option("--max-invalid", default="0", show_default=True, metavar="N|N%",
+              help="How many rows may break the contract before the job fails.")  # fmt: skip
+@click.option("--on-anomaly", type=click.Choice(["warn", "fail"]), default="warn", show_default=True,
+              help="What to do if predictions are null, constant or far from the reference.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an OUT of another input or release, in one step.")
-@click.option("--github", is_flag=True, help="Score with the release that GitHub calls Latest.")
+@click.option("--github", is_flag=True, help="Score with the release that GitHub marks as Latest.")
 @click.option("--rows-per-part", type=click.IntRange(min=1), default=1 << 20, show_default=True,
-              help="How many rows of IN become a part of OUT; beyond 65536, whole multiples of that.")  # fmt: skip
+              help="Rows of IN in each part of OUT; above 65536, rounded up to a multiple of it.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "spark"]), default="local", show_default=True,
-              help="Whether this machine makes the parts, or a Spark cluster.")  # fmt: skip
-@click.option("--master", metavar="URL", help="Spark's master; by default what spark-submit or Spark's settings say.")
+              help="Score on this machine or on a Spark cluster.")  # fmt: skip
+@click.option("--master", metavar="URL",
+              help="Address of the Spark master; by default from spark-submit or Spark's settings.")  # fmt: skip
 @settings_option
 @bundle_option
 @json_option
 def batch(
-    source: str, out: Path, keep: tuple[str, ...], kind: Literal["parquet", "csv"], max_bad: str,
-    on_odd: Literal["warn", "fail"], overwrite: bool, github: bool, rows_per_part: int,
+    source: str, out: Path, keep: tuple[str, ...], kind: Literal["parquet", "csv"], max_invalid: str,
+    on_anomaly: Literal["warn", "fail"], overwrite: bool, github: bool, rows_per_part: int,
     engine: Literal["local", "spark"], master: str | None, settings_file: Path, bundle: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Score the rows of IN with the champion, into OUT.
+    """Score a data set with the champion.
 
-    IN is a file, a folder, a glob or a URI: CSV, JSON lines, Parquet or Arrow. OUT is a folder for a dataset; a name
-    that ends in .csv, .csv.gz or .parquet is one file.
+    IN is a file, a folder, a glob or a URI: CSV, JSON Lines, Parquet or Arrow. OUT is a folder, which becomes a dataset
+    with a manifest; if its name ends in .csv, .csv.gz or .parquet, it is a single file instead.
+
+    \b
+    Examples:
+      slipway batch docs/flights.csv scores --keep carrier --max-invalid 0.1%
+      slipway batch docs/flights.csv scores.csv
     """
     from slipway.batch.engine import return_large_blocks
     from slipway.batch.job import BatchRequest
@@ -79,24 +84,27 @@ def batch(
     return_large_blocks()
     verified = click.get_current_context().with_resource(_open_bundle(settings_file, bundle, github))
     if out.name.lower().endswith(tuple(FORMATS_BY_SUFFIX)) and not out.is_dir():
-        chosen = (kind, max_bad, on_odd, overwrite, rows_per_part, engine, master)
+        chosen = (kind, max_invalid, on_anomaly, overwrite, rows_per_part, engine, master)
         if chosen != ("parquet", "0", "warn", False, 1 << 20, "local", None):
-            raise SettingsError(f"{out} is one file, for which only --keep can be chosen; name a folder for a dataset")
+            raise SettingsError(
+                f"{out} is a single file, which takes no dataset option except --keep; nothing was written; "
+                "name a folder for a dataset"
+            )
         _score_to_file(source, out, verified, keep, as_json)
         return
     with stderr_progress.heartbeat("batch") as note:
-        progress = progress_reporter(lambda sign: note(str(sign)))
-        options, policy = Options(keep, kind, rows_per_part), Policy(max_bad, on_odd)
+        progress = progress_reporter(lambda update: note(str(update)))
+        options, policy = Options(keep, kind, rows_per_part), Policy(max_invalid, on_anomaly)
         request = BatchRequest(
             source, out, options, policy, overwrite, stderr_progress, progress, _engine(engine, master)
         )
-        done = _score_and_summarize(request, verified)
-    print_result({"state": done.state, "out": str(out), **done.manifest}, _describe_result(done, out), as_json)
+        result = _score_and_summarize(request, verified)
+    print_result({"state": result.state, "out": str(out), **result.manifest}, _describe_result(result, out), as_json)
 
 
 @contextmanager
 def _open_bundle(settings_file: Path, bundle: Path | None, github: bool) -> Iterator[Any]:
-    """The bundle that answers; one of GitHub is here for as long as the command runs."""
+    """The bundle to score with; one from GitHub is deleted when the command ends."""
     from slipway.bundle.release_file import verify
 
     if not github:
@@ -111,18 +119,18 @@ def _open_bundle(settings_file: Path, bundle: Path | None, github: bool) -> Iter
 
 
 def _score_and_summarize(request: Any, bundle: Any) -> Any:
-    """Score, and leave the workflow that runs this a summary of what it came to."""
+    """Score, and write a summary of the result for the workflow that runs this."""
     from slipway.batch.job import score_dataset
     from slipway.batch.summary import failure, summary
     from slipway.github.workflows import write_summary
 
     try:
-        done = score_dataset(request, bundle)
+        result = score_dataset(request, bundle)
     except SlipwayError as error:
         write_summary(failure(error))
         raise
-    write_summary(summary(done.manifest))
-    return done
+    write_summary(summary(result.manifest))
+    return result
 
 
 def _engine(name: Literal["local", "spark"], master: str | None) -> Engine:
@@ -131,7 +139,7 @@ def _engine(name: Literal["local", "spark"], master: str | None) -> Engine:
 
         return SparkEngine(master)
     if master is not None:
-        raise SettingsError(f"--master {master} belongs to --engine spark; nothing was written")
+        raise SettingsError(f"--master {master} needs --engine spark; nothing was written")
     from slipway.batch.engine import local_engine
 
     return local_engine
@@ -145,18 +153,23 @@ def _score_to_file(source: str, out: Path, bundle: Any, keep: tuple[str, ...], a
     scorer = load(bundle.path, expected_digest=bundle.digest)
     scorer.check_golden()
     with stderr_progress.heartbeat("batch") as note:
-        summary = score_file(source, out, scorer, keep=keep, progress=progress_reporter(lambda sign: note(str(sign))))
-    told = f"{summary['rows']} rows scored by {summary['release']} into {out} in {summary['seconds']:.1f} s"
-    print_result(summary, told, as_json)
+        progress = progress_reporter(lambda update: note(str(update)))
+        summary = score_file(source, out, scorer, keep=keep, progress=progress)
+    rows, seconds = f"{summary['rows']:,}", _format_seconds(summary["seconds"])
+    print_result(summary, f"scored {rows} of {rows} rows with {summary['release']} -> {out} ({seconds})", as_json)
 
 
 def _describe_result(result: Any, out: Path) -> str:
     manifest = result.manifest
-    rows, timings = manifest["rows"], manifest["timings"]
+    rows, release = manifest["rows"], manifest["release"]
     if result.state == "unchanged":
-        return f"{out} holds these {rows['scored']:,} rows scored by {manifest['release']} already; nothing was done"
-    aside = f", {rows['quarantined']:,} set aside in {out}/_quarantine" if rows["quarantined"] else ""
+        return f"nothing to do: {out} already contains these {rows['scored']:,} rows, scored with {release}"
+    invalid = f"; {rows['quarantined']:,} invalid in {out}/_quarantine" if rows["quarantined"] else ""
     return (
-        f"{rows['scored']:,} of {rows['in']:,} rows scored by {manifest['release']} into {out}{aside} in "
-        f"{timings['seconds']:.1f} s; digest {manifest['digest'][:12]}"
+        f"scored {rows['scored']:,} of {rows['in']:,} rows with {release} -> {out} "
+        f"({_format_seconds(manifest['timings']['seconds'])}, digest {manifest['digest'][:12]}){invalid}"
     )
+
+
+def _format_seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < _PRECISE_SECONDS else f"{seconds:,.1f} s"

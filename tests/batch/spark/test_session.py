@@ -39,7 +39,9 @@ def batch(folder: Path, python: Path, *arguments: str, **variables: str) -> subp
 def test_a_missing_pyspark_is_told_with_the_lock_that_has_it(folder: Path) -> None:
     refused = batch(folder, Path(sys.executable), "--engine", "spark")
     assert refused.returncode == SparkError.exit_code
-    assert "needs pyspark, which" in refused.stderr and "install requirements-spark.lock" in refused.stderr
+    assert (
+        "needs pyspark, which is missing from" in refused.stderr and "install requirements-spark.lock" in refused.stderr
+    )
 
 
 @pytest.mark.slow
@@ -65,19 +67,19 @@ def test_a_master_at_which_nobody_listens_is_told_at_once(folder: Path) -> None:
 def test_a_master_that_is_no_address_is_refused_with_examples(folder: Path, master: str) -> None:
     refused = batch(folder, Path(sys.executable), "--engine", "spark", "--master", master)
     assert refused.returncode == SettingsError.exit_code
-    assert f"--master must be such as local[4], spark://host:7077, yarn or k8s://..., not '{master}'" in refused.stderr
+    assert f"--master must be like local[4], spark://host:7077, yarn or k8s://..., not '{master}'" in refused.stderr
 
 
 def test_a_master_belongs_to_spark_alone_and_spark_to_folders_alone(folder: Path) -> None:
     refused = batch(folder, Path(sys.executable), "--master", "local[2]")
     assert refused.returncode == SettingsError.exit_code
-    assert "--master local[2] belongs to --engine spark" in refused.stderr
+    assert "--master local[2] needs --engine spark" in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [("Traceback\nModuleNotFoundError: No module named 'onnxruntime'\n", "the Python of an executor has no 'onnxruntime'"),
-     ('java.io.IOException: Cannot run program "python9": error=2', "an executor cannot run its Python, 'python9'"),
+     ('java.io.IOException: Cannot run program "python9": error=2', "an executor cannot run Python as 'python9'"),
      ("[PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.9 than that in driver: 3.11.\nmore",
       "Python in worker has different version: 3.9 than that in driver: 3.11."),
      ("\n An error of its own\n\tat org.apache.spark.Whatever", "An error of its own; no dataset was published")],

@@ -138,8 +138,8 @@ def test_a_damaged_file_is_named_with_the_row_that_was_reached_and_nothing_is_pu
 
 def test_a_file_that_the_driver_alone_sees_is_named_with_the_machine_that_does_not(told: Told) -> None:
     assert told.jobs["elsewhere"]["error"] == "DataError"
-    assert "does not see /elsewhere/in.csv" in told.jobs["elsewhere"]["message"]
-    assert "IN must be a place that all machines share" in told.jobs["elsewhere"]["message"]
+    assert "cannot read /elsewhere/in.csv" in told.jobs["elsewhere"]["message"]
+    assert "all machines must share IN" in told.jobs["elsewhere"]["message"]
 
 
 def test_a_cluster_without_room_is_not_waited_for_for_ever(told: Told) -> None:
@@ -149,7 +149,7 @@ def test_a_cluster_without_room_is_not_waited_for_for_ever(told: Told) -> None:
 
 def test_executors_without_python_or_its_packages_are_told_in_a_sentence(told: Told) -> None:
     assert told.jobs["no python"]["error"] == told.jobs["bare"]["error"] == "SparkError"
-    assert "an executor cannot run its Python, '/nowhere/python'" in told.jobs["no python"]["message"]
+    assert "an executor cannot run Python as '/nowhere/python'" in told.jobs["no python"]["message"]
     assert "the Python of an executor has no '" in told.jobs["bare"]["message"]
     assert BARE.is_file()
 

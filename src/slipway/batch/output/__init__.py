@@ -1,1 +1,1 @@
-"""What a batch job leaves behind: its location, its parts and checkpoints, its manifest, its publication."""
+"""The files of a batch job: their location, parts, checkpoints and manifest, and their publication."""

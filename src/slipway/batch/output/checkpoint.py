@@ -1,4 +1,4 @@
-"""The folder beside OUT in which a dataset grows part by part, so that a killed job goes on where it was."""
+"""The working folder beside OUT that collects the finished parts, so that a killed job can resume."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ JOB_FILE = "job.json"
 
 
 class PartRecord(msgspec.Struct, frozen=True):
-    """What is known of a finished part. ``files`` counts the input rows by number of the file."""
+    """Record of a finished part.
+
+    ``files`` counts its input rows by the number of the input file; ``next`` is where the next part begins. The field
+    names are those of the JSON file, which a newer version must still read to resume a killed job.
+    """
 
     name: str
     sha256: str
@@ -35,17 +39,17 @@ class PartRecord(msgspec.Struct, frozen=True):
 
     @property
     def rows_in(self) -> int:
-        """The input rows that it accounts for."""
+        """Number of input rows that were read for this part."""
         return sum(self.files.values())
 
     @property
     def next_position(self) -> InputPosition:
-        """Where the next part begins."""
+        """Position in the input where the next part begins."""
         return InputPosition(*self.next)
 
 
 class Checkpoint:
-    """A folder with the dataset as far as it is made and a record for each finished part: ``OUT.slipway-work``."""
+    """The folder ``OUT.slipway-work``: the finished parts of the dataset, and a record for each of them."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -54,20 +58,20 @@ class Checkpoint:
         self._records = self.path / "records"
 
     def begin(self, job: str, identity: Mapping[str, Any]) -> str:
-        """Make the folder, or keep it where it is of the same job; returns what to say of one that is of another."""
+        """Create the folder, or keep that of the same job. Return why the parts of another job were removed, or ``""``."""
         found = self._read_job()
-        said = ""
+        reason = ""
         if found is not None and found.get("job") != job:
-            said = f"starting anew: the parts in {self.path} are of {_describe_difference(found, identity)}"
-        if found is None or said:
+            reason = f"starting over: the parts in {self.path} are from {_describe_difference(found, identity)}"
+        if found is None or reason:
             self.remove()
             self.dataset.mkdir(parents=True)
             self._records.mkdir()
             atomic.write_file(self.path / JOB_FILE, json.dumps({"job": job, **identity}).encode())
-        return said
+        return reason
 
     def load_records(self) -> list[PartRecord]:
-        """The records of the parts that are whole on the disk, from the first on; what follows them is removed."""
+        """Return the records of the leading parts that are complete on disk, and remove all later files."""
         found: list[PartRecord] = []
         for path in sorted(self._records.glob("part-*.json")):
             record = PartRecord(**json.loads(path.read_bytes()))
@@ -78,12 +82,12 @@ class Checkpoint:
         return found
 
     def save_record(self, record: PartRecord) -> None:
-        """Write the record of a part whose files are on the disk."""
+        """Write the record of a part; its files must be complete on disk."""
         name = record.name.partition(".")[0]
         atomic.write_file(self._records / f"{name}.json", json.dumps(msgspec.structs.asdict(record)).encode())
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it."""
+        """Remove the folder and its contents."""
         with suppress(FileNotFoundError):
             shutil.rmtree(self.path)
 
@@ -111,39 +115,39 @@ class Checkpoint:
 
 
 class _TemporaryCheckpoint(Checkpoint):
-    """The folder of a job that makes one part: no run goes on from that, so there are no records."""
+    """The working folder of a job with one part. There is nothing to resume from, so it has no records."""
 
     def __init__(self, out: Path, folder: Path) -> None:
         super().__init__(out)
         self.path = self.dataset = folder
 
     def save_record(self, record: PartRecord) -> None:
-        """Nothing is kept."""
+        """Do nothing, since no run resumes from here."""
 
 
 @contextmanager
 def temporary_checkpoint(out: Path) -> Iterator[Checkpoint]:
-    """A folder beside OUT for one part, which is gone when the block ends, however it ends.
+    """Create a folder beside OUT for one part, and remove it when the block ends, even after an error.
 
     Raises:
-        StorageError: there can be no folder.
+        StorageError: the folder cannot be created.
     """
     with ExitStack() as stack:
         try:
-            made = tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent)
-            folder = stack.enter_context(made)
+            temporary = tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent)
+            folder = stack.enter_context(temporary)
         except OSError as error:
             raise StorageError(f"{out} cannot be written: {error.strerror}; nothing was changed") from None
         yield _TemporaryCheckpoint(out, Path(folder))
 
 
 def part_name(number: int) -> str:
-    """The name of a part without its suffix."""
+    """Return the name of a part without its suffix."""
     return f"part-{number:05}"
 
 
 def _describe_difference(found: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
     if found.get("release") != identity["release"]:
-        return f"release {found.get('release')}, and this job is of {identity['release']}"
+        return f"release {found.get('release')}, but this job uses {identity['release']}"
     changed = [key for key in identity if found.get(key) != identity[key]]
-    return f"another job: its {' and '.join(changed)} differ"
+    return f"another job (changed: {', '.join(changed)})"

@@ -1,4 +1,4 @@
-"""Where a dataset goes: may it stand there, is it there already, is another job at work on it? And putting it there."""
+"""Check the location of OUT, lock it, and move a finished dataset there."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from slipway.storage.locks import exclusive_lock
 from slipway.tables.input_files import local_folder
 
 FORMATS_BY_SUFFIX: Mapping[str, Format] = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
-"""The suffixes of an OUT that is one file, and how it is written."""
+"""Suffixes of an OUT that is a single file, and its format."""
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
 def check_folder_location(source: str, out: Path) -> None:
-    """Refuse what could only fail at the end of the job, or would make the output an input of the next.
+    """Check early what would fail only at the end of the job, or would make the output an input of the next job.
 
     Raises:
         SettingsError: OUT is inside IN.
-        StorageError: OUT's own folder does not exist, or a file has its name.
+        StorageError: OUT's parent folder does not exist, or OUT is a file.
     """
     _check_folder(source, out)
     if out.exists() and not out.is_dir():
@@ -36,15 +36,15 @@ def check_folder_location(source: str, out: Path) -> None:
 
 
 def check_file_location(source: str, out: Path) -> Format:
-    """The same for an OUT that is one file; returns how it is written, which its name says.
+    """Check an OUT that is a single file, and return the format that its suffix names.
 
     Raises:
-        SettingsError: OUT is inside IN, or its suffix is none that we write.
-        StorageError: OUT's own folder does not exist, or a folder has its name.
+        SettingsError: OUT is inside IN, or its suffix is not a known format.
+        StorageError: OUT's parent folder does not exist, or OUT is a folder.
     """
     found = next((kind for suffix, kind in FORMATS_BY_SUFFIX.items() if out.name.lower().endswith(suffix)), None)
     if found is None:
-        raise SettingsError(f"{out} must end in .csv, .csv.gz or .parquet, which says how it is written")
+        raise SettingsError(f"{out} must end in .csv, .csv.gz or .parquet; nothing was written")
     if out.is_dir():
         raise StorageError(f"{out} cannot be written: it is a folder")
     _check_folder(source, out)
@@ -52,13 +52,13 @@ def check_file_location(source: str, out: Path) -> Format:
 
 
 def check_not_an_input(plan: Plan, out: Path) -> None:
-    """Refuse to write over a file that is read.
+    """Check that the output does not overwrite an input file.
 
     Raises:
         SettingsError: OUT is one of the files of IN.
     """
     if out.exists() and any(file.is_local and out.samefile(file.path) for file in plan.inputs):
-        raise SettingsError(f"{out} is both the input and the output; give the output another name")
+        raise SettingsError(f"{out} is both the input and the output; choose another OUT; nothing was written")
 
 
 def output_lock(out: Path) -> AbstractContextManager[None]:
@@ -82,7 +82,7 @@ def output_lock(out: Path) -> AbstractContextManager[None]:
 
 
 def is_whole(out: Path, manifest: Mapping[str, Any]) -> bool:
-    """Whether every part that a manifest names is there with its size."""
+    """Return whether every part in a manifest exists with its recorded size."""
     return all(
         (out / part["name"]).is_file() and (out / part["name"]).stat().st_size == part["bytes"]
         for part in manifest["parts"]
@@ -90,28 +90,29 @@ def is_whole(out: Path, manifest: Mapping[str, Any]) -> bool:
 
 
 def check_replaceable(out: Path, published: Mapping[str, Any] | None, plan: Plan, overwrite: bool) -> None:
-    """Refuse to replace what is not ours, and what is unless ``overwrite`` says so.
+    """Check that OUT is empty, or is a dataset of Slipway that ``overwrite`` allows to replace.
 
     Raises:
-        StorageError: OUT holds something else.
+        StorageError: OUT contains something else.
     """
     if not out.exists() or not any(out.iterdir()):
         return
     if published is None:
-        raise StorageError(f"{out} is not empty and no dataset of Slipway; it is as it was; choose another OUT")
+        raise StorageError(f"{out} is not empty and not a Slipway dataset; nothing was changed; choose another OUT")
     if not overwrite:
         raise StorageError(
-            f"{out} holds {_describe_job(published)}, and this job is {_describe_job(plan.identity)}; it is as it was; "
-            "--overwrite replaces it in one step"
+            f"{out} contains {_describe_job(published)}, but this job is {_describe_job(plan.identity)}; nothing was "
+            "changed; --overwrite replaces it in one step"
         )
 
 
 def move_into_place(staged: Path, out: Path) -> None:
-    """Give the folder ``made`` the name ``out``; what stood there takes the name ``made`` in the same instant.
+    """Rename the folder ``staged`` to ``out``; an existing ``out`` takes the name ``staged`` in the same step.
 
     Raises:
-        StorageError: it cannot be renamed; ``out`` is as it was.
+        StorageError: the folder cannot be renamed; ``out`` is unchanged.
     """
+    # The files were synced when they were written. Without their folders, a power cut could still lose their names.
     for folder in sorted(path for path in staged.rglob("*") if path.is_dir()):
         atomic.sync_folder(folder)
     atomic.sync_folder(staged)
@@ -121,12 +122,12 @@ def move_into_place(staged: Path, out: Path) -> None:
         else:
             staged.rename(out)
     except OSError as error:
-        raise StorageError(f"{out} cannot be replaced: {error.strerror}; it is as it was") from None
+        raise StorageError(f"{out} cannot be replaced: {error.strerror}; it is unchanged") from None
     atomic.sync_folder(out.parent)
 
 
 def replace_with_copy(folder: Path, destination: Path) -> None:
-    """Replace ``destination`` by a copy of a folder of files."""
+    """Replace ``destination`` with a copy of a folder."""
     temporary = destination.with_name(f".{destination.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(folder, temporary)
@@ -138,9 +139,11 @@ def replace_with_copy(folder: Path, destination: Path) -> None:
 def _check_folder(source: str, out: Path) -> None:
     folder = local_folder(source)
     if folder is not None and out.resolve().is_relative_to(folder):
-        raise SettingsError(f"{out} is inside the input {folder}, so the next job would read it; choose another place")
+        raise SettingsError(
+            f"{out} is inside the input {folder}, so the next job would read it; choose another OUT; nothing was written"
+        )
     if not out.parent.is_dir():
-        raise StorageError(f"{out} cannot be written: there is no folder {out.parent}")
+        raise StorageError(f"{out} cannot be written: no such folder: {out.parent}")
 
 
 def _describe_job(job: Mapping[str, Any]) -> str:
@@ -154,7 +157,8 @@ def _digest(file: Mapping[str, Any]) -> str:
 
 
 def _exchange(one: Path, other: Path) -> None:
-    """Swap two folders in one step, which Python has no function for."""
+    """Swap two folders in one step."""
+    # Python has no function for it, so this calls Linux's renameat2(2) with RENAME_EXCHANGE.
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         raise OSError(errno.ENOSYS, "this system cannot swap two folders in one step; remove the old one yourself")

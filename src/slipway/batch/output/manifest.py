@@ -1,4 +1,4 @@
-"""``_slipway.json``: what a dataset is and what it was made of, written last, with a digest that leaves out the times."""
+"""Build ``_slipway.json``, the manifest of a dataset. It is written last, and its digest leaves out all times."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from slipway.tables.dataset_manifest import manifest_digest
 
 
 def manifest_of(plan: Plan, contract: Contract, records: Sequence[PartRecord], folder: Path) -> dict[str, Any]:
-    """Everything that is the same in every run of a job, of which the parts are in ``folder``.
+    """Return everything in the manifest that is the same in every run of the job; its parts are in ``folder``.
 
     Raises:
-        DataError: a row is neither scored nor in the quarantine.
+        DataError: a row was neither scored nor quarantined.
     """
     rows = [sum(record.files.get(str(number), 0) for record in records) for number in range(len(plan.inputs))]
     measures = summarize([record.measures for record in records if record.rows])
@@ -38,17 +38,17 @@ def manifest_of(plan: Plan, contract: Contract, records: Sequence[PartRecord], f
 
 
 def count_rows(plan: Plan, records: Sequence[PartRecord]) -> dict[str, int]:
-    """The rows that came ``in``, were ``scored`` and ``quarantined``.
+    """Count the rows that were read (``in``), ``scored`` and ``quarantined``.
 
     Raises:
-        DataError: a row is neither scored nor in the quarantine.
+        DataError: a row was neither scored nor quarantined.
     """
     rows, scored, quarantined = (
         sum(getattr(record, key) for record in records) for key in ("rows_in", "rows", "quarantined")
     )
     if rows != scored + quarantined:
         raise DataError(
-            f"{rows} rows of {plan.source} were read but {scored} scored and {quarantined} set aside; "
+            f"{rows} rows of {plan.source} were read, but {scored} were scored and {quarantined} quarantined; "
             "nothing was published"
         )
     return {"in": rows, "scored": scored, "quarantined": quarantined}
@@ -60,6 +60,6 @@ def _part_entry(record: PartRecord, folder: Path) -> dict[str, Any]:
 
 
 def encode_manifest(manifest: Mapping[str, Any], **undigested: Any) -> bytes:
-    """The manifest as a file, with its digest and what the digest leaves out."""
-    whole = {"digest": manifest_digest(manifest), **manifest, **undigested}
-    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    """Encode the manifest with its digest; ``undigested`` are the keys that the digest leaves out."""
+    complete = {"digest": manifest_digest(manifest), **manifest, **undigested}
+    return json.dumps(complete, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""Writes one part of a dataset with the rows that were set aside beside it: each file whole on the disk, or absent."""
+"""Write one part of a dataset and its quarantine file. Each file is complete on disk or absent."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from slipway.storage.digests import file_digest
 from slipway.tables.chunks import InputPosition, Unit, count_rows, position_after
 
 QUARANTINE_FOLDER = "_quarantine"
-"""Whatever reads a dataset leaves out names that begin with ``_``, so no bad row is taken for an answer."""
+"""Readers of datasets skip names that begin with ``_``, so they never read an invalid row as a prediction."""
 MAX_EXAMPLES = 3
 
 
 class PartWriter:
-    """A part that is being written; its files have no name in the dataset before ``finish``."""
+    """A part that is being written; its files get their names in the dataset in ``finish``."""
 
     def __init__(self, checkpoint: Checkpoint, plan: Plan, number: int) -> None:
         self._work, self._stem, self._identified = checkpoint, part_name(number), bool(plan.identity)
@@ -43,10 +43,11 @@ class PartWriter:
         self._next = InputPosition()
 
     def add(self, unit: Unit, scored: ScoredRows) -> None:
-        """Append what became of a unit.
+        """Append the scored and the invalid rows of a unit.
 
         Raises:
-            StorageError: the disk is full or the like.
+            StorageError: the disk is full or cannot be written.
+            DataError: the result has more or fewer rows than the unit.
         """
         self._output_file.write(scored.batch)
         if scored.invalid:
@@ -61,32 +62,32 @@ class PartWriter:
         self._next = position_after(unit)
         if len(scored.batch) + len(scored.invalid) != count_rows(unit):
             raise DataError(
-                f"{count_rows(unit)} rows came but {len(scored.batch) + len(scored.invalid)} were answered for"
+                f"expected results for {count_rows(unit)} rows, got {len(scored.batch) + len(scored.invalid)}"
             )
 
     def finish(self) -> PartRecord:
-        """Give the files their names and write the record."""
-        answers = self._finish_file(self._output_file)
+        """Rename the files to their final names and write the record."""
+        sha256 = self._finish_file(self._output_file)
         quarantine = (
             {f"{QUARANTINE_FOLDER}/{self._stem}.parquet": self._finish_file(self._quarantine_file)}
             if self._quarantine_file
             else {}
         )
-        following = [self._next.file, self._next.row]
+        next_position = [self._next.file, self._next.row]
         record = PartRecord(
-            self._name, answers, self._rows, self._quarantined, quarantine, dict(self._files), following,
+            self._name, sha256, self._rows, self._quarantined, quarantine, dict(self._files), next_position,
             merge(self._measures), self._seconds,
         )  # fmt: skip
         self._work.save_record(record)
         return record
 
     def _finish_file(self, file: _OutputFile) -> str:
-        # Only a manifest and the next run read the digest, and a single file has neither.
+        # A single file has no manifest and no next run, so its digest would never be read.
         path = file.finish()
         return file_digest(path) if self._identified else ""
 
     def discard(self) -> None:
-        """Throw the files away."""
+        """Delete the unfinished files."""
         for file in (self._output_file, self._quarantine_file):
             if file is not None:
                 file.discard()
@@ -104,14 +105,14 @@ class PartWriter:
 
 
 def first_rows(quarantine: Path) -> list[dict[str, Any]]:
-    """A few rows of a quarantine: ``file``, ``row``, ``reasons`` and ``original`` of each."""
+    """Return up to ``MAX_EXAMPLES`` rows of a quarantine: ``file``, ``row``, ``reasons`` and ``original`` of each."""
     with pq.ParquetFile(min(quarantine.iterdir())) as file:
         found: list[dict[str, Any]] = next(file.iter_batches(MAX_EXAMPLES)).to_pylist()
     return found
 
 
 class _OutputFile:
-    """A file that is being written under another name; what goes wrong is told of OUT, which people know."""
+    """A file that is written under a temporary name. Errors name OUT, which the user knows, and not this file."""
 
     def __init__(self, path: Path, out: Path, schema: pa.Schema, kind: Format) -> None:
         self._path, self._temporary, self._out = path, path.with_name(f".{path.name}.tmp"), out
@@ -131,14 +132,14 @@ class _OutputFile:
 
     def discard(self) -> None:
         for closable in self._streams:
-            # What was thrown away because the disk is full cannot be closed properly either.
+            # After a full disk, closing fails too, and the file is deleted anyway.
             with suppress(OSError, pa.ArrowException):
                 closable.close()
         self._temporary.unlink(missing_ok=True)
 
 
 def _open(path: Path, schema: pa.Schema, kind: Format) -> list[Any]:
-    """What takes the batches, and then what it writes through, down to the file: each is closed before the next."""
+    """Open the writer, then the streams below it down to the file, in the order in which they must be closed."""
     file = path.open("wb")
     if kind == "parquet":
         return [pq.ParquetWriter(file, schema, compression="zstd"), file]
@@ -154,4 +155,4 @@ def _as_storage_error(out: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise StorageError(f"{out} cannot be written: {reason}; nothing half-written was left") from None
     except pa.ArrowException as error:
-        raise DataError(f"{out} cannot hold these columns: {error}; choose other columns with --keep") from None
+        raise DataError(f"{out} cannot store these columns: {error}; choose other columns with --keep") from None

@@ -1,1 +1,1 @@
-"""Scores one chunk of rows and measures what went in and came out."""
+"""Score one chunk of rows, and measure its inputs and predictions."""

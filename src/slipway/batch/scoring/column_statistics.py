@@ -1,4 +1,4 @@
-"""How the values of a job are distributed: a few numbers for each column, the same however the job was interrupted."""
+"""Summarize the distribution of each column in a few numbers that do not depend on interruptions of the job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 SAMPLE_STEP = 16
-"""Quantiles and frequent texts are judged by one row of so many; counts, nulls, sums and extremes by all."""
+"""Quantiles and frequent texts use one row in 16; counts, nulls, sums and extremes use all rows."""
 _QUANTILE_POINTS = np.linspace(0, 1, 101)
 _SUMMARY_QUANTILES = {"0.05": 5, "0.25": 25, "0.5": 50, "0.75": 75, "0.95": 95}
 _MAX_SUMMARY_VALUES = 20
@@ -19,7 +19,7 @@ _MAX_RECORDED_VALUES = 1000
 
 
 def measure(columns: Mapping[str, Array], sampled: Array) -> dict[str, dict[str, Any]]:
-    """Measure the columns of one unit, of which ``sampled`` says which rows stand for the others."""
+    """Measure the columns of one unit; ``sampled`` marks the rows to use for quantiles and frequent texts."""
     return {
         name: _measure_texts(values, sampled) if values.dtype == object else _measure_numbers(values, sampled)
         for name, values in columns.items()
@@ -27,12 +27,12 @@ def measure(columns: Mapping[str, Array], sampled: Array) -> dict[str, dict[str,
 
 
 def merge(units: Sequence[Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """The units of a part as one, small enough for its record."""
+    """Combine the measures of a part's units into one that is small enough for its record."""
     return {name: _merge_column([unit[name] for unit in units]) for name in (units[0] if units else {})}
 
 
 def summarize(parts: Sequence[Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """All parts as one, for people and for checks."""
+    """Combine the measures of all parts for the manifest and the checks."""
     return {
         name: _summarize_column([part[name] for part in parts if name in part]) for name in (parts[0] if parts else {})
     }
@@ -69,10 +69,10 @@ def _summarize_column(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     counts: dict[str, Any] = {key: sum(part[key] for part in parts) for key in ("rows", "nulls")}
     if "values" in parts[0]:
         return counts | {"values": _top_values((part["values"] for part in parts), _MAX_SUMMARY_VALUES)}
-    told = counts | _extremes(parts)
-    known = told["rows"] - told["nulls"]
-    total = told.pop("sum")
-    return told | {"mean": total / known if known else None, "quantiles": _quantiles(parts)}
+    summary = counts | _extremes(parts)
+    known = summary["rows"] - summary["nulls"]
+    total = summary.pop("sum")
+    return summary | {"mean": total / known if known else None, "quantiles": _quantiles(parts)}
 
 
 def _extremes(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _extremes(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _quantiles(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """The quantiles of all rows: each part's points count as much as it has rows."""
+    """Estimate the quantiles of all rows, with each part's points weighted by its sampled rows."""
     with_points = [part for part in parts if part["quantiles"]]
     if not with_points:
         return {}
@@ -93,14 +93,16 @@ def _quantiles(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
     weights = np.repeat([part["sampled"] for part in with_points], len(_QUANTILE_POINTS)).astype(np.float64)
     order = np.argsort(points, kind="stable")
     reached = np.cumsum(weights[order])
-    places = {name: np.searchsorted(reached, reached[-1] * place / 100) for name, place in _SUMMARY_QUANTILES.items()}
-    return {name: float(points[order][place]) for name, place in places.items()}
+    indices = {
+        name: np.searchsorted(reached, reached[-1] * percent / 100) for name, percent in _SUMMARY_QUANTILES.items()
+    }
+    return {name: float(points[order][index]) for name, index in indices.items()}
 
 
 def _top_values(counts: Iterable[Mapping[str, int]], most: int) -> dict[str, int]:
     total: Counter[str] = Counter()
     for some in counts:
         total.update({text: count for text, count in some.items() if text is not None})
-    # By text where counts are equal, so that the choice is the same in every run.
+    # Equal counts are ordered by text, so every run makes the same choice.
     chosen = sorted(total.items(), key=lambda item: (-item[1], item[0]))[:most]
     return dict(chosen)

@@ -1,4 +1,4 @@
-"""Scores one unit: what can be is answered, what breaks the contract is set aside with its reasons, nothing is lost."""
+"""Score one unit: valid rows get predictions, invalid rows go to the quarantine with reasons, and none is lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ InvalidRow = tuple[str, int, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ScoredRows:
-    """What became of a unit, and the seconds that the model itself took."""
+    """The result of a unit: scored rows, invalid rows, measures, and the seconds that the model itself took."""
 
     batch: pa.RecordBatch
     invalid: list[InvalidRow]
@@ -44,7 +44,7 @@ class ScoredRows:
 
 @dataclass(frozen=True, slots=True)
 class _CheckedChunk:
-    """The rows of a chunk that keep the contract, as written and as the model takes them, and those that do not."""
+    """The valid rows of a chunk, both as they are written and as the model takes them, and the invalid rows."""
 
     kept_columns: list[pa.Array]
     columns: dict[str, Array]
@@ -53,26 +53,26 @@ class _CheckedChunk:
 
 
 class ChunkScorer:
-    """Scores units of one job; threads may share it."""
+    """Score the units of one job; safe to share between threads."""
 
     def __init__(self, plan: Plan, scorer: Scorer) -> None:
         self._plan, self._scorer, self._contract = plan, scorer, scorer.contract
 
     def __call__(self, unit: Unit) -> ScoredRows:
-        """Score the rows of a unit at once, so that the answer does not depend on how they were read."""
-        found = [self._check_chunk(chunk) for chunk in unit]
-        columns = {c.name: np.concatenate([one.columns[c.name] for one in found]) for c in self._contract.inputs}
+        """Score the rows of a unit together, so that the result does not depend on how they were read in chunks."""
+        checked = [self._check_chunk(chunk) for chunk in unit]
+        columns = {c.name: np.concatenate([chunk.columns[c.name] for chunk in checked]) for c in self._contract.inputs}
         began = time.perf_counter()
         predictions = self._scorer.predict_checked(columns)
         seconds = time.perf_counter() - began
         kept = [
-            pa.concat_arrays([one.kept_columns[place] for one in found])
-            for place in range(len(self._plan.kept_columns))
+            pa.concat_arrays([chunk.kept_columns[index] for chunk in checked])
+            for index in range(len(self._plan.kept_columns))
         ]
-        numbers = np.concatenate([one.numbers for one in found])
+        numbers = np.concatenate([chunk.numbers for chunk in checked])
         measures = self._measures(columns, predictions, numbers) if self._plan.measured else {}
         return ScoredRows(
-            self._batch(kept, predictions), [row for one in found for row in one.invalid], measures, seconds
+            self._batch(kept, predictions), [row for chunk in checked for row in chunk.invalid], measures, seconds
         )
 
     def _measures(self, columns: Mapping[str, Array], predictions: Predictions, numbers: Array) -> dict[str, Any]:
@@ -90,49 +90,52 @@ class ChunkScorer:
         batch, raw = chunk.batch, file.format == "csv"
         unreadable = set()
         if raw:
-            batch, wrong = parse_fields(batch, wanted, self._contract)
-            unreadable = {(field.row, field.column) for field in wrong}
-            for field in wrong:
+            batch, invalid_fields = parse_fields(batch, wanted, self._contract)
+            unreadable = {(field.row, field.column) for field in invalid_fields}
+            for field in invalid_fields:
                 reasons[field.row].append(str(field))
         columns = self._scorer.complete_columns(to_columns(batch, self._contract, raw))
         for problem in self._scorer.find_violations(columns):
+            # An unreadable field was replaced by null; the contract's complaint about that null would mislead.
             if (problem.row, problem.column) not in unreadable:
                 reasons[problem.row].append(str(problem).partition(", ")[2])
         for row, reason in self._find_inexact_integers(file, columns):
             reasons[row].append(reason)
-        bad = _invalid_rows(chunk, file.name, reasons)
-        return self._select_valid(batch, columns, chunk.numbers, list(reasons), bad)
+        invalid = _invalid_rows(chunk, file.name, reasons)
+        return self._select_valid(batch, columns, chunk.numbers, list(reasons), invalid)
 
     def _find_inexact_integers(self, file: InputFile, columns: Mapping[str, Array]) -> Iterator[tuple[int, str]]:
-        """Whole numbers to be kept that text gave as float64, where that is no longer exact."""
+        """Find whole numbers to keep that were read from text as float64 and are too large to be exact."""
         text = file.format in ("csv", "json")
         for column in self._contract.inputs if text else ():
             if column.type == "long" and column.name in self._plan.kept_columns:
                 values = columns[column.name]
                 large = np.flatnonzero((np.abs(values) >= _INEXACT) & (np.abs(values) < _LARGEST))
-                reason = "a number of 2**53 or more cannot be kept exactly"
-                yield from ((int(row), f"column '{column.name}': {reason} from {file.format}") for row in large)
+                reason = "a number of 2**53 or more is not exact"
+                yield from (
+                    (int(row), f"column '{column.name}': {reason} when read from {file.format}") for row in large
+                )
 
     def _select_valid(
         self,
         batch: pa.RecordBatch,
         columns: Mapping[str, Array],
         numbers: Array,
-        wrong: Sequence[int],
-        bad: list[InvalidRow],
+        invalid_indices: Sequence[int],
+        invalid: list[InvalidRow],
     ) -> _CheckedChunk:
-        if wrong:
-            good = np.ones(len(batch), dtype=bool)
-            good[wrong] = False
-            batch = batch.take(pa.array(np.flatnonzero(good)))
-            columns, numbers = {name: values[good] for name, values in columns.items()}, numbers[good]
-        # Whole numbers of a CSV file were read as float64.
+        if invalid_indices:
+            valid = np.ones(len(batch), dtype=bool)
+            valid[invalid_indices] = False
+            batch = batch.take(pa.array(np.flatnonzero(valid)))
+            columns, numbers = {name: values[valid] for name, values in columns.items()}, numbers[valid]
+        # Whole numbers from CSV were read as float64, so they are cast to the type of the output.
         kept = [batch.column(name).cast(self._plan.schema.field(name).type) for name in self._plan.kept_columns]
-        return _CheckedChunk(kept, dict(columns), numbers, bad)
+        return _CheckedChunk(kept, dict(columns), numbers, invalid)
 
 
 def outputs_of(predictions: Predictions, contract: Contract) -> list[pa.Array]:
-    """The contract's output columns."""
+    """Return the contract's output columns as Arrow arrays."""
     values, labels = predictions.values, predictions.labels
     if labels is None:
         return [float_array(values)]
@@ -140,25 +143,25 @@ def outputs_of(predictions: Predictions, contract: Contract) -> list[pa.Array]:
 
 
 def _measure_predictions(predictions: Predictions, contract: Contract, sampled: Array) -> dict[str, dict[str, Any]]:
-    """The measures of the answers; labels are few, so all of them are counted."""
+    """Measure the predictions. Labels have few distinct values, so they are counted in all rows."""
     values, labels = predictions.values, predictions.labels
     first, *others = [column.name for column in contract.outputs]
     if labels is None:
         return measure({first: values}, sampled)
-    everything = np.ones(len(labels), dtype=bool)
+    all_rows = np.ones(len(labels), dtype=bool)
     numbers = dict(zip(others, values.T, strict=True))
-    return measure({first: labels.astype(object)}, everything) | measure(numbers, sampled)
+    return measure({first: labels.astype(object)}, all_rows) | measure(numbers, sampled)
 
 
 def _invalid_rows(chunk: Chunk, name: str, reasons: Mapping[int, list[str]]) -> list[InvalidRow]:
     rows = [(name, row.number, row.reason, row.text) for row in chunk.broken]
-    places = sorted(reasons)
-    originals = chunk.batch.take(pa.array(places, pa.int64())).to_pylist() if places else []
-    for place, original in zip(places, originals, strict=True):
+    indices = sorted(reasons)
+    originals = chunk.batch.take(pa.array(indices, pa.int64())).to_pylist() if indices else []
+    for index, original in zip(indices, originals, strict=True):
         text = json.dumps(
             {key: _decode_value(value) for key, value in original.items()}, ensure_ascii=False, default=str
         )
-        rows.append((name, int(chunk.numbers[place]), "; ".join(reasons[place]), text))
+        rows.append((name, int(chunk.numbers[index]), "; ".join(reasons[index]), text))
     return sorted(rows, key=lambda row: row[1])
 
 

@@ -1,1 +1,1 @@
-"""Batch scoring on many machines: Spark spreads the parts of a dataset, and each is made as on one machine."""
+"""Batch scoring on a Spark cluster: each task writes one part of the dataset with the code of the local engine."""

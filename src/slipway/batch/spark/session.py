@@ -1,6 +1,6 @@
-"""A Spark session for one job: what it needs is looked for first, and it ends with the job unless it was there before.
+"""Open a Spark session for one job, and turn Spark's exceptions into short messages.
 
-What Spark raises becomes a sentence: its own messages are pages of Java.
+Requirements are checked before Java starts. The session ends with the job, unless it already existed.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+|yarn|k8
 _STANDALONE = re.compile(r"spark://(?P<places>.+)")
 _CONNECT_SECONDS = 5.0
 _NOTHING_WRITTEN = "nothing was written"
-_INSTALL = "install requirements-spark.lock on every executor and name its Python by PYSPARK_PYTHON"
+_INSTALL = "install requirements-spark.lock on every executor and set PYSPARK_PYTHON to its Python"
 _KNOWN_FAILURES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"No module named '([\w.]+)'"), "the Python of an executor has no '{0}'; " + _INSTALL),
     (re.compile(r"\[PACKAGE_NOT_INSTALLED\] (\w+) "), "the Python of an executor has no '{0}'; " + _INSTALL),
-    (re.compile(r'Cannot run program "([^"]+)"'), "an executor cannot run its Python, '{0}'; " + _INSTALL),
+    (re.compile(r'Cannot run program "([^"]+)"'), "an executor cannot run Python as '{0}'; " + _INSTALL),
     (re.compile(r"\[PYTHON_VERSION_MISMATCH\] ([^\n]+)"), "{0} " + _INSTALL),
-    (re.compile(r"All masters are unresponsive"), "no Spark master answers at that address"),
-    (re.compile(r"SparkContext was shut down|stopped SparkContext"), "Spark ended while the job ran"),
-    (re.compile(r"bigger than (spark\.driver\.maxResultSize[^\n.]*)"), "a part is bigger than {0}; raise it"),
+    (re.compile(r"All masters are unresponsive"), "no Spark master responds at that address"),
+    (re.compile(r"SparkContext was shut down|stopped SparkContext"), "Spark stopped during the job"),
+    (re.compile(r"bigger than (spark\.driver\.maxResultSize[^\n.]*)"), "a part is larger than {0}; increase it"),
 )
 _MAX_MESSAGE_LENGTH = 300
 
 
 @contextmanager
 def session(master: str | None) -> Iterator[Any]:
-    """The session that is active, as in a notebook or under spark-submit, or a new one at ``master``.
+    """Yield the active session, as in a notebook or under spark-submit, or a new one at ``master``.
 
     Raises:
-        SettingsError: ``master`` is no address of a master.
+        SettingsError: ``master`` is not the address of a master.
         SparkError: pyspark or Java is missing, or the master cannot be reached.
     """
     check_requirements(master)
@@ -60,19 +60,19 @@ def session(master: str | None) -> Iterator[Any]:
 
 
 def check_requirements(master: str | None) -> None:
-    """Look for what can be known to be missing before Java is started.
+    """Check what can be checked before Java starts, which takes seconds.
 
     Raises:
-        SettingsError: ``master`` is no address of a master.
+        SettingsError: ``master`` is not the address of a master.
         SparkError: pyspark or Java is missing, or nothing listens at the master's address.
     """
     if master is not None and not _MASTER.fullmatch(master):
         raise SettingsError(
-            f"--master must be such as local[4], spark://host:7077, yarn or k8s://..., not '{master}'; {_NOTHING_WRITTEN}"
+            f"--master must be like local[4], spark://host:7077, yarn or k8s://..., not '{master}'; {_NOTHING_WRITTEN}"
         )
     if find_spec("pyspark") is None:
         raise SparkError(
-            f"--engine spark needs pyspark, which {sys.executable} does not have; install requirements-spark.lock; "
+            f"--engine spark needs pyspark, which is missing from {sys.executable}; install requirements-spark.lock; "
             f"{_NOTHING_WRITTEN}"
         )
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
@@ -83,11 +83,11 @@ def check_requirements(master: str | None) -> None:
 
 def _start_session(builder: Any, master: str | None) -> Any:
     if master is None or master.startswith("local"):
-        # Executors of this machine run the Python that runs the driver; those of a cluster have their own.
+        # Executors on this machine run the driver's Python; those of a cluster have their own.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if master is not None:
         builder = builder.master(master)
-    # pyspark looks for pandas and warns of its version, even where no pandas is used.
+    # pyspark warns about the version of pandas even if no pandas is used.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     started = builder.appName("slipway batch").config("spark.ui.showConsoleProgress", "false").getOrCreate()
     started.sparkContext.setLogLevel("ERROR")
@@ -98,18 +98,19 @@ def _check_java() -> None:
     home = os.environ.get("JAVA_HOME")
     if shutil.which(str(Path(home) / "bin/java") if home else "java") is None:
         where = f"JAVA_HOME ({home})" if home else "PATH"
-        raise SparkError(f"--engine spark needs Java 17 or newer, and there is no java in {where}; {_NOTHING_WRITTEN}")
+        raise SparkError(f"--engine spark needs Java 17 or newer, but there is no java in {where}; {_NOTHING_WRITTEN}")
 
 
 def _check_listening(master: str, addresses: list[str]) -> None:
-    """Spark itself would try for a minute and then speak of a stopped context."""
+    """Check that a standalone master listens."""
+    # Spark itself would try for a minute and then report only that its context was stopped.
     failed = []
-    for place in addresses:
-        host, _, port = place.rpartition(":")
+    for address in addresses:
+        host, _, port = address.rpartition(":")
         try:
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         except OSError as error:
-            failed.append(f"{place}: {error.strerror or error}")
+            failed.append(f"{address}: {error.strerror or error}")
         else:
             return
     raise SparkError(f"the master {master} cannot be reached ({'; '.join(failed)}); {_NOTHING_WRITTEN}")
@@ -117,10 +118,10 @@ def _check_listening(master: str, addresses: list[str]) -> None:
 
 @contextmanager
 def spark_errors(master: str | None) -> Iterator[None]:
-    """Turn what Spark raises into an error of ours.
+    """Turn Spark's exceptions into a ``SparkError``.
 
     Raises:
-        SparkError: Spark raised anything.
+        SparkError: Spark raised an exception.
     """
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
@@ -132,9 +133,9 @@ def spark_errors(master: str | None) -> Iterator[None]:
 
 
 def explain_failure(message: str) -> str:
-    """The sentence for a message of Spark."""
+    """Return one sentence for a message of Spark, which is often pages of Java."""
     for pattern, sentence in _KNOWN_FAILURES:
         if found := pattern.search(message):
             return f"{sentence.format(*found.groups())}; no dataset was published"
-    told = next((line.strip() for line in message.splitlines() if line.strip()), "it says nothing")
-    return f"{told[:_MAX_MESSAGE_LENGTH]}; no dataset was published"
+    first_line = next((line.strip() for line in message.splitlines() if line.strip()), "no message")
+    return f"{first_line[:_MAX_MESSAGE_LENGTH]}; no dataset was published"

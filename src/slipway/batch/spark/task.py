@@ -1,4 +1,4 @@
-"""What a Python worker of Spark does: it makes whole parts with the local engine's code, and sends their bytes back."""
+"""Run in a Python worker of Spark: write a complete part with the local engine's code, and return its bytes."""
 
 from __future__ import annotations
 
@@ -32,32 +32,33 @@ RESULT_SCHEMA = pa.schema(
     [("number", pa.int64()), ("file", pa.string()), ("content", pa.binary()), ("told", pa.string()),
      ("error", pa.string())]
 )  # fmt: skip
-"""The one output of a task: its answers and its quarantine as slices of files, then what is told of them, or an error."""
+"""The output of a task: its files in slices, then a JSON report (``told``), or an error."""
 RESULT_DDL = "number long, file string, content binary, told string, error string"
-"""The same for Spark."""
+"""The same schema in Spark's notation."""
 _SLICE = 1 << 23
+"""Bytes of a file in each row of the output, far below the 2 GB limit of Arrow's binary columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What every task of a job needs: the plan, and by which name Spark unpacked the bundle."""
+    """What every task of a job needs: the plan, and the name under which Spark unpacked the bundle."""
 
     plan: Plan
     archive: str
 
 
 def count_rows(job: Shipment, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """For each number of a file the rows that are in it."""
+    """Return the number of rows of each file, given by its number."""
     return _run_tasks(batches, partial(_count_file, job))
 
 
 def make_parts(job: Shipment, counts: Sequence[int], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """For each number of a part its files, in slices, and its record. ``counts`` are the rows of each file."""
+    """Return the files, in slices, and the record of each part, given by its number. ``counts`` are the rows per file."""
     return _run_tasks(batches, partial(_make_part, job, counts))
 
 
 def find_position(row: int, counts: Sequence[int]) -> InputPosition:
-    """Where the row of that number among all the rows of all files is."""
+    """Return the file, and the row in it, of row number ``row`` of all files together."""
     ends = list(accumulate(counts))
     file = next(number for number, end in enumerate(ends) if row < end)
     return InputPosition(file, row - (ends[file] - counts[file]))
@@ -66,7 +67,8 @@ def find_position(row: int, counts: Sequence[int]) -> InputPosition:
 def _run_tasks(
     batches: Iterator[pa.RecordBatch], run_task: Callable[[int], Iterator[pa.RecordBatch]]
 ) -> Iterator[pa.RecordBatch]:
-    """An error of ours is an answer: raised, Spark would try it four times and bury it in a trace."""
+    """Run a task for each number; an error of Slipway becomes a result."""
+    # If it were raised, Spark would run the task four times and bury the message in a Java stack trace.
     for number in chain.from_iterable(batch.column(0).to_pylist() for batch in batches):
         try:
             yield from run_task(number)
@@ -95,12 +97,12 @@ def _make_part(job: Shipment, counts: Sequence[int], number: int) -> Iterator[pa
 
 
 def _score_part(plan: Plan, scorer: Scorer, checkpoint: Checkpoint, number: int, counts: Sequence[int]) -> PartRecord:
-    place = find_position(number * plan.options.rows_of_full_part, counts)
-    _check_same_file(plan.inputs[place.file])
+    position = find_position(number * plan.options.rows_of_full_part, counts)
+    _check_same_file(plan.inputs[position.file])
     score = ChunkScorer(plan, scorer)
-    with closing(chunks_from(plan, place)) as chunks:
-        answered = ((unit, score(unit)) for unit in units(chunks, plan.options.unit))
-        return write_part(checkpoint, plan, number, next(group_units(answered, plan.options.rows_per_part)))
+    with closing(chunks_from(plan, position)) as chunks:
+        scored = ((unit, score(unit)) for unit in units(chunks, plan.options.unit))
+        return write_part(checkpoint, plan, number, next(group_units(scored, plan.options.rows_per_part)))
 
 
 def _scorer(job: Shipment) -> Scorer:
@@ -112,36 +114,36 @@ def _scorer(job: Shipment) -> Scorer:
 
 @lru_cache(maxsize=1)
 def _load_bundle(folder: str, digest: str) -> Scorer:
-    """The bundle, verified and loaded once for all tasks of this process."""
+    """Verify and load the bundle, once for all tasks of this process."""
     scorer = load(Path(folder), threads=1, expected_digest=digest)
     scorer.check_golden()
     return scorer
 
 
 def _check_libraries(expected: dict[str, str]) -> None:
-    for name, there in expected.items():
+    for name, driver_version in expected.items():
         try:
-            here = version(name)
+            own_version = version(name)
         except PackageNotFoundError:
-            here = "none"
-        if here != there:
+            own_version = "none"
+        if own_version != driver_version:
             raise SparkError(
-                f"the executor on {socket.gethostname()} has {name} {here} but the driver has {there}, which could "
-                "give other bytes; install requirements-spark.lock on both; no dataset was published"
+                f"the executor on {socket.gethostname()} has {name} {own_version} but the driver has {driver_version}, "
+                "which could produce other bytes; install requirements-spark.lock on both; no dataset was published"
             )
 
 
 def _check_same_file(file: InputFile) -> None:
-    """Refuse a path that leads elsewhere on this machine than on the driver's."""
+    """Check that a path leads to the same file on this machine as on the driver."""
     try:
-        here = file.filesystem.info(file.path)["size"]
+        size = file.filesystem.info(file.path)["size"]
     except OSError:
-        here = None
-    if here != file.bytes:
-        what = "does not see" if here is None else f"sees {here} bytes in"
+        size = None
+    if size != file.bytes:
+        difference = "cannot read" if size is None else f"sees {size} bytes in"
         raise DataError(
-            f"the executor on {socket.gethostname()} {what} {file.path}, of which the driver sees {file.bytes}; "
-            "IN must be a place that all machines share; no dataset was published"
+            f"the executor on {socket.gethostname()} {difference} {file.path}, and the driver sees {file.bytes} bytes; "
+            "all machines must share IN; no dataset was published"
         )
 
 

@@ -1,4 +1,4 @@
-"""What Spark carries to the executors, our code and the bundle, and what comes back: errors are raised, files kept."""
+"""Send the code and the bundle to the executors, and save what they return: raise errors, write files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from slipway.storage import atomic
 
 TaskReport = dict[str, Any]
 _archive_names: dict[tuple[str, str], str] = {}
-"""By application and bundle: a notebook's application sees many jobs."""
+"""Names of the archives that were sent, by application and bundle: a notebook runs many jobs in one application."""
 
 
 def send(context: Any, bundle: Bundle) -> str:
-    """Hand the bundle and the code to a SparkContext, once; returns the name under which the bundle is unpacked."""
+    """Send the bundle and the code to a SparkContext once; return the name under which the bundle is unpacked."""
     key = (str(context.applicationId), bundle.digest)
     if key not in _archive_names:
         _archive_names[key] = _send(context, bundle)
@@ -35,7 +35,7 @@ def send(context: Any, bundle: Bundle) -> str:
 
 
 def _send(context: Any, bundle: Bundle) -> str:
-    # The context serves them to every executor that ever joins it, which may be long after this job.
+    # The context sends these files to every executor that joins, even long after this job, so they are kept until exit.
     folder = Path(tempfile.mkdtemp(prefix="slipway-spark-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     name = f"{bundle.digest[:12]}-{secrets.token_hex(4)}"
@@ -55,37 +55,39 @@ def _zip(path: Path, files: Iterable[Path], root: Path) -> Path:
 
 
 def read_report(result: pa.Table) -> TaskReport:
-    """What a task told at its end.
+    """Return the report at the end of a task's output.
 
     Raises:
-        SlipwayError: the task met an error of ours.
+        SlipwayError: the task failed with an error of Slipway.
     """
-    for error in result["error"].drop_null().to_pylist():
-        told = json.loads(error)
-        raise (error_for(told["exit_code"]) or SparkError)(told["message"])
+    for text in result["error"].drop_null().to_pylist():
+        error = json.loads(text)
+        raise (error_for(error["exit_code"]) or SparkError)(error["message"])
     (last,) = result["told"].drop_null().to_pylist()
-    found: TaskReport = json.loads(last)
-    return found
+    report: TaskReport = json.loads(last)
+    return report
 
 
 def save_part(checkpoint: Checkpoint, result: pa.Table) -> TaskReport:
-    """Write the files of a part and its record, as if it had been made here.
+    """Write the files and the record of a part into the checkpoint, as the local engine does.
 
     Raises:
-        SparkError: the bytes are not those that the task wrote.
-        StorageError: the disk is full or the like.
+        SparkError: the bytes differ from those that the task wrote.
+        StorageError: the disk is full or cannot be written.
     """
-    told = read_report(result)
-    record = PartRecord(**told["record"])
+    report = read_report(result)
+    record = PartRecord(**report["record"])
     for name, sha256 in {record.name: record.sha256, **record.quarantine}.items():
         content = _content(result, name)
-        if (came := hashlib.sha256(content).hexdigest()) != sha256:
-            raise SparkError(f"{name} came from Spark with the sha256 {came} but was made with {sha256}")
+        if (received := hashlib.sha256(content).hexdigest()) != sha256:
+            raise SparkError(
+                f"{name}: expected SHA-256 {sha256}, got {received} from Spark; no dataset was published; run the job again"
+            )
         path = checkpoint.dataset / name
         path.parent.mkdir(exist_ok=True)
         atomic.write_file(path, content)
     checkpoint.save_record(record)
-    return told
+    return report
 
 
 def _content(result: pa.Table, name: str) -> bytes:
