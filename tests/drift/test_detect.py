@@ -71,7 +71,7 @@ def test_a_dataset_without_inputs_tells_the_drift_of_its_predictions(against: Re
     assert told.drifted
     other = make_bundle(tmp_path / "other", "1.3.0", bias=1.0)
     run(parquet, tmp_path / "others", other, keep=("time",))
-    with pytest.raises(DataError, match=r"scored by 1\.3\.0 and hold no inputs that 1\.2\.3 could score"):
+    with pytest.raises(DataError, match=r"scored by 1\.3\.0 and have no inputs that 1\.2\.3 could score"):
         found(against, tmp_path / "others")
 
 
@@ -111,7 +111,7 @@ def test_rows_that_break_the_contract_are_counted_and_stop_nothing(against: Refe
 def test_without_a_time_nothing_can_be_said_by_day(against: ReferenceSide, tmp_path: Path) -> None:
     rows = {name: values for name, values in CALM.items() if name != "time"}
     with pytest.raises(
-        DataError, match="the rows have no column 'time', by which the reference's are in blocks of a day"
+        DataError, match="the rows have no column 'time', but the reference is divided by it into blocks of a day"
     ):
         found(against, written(tmp_path / "x.parquet", rows))
 
@@ -119,7 +119,7 @@ def test_without_a_time_nothing_can_be_said_by_day(against: ReferenceSide, tmp_p
 def test_too_few_days_are_refused_and_not_passed(against: ReferenceSide, tmp_path: Path) -> None:
     place = written(tmp_path / "x.parquet", days(1, start="2013-10-01", shift=9.0))
     with pytest.raises(
-        DataError, match="they are 1 blocks of a day, and a false-alarm rate of 0.01 .* needs at least 2"
+        DataError, match="1 blocks of a day are too few; a false-alarm rate of 0.01 .* needs at least 2"
     ):
         found(against, place)
     told = detect(against, DriftRequest(str(place), Threshold(0.05, 0.1)))
@@ -143,7 +143,7 @@ def test_rows_without_a_time_are_judged_one_by_one(tmp_path: Path) -> None:
     assert shifted.newest_window.drifted_columns == ["distance"]
     assert (shifted.since, shifted.block, by_row.name) == ("", "row", "r")
     at_once = found(by_row, tmp_path / "same.parquet", window_rule=WindowRule(1, 2, 7))
-    assert (at_once.rule, len(at_once.windows)) == ("all rows at once", 1)
+    assert (at_once.rule, len(at_once.windows)) == ("all rows compared at once", 1)
 
 
 def test_ignored_columns_are_not_judged_and_an_unknown_one_is_an_error(against: ReferenceSide, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_what_cannot_be_read_is_named(against: ReferenceSide, tmp_path: Path) ->
         found(against, tmp_path / "nowhere")
     with pytest.raises(ContractError, match="column 'distance' of .* has type string, but the contract of"):
         found(against, written(tmp_path / "x.parquet", {**CALM, "distance": np.full(840, "far", dtype=object)}))
-    with pytest.raises(DataError, match="must hold times"):
+    with pytest.raises(DataError, match="expected timestamps"):
         found(against, written(tmp_path / "y.parquet", {**CALM, "time": np.full(840, "noon", dtype=object)}))
     with pytest.raises(DataError, match="has no rows"):
         found(against, written(tmp_path / "z.parquet", {name: values[:0] for name, values in CALM.items()}))
@@ -210,6 +210,6 @@ def test_the_truth_is_held_against_the_gates_own_bars(against: ReferenceSide, tm
 
 def test_a_bar_that_the_truth_cannot_judge_is_an_error_and_never_a_pass(against: ReferenceSide, tmp_path: Path) -> None:
     place = written(tmp_path / "one.parquet", CALM, truth=["late"] * len(CALM["tail"]))
-    said = r"the live roc_auc of the 840 rows .* cannot be judged; their truth is late$"
+    said = r"the live roc_auc or its interval is undefined on the 840 rows with labels, .*; their labels are late$"
     with pytest.raises(DataError, match=said):
         found(against, place, label="truth", minimum={"roc_auc": 0.1})

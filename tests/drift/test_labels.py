@@ -57,9 +57,9 @@ def test_it_is_found_for_logged_requests_by_their_id_and_row(
     asked = {"label": "truth", "labels_file": str(tmp_path / "outcomes.csv"), "key": "request_id", **BARS}
     assert found(against, tmp_path / "logs", **asked).live == there.live
     table.drop(columns="row").drop_duplicates("request_id").to_csv(tmp_path / "outcomes.csv", index=False)
-    with pytest.raises(DataError, match=r"request 'request \d+' has 10 rows, and .*outcomes.csv has no column 'row'"):
+    with pytest.raises(DataError, match=r"request 'request \d+' has 10 rows, but .*outcomes.csv has no column 'row'"):
         found(against, tmp_path / "logs", **asked)
-    with pytest.raises(DataError, match="know no truth such as 'truth'; name a file that has it by 'request_id'"):
+    with pytest.raises(DataError, match="no labels such as 'truth'; use --labels-file .* by 'request_id'"):
         found(against, tmp_path / "logs", label="truth")
 
 
@@ -76,7 +76,7 @@ def test_of_a_large_request_the_rows_that_were_kept_are_meant(against: Reference
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("flight,truth\n1,late\n1,early\n", "says of flight '1' both 'late' and 'early'"),
+        ("flight,truth\n1,late\n1,early\n", "has two labels for flight '1': 'late' and 'early'"),
         ("flight,outcome\n1,late\n", "has no column 'truth'; it has flight, outcome"),
         ("number,truth\n1,late\n", "has no column 'flight'; it has number, truth"),
         ("", "outcomes.csv"),
@@ -91,7 +91,7 @@ def test_a_file_that_does_not_say_it_is_refused(against: ReferenceSide, tmp_path
 
 def test_the_row_of_a_request_is_a_number(against: ReferenceSide, tmp_path: Path) -> None:
     (tmp_path / "outcomes.csv").write_text("request_id,row,truth\na,first,late\n")
-    with pytest.raises(DataError, match="must hold whole numbers from 0, not 'first'"):
+    with pytest.raises(DataError, match="expected integers from 0, got 'first'"):
         read_labels(str(tmp_path / "outcomes.csv"), "request_id", "truth", against.contract)
 
 

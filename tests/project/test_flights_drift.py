@@ -36,7 +36,7 @@ def october(flights: Flights, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_october_alarms_against_the_release_of_september_and_says_how_the_model_does(
     flights: Flights, october: Path
 ) -> None:
-    done = flights.slipway("drift", str(october), "--truth", "late", "--json", check=False)
+    done = flights.slipway("drift", str(october), "--label", "late", "--json", check=False)
     assert done.returncode == 21, done.stderr
     told = json.loads(done.stdout)
     found = {finding["column"]: finding for finding in told["windows"][0]["findings"]}

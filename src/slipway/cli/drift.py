@@ -1,4 +1,4 @@
-"""The verb that says whether the world has moved."""
+"""`slipway drift` and `report-drift`: compare rows with a reference, and report drift on GitHub."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from slipway.cli.github import repository_option
 from slipway.cli.options import (
+    RenamedOptionsCommand,
     github_champion,
     json_option,
     resolve_bundle,
@@ -30,35 +31,42 @@ if TYPE_CHECKING:
     from slipway.settings.settings import Settings
 
 _WINDOW_RULE = re.compile(r"(?P<k>[1-9]\d*)/(?P<n>[1-9]\d*)")
-_HEADER = ("column", "", "stability index", "variation", "transport", "chance", "nulls", "strangers")
+_HEADER = ("column", "", "stability index", "total variation", "Wasserstein", "p-value", "nulls", "unseen")
 
 
-@click.command(
-    epilog="Example: slipway drift logs/ --windows; slipway drift summer.parquet october.parquet --html drift.html"
-)
+_RENAMED = {"--rule": "--window-rule", "--truth": "--label", "--truth-file": "--labels-file"}
+
+
+@click.command(cls=RenamedOptionsCommand, renamed=_RENAMED)
 @click.argument("places", metavar="[REFERENCE] CURRENT", nargs=-1, required=True)
-@click.option("--windows", is_flag=True, help="Cut CURRENT into windows and judge by the rule of the settings.")
-@click.option("--rule", metavar="K/N", help="The same by this rule: K of the last N windows, and the newest.")
-@click.option("--truth", default="", metavar="COLUMN", help="The column of CURRENT with what turned out to be true.")
-@click.option("--truth-file", default="", metavar="FILE", help="Where that column is, if it came later than the rows.")
-@click.option(
-    "--key", default="request_id", show_default=True, metavar="COLUMN", help="Finds the truth of a row there."
-)
-@click.option("--github", is_flag=True, help="The reference is the release that GitHub calls Latest.")
-@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the report as a page, too.")
-@click.option(
-    "--report", type=click.Path(path_type=Path), metavar="DIR", help="Leave what `report-drift` takes in DIR."
-)
+@click.option("--windows", is_flag=True, help="Split CURRENT into time windows; drift.k and drift.n decide on drift.")
+@click.option("--window-rule", metavar="K/N",
+              help="The same with another rule: the newest window and at least K of the last N must drift.")  # fmt: skip
+@click.option("--label", default="", metavar="COLUMN", help="Column with the actual outcomes (labels).")
+@click.option("--labels-file", default="", metavar="FILE",
+              help="File with that column, if labels arrive later than the rows.")  # fmt: skip
+@click.option("--key", default="request_id", show_default=True, metavar="COLUMN",
+              help="Column that both files share, to match labels to rows.")  # fmt: skip
+@click.option("--github", is_flag=True, help="Compare with the release that GitHub marks as Latest.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report as an HTML page.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR",
+              help="Write the files that `report-drift` needs to DIR.")  # fmt: skip
 @settings_option
 @json_option
 def drift(
-    places: tuple[str, ...], windows: bool, rule: str | None, truth: str, truth_file: str, key: str, github: bool,
-    html: Path | None, report: Path | None, settings_file: Path, as_json: bool,
+    places: tuple[str, ...], windows: bool, window_rule: str | None, label: str, labels_file: str, key: str,
+    github: bool, html: Path | None, report: Path | None, settings_file: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    """Have the rows of CURRENT, or the predictions for them, moved away from REFERENCE?
+    """Compare CURRENT with REFERENCE and report drift.
 
-    REFERENCE is a bundle, or Parquet or other files; the champion by default. CURRENT is files as `slipway batch` reads
-    them, a dataset that it wrote, or a folder of the server's prediction logs. The exit code is 0 when nothing drifted.
+    Both the rows and the predictions for them are compared. REFERENCE is a bundle, or files of rows; by default it is
+    the champion. CURRENT is files that `slipway batch` can read, a dataset that it wrote, or a folder of the server's
+    prediction logs. The exit code is 0 without drift and 21 with drift.
+
+    \b
+    Examples:
+      slipway drift logs/ --windows
+      slipway drift summer.parquet october.parquet --html drift.html
     """
     from slipway.drift.detect import detect
     from slipway.drift.report import write_report
@@ -68,56 +76,60 @@ def drift(
     settings = load_settings(settings_file)
     *named, current = places
     if len(named) > 1 or (named and github):
-        raise SettingsError(f"one REFERENCE and one CURRENT can be compared, but {' and '.join(places)} came")
-    if truth_file and not truth:
-        raise SettingsError(f"--truth must name the column of {truth_file} with what turned out to be true")
-    asked = replace(
-        _drift_request(settings, current, windows=windows, rule=rule), label=truth, labels_file=truth_file, key=key
+        github_too = " and --github" if github else ""
+        raise SettingsError(f"expected at most one REFERENCE and one CURRENT, got {', '.join(places)}{github_too}")
+    if labels_file and not label:
+        raise SettingsError(f"--labels-file {labels_file} needs --label, the name of its label column")
+    request = replace(
+        _drift_request(settings, current, windows=windows, window_rule=window_rule),
+        label=label,
+        labels_file=labels_file,
+        key=key,
     )
     with stderr_progress.heartbeat("drift") as note, tempfile.TemporaryDirectory(prefix="slipway-reference-") as folder:
-        against = _load_reference(settings, settings_file, named, Path(folder) if github else None)
-        found = detect(against, asked, note)
-    write_report(found, html=html, folder=report)
+        reference = _load_reference(settings, settings_file, named, Path(folder) if github else None)
+        result = detect(reference, request, note)
+    write_report(result, html=html, folder=report)
     if as_json:
-        click.echo(encode_drift(found))
+        click.echo(encode_drift(result))
     else:
-        _print_drift(found)
-    if found.drifted:
-        raise DriftError(describe_drift(found))
+        _print_drift(result)
+    if result.drifted:
+        raise DriftError(describe_drift(result))
 
 
 def describe_drift(result: Drift) -> str:
-    """What was found, in one sentence with the numbers."""
+    """Describe drift in one sentence with the numbers."""
     parts = []
-    if moved := result.newest_window.drifted_columns:
-        furthest = next(f for f in result.newest_window.findings if f.column == moved[0])
+    if drifted := result.newest_window.drifted_columns:
+        furthest = next(f for f in result.newest_window.findings if f.column == drifted[0])
         parts.append(
-            f"{len(moved)} of {len(result.newest_window.findings)} columns drifted from {result.reference} ({result.rule}), "
-            f"'{moved[0]}' the furthest with a stability index of {furthest.stability_index:.2f}"
+            f"{len(drifted)} of {len(result.newest_window.findings)} columns drifted from {result.reference} "
+            f"({result.rule}), most of all '{drifted[0]}' with a stability index of {furthest.stability_index:.2f}"
         )
     parts += [
-        f"{bound.rule} requires {bound.required:g} and the live metric is {bound.value:.3f}"
+        f"{bound.rule} requires {bound.required:g}, but the live metric is {bound.value:.3f}"
         for bound in (result.live.bounds if result.live else ())
         if bound.broken
     ]
     return "; ".join(parts)
 
 
-def _drift_request(settings: Settings, current: str, *, windows: bool, rule: str | None) -> DriftRequest:
+def _drift_request(settings: Settings, current: str, *, windows: bool, window_rule: str | None) -> DriftRequest:
     from slipway.drift.detect import DriftRequest
     from slipway.drift.windows import Threshold, WindowRule
 
     wanted = settings.drift
     k, n = wanted.k, wanted.n
-    if rule:
-        match = _WINDOW_RULE.fullmatch(rule)
+    if window_rule:
+        match = _WINDOW_RULE.fullmatch(window_rule)
         if match is None or int(match["k"]) > int(match["n"]):
-            raise SettingsError(f"--rule must be K/N with K at most N, such as 2/3, not '{rule}'")
+            raise SettingsError(f"--window-rule must be K/N with K at most N, such as 2/3, not '{window_rule}'")
         k, n = int(match["k"]), int(match["n"])
     return DriftRequest(
         current,
         Threshold(wanted.false_alarm_rate, wanted.minimum_effect),
-        WindowRule(k, n, wanted.window_days) if windows or rule else None,
+        WindowRule(k, n, wanted.window_days) if windows or window_rule else None,
         wanted.ignore,
         minimum=settings.gate.minimum,
         maximum=settings.gate.maximum,
@@ -143,13 +155,13 @@ def _load_reference(
 def _print_drift(result: Drift) -> None:
     newest = result.newest_window
     when = f" from {newest.since} to {newest.until}" if newest.since else ""
-    click.echo(f"{newest.rows:,} rows{when} against the {result.reference_rows:,} of {result.reference}\n")
+    click.echo(f"{newest.rows:,} rows{when}, compared with {result.reference_rows:,} rows of {result.reference}\n")
     print_rows([_HEADER, *_column_rows(newest)])
     for window in result.windows if len(result.windows) > 1 else ():
-        told = window.unjudged or (
-            f"drifted: {', '.join(window.drifted_columns)}" if window.drifted_columns else "no drift"
+        outcome = window.unjudged or (
+            f"drift in {', '.join(window.drifted_columns)}" if window.drifted_columns else "no drift"
         )
-        click.echo(f"\n{window.since} to {window.until}, {window.rows:,} rows: {told}", nl=False)
+        click.echo(f"\n{window.since} to {window.until}, {window.rows:,} rows: {outcome}", nl=False)
     if result.live:
         _print_live_metrics(result.live)
     click.echo(f"\n{_verdict(result)}")
@@ -158,7 +170,7 @@ def _print_drift(result: Drift) -> None:
 def _print_live_metrics(live: LiveMetrics) -> None:
     from slipway.drift.report import THRESHOLD_HEAD, threshold_rows
 
-    click.echo(f"\nThe truth of {live.rows:,} rows is known", nl=False)
+    click.echo(f"\nThe live metric covers {live.rows:,} rows with labels", nl=False)
     if live.bounds:
         click.echo(":")
         print_rows([THRESHOLD_HEAD, *threshold_rows(live)])
@@ -170,31 +182,37 @@ def _column_rows(window: Window) -> Iterator[Row]:
     from slipway.drift.report import format_row
 
     for finding in sorted(window.findings, key=lambda f: (not f.prediction, not f.drifted, -f.stability_index)):
-        _, _, *effects, before, now, strangers = format_row(finding)
-        yield finding.column, "DRIFT" if finding.drifted else "", *effects, f"{before} -> {now}", strangers
+        _, _, *effects, before, now, unseen = format_row(finding)
+        yield finding.column, "DRIFT" if finding.drifted else "", *effects, f"{before} -> {now}", unseen
 
 
 def _verdict(result: Drift) -> str:
     broken = f"; {result.broken_rows:,} rows break the contract" if result.broken_rows else ""
-    absent = f"; not there: {', '.join(result.absent)}" if result.absent else ""
-    found = "drift" if result.drifted else "no drift"
-    return (
-        f"{found}: {result.rule}; at most {result.false_alarm_rate:.1%} of such comparisons alarm by chance"
-        f"{broken}{absent}"
-    )
+    absent = f"; missing columns: {', '.join(result.absent)}" if result.absent else ""
+    verdict = "drift" if result.drifted else "no drift"
+    rate = f"{result.false_alarm_rate * 100:g} %"
+    return f"{verdict} ({result.rule}; false-alarm rate {rate}){broken}{absent}"
 
 
-@click.command("report-drift", epilog="Example: slipway report-drift drift/")
+@click.command("report-drift")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @settings_option
 @repository_option
 def report_drift(folder: Path, settings_file: Path, repository: str | None) -> None:
-    """Keep one GitHub issue for what `slipway drift --report DIR` found, or close it; or start a retrain, as set."""
+    """Open, update or close the GitHub issue about drift.
+
+    DIR is what `slipway drift --report DIR` wrote. There is at most one open issue for a model. If `drift.mode` is
+    "retrain", the command also starts the retrain workflow, once for each issue.
+
+    \b
+    Examples:
+      slipway report-drift drift/
+    """
     from slipway.commands.report_drift import update_issue
     from slipway.drift.report import read_report, render_markdown
     from slipway.github.workflows import write_summary
     from slipway.settings.settings import load_settings
 
-    mode, found = load_settings(settings_file).drift.mode, read_report(folder)
-    write_summary(render_markdown(found))
-    click.echo(retry_on_github(lambda on: update_issue(on, found, mode, stderr_progress), repository))
+    mode, result = load_settings(settings_file).drift.mode, read_report(folder)
+    write_summary(render_markdown(result))
+    click.echo(retry_on_github(lambda on: update_issue(on, result, mode, stderr_progress), repository))

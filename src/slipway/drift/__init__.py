@@ -1,2 +1,2 @@
-"""Whether rows or predictions have moved away from the reference of a release. May import inference, bundle, tables,
+"""Drift detection: compare rows and predictions with the reference of a release. May import inference, bundle, tables,
 statistics, storage, contract and reporting."""

@@ -1,4 +1,4 @@
-"""Counts the rows that are looked at in the bins of a reference, by block, in memory that does not grow with them."""
+"""Count rows in the bins of a reference, by block, in memory that does not grow with the number of rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from slipway.statistics.time_blocks import calendar_numbers, first_days
 
 Counts = npt.NDArray[Any]
 UNDATED = -(1 << 40)
-"""The one block of rows without a time: no day that anybody has lived."""
+"""The single block of rows without timestamps: a number that no calendar day has."""
 
 
 class BinCounts:
@@ -31,42 +31,42 @@ class BinCounts:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that were there, in the order of the reference."""
+        """The columns of the reference that the rows have, in its order."""
         return [name for name in self._profiles if name in self._counts]
 
     @property
     def blocks(self) -> list[int]:
-        """The calendar numbers of the blocks that were there, in order."""
+        """The calendar numbers of the blocks that the rows are in, in order."""
         return sorted(self.block_rows)
 
     @property
     def dated(self) -> bool:
-        """Whether the rows have a time."""
+        """Whether the rows have timestamps."""
         return self.blocks != [UNDATED]
 
     @property
     def days(self) -> npt.NDArray[np.datetime64]:
-        """The day on which each of the blocks begins."""
+        """The first day of each block."""
         block = "day" if self.reference.block == "row" else self.reference.block
         return first_days(np.array(self.blocks, dtype=np.int64), block)
 
     def add(self, rows: Rows) -> None:
-        """Count some rows.
+        """Count a batch of rows.
 
         Raises:
-            DataError: they have no time, and the reference's rows are in blocks of time.
+            DataError: the rows have no timestamps, but the reference is divided into blocks of time.
         """
-        there, places = np.unique(self._blocks(rows), return_inverse=True)
+        numbers, indices = np.unique(self._blocks(rows), return_inverse=True)
         self.rows += rows.size
         self.broken += rows.broken
-        for number, size in zip(there.tolist(), np.bincount(places, minlength=len(there)).tolist(), strict=True):
+        for number, size in zip(numbers.tolist(), np.bincount(indices, minlength=len(numbers)).tolist(), strict=True):
             self.block_rows[number] = self.block_rows.get(number, 0) + size
         for name, kind in self._profiles.items():
             if name in rows.columns:
-                self._count(name, kind, rows.columns[name], there, places)
+                self._count(name, kind, rows.columns[name], numbers, indices)
 
     def counts(self, name: str, blocks: Iterable[int]) -> Counts:
-        """The counts of a column [blocks, bins]."""
+        """Return the counts of a column, of shape [blocks, bins]."""
         width = self._profiles[name].width
         nothing = np.zeros(width, dtype=np.int64)
         found = [self._counts[name].get(block, nothing) for block in blocks]
@@ -85,7 +85,7 @@ class BinCounts:
             return calendar_numbers(rows.times, "day" if self.reference.block == "row" else self.reference.block)
         if self.reference.block != "row":
             raise DataError(
-                f"the rows have no column '{self.reference.time}', by which the reference's are in blocks of a "
-                f"{self.reference.block}; without it nobody can say what chance does; keep it with --keep"
+                f"the rows have no column '{self.reference.time}', but the reference is divided by it into blocks of a "
+                f"{self.reference.block}; the effect of chance cannot be computed; keep the column with --keep"
             )
         return np.full(rows.size, UNDATED, dtype=np.int64)

@@ -1,4 +1,7 @@
-"""Pictures of the report as SVG in the page's own colours: drawn by hand, for the serving host has no library for it."""
+"""Draw the charts of the report as SVG in the page's own colors.
+
+The serving host has no plotting library, so the SVG is written directly.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,22 @@ _MAX_LABEL_LENGTH = 14
 
 
 def bin_chart(finding: ColumnDrift) -> str:
-    """The share of rows in each bin: the reference's beside those of now; bins that are empty on both sides left out."""
-    shown = [one for one in finding.bins if max(one.before, one.now) > 0]
-    tallest = max((max(one.before, one.now) for one in shown), default=1.0)
+    """Draw the share of rows in each bin, of the reference and now; bins that are empty on both sides are left out."""
+    shown = [entry for entry in finding.bins if max(entry.before, entry.now) > 0]
+    tallest = max((max(entry.before, entry.now) for entry in shown), default=1.0)
     step = (_WIDTH - _LEFT) / max(1, len(shown))
     parts = [_grid(tallest)]
-    for place, one in enumerate(shown):
+    for place, entry in enumerate(shown):
         start = _LEFT + place * step
-        for colour, share, offset in ((1, one.before, 0.1), (2, one.now, 0.5)):
+        for color, share, offset in ((1, entry.before, 0.1), (2, entry.now, 0.5)):
             height = _HEIGHT * share / tallest
-            parts.append(_bar(start + offset * step, _HEIGHT - height, 0.38 * step, height, colour, one, share))
-        parts.append(_label(start + step / 2, one.name))
+            parts.append(_bar(start + offset * step, _HEIGHT - height, 0.38 * step, height, color, entry, share))
+        parts.append(_label(start + step / 2, entry.name))
     return _svg(f"Shares of {finding.column} by bin", parts)
 
 
 def window_chart(windows: Sequence[Window], columns: Sequence[str], minimum_effect: float) -> str:
-    """The stability index of some columns in each window, the oldest first; a dashed line is the minimum effect."""
+    """Draw the stability index of columns in each window, the oldest first; the dashed line is the minimum effect."""
     dated = [window for window in reversed(windows) if window.findings]
     found = {c: [next(f.stability_index for f in w.findings if f.column == c) for w in dated] for c in columns}
     top = max([minimum_effect, *(value for values in found.values() for value in values)]) * 1.05
@@ -41,13 +44,13 @@ def window_chart(windows: Sequence[Window], columns: Sequence[str], minimum_effe
             for place, value in enumerate(values)
         )
         parts.append(f'<polyline points="{points}" fill="none" stroke="var(--series-{number})" stroke-width="2"/>')
-    return _svg("The stability index by window", parts)
+    return _svg("Stability index by window", parts)
 
 
-def _bar(x: float, y: float, width: float, height: float, colour: int, shown_bin: Bin, share: float) -> str:
-    told = f"<title>{escape(shown_bin.name)}: {share:.1%} {'in the reference' if colour == 1 else 'now'}</title>"
+def _bar(x: float, y: float, width: float, height: float, color: int, shown_bin: Bin, share: float) -> str:
+    title = f"<title>{escape(shown_bin.name)}: {share:.1%} {'in the reference' if color == 1 else 'now'}</title>"
     shape = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return f'<rect {shape} fill="var(--series-{colour})">{told}</rect>'
+    return f'<rect {shape} fill="var(--series-{color})">{title}</rect>'
 
 
 def _label(x: float, text: str) -> str:
@@ -60,10 +63,10 @@ def _grid(top: float, *, percent: bool = True) -> str:
     parts = []
     for share in (0.0, 0.5, 1.0):
         y = _HEIGHT * (1 - share)
-        told = f"{top * share:.0%}" if percent else f"{top * share:.2g}"
+        tick = f"{top * share:.0%}" if percent else f"{top * share:.2g}"
         parts.append(f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--line)"/>')
         parts.append(
-            f'<text x="{_LEFT - 6}" y="{y + 3:.1f}" font-size="9" text-anchor="end" fill="var(--muted)">{told}</text>'
+            f'<text x="{_LEFT - 6}" y="{y + 3:.1f}" font-size="9" text-anchor="end" fill="var(--muted)">{tick}</text>'
         )
     return "".join(parts)
 

@@ -1,4 +1,4 @@
-"""Detects drift, top to bottom: read the rows, let the model answer, count, compare, judge."""
+"""Detect drift, top to bottom: read the rows, predict, count by bin, compare, decide."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from slipway.reporting.suggestions import did_you_mean
 
 @dataclass(frozen=True)
 class DriftRequest:
-    """What is asked: the bar for a column, the rule over windows, where the truth is, and the gate's bars.
+    """What to compare: the rows, the threshold for a column, the window rule, the labels, and the gate's thresholds.
 
-    Without a rule, and where rows have no time, all rows are judged at once.
+    Without a window rule, or if the rows have no timestamps, all rows are compared at once.
     """
 
     current: str
@@ -37,23 +37,28 @@ class DriftRequest:
 
 
 def detect(side: ReferenceSide, request: DriftRequest, note: Note = lambda sign: None) -> Drift:
-    """Hold the rows against the reference.
+    """Compare the rows with the reference.
+
+    Args:
+        side: the reference, with the model that scores the rows.
+        request: the rows and the thresholds.
+        note: called with the number of rows so far.
 
     Raises:
-        DataError: there are no rows, they or the truth cannot be read, or they are too few for the false-alarm rate.
-        SettingsError: a column to ignore is none.
+        DataError: there are no rows, the rows or labels cannot be read, or there are too few for the false-alarm rate.
+        SettingsError: a column to ignore does not exist.
         ContractError: a column has a wrong type.
     """
     _check_ignored(side, request)
-    tally, truths = BinCounts(side.reference, request.ignore), LabelledRows(side.contract, side.reference.block)
-    outcomes = (
+    tally, labelled = BinCounts(side.reference, request.ignore), LabelledRows(side.contract, side.reference.block)
+    labels = (
         read_labels(request.labels_file, request.key, request.label, side.contract) if request.labels_file else None
     )
-    wanted = RowSelection(side.contract, side.reference.time, request.label, outcomes)
-    for rows in read_rows(request.current, wanted):
-        answered = rescore_rows(rows, side.scorer) if side.scorer else rows
-        tally.add(answered)
-        truths.add(answered)
+    selection = RowSelection(side.contract, side.reference.time, request.label, labels)
+    for rows in read_rows(request.current, selection):
+        scored = rescore_rows(rows, side.scorer) if side.scorer else rows
+        tally.add(scored)
+        labelled.add(scored)
         note(f"{tally.rows:,} rows")
     if not tally.rows:
         raise DataError(f"{request.current} has no rows")
@@ -64,7 +69,7 @@ def detect(side: ReferenceSide, request: DriftRequest, note: Note = lambda sign:
         if request.window_rule and tally.dated
         else [single_window(tally, request.threshold)]
     )
-    live = truths.check_thresholds(request.minimum, request.maximum) if request.label else None
+    live = labelled.check_thresholds(request.minimum, request.maximum) if request.label else None
     return _build_result(side, request, tally, tuple(windows), live)
 
 
@@ -72,10 +77,10 @@ def _build_result(
     side: ReferenceSide, request: DriftRequest, tally: BinCounts, windows: tuple[Window, ...], live: LiveMetrics | None
 ) -> Drift:
     reference, rule = side.reference, request.window_rule if tally.dated else None
-    moved = rule.is_drift(windows) if rule else bool(windows[0].drifted_columns)
-    there = set(tally.columns) | set(request.ignore)
+    columns_drifted = rule.is_drift(windows) if rule else bool(windows[0].drifted_columns)
+    present = set(tally.columns) | set(request.ignore)
     return Drift(
-        drifted=moved or (live is not None and any(bound.broken for bound in live.bounds)),
+        drifted=columns_drifted or (live is not None and any(bound.broken for bound in live.bounds)),
         model=side.contract.name,
         release=side.scorer.bundle.release.version if side.scorer else "",
         reference=side.name,
@@ -88,11 +93,11 @@ def _build_result(
         block=reference.block,
         false_alarm_rate=request.threshold.false_alarm_rate,
         minimum_effect=request.threshold.minimum_effect,
-        rule=f"{rule.k} of the last {rule.n} windows of {rule.days} days, and the newest"
+        rule=f"{rule.k} of the last {rule.n} windows of {rule.days} days, including the newest"
         if rule
-        else "all rows at once",
+        else "all rows compared at once",
         windows=windows,
-        absent=tuple(name for name in reference.columns if name not in there),
+        absent=tuple(name for name in reference.columns if name not in present),
         live=live,
     )
 

@@ -1,4 +1,4 @@
-"""Could chance alone have moved the columns that far? One answer for all of them together, at a stated rate."""
+"""Test whether chance alone explains the shifts of all columns together, at a fixed false-alarm rate."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ import numpy.typing as npt
 from slipway.statistics.divergence import Floats, stability_index
 
 Tables = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]
-"""By column: the counts [blocks, bins] of the reference and of the rows that are compared with it."""
+"""By column: the counts, of shape [blocks, bins], of the reference and of the rows compared with it."""
 MIN_ROUNDS = 9999
-"""At least."""
+"""The minimum number of permutations."""
 _MAX_CELLS = 2_000_000
 
 
 def min_blocks(reference: int, rate: float) -> int | None:
-    """How many blocks must be compared with so many before a rate of false alarms can be kept; None: never enough.
+    """Return the minimum number of blocks to compare with ``reference`` blocks at a false-alarm rate; None if impossible.
 
-    With fewer there are not enough ways to exchange blocks for any way to be as rare as the rate.
+    With fewer blocks there are too few permutations for any of them to be as rare as the rate.
     """
     return next((n for n in range(1, reference + 1) if math.comb(reference + n, n) * rate >= 1), None)
 
 
 def rounds_for(columns: int, rate: float) -> int:
-    """How many rounds it takes, so that the rarest of so many columns can be four times as rare as the rate asks."""
+    """Return the number of permutations, so that the smallest p-value of all columns can be a quarter of the rate."""
     return max(MIN_ROUNDS, math.ceil(4 * columns / rate) - 1)
 
 
 def p_values(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = MIN_ROUNDS) -> dict[str, float]:
-    """For each column, how often chance alone would move *any* of the columns as far as this one has moved.
+    """Return adjusted p-values: for each column, how often chance alone would shift *any* column this far.
 
-    Whole blocks are exchanged at random between the two sides, all columns at once. A shift is as rare as it is among
-    those of its own column, and a column must be rarer than the rarest one of each round: Westfall and Young,
-    Resampling-Based Multiple Testing (1993), the single-step minP. So the rate holds over all columns together, however
-    they depend on one another, and columns of few and of many bins are alike. Blocks can be exchanged only if they are
-    of one size, so rows are left out at random of those of the side that has more in each. Without ``by_block`` rows
-    are exchanged, in each column by itself.
+    Complete blocks are exchanged at random between the two sides, in all columns at once. The rarity of a shift is its
+    rank among the shifts of its own column, and it is compared with the rarest shift of each round: Westfall and Young,
+    Resampling-Based Multiple Testing (1993), the single-step minP procedure. So the rate holds across all columns
+    jointly, whatever their correlations, and columns with few and with many bins are treated alike. Only blocks of the
+    same size can be exchanged, so the side with larger blocks is subsampled. Without ``by_block``, single rows are
+    exchanged, independently in each column.
     """
     shifts = {
-        # Rows are drawn anew for each column, but blocks are the same for all.
+        # Blocks are exchanged alike in all columns, which keeps their correlations; rows are drawn anew for each column.
         name: _shifts(pair, by_block, seed if by_block else seed + place, rounds)
         for place, (name, pair) in enumerate(tables.items())
     }
-    # The comparison itself is one of the ways that chance has, so no chance is ever zero.
+    # The observed split counts as one of the permutations, so a p-value is never zero (Phipson and Smyth, 2010).
     rarities = {name: _rarity(found) for name, found in shifts.items()}
     rarest = np.min([found[1:] for found in rarities.values()], axis=0) if rarities else np.empty(0)
     return {name: float((1 + np.sum(rarest <= found[0])) / (1 + rounds)) for name, found in rarities.items()}
 
 
 def _shifts(pair: Sequence[npt.NDArray[Any]], by_block: bool, seed: int, rounds: int) -> Floats:
-    """The shift that was found, and after it those of each round."""
+    """Return the observed shift, followed by the shift of each round."""
     pair = _equalize(pair, seed) if by_block else pair
     whole, first = pair[0].sum(axis=0) + pair[1].sum(axis=0), pair[1].sum(axis=0)
     drawn = _permute_blocks(pair, seed, rounds) if by_block else _permute_rows(whole, int(first.sum()), seed, rounds)
@@ -61,7 +61,7 @@ def _shifts(pair: Sequence[npt.NDArray[Any]], by_block: bool, seed: int, rounds:
 
 
 def _equalize(pair: Sequence[npt.NDArray[Any]], seed: int) -> Sequence[npt.NDArray[Any]]:
-    """Both sides with as many rows in a block on average as the one that has fewer."""
+    """Subsample the side with larger blocks, so that both have the same average number of rows per block."""
     rows = [counts.sum() / len(counts) for counts in pair]
     generator = np.random.default_rng(seed)
     return [_subsample(counts, min(rows) / mean, generator) for counts, mean in zip(pair, rows, strict=True)]
@@ -76,9 +76,10 @@ def _subsample(counts: npt.NDArray[Any], share: float, generator: np.random.Gene
 
 
 def _permute_blocks(pair: Sequence[npt.NDArray[Any]], seed: int, rounds: int) -> Iterator[Floats]:
-    """What the compared side would hold, each round with other blocks: the same ones for every column."""
+    """Yield the counts of the compared side in each round, with blocks exchanged alike for every column."""
     counts = np.concatenate(pair).astype(np.float64)
     size, taken = len(counts), len(pair[1])
+    # Rounds are computed in batches, which bounds the memory of the random numbers.
     height = max(1, _MAX_CELLS // size)
     generator = np.random.default_rng(seed)
     for start in range(0, rounds, height):
@@ -92,6 +93,7 @@ def _permute_rows(whole: npt.NDArray[Any], rows: int, seed: int, rounds: int) ->
 
 
 def _rarity(shifts: Floats) -> Floats:
-    """For each shift, the share of all of them that are as large; those that rounding alone tells apart are equal."""
+    """Return, for each shift, the share of shifts that are at least as large."""
+    # Equal shifts can differ by rounding errors of their sums, depending on the order of the blocks.
     equal = np.round(shifts, 12)
     return np.asarray(1 - np.searchsorted(np.sort(equal), equal, side="left") / len(equal))

@@ -1,4 +1,4 @@
-"""What the rows are held against: the reference that a bundle carries, or that of other rows."""
+"""Load the reference that rows are compared with: from a bundle, or computed from other rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from slipway.statistics.time_blocks import calendar_numbers
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSide:
-    """A reference by its name, the contract of its columns, and the release whose it is, if it is one's."""
+    """A reference with its name, the contract of its columns, and the model of its release, if it has one."""
 
     name: str
     reference: Reference
@@ -30,27 +30,27 @@ class ReferenceSide:
 
 
 def read_bundle_reference(bundle: Bundle) -> ReferenceSide:
-    """The reference of a release, with its model.
+    """Read the reference of a release, and load its model.
 
     Raises:
-        NotFoundError: it was sealed without one.
-        BundleError: it cannot be read, or the model cannot be loaded.
+        NotFoundError: the bundle was sealed without a reference.
+        BundleError: the reference cannot be read, or the model cannot be loaded.
     """
     reference, version = reference_in(bundle), bundle.release.version
     if reference is None:
         raise NotFoundError(
-            f"the bundle of {version} has no {REFERENCE_FILE}, since it was sealed before Slipway made one; "
-            "release the model again, or name a Parquet file as the reference"
+            f"the bundle of {version} has no {REFERENCE_FILE}, because it was sealed by an older Slipway; "
+            "release the model again, or use a Parquet file as the reference"
         )
     scorer = load(bundle.path, threads=cores(), expected_digest=bundle.digest)
     return ReferenceSide(f"release {version}", reference, scorer.contract, scorer)
 
 
 def build_reference(name: str, rows: Iterable[Rows], contract: Contract, *, time: str, block: str) -> ReferenceSide:
-    """The reference of other rows.
+    """Compute the reference of other rows.
 
     Raises:
-        DataError: there are none, or they have no time by which they would be in blocks.
+        DataError: there are no rows, or they have no timestamps to divide them into blocks.
     """
     parts = [part for part in rows if part.size]
     if not parts:
@@ -58,10 +58,12 @@ def build_reference(name: str, rows: Iterable[Rows], contract: Contract, *, time
     columns = {c: np.concatenate([part.columns[c] for part in parts]) for c in parts[0].columns}
     blocks = np.zeros(sum(part.size for part in parts), dtype=np.int64)
     if block != "row":
-        moments = [part.times for part in parts if part.times is not None]
-        if len(moments) != len(parts):
-            raise DataError(f"{name} has no column '{time}', by which its rows would be in blocks of a {block}")
-        blocks = calendar_numbers(np.concatenate(moments), block)
+        times = [part.times for part in parts if part.times is not None]
+        if len(times) != len(parts):
+            raise DataError(
+                f"{name} has no column '{time}', which is needed to divide its rows into blocks of a {block}"
+            )
+        blocks = calendar_numbers(np.concatenate(times), block)
     outputs = [column.name for column in contract.outputs if column.name in columns]
-    made = reference_of(columns, blocks, time=time, block=block, predictions=outputs)
-    return ReferenceSide(name, made, contract)
+    reference = reference_of(columns, blocks, time=time, block=block, predictions=outputs)
+    return ReferenceSide(name, reference, contract)

@@ -1,4 +1,7 @@
-"""What was found, as `slipway drift --json` tells it and as the report and the issue show it."""
+"""The result of drift detection. `slipway drift --json` prints it, and the report and the issue show it.
+
+The field names are those of ``drift.json``, which other programs read.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import msgspec
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """A bin of a column, with the share of the rows that are in it, in the reference and now."""
+    """A bin of a column, with its share of the rows in the reference and now."""
 
     name: str
     before: float
@@ -14,7 +17,11 @@ class Bin(msgspec.Struct, frozen=True):
 
 
 class ColumnDrift(msgspec.Struct, frozen=True):
-    """One column in one window. ``chance`` is how often chance alone would move any column as far as this one."""
+    """One column in one window.
+
+    ``chance`` is the adjusted p-value: how often chance alone would shift any column this far. ``transport`` is the
+    Wasserstein distance in standard deviations, and ``strangers`` the share of unseen values.
+    """
 
     column: str
     prediction: bool
@@ -30,7 +37,7 @@ class ColumnDrift(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Some of the rows, from one day to another, with what was found in them; or why nothing could be said."""
+    """The rows of a range of days with the result for each column, or in ``unjudged`` why there is no result."""
 
     since: str
     until: str
@@ -41,13 +48,13 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def drifted_columns(self) -> list[str]:
-        """The columns that drifted, the furthest first."""
+        """The columns that drifted, the largest shift first."""
         found = sorted(self.findings, key=lambda finding: -finding.stability_index)
         return [finding.column for finding in found if finding.drifted]
 
 
 class ThresholdResult(msgspec.Struct, frozen=True):
-    """A bar of the gate, held against the truth that has arrived; ``broken`` where the whole 95 % interval misses it."""
+    """A threshold of the gate with the live metric; ``broken`` if the complete 95 % interval violates it."""
 
     rule: str
     required: float
@@ -58,14 +65,14 @@ class ThresholdResult(msgspec.Struct, frozen=True):
 
 
 class LiveMetrics(msgspec.Struct, frozen=True):
-    """How the model does on the rows whose truth is known."""
+    """The live metrics of the rows with labels."""
 
     rows: int
     bounds: tuple[ThresholdResult, ...]
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """The whole answer; windows stand with the newest one first, and there is one where none were asked for."""
+    """The complete result. ``windows`` has the newest window first, or a single one if no windows were requested."""
 
     drifted: bool
     model: str
@@ -92,10 +99,10 @@ class Drift(msgspec.Struct, frozen=True):
 
 
 def encode_drift(drift: Drift) -> bytes:
-    """The answer as ``drift.json``."""
+    """Encode the result as ``drift.json``."""
     return msgspec.json.format(msgspec.json.encode(drift), indent=1) + b"\n"
 
 
 def decode_drift(text: bytes) -> Drift:
-    """Read it again."""
+    """Decode ``drift.json``."""
     return msgspec.json.decode(text, type=Drift)

@@ -1,4 +1,4 @@
-"""The rows that are looked at, whatever holds them: files, a scored dataset, or the server's prediction logs."""
+"""Read the rows to compare, from files, a scored dataset, or the server's prediction logs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REQUESTS_PER_BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some of the rows: the contract's columns that are there, when each was, its truth, and who has scored it."""
+    """A batch of rows: the contract's columns that exist, timestamps, labels, and the releases that scored them."""
 
     columns: dict[str, Array]
     times: npt.NDArray[np.datetime64] | None = None
@@ -44,13 +44,13 @@ class Rows:
 
     @property
     def size(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return max((len(values) for values in self.columns.values()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class RowSelection:
-    """What is read of each row: the contract's inputs and outputs, its time, and its truth, if need be from outcomes."""
+    """What to read of each row: the contract's inputs and outputs, its timestamp, and its label, from ``labels`` if set."""
 
     contract: Contract
     time: str = ""
@@ -59,30 +59,34 @@ class RowSelection:
 
     @property
     def columns(self) -> Contract:
-        """The outputs as if they were inputs too."""
+        """The contract with its outputs as additional inputs."""
         outputs = (Column(column.name, column.type, nullable=True) for column in self.contract.outputs)
         return msgspec.structs.replace(self.contract, inputs=(*self.contract.inputs, *outputs))
 
     @property
     def label_column(self) -> str:
-        """The column of a file that holds the truth, or the key to it."""
+        """The column of a file with the label, or with the key to it."""
         return self.labels.key if self.labels else self.label
 
 
 def read_rows(source: str, selection: RowSelection) -> Iterator[Rows]:
-    """The rows of a place, some at a time.
+    """Read rows in batches.
+
+    Args:
+        source: files in any format of `slipway batch`, a dataset, or a folder of prediction logs.
+        selection: the columns to read.
 
     Raises:
-        DataError: there are none, or they cannot be read, or lack the truth.
-        ContractError: a column has a type that the contract's cannot be read from.
-        StorageError: a line of a log is no logged prediction.
+        DataError: there are no files, they cannot be read, or they lack the label.
+        ContractError: a column has a type that cannot be converted to the contract's type.
+        StorageError: a line of a log is not a logged prediction.
     """
     folder = Path(source)
     if folder.is_dir() and files_by_time(folder, LOG_NAME):
         if selection.label and (selection.labels is None or selection.labels.key != REQUEST_COLUMN):
             raise DataError(
-                f"{source} holds prediction logs, which know no truth such as '{selection.label}'; "
-                f"name a file that has it by '{REQUEST_COLUMN}'"
+                f"{source} contains prediction logs, which have no labels such as '{selection.label}'; "
+                f"use --labels-file with a file that has them by '{REQUEST_COLUMN}'"
             )
         return _rows_of_logs(folder, selection)
     return (rows for file in _input_files(source) for rows in _rows_of_file(file, selection))
@@ -96,25 +100,25 @@ def _input_files(source: str) -> list[InputFile]:
 
 
 def _rows_of_logs(folder: Path, selection: RowSelection) -> Iterator[Rows]:
-    contract, outcomes = selection.contract, selection.labels
+    contract, labels = selection.contract, selection.labels
     lines = read_predictions(folder)
     while requests := list(islice(lines, _REQUESTS_PER_BATCH)):
         inputs = {c.name: [v for r in requests for v in r.inputs.get(c.name, [])] for c in contract.inputs}
         columns = columns_of(inputs, contract)
         sizes = [len(request.predictions) for request in requests]
-        moments = np.array([request.time.replace(tzinfo=None) for request in requests], dtype="datetime64[us]")
+        times = np.array([request.time.replace(tzinfo=None) for request in requests], dtype="datetime64[us]")
         yield Rows(
             {**columns, **_request_predictions(requests, contract)},
-            np.repeat(moments, sizes),
-            [value for request in requests for value in outcomes.for_request(request.request_id, request.rows)]
-            if outcomes
+            np.repeat(times, sizes),
+            [value for request in requests for value in labels.for_request(request.request_id, request.rows)]
+            if labels
             else None,
             releases=frozenset(request.release for request in requests),
         )
 
 
 def _request_predictions(requests: Sequence[LoggedPrediction], contract: Contract) -> dict[str, Array]:
-    numbers = np.array([answer for request in requests for answer in request.predictions], dtype=np.float64)
+    numbers = np.array([prediction for request in requests for prediction in request.predictions], dtype=np.float64)
     labels = [label for request in requests for label in request.labels or []]
     return predictions_by_output(contract, numbers, np.array(labels, dtype=object) if contract.classes else None)
 
@@ -129,11 +133,11 @@ def _rows_of_file(file: InputFile, selection: RowSelection) -> Iterator[Rows]:
     chosen = pa.schema([field for field in schema if field.name in names])
     for chunk in chunks_of(file, 0, 0, chosen):
         batch, raw = chunk.batch, file.format == "csv"
-        wrong = 0
+        invalid = 0
         if raw:
             batch, unreadable = parse_fields(batch, chosen, contract)
-            wrong = len({field.row for field in unreadable})
-        yield _build_rows(batch, contract, selection, raw, len(chunk.broken) + wrong, file)
+            invalid = len({field.row for field in unreadable})
+        yield _build_rows(batch, contract, selection, raw, len(chunk.broken) + invalid, file)
 
 
 def _build_rows(
@@ -155,11 +159,12 @@ def _read_times(values: pa.Array, name: str, file: InputFile) -> npt.NDArray[np.
         zoned = types.is_timestamp(values.type) and values.type.tz
         local = pc.local_timestamp(values) if zoned else values.cast(pa.timestamp("us"), safe=False)
     except pa.ArrowException as error:
-        raise DataError(f"column '{name}' of {file.path} must hold times: {error}") from None
+        raise DataError(f"column '{name}' of {file.path}: expected timestamps: {error}") from None
     if local.null_count:
         raise DataError(f"column '{name}' of {file.path} is null in {local.null_count} of {len(local)} rows")
-    whole: Array = np.from_dlpack(local.cast(pa.timestamp("us"), safe=False).cast(pa.int64()))
-    return whole.astype("datetime64[us]")
+    # Through integers, since to_numpy would need pandas' rules for time zones and copy the values.
+    microseconds: Array = np.from_dlpack(local.cast(pa.timestamp("us"), safe=False).cast(pa.int64()))
+    return microseconds.astype("datetime64[us]")
 
 
 def _read_labels(batch: pa.RecordBatch, selection: RowSelection) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Cuts the rows into windows of days and holds each against the reference; the rule says whether that is drift."""
+"""Split the rows into windows of days, compare each with the reference, and decide by a rule over the windows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from slipway.statistics.reference import ColumnProfile
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """When a column counts as drifted: chance explains it no more often than this, and it is at least so large."""
+    """When a column counts as drifted: a p-value of at most ``false_alarm_rate`` and at least ``minimum_effect``."""
 
     false_alarm_rate: float
     minimum_effect: float
@@ -26,43 +26,43 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class WindowRule:
-    """Drift is when the newest window drifted, and at least ``k`` of the newest ``n`` with it."""
+    """Drift means that the newest window drifted, and at least ``k`` of the newest ``n`` windows."""
 
     k: int
     n: int
     days: int
 
     def is_drift(self, windows: Sequence[Window]) -> bool:
-        """Whether these windows, newest first, are drift."""
+        """Return whether these windows, newest first, are drift."""
         return bool(windows[0].drifted_columns) and sum(bool(window.drifted_columns) for window in windows) >= self.k
 
 
 def single_window(tally: BinCounts, threshold: Threshold) -> Window:
-    """All rows as one window.
+    """Compare all rows as one window.
 
     Raises:
-        DataError: they are in too few blocks for the rate.
+        DataError: the rows are in too few blocks for the false-alarm rate.
     """
     return _require_judged(_window(tally, tally.blocks, threshold))
 
 
 def newest_windows(tally: BinCounts, threshold: Threshold, rule: WindowRule) -> list[Window]:
-    """The newest windows, counted back from the last day; those before the first row are left out.
+    """Compare the newest windows, counted back from the last day; those before the first row are left out.
 
     Raises:
-        DataError: the newest one has too few blocks for the rate.
+        DataError: the newest window has too few blocks for the false-alarm rate.
     """
     blocks, days = tally.blocks, tally.days
     ages = ((days[-1] - days) // np.timedelta64(rule.days, "D")).astype(np.int64)
     chosen = [[block for block, age in zip(blocks, ages, strict=True) if age == n] for n in range(rule.n)]
-    windows = [_window(tally, some, threshold) for some in chosen if some]
+    windows = [_window(tally, members, threshold) for members in chosen if members]
     _require_judged(windows[0])
     return windows
 
 
 def _require_judged(window: Window) -> Window:
     if window.unjudged:
-        raise DataError(f"nothing can be said about the rows from {window.since} to {window.until}: {window.unjudged}")
+        raise DataError(f"the rows from {window.since} to {window.until} cannot be compared: {window.unjudged}")
     return window
 
 
@@ -70,22 +70,24 @@ def _window(tally: BinCounts, blocks: Sequence[int], threshold: Threshold) -> Wi
     days = tally.days[np.isin(tally.blocks, blocks)]
     since, until = (str(days[0]), str(days[-1])) if tally.dated else ("", "")
     rows = sum(tally.block_rows[block] for block in blocks)
-    why = _unjudged_reason(tally, len(blocks), threshold)
-    return Window(since, until, rows, len(blocks), () if why else _column_drifts(tally, blocks, threshold), why)
+    reason = _unjudged_reason(tally, len(blocks), threshold)
+    return Window(since, until, rows, len(blocks), () if reason else _column_drifts(tally, blocks, threshold), reason)
 
 
 def _unjudged_reason(tally: BinCounts, blocks: int, threshold: Threshold) -> str:
     reference = tally.reference
     if reference.block == "row":
         return ""
-    here, unit = len(reference.blocks), reference.block
-    fewest = min_blocks(here, threshold.false_alarm_rate)
+    own, unit = len(reference.blocks), reference.block
+    required = min_blocks(own, threshold.false_alarm_rate)
     rate = f"{threshold.false_alarm_rate:g}"
-    if fewest is None:
-        return f"the reference has {here} blocks of a {unit}, too few for a false-alarm rate of {rate}"
-    if blocks < fewest:
-        needs = f"a false-alarm rate of {rate} beside the reference's {here} needs at least {fewest}"
-        return f"they are {blocks} blocks of a {unit}, and {needs}"
+    if required is None:
+        return f"the reference has {own} blocks of a {unit}, too few for a false-alarm rate of {rate}"
+    if blocks < required:
+        return (
+            f"{blocks} blocks of a {unit} are too few; a false-alarm rate of {rate} with {own} blocks in the reference "
+            f"needs at least {required}"
+        )
     return ""
 
 
@@ -116,14 +118,14 @@ def _column_drift(
         nulls_before=float(first[profile.null]),
         nulls=float(second[profile.null]),
         strangers=float(second[-1]),
-        bins=tuple(Bin(*told) for told in zip(_bin_names(profile), first.tolist(), second.tolist(), strict=True)),
+        bins=tuple(Bin(*values) for values in zip(_bin_names(profile), first.tolist(), second.tolist(), strict=True)),
     )
 
 
 def _bin_names(profile: ColumnProfile) -> list[str]:
     if profile.values is not None:
-        return [*profile.values, "others", "null", "strangers"]
+        return [*profile.values, "other", "null", "unseen"]
     ends = [f"{edge:.4g}" for edge in profile.edges]
     inner = [f"{low} to {high}" for low, high in itertools.pairwise(ends)]
     bins = [f"below {ends[0]}", *inner, f"above {ends[-1]}"] if ends else ["any"]
-    return [*bins, "null", "strangers"]
+    return [*bins, "null", "unseen"]
