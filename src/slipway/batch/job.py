@@ -69,7 +69,7 @@ def score_dataset(request: BatchRequest, bundle: Bundle) -> BatchResult:
     with location.output_lock(out):
         plan = plan_dataset(request.source, scorer.bundle, scorer.contract, request.options)
         published = read_manifest(out)
-        if published is not None and published["job"] == plan.job and location.is_whole(out, published):
+        if published is not None and published["job"] == plan.job and location.is_complete(out, published):
             _check_published(published, request)
             Checkpoint(out).remove()
             return BatchResult("unchanged", published)

@@ -55,9 +55,9 @@ def p_values(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = MIN
 def _shifts(pair: Sequence[npt.NDArray[Any]], by_block: bool, seed: int, rounds: int) -> Floats:
     """Return the observed shift, followed by the shift of each round."""
     pair = _equalize(pair, seed) if by_block else pair
-    whole, first = pair[0].sum(axis=0) + pair[1].sum(axis=0), pair[1].sum(axis=0)
-    drawn = _permute_blocks(pair, seed, rounds) if by_block else _permute_rows(whole, int(first.sum()), seed, rounds)
-    return np.concatenate([stability_index(whole - some, some) for some in (first[None, :], *drawn)])
+    pooled, first = pair[0].sum(axis=0) + pair[1].sum(axis=0), pair[1].sum(axis=0)
+    drawn = _permute_blocks(pair, seed, rounds) if by_block else _permute_rows(pooled, int(first.sum()), seed, rounds)
+    return np.concatenate([stability_index(pooled - part, part) for part in (first[None, :], *drawn)])
 
 
 def _equalize(pair: Sequence[npt.NDArray[Any]], seed: int) -> Sequence[npt.NDArray[Any]]:
@@ -87,8 +87,8 @@ def _permute_blocks(pair: Sequence[npt.NDArray[Any]], seed: int, rounds: int) ->
         yield (order < taken).astype(np.float64) @ counts
 
 
-def _permute_rows(whole: npt.NDArray[Any], rows: int, seed: int, rounds: int) -> Iterator[Floats]:
-    drawn = np.random.default_rng(seed).multivariate_hypergeometric(whole, rows, size=rounds, method="marginals")
+def _permute_rows(pooled: npt.NDArray[Any], rows: int, seed: int, rounds: int) -> Iterator[Floats]:
+    drawn = np.random.default_rng(seed).multivariate_hypergeometric(pooled, rows, size=rounds, method="marginals")
     yield drawn.astype(np.float64)
 
 

@@ -75,7 +75,7 @@ class Checkpoint:
         found: list[PartRecord] = []
         for path in sorted(self._records.glob("part-*.json")):
             record = PartRecord(**json.loads(path.read_bytes()))
-            if path.stem != part_name(len(found)) or not self._is_whole(record):
+            if path.stem != part_name(len(found)) or not self._is_complete(record):
                 break
             found.append(record)
         self._remove_unfinished(found)
@@ -98,7 +98,7 @@ class Checkpoint:
             return None
         return found if self._records.is_dir() and self.dataset.is_dir() else None
 
-    def _is_whole(self, record: PartRecord) -> bool:
+    def _is_complete(self, record: PartRecord) -> bool:
         files = {record.name: record.sha256, **record.quarantine}
         paths = {self.dataset / name: sha256 for name, sha256 in files.items()}
         return all(path.is_file() and file_digest(path) == sha256 for path, sha256 in paths.items())

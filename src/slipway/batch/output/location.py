@@ -81,7 +81,7 @@ def output_lock(out: Path) -> AbstractContextManager[None]:
     )
 
 
-def is_whole(out: Path, manifest: Mapping[str, Any]) -> bool:
+def is_complete(out: Path, manifest: Mapping[str, Any]) -> bool:
     """Return whether every part in a manifest exists with its recorded size."""
     return all(
         (out / part["name"]).is_file() and (out / part["name"]).stat().st_size == part["bytes"]

@@ -29,11 +29,11 @@ from slipway.tables.input_files import InputFile
 from slipway.tables.readers import chunks_of
 
 RESULT_SCHEMA = pa.schema(
-    [("number", pa.int64()), ("file", pa.string()), ("content", pa.binary()), ("told", pa.string()),
+    [("number", pa.int64()), ("file", pa.string()), ("content", pa.binary()), ("report", pa.string()),
      ("error", pa.string())]
 )  # fmt: skip
-"""The output of a task: its files in slices, then a JSON report (``told``), or an error."""
-RESULT_DDL = "number long, file string, content binary, told string, error string"
+"""The output of a task: its files in slices, then a JSON report (``report``), or an error."""
+RESULT_DDL = "number long, file string, content binary, report string, error string"
 """The same schema in Spark's notation."""
 _SLICE = 1 << 23
 """Bytes of a file in each row of the output, far below the 2 GB limit of Arrow's binary columns."""
@@ -80,7 +80,7 @@ def _count_file(job: Shipment, number: int) -> Iterator[pa.RecordBatch]:
     file = job.plan.inputs[number]
     _check_same_file(file)
     rows = sum(chunk.count for chunk in chunks_of(file, number, 0, job.plan.input_schemas[number]))
-    yield _result_batch(number=number, told=json.dumps({"rows": rows}))
+    yield _result_batch(number=number, report=json.dumps({"rows": rows}))
 
 
 def _make_part(job: Shipment, counts: Sequence[int], number: int) -> Iterator[pa.RecordBatch]:
@@ -93,7 +93,7 @@ def _make_part(job: Shipment, counts: Sequence[int], number: int) -> Iterator[pa
         for name in (record.name, *record.quarantine):
             yield from _slices(number, name, work.dataset / name)
     worker = {"worker": f"{socket.gethostname()}:{os.getpid()}", "loads": _load_bundle.cache_info().misses - before}
-    yield _result_batch(number=number, told=json.dumps({"record": msgspec.structs.asdict(record), **worker}))
+    yield _result_batch(number=number, report=json.dumps({"record": msgspec.structs.asdict(record), **worker}))
 
 
 def _score_part(plan: Plan, scorer: Scorer, checkpoint: Checkpoint, number: int, counts: Sequence[int]) -> PartRecord:

@@ -63,7 +63,7 @@ def read_report(result: pa.Table) -> TaskReport:
     for text in result["error"].drop_null().to_pylist():
         error = json.loads(text)
         raise (error_for(error["exit_code"]) or SparkError)(error["message"])
-    (last,) = result["told"].drop_null().to_pylist()
+    (last,) = result["report"].drop_null().to_pylist()
     report: TaskReport = json.loads(last)
     return report
 
