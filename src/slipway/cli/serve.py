@@ -1,4 +1,4 @@
-"""The verb `serve`, with all that a server can be told."""
+"""`slipway serve` and its options."""
 
 from __future__ import annotations
 
@@ -20,34 +20,44 @@ def _number_option(name: str, minimum: float, default: float, help_text: str) ->
     return click.option(name, type=click.FloatRange(minimum), default=default, show_default=True, help=help_text)
 
 
-@click.command(
-    epilog="""Examples:
-
-    \b
-    slipway serve
-    slipway serve --port 8080 --workers 4 --token-file tokens.txt --access-log -
-    slipway serve --host 0.0.0.0 --tls-certificate server.pem --tls-key server.key
-    slipway serve --log-predictions predictions --log-sample 0.1"""
-)
+@click.command()
 @settings_option
 @bundle_option
-@click.option("--target", type=_FOLDER, help="The target's folder, instead of the one that the settings name.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for every one.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
-@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
-@click.option("--token-file", type=_FILE, help="Who may ask: a bearer token on each line.  [default: $SLIPWAY_TOKENS]")
-@click.option("--tls-certificate", type=_FILE, help="PEM, with those that vouch for it; needs --tls-key.")
-@click.option("--tls-key", type=_FILE, help="PEM.")
-@_number_option("--longest-wait", 1, 25, "Milliseconds to an answer; who would wait longer gets 503 at once.")
-@_number_option("--largest-body", 0.001, 64, "Megabytes; beyond it 413.")
-@_number_option("--body-seconds", 0.1, 20, "For a body to arrive; beyond it 408.")
-@click.option("--access-log", type=_FILE, help="A file for a JSON line about each answer; - is stderr.")
-@click.option(
-    "--log-predictions", "prediction_log", type=_FOLDER, help="A folder for JSON lines of questions and answers."
+@click.option("--target", type=_FOLDER, help="Folder of the target, instead of the one in the settings.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all addresses.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 chooses a free port.")
+@click.option("--workers", type=click.IntRange(1), help="Number of worker processes.  [default: one per core]")
+@click.option("--token-file", type=_FILE, help="Accepted bearer tokens, one per line.  [default: $SLIPWAY_TOKENS]")
+@click.option("--tls-certificate", type=_FILE, help="PEM file with the certificate chain; requires --tls-key.")
+@click.option("--tls-key", type=_FILE, help="PEM file with the private key.")
+@_number_option(
+    "--max-wait-ms",
+    1,
+    25,
+    "Longest time to a response, in milliseconds; requests that would wait longer get 503 at once.",
 )
-@click.option("--log-sample", type=click.FloatRange(0, 1), default=1, show_default=True, help="What share it keeps.")
+@_number_option("--max-body-mb", 0.001, 64, "Size limit of a request body, in MB; larger requests get 413.")
+@_number_option(
+    "--body-timeout", 0.1, 20, "Time limit for receiving a request body, in seconds; slower requests get 408."
+)
+@click.option("--access-log", type=_FILE, help="File for one JSON line per response; - is stderr.")
+@click.option(
+    "--log-predictions", "prediction_log", type=_FOLDER, help="Folder for logged requests and predictions (JSON Lines)."
+)
+@click.option(
+    "--log-sample", type=click.FloatRange(0, 1), default=1, show_default=True, help="Share of requests to log, 0 to 1."
+)
 def serve(settings_file: Path, bundle: Path | None, target: Path | None, **options: Any) -> None:
-    """Serve the champion over HTTP, and follow it when it changes."""
+    """Serve the champion over HTTP and follow every rollout.
+
+    A rollout or a rollback changes the model between two requests, without a restart. With --bundle the server serves that
+    one release and follows nothing. It prints its address and an example request on stderr, and stops on Ctrl-C.
+
+    \b
+    Examples:
+      slipway serve
+      slipway serve --port 8081 --workers 2 --access-log -
+    """
     from slipway.realtime.http.server import serve as serve_forever
 
     followed = target or (None if bundle else open_target(settings_file)[1].path)
@@ -59,8 +69,8 @@ def _server_options(
     workers: int | None,
     tls_certificate: Path | None,
     tls_key: Path | None,
-    longest_wait: float,
-    largest_body: float,
+    max_wait_ms: float,
+    max_body_mb: float,
     **others: Any,
 ) -> Any:
     from slipway.realtime.http.options import Options
@@ -68,8 +78,8 @@ def _server_options(
     return Options(
         workers=workers or len(os.sched_getaffinity(0)),
         tls=_tls(tls_certificate, tls_key),
-        longest_wait=longest_wait / 1000,
-        largest_body=int(largest_body * _MEGABYTE),
+        max_wait_seconds=max_wait_ms / 1000,
+        max_body_bytes=int(max_body_mb * _MEGABYTE),
         **others,
     )
 
@@ -78,5 +88,5 @@ def _tls(certificate: Path | None, key: Path | None) -> Any:
     from slipway.realtime.http.options import Tls
 
     if (certificate is None) != (key is None):
-        raise SettingsError("--tls-certificate and --tls-key come together: give both, or none")
+        raise SettingsError("--tls-certificate and --tls-key must be given together; nothing was started")
     return Tls(certificate, key) if certificate and key else None

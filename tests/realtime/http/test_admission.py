@@ -10,11 +10,11 @@ from slipway.realtime.http.admission import BURST_SECONDS, AdmissionQueue, Overl
 LONG = 10 * BURST_SECONDS
 
 
-def during(play: Callable[[AdmissionQueue], Awaitable[None]], longest_wait: float = 0.025) -> Callable[[], None]:
+def during(play: Callable[[AdmissionQueue], Awaitable[None]], max_wait_seconds: float = 0.025) -> Callable[[], None]:
     """The test that plays this in an event loop of its own."""
 
     async def main() -> None:
-        await play(AdmissionQueue(longest_wait))
+        await play(AdmissionQueue(max_wait_seconds))
 
     return lambda: asyncio.run(main())
 
@@ -127,7 +127,7 @@ def test_who_would_wait_longer_than_promised_is_refused() -> None:
         assert ended[:2] == [None, None]
         assert [round(error.seconds, 6) for error in ended[2:] if isinstance(error, OverloadedError)] == [0.04, 0.04]
 
-    during(play, longest_wait=0.030)()
+    during(play, max_wait_seconds=0.030)()
 
 
 @during

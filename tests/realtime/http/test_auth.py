@@ -96,7 +96,7 @@ def test_a_file_that_goes_wrong_opens_nothing_and_shuts_nobody_out(
     server: Running, tokens: Path, text: str | None
 ) -> None:
     tokens.unlink() if text is None else tokens.write_text(text)
-    assert eventually(lambda: server.log.read_text().count("keeps the tokens that it has") == 2)
+    assert eventually(lambda: server.log.read_text().count("keeps its current tokens") == 2)
     assert (status(server, OLD), server.post({"inputs": ROW}).status) == (200, 401)
     assert OLD not in server.log.read_text()
 
@@ -119,10 +119,10 @@ def test_a_rollout_asks_the_golden_rows_without_a_token_of_a_caller(target: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no token, so nobody could ask; write one on each line"),
-        ("# only this\n", "holds no token, so nobody could ask"),
-        (f"{OLD}\nshort\n", r"token 2 of .* must have at least 16 ASCII characters and no space but has 5"),
-        ("has a space in the middle\n", r"token 1 of .* must have at least 16 ASCII characters and no space"),
+        ("", "has no token, so every request would be refused; write one token per line"),
+        ("# only this\n", "has no token, so every request would be refused"),
+        (f"{OLD}\nshort\n", r"token 2 of .* must have at least 16 ASCII characters and no spaces, got 5 characters"),
+        ("has a space in the middle\n", r"token 1 of .* must have at least 16 ASCII characters and no spaces"),
         ("ümlaut-in-a-token-of-20\n", r"token 1 of .* must have at least 16 ASCII characters"),
     ],
 )

@@ -23,7 +23,7 @@ HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     bundle = make_bundle(tmp_path_factory.mktemp("releases"))
-    with running(bundle=bundle, workers=1, largest_body=LARGEST, body_seconds=1.0, header_seconds=1) as server:
+    with running(bundle=bundle, workers=1, max_body_bytes=LARGEST, body_timeout=1.0, header_timeout=1) as server:
         yield server
 
 
@@ -135,7 +135,7 @@ def test_a_compressed_body_is_refused_unopened(server: Running) -> None:
     bomb = gzip.compress(b" " * (256 << 20), 9)
     answer = server.ask("POST", "/invocations", bomb, JSON | {"content-encoding": "gzip"})
     assert answer.status == 415
-    assert answer.json["message"] == "the body must come as it is but its encoding is gzip"
+    assert answer.json["message"] == "the body must not be compressed, but its content-encoding is gzip"
 
 
 @pytest.mark.parametrize(

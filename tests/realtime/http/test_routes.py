@@ -16,11 +16,11 @@ from tests.support.bundles import make_bundle
 PATH = "/v2/models/flights/versions/1.0.0/infer"
 
 
-def test_a_request_for_a_release_that_serves_no_more_is_not_answered_by_the_next(tmp_path: Path) -> None:
+def test_a_request_for_a_release_that_is_no_longer_served_is_not_answered_by_the_next(tmp_path: Path) -> None:
     old, new = (make_bundle(tmp_path / version, version) for version in ("1.0.0", "2.0.0"))
     worker = Worker(Job(options=Options(), parent=os.getppid(), bundle=old), routes_of, ROUTE_NAMES)
     worker.start()
     answer = worker.routes[PATH].handle(Request({}, b"{}"), load(new))
     assert isinstance(answer, Response)
-    told = "release 1.0.0 serves no more; 2.0.0 does"
+    told = "release 1.0.0 is no longer served; 2.0.0 is"
     assert (answer.status, json.loads(answer.body)) == (404, {"error": told})

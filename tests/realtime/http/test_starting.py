@@ -17,7 +17,7 @@ from tests.support.running_server import Answer, running
 
 
 def test_a_target_without_a_champion_tells_to_ship_first(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="has no champion yet; `slipway ship` makes one first"):
+    with pytest.raises(NotFoundError, match="has no champion yet; create one with `slipway ship`"):
         serve(Options(port=0), target=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -31,7 +31,7 @@ def test_a_tampered_champion_is_refused_at_the_start(tmp_path: Path) -> None:
 
 
 def test_a_target_and_a_bundle_together_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="either a target"):
+    with pytest.raises(SettingsError, match="either a target to follow or one fixed bundle"):
         serve(Options(port=0), target=tmp_path, bundle=tmp_path)
 
 

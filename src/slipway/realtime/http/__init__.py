@@ -1,1 +1,1 @@
-"""The server itself: processes, routes, admission, bodies. May import the other folders of `realtime`."""
+"""The server itself: processes, routes, admission, request bodies. Can import the other folders of `realtime`."""

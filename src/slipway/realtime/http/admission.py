@@ -1,9 +1,9 @@
-"""Who predicts when: in the order they came, with a bounded wait and an answer at once beyond it.
+"""Admission control: runs requests in order of arrival and rejects at once those that would wait too long.
 
-A cheap model predicts as soon as it is asked. Once the requests in hand will cost a millisecond, those that come stand in
-line until these are done, so that in between the loop can read, and refuse what would wait too long. What a request will
-cost comes from what those of the same size took lately, so the bound is one of time, whatever the model costs: requests
-that are accepted stay fast, as CoDel does for packets (Nichols and Jacobson, 2012).
+A cheap model predicts immediately. Once the running requests are expected to cost a millisecond, new ones queue until these
+are done, so that the event loop can read new requests in between and reject those that would wait too long. The expected
+cost of a request comes from recent requests of the same size. The limit is therefore a time, whatever the model costs, and
+accepted requests stay fast, as CoDel does for packets (Nichols and Jacobson, 2012).
 """
 
 from __future__ import annotations
@@ -14,24 +14,26 @@ from collections import deque
 from slipway.realtime.protocols.messages import ErrorResponse
 
 BURST_SECONDS = 0.001
+"""Expected cost of the requests that run back to back before the event loop reads new ones."""
 _WEIGHT_OF_NEW = 0.2
+# Sizes are grouped by the bit length of the number of bytes, so one class covers a factor of two.
 _SIZE_CLASSES = 64
 
 
 class OverloadedError(ErrorResponse):
-    """There is too much to do, and a request would wait longer than is promised; the client shall come back later."""
+    """The server is overloaded: the request would wait longer than the limit. The client should retry later."""
 
     def __init__(self, seconds: float) -> None:
-        told = f"this server is busy: an answer would take {seconds * 1000:.0f} ms; try again"
-        super().__init__(503, "TEMPORARILY_UNAVAILABLE", told, (("retry-after", "1"),))
+        message = f"the server is overloaded: a response would take {seconds * 1000:.0f} ms; retry later"
+        super().__init__(503, "TEMPORARILY_UNAVAILABLE", message, (("retry-after", "1"),))
         self.seconds = seconds
 
 
 class AdmissionQueue:
-    """The line of one worker. Only its event loop may use it."""
+    """The queue of one worker. It is not thread-safe: only the worker's event loop can use it."""
 
-    def __init__(self, longest_wait: float) -> None:
-        self.longest_wait = longest_wait
+    def __init__(self, max_wait_seconds: float) -> None:
+        self.max_wait_seconds = max_wait_seconds
         self._queue: deque[tuple[asyncio.Future[None], float]] = deque()
         self._queued_seconds = 0.0
         self._running = 0
@@ -41,38 +43,41 @@ class AdmissionQueue:
 
     @property
     def waiting(self) -> int:
-        """How many stand in line."""
+        """Number of queued requests."""
         return len(self._queue)
 
     @property
     def free(self) -> bool:
-        """May one who comes now predict at once?"""
+        """Whether a new request can predict without queueing."""
         return self._burst_seconds < BURST_SECONDS and not self._queue
 
     def begin(self, size: int) -> None:
-        """Predict now; ``size`` is the length of the body in bytes, by which its cost is guessed."""
+        """Start a prediction; ``size`` is the length of the body in bytes, from which its cost is estimated."""
         self._running += 1
-        # Nobody knows what the first of its size will cost, so it has the loop for itself.
+        # The cost of the first request of a size is unknown, so it gets the event loop to itself.
         self._burst_seconds += self._costs[size.bit_length()] or BURST_SECONDS
 
     def end(self, size: int, seconds: float | None) -> None:
-        """A prediction is done: remember its cost, if it has one; after the last in hand the loop sees to other things."""
+        """Finish a prediction and record its cost, unless ``seconds`` is None because it failed.
+
+        After the last running one the event loop handles other events before the queue moves on.
+        """
         if seconds is not None:
             self._learn(size, seconds)
         self._finish_one()
 
     async def wait(self, size: int) -> None:
-        """Stand in line, if it must be, until it is time to predict.
+        """Queue, if necessary, until the request can predict.
 
         Raises:
-            OverloadedError: an answer would take longer than the longest wait.
+            OverloadedError: a response would take longer than the maximum wait.
         """
         if self.free:
             return self.begin(size)
         cost = self._expected_cost(size)
-        # Its own cost twice: once for itself, and once for what was being predicted while it arrived unseen.
+        # Its own cost counts twice: once for itself, and once for the prediction that ran while it arrived unnoticed.
         expected = self._queued_seconds + 2 * cost
-        if self._queue and expected > self.longest_wait:
+        if self._queue and expected > self.max_wait_seconds:
             raise OverloadedError(expected)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((turn, cost))
@@ -85,7 +90,7 @@ class AdmissionQueue:
 
     def _learn(self, size: int, seconds: float) -> None:
         known = self._costs[size.bit_length()]
-        # One that the system interrupted says nothing of the model; one that has become slow says it again and again.
+        # One slow request was perhaps only preempted by the system. A model that became slow is slow every time.
         usual = seconds if known == 0 else min(seconds, 2 * known)
         self._costs[size.bit_length()] = known + (_WEIGHT_OF_NEW if known else 1) * (usual - known)
 
@@ -116,7 +121,7 @@ class AdmissionQueue:
             self._finish_one()
 
     def _expected_cost(self, size: int) -> float:
-        """What a body of this size took lately, or the next smaller size that is known, or the next larger."""
-        place = size.bit_length()
-        known = [self._costs[i] for i in (*range(place, -1, -1), *range(place + 1, _SIZE_CLASSES)) if self._costs[i]]
-        return known[0] if known else 0.0
+        """Recent cost of a body of this size, or of the nearest smaller size that is known, or of the nearest larger one."""
+        own = size.bit_length()
+        nearest_first = (*range(own, -1, -1), *range(own + 1, _SIZE_CLASSES))
+        return next((self._costs[i] for i in nearest_first if self._costs[i]), 0.0)

@@ -1,4 +1,4 @@
-"""Bearer tokens: who may ask. They come from a file, which may change while the server runs, or from the environment."""
+"""Bearer token authentication. Tokens come from a file, which is reloaded when it changes, or from the environment."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ _CHALLENGE = (("www-authenticate", 'Bearer realm="slipway"'),)
 
 
 def read_tokens(file: Path | None) -> tuple[str, ...]:
-    """The tokens of a file, one on each line (# begins a comment), or else of the environment; none: all may ask.
+    """Read the tokens from a file, one per line (# starts a comment), or else from the environment.
+
+    Without any token, every request is accepted.
 
     Raises:
-        SettingsError: the file cannot be read or holds none, or a token is too short or no token at all.
+        SettingsError: the file cannot be read or has no token, or a token is too short or malformed.
     """
     try:
         text = os.environ.get(TOKENS_VARIABLE, "") if file is None else file.read_text()
@@ -29,18 +31,18 @@ def read_tokens(file: Path | None) -> tuple[str, ...]:
     tokens = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     origin = TOKENS_VARIABLE if file is None else str(file)
     if file is not None and not tokens:
-        raise SettingsError(f"{origin} holds no token, so nobody could ask; write one on each line")
+        raise SettingsError(f"{origin} has no token, so every request would be refused; write one token per line")
     for number, token in enumerate(tokens, 1):
         if len(token) < _MIN_TOKEN_LENGTH or not token.isascii() or len(token.split()) != 1:
             raise SettingsError(
-                f"token {number} of {origin} must have at least {_MIN_TOKEN_LENGTH} ASCII characters and no space but has "
-                f"{len(token)}; `openssl rand -hex 32` makes a good one"
+                f"token {number} of {origin} must have at least {_MIN_TOKEN_LENGTH} ASCII characters and no spaces, got "
+                f"{len(token)} characters; create one with `openssl rand -hex 32`"
             )
     return tokens
 
 
 class BearerAuth:
-    """Lets those in who bring one of the tokens; ``own`` is what a rollout on this machine brings."""
+    """Accepts requests with a known token; ``rollout_token`` is the one that a rollout on this machine sends."""
 
     def __init__(self, file: Path | None, rollout_token: str | None = None) -> None:
         self._file, self._own = file, rollout_token
@@ -49,34 +51,34 @@ class BearerAuth:
 
     @property
     def is_required(self) -> bool:
-        """Must a caller bring a token?"""
+        """Whether requests need a token."""
         return bool(self._tokens)
 
     def check(self, headers: Mapping[str, str]) -> None:
-        """Let a request pass that may ask.
+        """Accept a request with a known token.
 
         Raises:
-            Refusal: it brings no token, or one that is not known.
+            ErrorResponse: the token is missing or unknown.
         """
         if not self._tokens:
             return
         scheme, _, token = (headers.get("authorization") or "").partition(" ")
         given = token.strip().encode()
-        # Every token is compared, so the time says nothing of which one was close.
+        # Every token is compared, so the response time does not reveal which one nearly matched.
         if scheme.lower() == "bearer" and sum(hmac.compare_digest(given, known) for known in self._tokens):
             return
-        told = "a bearer token is needed" if not given else "the bearer token is not one that this server knows"
-        raise ErrorResponse(401, "UNAUTHENTICATED", told, _CHALLENGE)
+        message = "a bearer token is required" if not given else "the bearer token is not valid"
+        raise ErrorResponse(401, "UNAUTHENTICATED", message, _CHALLENGE)
 
     def reload_tokens(self) -> None:
-        """Take the tokens of a file that has changed; the old ones stay valid where the new file is not right."""
+        """Reload the tokens if their file changed; the old ones stay valid if the new file has an error."""
         if self._file is None or (state := _file_state(self._file)) == self._state:
             return
         self._state = state
         try:
             self._set_tokens(read_tokens(self._file))
         except SettingsError as error:
-            print(f"worker {os.getpid()} keeps the tokens that it has: {error}", file=sys.stderr, flush=True)
+            print(f"worker {os.getpid()} keeps its current tokens: {error}", file=sys.stderr, flush=True)
 
     def _set_tokens(self, tokens: tuple[str, ...]) -> None:
         own = (self._own,) if self._own and tokens else ()

@@ -1,4 +1,4 @@
-"""What a person may set of a server."""
+"""The options of a server, with their defaults."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ STDERR = Path("-")
 
 
 class Tls(msgspec.Struct, frozen=True):
-    """The certificate, with those that vouch for it, and its key, both as PEM."""
+    """The PEM files of the certificate, with its chain of issuers, and of its private key."""
 
     certificate: Path
     key: Path
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a server listens, whom it lets in, how much it takes on and what it writes down.
+    """The address of a server, its authentication, its limits and its logs.
 
-    Sizes are in bytes and times in seconds. Port 0 takes a free one, which the line on stderr tells. Without
-    ``token_file`` the tokens come from the environment variable SLIPWAY_TOKENS; without any, all may ask.
+    Sizes are in bytes and times in seconds. With port 0 the system chooses a free port, which the server prints on stderr.
+    Without ``token_file`` the tokens come from the environment variable SLIPWAY_TOKENS; without any, no token is required.
     """
 
     host: str = "127.0.0.1"
@@ -31,10 +31,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 2
     token_file: Path | None = None
     tls: Tls | None = None
-    largest_body: int = MAX_BODY_BYTES
-    body_seconds: float = BODY_TIMEOUT_SECONDS
-    header_seconds: int = 10
-    longest_wait: float = MAX_WAIT_SECONDS
+    max_body_bytes: int = MAX_BODY_BYTES
+    body_timeout: float = BODY_TIMEOUT_SECONDS
+    header_timeout: int = 10
+    max_wait_seconds: float = MAX_WAIT_SECONDS
     access_log: Path | None = None
     prediction_log: Path | None = None
     log_sample: float = 1.0

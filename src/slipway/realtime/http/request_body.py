@@ -1,4 +1,4 @@
-"""The body of a request, within a limit of size and of time."""
+"""Reads request bodies, with limits on size, time and memory."""
 
 from __future__ import annotations
 
@@ -11,40 +11,42 @@ from slipway.realtime.http.options import BODY_TIMEOUT_SECONDS, MAX_BODY_BYTES
 from slipway.realtime.protocols.messages import ErrorResponse
 
 MAX_BUFFERED_BYTES = 4 * MAX_BODY_BYTES
-"""What one worker keeps of bodies that it has begun to read."""
+"""Limit of memory for the bodies that one worker is reading."""
 _SMALL_BODY = 1 << 16
 
 
 class BodyReader:
-    """The bodies that one worker is reading."""
+    """Reads the request bodies of one worker."""
 
-    def __init__(self, largest: int = MAX_BODY_BYTES, seconds: float = BODY_TIMEOUT_SECONDS) -> None:
-        self._largest, self._seconds = largest, seconds
+    def __init__(self, max_bytes: int = MAX_BODY_BYTES, timeout: float = BODY_TIMEOUT_SECONDS) -> None:
+        self._max_bytes, self._timeout = max_bytes, timeout
         self._buffered = 0
         self._reading: dict[asyncio.Task[Any], float] = {}
 
     async def read(self, headers: Mapping[str, str], protocol: Any) -> bytes:
-        """The whole body.
+        """Read a complete body.
 
         Raises:
-            Refusal: it is too large, encoded, too slow, or there is no room for it now.
+            ErrorResponse: the body is too large, compressed or too slow, or the worker has no memory left for it.
         """
         if (encoding := headers.get("content-encoding") or "identity") != "identity":
-            raise ErrorResponse(415, "BAD_REQUEST", f"the body must come as it is but its encoding is {encoding}")
+            message = f"the body must not be compressed, but its content-encoding is {encoding}"
+            raise ErrorResponse(415, "BAD_REQUEST", message)
         task: Any = asyncio.current_task()
-        self._reading[task] = time.monotonic() + self._seconds
+        self._reading[task] = time.monotonic() + self._timeout
         try:
             return await self._read_within_limits(headers.get("content-length"), protocol)
         except asyncio.CancelledError:
+            # Still registered, so the cancellation is not ours: the client closed the connection.
             if task in self._reading:
                 raise
-            told = f"the body did not arrive within {self._seconds:g} seconds"
-            raise ErrorResponse(408, "BAD_REQUEST", told, (("connection", "close"),)) from None
+            message = f"the body did not arrive within {self._timeout:g} seconds"
+            raise ErrorResponse(408, "BAD_REQUEST", message, (("connection", "close"),)) from None
         finally:
             self._reading.pop(task, None)
 
     def cancel_slow_reads(self) -> None:
-        """End the reading of bodies that have taken too long; the worker calls it again and again."""
+        """Cancel the reads that have exceeded the timeout; the supervisor calls this at every poll."""
         now = time.monotonic()
         for task, deadline in list(self._reading.items()):
             if deadline < now:
@@ -55,7 +57,7 @@ class BodyReader:
         if declared is None:
             return await self._read_chunks(protocol)
         size = int(declared)
-        if size > self._largest:
+        if size > self._max_bytes:
             raise self._too_large_error()
         if size <= _SMALL_BODY:
             return bytes(await protocol())
@@ -70,7 +72,7 @@ class BodyReader:
         reserved = 0
         try:
             async for chunk in protocol:
-                if len(kept) + len(chunk) > self._largest:
+                if len(kept) + len(chunk) > self._max_bytes:
                     raise self._too_large_error()
                 self._reserve(len(chunk))
                 reserved += len(chunk)
@@ -81,10 +83,13 @@ class BodyReader:
 
     def _reserve(self, size: int) -> None:
         if self._buffered + size > MAX_BUFFERED_BYTES:
-            told = f"bodies of {self._buffered} bytes are being read, and {MAX_BUFFERED_BYTES} is the most; try again"
-            raise ErrorResponse(503, "TEMPORARILY_UNAVAILABLE", told, (("retry-after", "1"),))
+            message = (
+                f"the server is reading {self._buffered} bytes of other bodies, and {MAX_BUFFERED_BYTES} is the limit; "
+                "retry later"
+            )
+            raise ErrorResponse(503, "TEMPORARILY_UNAVAILABLE", message, (("retry-after", "1"),))
         self._buffered += size
 
     def _too_large_error(self) -> ErrorResponse:
-        told = f"the body is larger than {self._largest} bytes; use `slipway batch`"
-        return ErrorResponse(413, "BAD_REQUEST", told, (("connection", "close"),))
+        message = f"the body is larger than {self._max_bytes} bytes; use `slipway batch`"
+        return ErrorResponse(413, "BAD_REQUEST", message, (("connection", "close"),))

@@ -1,4 +1,4 @@
-"""Every address of the server, and what answers there."""
+"""The routes of the server and their handlers."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from slipway.realtime.protocols.served_model import ServedModel
 
 ROUTE_NAMES = ("invocations", "infer", "health", "version", "metrics", "metadata", "docs")
-"""The names that metrics know the routes by."""
+"""Labels of the routes in the metrics."""
 
 
 def routes_of(worker: Worker) -> Mapping[str, Route]:
-    """The routes while this worker serves what it serves now."""
+    """The routes of a worker for the release that it serves now; rebuilt after each rollout."""
     health = Route("GET", _make_handler(lambda serving: b"\n"), "health", open=True)
     routes = {
+        "/": Route("GET", _redirect_to_docs, "docs", open=True, always=True),
         "/invocations": Route(
             "POST", lambda request, serving: serving.invocations(request), "invocations", predicts=True
         ),
@@ -69,13 +70,13 @@ def _v2_routes(worker: Worker) -> dict[str, Route]:
 
 
 def _require_release(release: str, path: str, handle: Handler) -> Handler:
-    """Who asks one release must not get another's answer because of a swap in between."""
+    """Wrap a handler so that a request for one release never gets a prediction of another one after a rollout."""
 
     def check_and_handle(request: Request, serving: ServedModel) -> Response | PendingResponse:
         if serving.release == release:
             return handle(request, serving)
-        told = f"release {release} serves no more; {serving.release} does"
-        return render_error(ErrorResponse(404, "ENDPOINT_NOT_FOUND", told), path)
+        message = f"release {release} is no longer served; {serving.release} is"
+        return render_error(ErrorResponse(404, "ENDPOINT_NOT_FOUND", message), path)
 
     return check_and_handle
 
@@ -97,10 +98,14 @@ def _make_handler(make_body: Callable[[ServedModel], bytes]) -> Callable[[Reques
     return lambda request, serving: Response(200, make_body(serving))
 
 
+def _redirect_to_docs(request: Request, serving: ServedModel | None) -> Response:
+    return Response(307, b"", "text/plain", (("location", "/docs"),))
+
+
 def _version(request: Request, serving: ServedModel | None) -> Response:
     release, digest = (serving.release, serving.digest) if serving else (None, None)
-    said = {"release": release, "digest": digest, "server": name_and_version()[1], "pid": os.getpid()}
-    return Response(200, msgspec.json.encode(said))
+    version = {"release": release, "digest": digest, "server": name_and_version()[1], "pid": os.getpid()}
+    return Response(200, msgspec.json.encode(version))
 
 
 def _metrics(worker: Worker) -> Response:

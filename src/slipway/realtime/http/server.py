@@ -1,4 +1,4 @@
-"""The parent process: binds the port, announces itself, starts the workers and stops them again."""
+"""The parent process: reserves the port, starts the workers, prints the address and stops the workers again."""
 
 from __future__ import annotations
 
@@ -35,17 +35,18 @@ _RESEND_SECONDS = 0.5
 _LARGEST_HEADERS = 64 << 10
 _STDERR_HANDLER = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
 _MAX_CONNECTIONS = 4096
-"""How many connections each worker takes; those beyond wait to be accepted."""
+"""Limit of connections per worker; further ones wait to be accepted."""
 
 
 def serve(options: Options, *, target: Path | None = None, bundle: Path | None = None) -> None:
-    """Serve the champion of a target, and follow it, or one fixed bundle; return after SIGTERM or SIGINT.
+    """Serve the champion of a target and follow its rollouts, or serve one fixed bundle; return after SIGTERM or SIGINT.
 
     Raises:
-        NotFoundError: there is no champion or no bundle yet.
-        BundleError: its bytes are not the sealed ones.
+        NotFoundError: the target has no champion, or the bundle does not exist.
+        BundleError: the bundle was changed after it was sealed.
         BusyError: another process listens on the port.
         SettingsError: the address, the certificate or the tokens cannot be used.
+        StorageError: a log cannot be written.
     """
     verified, golden = _verify_bundle(_folder_to_serve(target, bundle))
     secured = bool(read_tokens(options.token_file))
@@ -70,7 +71,10 @@ def serve(options: Options, *, target: Path | None = None, bundle: Path | None =
 
 
 class _AnnouncingServer(MPServer):
-    """Granian, saying that it serves once it does; the thread starts only after the workers were forked."""
+    """Granian server that prints its address once it accepts requests.
+
+    Threads start only after the workers were forked, because a fork copies no threads, only the locks they hold.
+    """
 
     announce: Callable[[], None]
 
@@ -83,7 +87,7 @@ class _AnnouncingServer(MPServer):
         super()._stop_workers()  # type: ignore[no-untyped-call]
 
     def _terminate_again(self, workers: list[Any]) -> None:
-        # A worker hears nothing in the milliseconds between its first handlers and the first turn of its loop.
+        # A worker loses a signal that arrives between the installation of its handlers and the first turn of its event loop.
         for _ in range(_STOP_SECONDS):
             time.sleep(_RESEND_SECONDS)
             for worker in workers:
@@ -92,9 +96,10 @@ class _AnnouncingServer(MPServer):
 
 
 def _start_worker(server: MPServer, job: Job) -> Any:
-    """The application with its bundle loaded, in a new worker.
+    """Create the application in a new worker process and load its bundle.
 
-    Until granian listens for signals there, the parent's handlers would eat them.
+    The signal handlers inherited from the parent are reset, because they would swallow a signal that arrives before granian
+    installs its own.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -119,7 +124,7 @@ def _make_server(options: Options, announce: Callable[[], None]) -> MPServer:
         workers=options.workers,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
-            header_read_timeout=options.header_seconds * 1000, max_buffer_size=_LARGEST_HEADERS
+            header_read_timeout=options.header_timeout * 1000, max_buffer_size=_LARGEST_HEADERS
         ),
         websockets=False,
         backlog=_MAX_CONNECTIONS,
@@ -138,17 +143,17 @@ def _make_server(options: Options, announce: Callable[[], None]) -> MPServer:
 def _folder_to_serve(target: Path | None, bundle: Path | None) -> Path:
     if target is not None and bundle is None:
         if not (target / "current").is_symlink():
-            raise NotFoundError(f"nothing serves at {target}: it has no champion yet; `slipway ship` makes one first")
+            raise NotFoundError(f"{target} has no champion yet; create one with `slipway ship`")
         return target / "current"
     if bundle is not None and target is None:
         return bundle
-    raise SettingsError("serve either a target, whose champion is followed, or one fixed bundle")
+    raise SettingsError("give either a target to follow or one fixed bundle, not both; nothing was started")
 
 
 def _verify_bundle(folder: Path) -> tuple[Bundle, GoldenRows]:
     verified, files = verify_and_read(folder, ("golden.json",))
     if "golden.json" not in files:
-        raise BundleError(f"{verified.path} has no 'golden.json', so nothing can tell whether it answers right")
+        raise BundleError(f"{verified.path} has no 'golden.json', so its predictions cannot be verified")
     return verified, decode_golden(files["golden.json"], str(verified.path / "golden.json"))
 
 
@@ -169,15 +174,15 @@ def _check_certificate(tls: Tls | None) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key)
     except (OSError, ssl.SSLError) as error:
-        told = f"the certificate {tls.certificate} and the key {tls.key} cannot be used together"
-        raise SettingsError(f"{told}: {error.strerror or error}") from None
+        message = f"the certificate {tls.certificate} and the key {tls.key} cannot be used together"
+        raise SettingsError(f"{message}: {error.strerror or error}; nothing was started") from None
 
 
 def _announce(options: Options, release: str, golden: GoldenRows, secured: bool) -> None:
-    near = local_address(options.host)
+    address = local_address(options.host)
     scheme = "https" if options.tls else "http"
-    url = f"{scheme}://[{near}]:{options.port}" if ":" in near else f"{scheme}://{near}:{options.port}"
-    if wait_until_listening(near, options.port):
-        told = f"{options.workers} worker{'s' if options.workers != 1 else ''}"
+    url = f"{scheme}://[{address}]:{options.port}" if ":" in address else f"{scheme}://{address}:{options.port}"
+    if wait_until_listening(address, options.port):
+        workers = f"{options.workers} worker{'s' if options.workers != 1 else ''}"
         example = curl_command(url, golden, secured=secured)
-        print(f"serving {release} on {url} with {told}; try: {example}", file=sys.stderr, flush=True)
+        print(f"serving {release} on {url} with {workers}; try: {example}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What a worker does beside answering: it looks at ``current``, at slow clients and at tokens, and writes its logs."""
+"""The background task of a worker: follows ``current``, cancels slow reads, reloads tokens and flushes the logs."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _TOKEN_SECONDS = 1.0
 
 
 class Supervisor:
-    """The watch of one worker, and the accounts it keeps of each answer."""
+    """Background task of one worker, which also records each response in metrics and logs."""
 
     def __init__(self, worker: Worker, admission: AdmissionQueue, body_reader: BodyReader) -> None:
         options = worker.job.options
-        self._worker, self._turns, self._bodies = worker, admission, body_reader
+        self._worker, self._admission, self._bodies = worker, admission, body_reader
         access_log = None if options.access_log == STDERR else options.access_log
         self._access = AccessLog(access_log) if options.access_log else None
         self._predictions = (
@@ -38,7 +38,7 @@ class Supervisor:
         self._tokens_checked_at = time.monotonic()
 
     async def watch(self) -> None:
-        """Look every 50 ms until cancelled."""
+        """Poll every 50 ms until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             if self._worker.orphaned:
@@ -47,7 +47,7 @@ class Supervisor:
             if self._worker.behind:
                 await asyncio.to_thread(self._worker.follow)
             self._bodies.cancel_slow_reads()
-            self._worker.metrics.set_queue_length(self._turns.waiting)
+            self._worker.metrics.set_queue_length(self._admission.waiting)
             if time.monotonic() - self._tokens_checked_at > _TOKEN_SECONDS:
                 self._tokens_checked_at = time.monotonic()
                 self._worker.auth.reload_tokens()
@@ -62,7 +62,7 @@ class Supervisor:
         serving: ServedModel | None,
         seconds: float,
     ) -> None:
-        """Keep account of one answer."""
+        """Record one response in the metrics and the logs."""
         self._worker.metrics.count_response(
             route.name if route else OTHER_ROUTE, response.status, seconds, response.rows
         )
@@ -84,14 +84,14 @@ class Supervisor:
             )
 
     def close_logs(self) -> None:
-        """Write what is still in memory."""
+        """Write the lines that are still in memory, and close the logs."""
         for log in (self._access, self._predictions):
             if log is not None:
                 log.close()
 
     async def _flush_logs(self) -> None:
         if self._access is not None:
-            # In a thread, for stderr may be a pipe that nobody reads.
+            # In a thread, because stderr can be a pipe that nobody reads, and then the write blocks.
             await asyncio.to_thread(self._access.flush)
             self._worker.metrics.count_drops(self._access.take_drops(), "access")
         if self._predictions is not None:

@@ -1,4 +1,4 @@
-"""What runs in each worker process: the champion it serves, and the watch on ``current`` that moves it."""
+"""State of a worker process: the model that it serves, and how it follows ``current`` to the next one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parent gives its workers: a bundle to serve, or a target to follow and the folder to report in."""
+    """Work order of the parent for its workers: a bundle to serve, or a target to follow and the folder to report in."""
 
     options: Options
     parent: int
@@ -36,12 +36,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Worker:
-    """Holds the champion and follows ``current``."""
+    """Serves one release at a time and follows ``current``."""
 
     def __init__(
         self, job: Job, routes_of: Callable[[Worker], Mapping[str, Route]], route_names: Sequence[str]
     ) -> None:
-        """A worker at the addresses that ``routes_of`` gives it; ``names`` are those that metrics know routes by."""
+        """Create a worker with the routes of ``routes_of``; ``route_names`` are their labels in the metrics."""
         from slipway.realtime.http.auth import BearerAuth
         from slipway.realtime.telemetry.metrics import Metrics
 
@@ -58,17 +58,17 @@ class Worker:
 
     @property
     def orphaned(self) -> bool:
-        """Is the parent gone? Nobody could stop or see this worker, and it would answer for an old release for ever."""
+        """Whether the parent has died. Then nothing could stop this worker, and it would serve an old release forever."""
         return os.getppid() != self.job.parent
 
     @property
     def behind(self) -> bool:
-        """Does ``current`` name something that this worker has not turned to yet?"""
+        """Whether ``current`` names a release that this worker has not loaded yet."""
         link = self._current_link()
         return link is not None and link != self._followed_link
 
     def start(self) -> None:
-        """Load the first bundle. One that fails leaves a worker that answers 503 and waits for a better one."""
+        """Load the first bundle. If that fails, the worker responds with 503 and waits for the next rollout."""
         if self._acknowledgement_file is not None:
             self._lock = hold_lock(self._acknowledgement_file.with_suffix(".lock"))
         if self.job.bundle is not None:
@@ -77,7 +77,7 @@ class Worker:
             self.follow()
 
     def follow(self) -> None:
-        """Turn to what ``current`` names now, and tell what came of it."""
+        """Load the release that ``current`` names now, and report the result."""
         if (link := self._current_link()) is None:
             return
         self._followed_link = link
@@ -89,7 +89,7 @@ class Worker:
         self._acknowledge(folder.name)
 
     def stop(self) -> None:
-        """Take back what this worker said."""
+        """Remove the report of this worker."""
         if self._acknowledgement_file is not None and self._lock is not None:
             self._acknowledgement_file.unlink(missing_ok=True)
             self._acknowledgement_file.with_suffix(".lock").unlink(missing_ok=True)
@@ -109,11 +109,11 @@ class Worker:
         except SlipwayError as error:
             self._report_failure(folder, str(error))
         except Exception as error:
-            # Whatever it is, the old release keeps answering and the rollout is told.
-            _logger.exception("worker %d met an unknown fault in %s", os.getpid(), folder)
+            # Whatever fails, the old release stays served and the rollout gets the error.
+            _logger.exception("worker %d: unexpected error while loading %s", os.getpid(), folder)
             self._report_failure(folder, f"{type(error).__name__}: {error}")
         else:
-            # A rollout that was taken back while this one loaded must not serve for even a moment.
+            # If the rollout was undone while this bundle was loading, the bundle must not serve a single request.
             if self.serving is None or self._current_link() == link:
                 self._serve(serving)
 
@@ -127,15 +127,15 @@ class Worker:
     def _report_failure(self, folder: Path, reason: str) -> None:
         self.error = reason
         self.metrics.count_swap(ok=False)
-        still = f"{self.serving.release} still serves" if self.serving else "nothing is served"
-        print(f"worker {os.getpid()} could not load {folder}: {reason}; {still}", file=sys.stderr, flush=True)
+        state = f"{self.serving.release} is still served" if self.serving else "no release is served"
+        print(f"worker {os.getpid()} could not load {folder}: {reason}; {state}", file=sys.stderr, flush=True)
 
     def _acknowledge(self, wanted: str) -> None:
         if self._acknowledgement_file is None:
             return
         release, digest = (self.serving.release, self.serving.digest) if self.serving else (None, None)
-        said = Acknowledgement(os.getpid(), release, digest, now(), wanted, self.error)
+        acknowledgement = Acknowledgement(os.getpid(), release, digest, now(), wanted, self.error)
         try:
-            write_record(self._acknowledgement_file, said)
+            write_record(self._acknowledgement_file, acknowledgement)
         except StorageError as error:
-            print(f"worker {os.getpid()} cannot say what it serves: {error}", file=sys.stderr, flush=True)
+            print(f"worker {os.getpid()} cannot report which release it serves: {error}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The entry point of each worker process. It is imported by the parent too, which must stay free of numpy."""
+"""Entry point of each worker process. The parent imports it too, so it must not import numpy at the top."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def make_app(job: Job) -> App:
-    """The application of one worker; granian calls this in the worker's own process."""
-    # One row at a time has no use for the threads that OpenBLAS would start.
+    """Create the application of one worker; granian calls this in the worker process."""
+    # The threads that OpenBLAS would start are useless for one row at a time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from slipway.realtime.http.app import App
     from slipway.realtime.http.routes import ROUTE_NAMES, routes_of
