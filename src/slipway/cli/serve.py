@@ -8,19 +8,24 @@ from typing import Any
 
 import click
 
-from slipway.cli.options import Decorator, bundle_option, open_target, settings_option
+from slipway.cli.options import Decorator, RenamedOptionsCommand, bundle_option, open_target, settings_option
 from slipway.errors import SettingsError
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _MEGABYTE = 1 << 20
+_RENAMED = {
+    "--longest-wait": "--max-wait-ms",
+    "--largest-body": "--max-body-mb",
+    "--body-seconds": "--body-timeout",
+}
 
 
 def _number_option(name: str, minimum: float, default: float, help_text: str) -> Decorator:
     return click.option(name, type=click.FloatRange(minimum), default=default, show_default=True, help=help_text)
 
 
-@click.command()
+@click.command(cls=RenamedOptionsCommand, renamed=_RENAMED)
 @settings_option
 @bundle_option
 @click.option("--target", type=_FOLDER, help="Folder of the target, instead of the one in the settings.")
