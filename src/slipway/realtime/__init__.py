@@ -1,2 +1,2 @@
-"""The HTTP server of the champion. May import inference, target, bundle, tables, storage and contract, and nothing that
-brings pandas, pyarrow, scikit-learn, MLflow or pydantic."""
+"""The HTTP server of the champion. Can import inference, target, bundle, tables, storage and contract, but nothing that
+imports pandas, pyarrow, scikit-learn, MLflow or pydantic."""

@@ -1,1 +1,1 @@
-"""What the server says about its own interface: OpenAPI and a page to try it."""
+"""The server's description of its own interface: the OpenAPI document and the page at /docs."""

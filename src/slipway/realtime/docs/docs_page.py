@@ -1,4 +1,4 @@
-"""The page for people at ``/docs``: one file that asks nothing of any other server, with a box to try the model."""
+"""Renders the page at ``/docs``: one HTML file that loads nothing from other servers, with a form to try the model."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from slipway.realtime.docs.example import csv_text, infer_example, invocation_ex
 
 _TEMPLATE = Path(__file__).with_name("docs.html")
 _ORIGIN = '<span class="origin">http://localhost:8000</span>'
-"""The page's script puts the address there under which the browser found the server."""
+"""The page's script replaces this with the address under which the browser reached the server."""
 _AUTHORIZATION = ' -H "authorization: Bearer $TOKEN"'
 
 
 def docs_page(
     contract: Contract, release: str, golden: GoldenRows, *, secured: bool = False
 ) -> tuple[bytes, dict[str, str]]:
-    """The page as HTML, and its headers; a content security policy allows the page's own script and nothing else.
+    """Return the page as HTML and its headers; the content security policy allows only the page's own script.
 
-    ``secured`` says whether the server asks for a bearer token, which the example commands then carry.
+    With ``secured`` the server requires a bearer token, and the example commands include one.
     """
     request = msgspec.json.encode(invocation_examples(contract, golden)["dataframe_records"])
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -38,7 +38,7 @@ def docs_page(
         task=escape(contract.task),
         inputs="\n".join(map(_input_row, contract.inputs)),
         outputs="\n".join(_table_row(f"<code>{escape(c.name)}</code>", c.type) for c in contract.outputs),
-        answered=escape(_describe_predictions(contract)),
+        predictions=escape(_describe_predictions(contract)),
         request=escape(msgspec.json.format(request, indent=2).decode()),
         **_commands(contract, golden, secured),
     )
@@ -74,12 +74,12 @@ def _table_row(*cells: str) -> str:
 
 def _describe_predictions(contract: Contract) -> str:
     if contract.task == "regression":
-        return "MLflow's protocol answers one number for each row."
-    return f"MLflow's protocol answers the probabilities of {', '.join(contract.classes)} for each row, in this order."
+        return "MLflow's protocol returns one number per row."
+    return f"MLflow's protocol returns the probabilities of {', '.join(contract.classes)} for each row, in this order."
 
 
 def _commands(contract: Contract, golden: GoldenRows, secured: bool) -> dict[str, str]:
-    """What the template's commands need: an address, a token where one is asked for, and a row in each form."""
+    """Values for the template's commands: the address, a token if the server requires one, and a row in each format."""
     records = invocation_examples(contract, golden)["dataframe_records"]
     bodies = {"records": _json(records), "csv": csv_text(golden), "tensors": _json(infer_example(contract, golden))}
     return {

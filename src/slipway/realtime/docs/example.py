@@ -1,4 +1,4 @@
-"""How to ask a server, with a row of the release itself."""
+"""Example requests with the first golden row of a release."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from slipway.realtime.protocols.v2.metadata import DATATYPES
 
 
 def curl_command(url: str, golden: GoldenRows, *, secured: bool = False) -> str:
-    """A command that asks the server at ``url`` about the first golden row; what is null there is left out.
+    """Return a curl command that sends the first golden row, without its nulls, to the server at ``url``.
 
-    With ``secured`` the shell puts in the token, from its variable TOKEN.
+    With ``secured`` the command sends the token in the shell variable TOKEN.
     """
     body = msgspec.json.encode({"dataframe_records": [first_row(golden)]}).decode()
     token = '-H "authorization: Bearer $TOKEN" ' if secured else ""
@@ -25,12 +25,12 @@ def curl_command(url: str, golden: GoldenRows, *, secured: bool = False) -> str:
 
 
 def first_row(golden: GoldenRows) -> dict[str, Any]:
-    """The first golden row without what is null in it."""
+    """Return the first golden row without its nulls."""
     return {name: values[0] for name, values in golden.inputs.items() if values and values[0] is not None}
 
 
 def invocation_examples(contract: Contract, golden: GoldenRows) -> dict[str, dict[str, Any]]:
-    """The first golden row in each of MLflow's JSON forms."""
+    """Return the first golden row in each of MLflow's JSON forms."""
     row = first_row(golden)
     full = [row.get(column.name) for column in contract.inputs]
     contents = {
@@ -43,14 +43,14 @@ def invocation_examples(contract: Contract, golden: GoldenRows) -> dict[str, dic
 
 
 def csv_text(golden: GoldenRows) -> str:
-    """The first golden row as CSV with a header line."""
+    """Return the first golden row as CSV with a header line."""
     row, text = first_row(golden), io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([row.keys(), row.values()])
     return text.getvalue()
 
 
 def infer_example(contract: Contract, golden: GoldenRows) -> dict[str, Any]:
-    """The first golden row as a v2 inference request."""
+    """Return the first golden row as a v2 inference request."""
     row = first_row(golden)
     inputs = [
         {"name": column.name, "shape": [1], "datatype": DATATYPES[column.type], "data": [row[column.name]]}

@@ -1,7 +1,7 @@
-"""The server's routes as an OpenAPI 3.1 document, made from the contract of the release that it serves.
+"""Builds the OpenAPI 3.1 document of the server from the contract of the release that it serves.
 
-What is the same for every model stands in ``openapi.json`` beside this file; there an answer of null is an error, which is
-told in the shape of its protocol.
+The parts that are the same for every model are in ``openapi.json`` beside this file. A response of null in that file is an
+error; its schema depends on the protocol of the route.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from slipway.realtime.docs.openapi_schemas import contract_schemas, schema_refer
 JsonObject = dict[str, Any]
 
 OPEN_PATHS = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs"})
-"""Answered without a token, for the probes of an orchestrator and for a browser."""
+"""Routes that need no token, for the probes of an orchestrator and for browsers."""
 _TEMPLATE = Path(__file__).with_name("openapi.json")
 
 
 def openapi_document(contract: Contract, release: str, golden: GoldenRows, *, secured: bool = False) -> bytes:
-    """The document as JSON, with the first golden row as its example.
+    """Build the document as JSON, with the first golden row as its example.
 
-    ``secured`` says whether the server asks for a bearer token, everywhere but on ``OPEN_PATHS``.
+    With ``secured`` the server requires a bearer token on all routes except ``OPEN_PATHS``.
     """
     template: JsonObject = msgspec.json.decode(_TEMPLATE.read_bytes())
     _add_examples(template, contract, golden)
@@ -55,25 +55,25 @@ def _add_examples(template: JsonObject, contract: Contract, golden: GoldenRows) 
 
 
 def _model_paths(items: JsonObject, contract: Contract, release: str) -> JsonObject:
-    """The paths of the model, and the same ones of this release of it."""
+    """Return the paths of the model, and the same paths of this release."""
     model = f"/v2/models/{quote(contract.name, safe='')}"
-    found = {}
+    paths = {}
     for kind, start in (("model", model), ("version", f"{model}/versions/{quote(release, safe='')}")):
         for end, item in items.items():
             ((method, operation),) = item.items()
-            found[start + end] = {method: operation | {"operationId": operation["operationId"].format(kind=kind)}}
-    return found
+            paths[start + end] = {method: operation | {"operationId": operation["operationId"].format(kind=kind)}}
+    return paths
 
 
 def _complete_path(path: str, item: JsonObject, template: JsonObject, secured: bool) -> JsonObject:
-    """The path with its errors spelled out in the shape of its protocol, and its need of a token."""
+    """Complete a path with the error responses of its protocol, and with the token if it needs one."""
     needs_token = secured and path not in OPEN_PATHS
     error = {"application/json": {"schema": schema_reference("V2Error" if path.startswith("/v2") else "Error")}}
     ((method, operation),) = item.items()
-    answers = operation["responses"] | dict.fromkeys(["405", "401"] if needs_token else ["405"])
-    told = {}
-    for status in sorted(answers):
-        answer = answers[status] or {"description": template["errors"][status], "content": error}
-        told[status] = answer | {"headers": template["headers"] | answer.get("headers", {})}
+    statuses = operation["responses"] | dict.fromkeys(["405", "401"] if needs_token else ["405"])
+    responses = {}
+    for status in sorted(statuses):
+        response = statuses[status] or {"description": template["errors"][status], "content": error}
+        responses[status] = response | {"headers": template["headers"] | response.get("headers", {})}
     lock: JsonObject = {"security": [{"bearer": []}]} if needs_token else {}
-    return {method: operation | {"responses": told} | lock}
+    return {method: operation | {"responses": responses} | lock}

@@ -1,4 +1,4 @@
-"""JSON schemas made from the contract: what a caller may send and what comes back."""
+"""Builds the JSON schemas of requests and responses from the contract."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Schema = dict[str, Any]
 
 _TYPES = {"double": "number", "long": "integer", "boolean": "boolean", "string": "string"}
 _LARGEST_LONG = (1 << 63) - 513
-"""The largest whole number that is still below 2**63 when it is rounded to float64, as the model takes it."""
+"""The largest integer that is still below 2**63 after rounding to float64, the type of the model's inputs."""
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _TEXT: Schema = {"type": "string"}
 _SHAPE: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2}
 
 
 def contract_schemas(contract: Contract) -> dict[str, Schema]:
-    """Every named schema that follows from the contract."""
+    """Return every named schema that depends on the contract."""
     return {
         "Row": _row(contract),
         "Invocation": {"oneOf": [_form(name, _content(name, contract)) for name in _FORMS]},
@@ -28,7 +28,7 @@ def contract_schemas(contract: Contract) -> dict[str, Schema]:
 
 
 def value_schema(column: Column, null_string: str) -> Schema:
-    """One value of a column."""
+    """Return the schema of one value of a column."""
     schema: Schema = {"type": _TYPES[column.type]}
     if column.type == "long":
         schema |= {"minimum": -_LARGEST_LONG, "maximum": _LARGEST_LONG}
@@ -40,7 +40,7 @@ def value_schema(column: Column, null_string: str) -> Schema:
 
 
 def schema_reference(name: str) -> Schema:
-    """A named schema, by reference."""
+    """Return a reference to a named schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -67,11 +67,11 @@ def _content(form: str, contract: Contract) -> Schema:
 
 
 def _split(contract: Contract) -> Schema:
-    # Only the contract's own order is told: a schema cannot say that the rows follow another one.
+    # Only the contract's column order is documented: a JSON schema cannot express that the rows follow any other order.
     cells = [value_schema(column, contract.null_string) for column in contract.inputs]
     row = {"type": "array", "prefixItems": cells, "items": False, "minItems": len(cells)}
     schema = _object({"columns": {"const": [column.name for column in contract.inputs]}, "data": _array(row)})
-    return schema | {"description": "The columns may come in any order, which the rows then follow."}
+    return schema | {"description": "The columns can have any order, as long as the rows have the same order."}
 
 
 def _columns(contract: Contract) -> Schema:
@@ -89,19 +89,19 @@ def _prediction(contract: Contract) -> Schema:
 
 def _inference(contract: Contract) -> dict[str, Schema]:
     outputs = {"type": "string", "enum": [column.name for column in contract.outputs]}
-    wish = _object({"name": outputs, "parameters": _parameters("binary_data", "boolean")}, required=["name"])
+    output = _object({"name": outputs, "parameters": _parameters("binary_data", "boolean")}, required=["name"])
     request = {
         "id": _TEXT,
         "parameters": _parameters("binary_data_output", "boolean"),
         "inputs": _array({"anyOf": [_tensor(column, contract) for column in contract.inputs]}),
-        "outputs": _array(wish),
+        "outputs": _array(output),
     }
-    answered = _v2_tensor(outputs, sorted(set(DATATYPES.values())), {"type": ["number", "string"]})
-    answer = {"model_name": _TEXT, "model_version": _TEXT, "id": _TEXT, "outputs": _array(answered)}
+    tensor = _v2_tensor(outputs, sorted(set(DATATYPES.values())), {"type": ["number", "string"]})
+    response = {"model_name": _TEXT, "model_version": _TEXT, "id": _TEXT, "outputs": _array(tensor)}
     return {
         "InferenceRequest": _object(request, required=["inputs"])
-        | {"description": f"Needs a tensor for each of {', '.join(_mandatory_names(contract)) or 'no column'}."},
-        "InferenceResponse": _object(answer, required=["model_name", "model_version", "outputs"]),
+        | {"description": f"Requires a tensor for each of {', '.join(_mandatory_names(contract)) or 'no columns'}."},
+        "InferenceResponse": _object(response, required=["model_name", "model_version", "outputs"]),
     }
 
 

@@ -1,1 +1,1 @@
-"""What a request and an answer say, whatever carries them. Imports nothing else of `realtime`."""
+"""The two inference protocols: decoding requests and encoding responses. Imports nothing else from `realtime`."""

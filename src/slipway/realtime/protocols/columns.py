@@ -1,4 +1,4 @@
-"""Columns of a request as the typed arrays that a model takes."""
+"""Converts the columns of a request to the typed arrays that a model takes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _KINDS: dict[str, frozenset[type]] = {
 
 
 def to_arrays(lists: Lists, contract: Contract) -> dict[str, Array]:
-    """Columns of JSON values as typed arrays; columns that the contract does not name are left out.
+    """Convert columns of JSON values to typed arrays, without the columns that are not in the contract.
 
     Raises:
-        ContractError: the columns differ in length, or a value has a wrong type.
+        ContractError: the columns differ in length, or a value has the wrong type.
     """
     present = [column for column in contract.inputs if column.name in lists]
     check_same_length({column.name: len(lists[column.name]) for column in present})
@@ -36,10 +36,14 @@ def to_arrays(lists: Lists, contract: Contract) -> dict[str, Array]:
 
 
 def check_same_length(rows: dict[str, int]) -> None:
-    """Refuse columns that differ in their number of rows."""
+    """Check that all columns have the same number of rows.
+
+    Raises:
+        ContractError: they differ.
+    """
     if len(set(rows.values())) > 1:
-        told = ", ".join(f"'{name}' has {number}" for name, number in rows.items())
-        raise ContractError(f"all columns must have the same number of rows but {told}")
+        counts = ", ".join(f"'{name}' has {number}" for name, number in rows.items())
+        raise ContractError(f"all columns must have the same number of rows, but {counts}")
 
 
 def _array(values: Sequence[Any], column: Column) -> Array:
@@ -50,15 +54,16 @@ def _array(values: Sequence[Any], column: Column) -> Array:
     try:
         return typed_array(values, column)
     except OverflowError:
+        # JSON integers have no size limit, but a float64 ends near 2**1024.
         row = next(row for row, value in enumerate(values) if isinstance(value, int) and abs(value) >= 1 << 1023)
         raise ContractError(str(make_violation(row, column, values[row]))) from None
 
 
 def typed_array(values: Sequence[Any], column: Column) -> Array:
-    """Values of the right types as the array that a scorer takes."""
+    """Convert values, with types already checked, to the array that a scorer takes."""
     if column.type != "string":
         return np.array(values, dtype=np.float64)
-    # Filled rather than made from the list: numpy must not look for structure in the strings.
+    # Filled rather than built from the list, because numpy would inspect the strings for nested sequences.
     strings = np.empty(len(values), dtype=object)
     strings[:] = values
     return strings

@@ -1,4 +1,4 @@
-"""A request and an answer as the handlers of all routes see them, and refusals in the shape of each protocol."""
+"""Request, response, route and error types of all handlers, and error bodies in the format of each protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a handler may look at; names of headers are in lower case."""
+    """A request as handlers see it; header names are lower case."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back, and what was asked and predicted for it, which a log may want."""
+    """A response, with the inputs and predictions behind it for the prediction log."""
 
     status: int
     body: bytes
@@ -35,28 +35,28 @@ class Response:
 
     @property
     def rows(self) -> int:
-        """How many rows were predicted for it."""
+        """Number of predicted rows."""
         return len(self.call.predictions.values) if self.call else 0
 
 
 @dataclass(frozen=True, slots=True)
 class PendingResponse:
-    """An answer that can be finished once its row was predicted, together with others."""
+    """A response that waits for the prediction of its row, which is batched with the rows of other requests."""
 
     prediction: asyncio.Future[RowPrediction]
     finish: Callable[[Array], Response]
 
 
 Handler = Callable[[Request, Any], Response | PendingResponse]
-"""Takes what is served, a ``Serving``, which is None only on a route that answers always."""
+"""Takes a ``Request`` and the ``ServedModel``, which is None only on a route with ``always``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address.
+    """One route.
 
-    ``predicts``: it has a body, and its work waits for a turn; ``slow``: it is worked on in a thread; ``open``: it takes
-    no token; ``always``: it answers also where nothing is served.
+    ``predicts``: has a body and passes admission control; ``slow``: runs in a thread; ``open``: needs no token;
+    ``always``: also responds when no release is served.
     """
 
     method: str
@@ -69,7 +69,7 @@ class Route:
 
 
 class ErrorResponse(Exception):
-    """Why there is no answer, before it has the shape of a protocol."""
+    """An error to send to the client, before it is encoded for a protocol."""
 
     def __init__(self, status: int, code: str, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(message)
@@ -77,15 +77,15 @@ class ErrorResponse(Exception):
 
 
 def render_error(error: ErrorResponse, path: str) -> Response:
-    """A refusal in the shape that clients of this path expect: the Open Inference Protocol's, or else MLflow's."""
+    """Encode an error in the format of the path's protocol: Open Inference Protocol v2 below /v2, otherwise MLflow's."""
     is_v2 = path == "/v2" or path.startswith("/v2/")
-    said = {"error": error.message} if is_v2 else {"error_code": error.code, "message": error.message}
-    return Response(error.status, msgspec.json.encode(said), headers=error.headers)
+    body = {"error": error.message} if is_v2 else {"error_code": error.code, "message": error.message}
+    return Response(error.status, msgspec.json.encode(body), headers=error.headers)
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedCall:
-    """What was asked and answered: how to read the columns once more, off the hot path, from this many bytes."""
+    """Inputs and predictions of one request. ``columns`` decodes the body of ``size`` bytes again, outside the hot path."""
 
     columns: Callable[[], Columns]
     predictions: Predictions
@@ -94,7 +94,7 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True)
 class RowPrediction:
-    """What the model says to one row, [1, K] or [1], and the row's share of the time that it took."""
+    """Prediction of one row, with shape [1, K] or [1], and the row's share of the batch's duration."""
 
     values: Array
     seconds: float

@@ -1,4 +1,4 @@
-"""A bundle as one worker serves it: its scorer and what answers its routes."""
+"""A bundle that a worker has loaded: its scorer and its request handler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """All that one answer is made from. A request takes it once, so no answer mixes two releases."""
+    """One loaded release. Each request reads it once, so no response mixes two releases."""
 
     scorer: Scorer
     invocations: Invocations
@@ -24,10 +24,10 @@ class ServedModel:
 
 
 def load(folder: Path) -> ServedModel:
-    """A bundle that was verified and has given its golden predictions.
+    """Verify and load a bundle, and check that it reproduces its golden predictions.
 
     Raises:
-        SlipwayError: it is not whole, cannot be loaded, or answers differently.
+        SlipwayError: the bundle is incomplete or changed, cannot be loaded, or predicts something else.
     """
     from slipway.inference.scorer import load as load_scorer
     from slipway.realtime.protocols.mlflow.invocations import Invocations

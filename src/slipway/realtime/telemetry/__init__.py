@@ -1,1 +1,1 @@
-"""What the server tells of itself: metrics, access log, logged predictions."""
+"""Telemetry of the server: metrics, access log, prediction log."""

@@ -1,6 +1,7 @@
-"""The access log: a JSON line for each answer, in a file that all workers append to, or on stderr.
+"""The access log: one JSON line per response, on stderr or in a file that all workers append to.
 
-A request only adds to a list in memory; ``flush`` writes. A line never holds a header, a query or a body, so never a token.
+A request only adds to a list in memory; ``flush`` writes. A line never includes headers, the query or the body, so no
+token either.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from slipway.errors import StorageError
 from slipway.realtime.telemetry.log_once import LogOnce
 
 MAX_WAITING = 20_000
-"""Lines that wait for a flush; those beyond are dropped and counted."""
+"""Limit of lines waiting for a flush; further ones are dropped and counted."""
 _MAX_PATH_LENGTH = 512
 _MAX_METHOD_LENGTH = 16
 _STDERR = 2
@@ -33,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AccessEntry(msgspec.Struct, kw_only=True, gc=False):
-    """One answer, as the log tells it; ``bytes`` are those of the request's body."""
+    """Log line of one response; ``bytes`` is the size of the request body."""
 
     time: datetime = msgspec.field(default_factory=partial(datetime.now, UTC))
     id: str
@@ -48,11 +49,11 @@ class AccessEntry(msgspec.Struct, kw_only=True, gc=False):
 
 
 class AccessLog:
-    """The log of one worker; without a path it goes to stderr."""
+    """Access log of one worker; without a path it writes to stderr."""
 
-    def __init__(self, path: Path | None, most_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, path: Path | None, max_waiting: int = MAX_WAITING) -> None:
         self._path = path
-        self._most = most_waiting
+        self._max_waiting = max_waiting
         self._waiting: deque[AccessEntry] = deque()
         self._refused = 0
         self._lost = 0
@@ -64,8 +65,8 @@ class AccessLog:
         self._failure_log = LogOnce(f"the access log {path or 'on stderr'}")
 
     def write(self, access: AccessEntry) -> None:
-        """Remember an answer until the next flush. It neither waits nor raises."""
-        if len(self._waiting) >= self._most:
+        """Add a response to the lines of the next flush. It never blocks and never raises."""
+        if len(self._waiting) >= self._max_waiting:
             self._refused += 1
             return
         if len(access.path) > _MAX_PATH_LENGTH:
@@ -73,7 +74,10 @@ class AccessLog:
         self._waiting.append(access)
 
     def flush(self) -> None:
-        """Write what waits, in one write to a file. It never raises; on stderr a full pipe makes it wait: use a thread."""
+        """Write the waiting lines, to a file in a single write. It never raises.
+
+        Call it in a thread: on stderr it blocks while the pipe is full.
+        """
         if self._write_lock.acquire(blocking=False):
             try:
                 self._write_waiting()
@@ -81,13 +85,13 @@ class AccessLog:
                 self._write_lock.release()
 
     def take_drops(self) -> int:
-        """How many lines were dropped since this was last asked."""
+        """Return how many lines were dropped since the last call."""
         total = self._refused + self._lost
-        told, self._reported_drops = self._reported_drops, total
-        return total - told
+        reported, self._reported_drops = self._reported_drops, total
+        return total - reported
 
     def close(self) -> None:
-        """Write what waits and close the file. A write that is stuck, in another thread, is waited for for two seconds."""
+        """Write the waiting lines and close the file; gives up after two seconds if another thread is stuck in a write."""
         if not self._write_lock.acquire(timeout=_CLOSE_SECONDS):
             return
         self._write_waiting()
@@ -113,7 +117,8 @@ class AccessLog:
         self._lost += len(lines) - written
 
     def _append(self, file: int, piece: bytes) -> int:
-        # Another worker may have written behind our half line, so its rest would only spoil one more.
+        # After a partial write, another worker may have appended its own lines. Appending the rest of the half line would
+        # damage one of these too, so the next write starts on a new line.
         start = b"\n" if self._torn else b""
         size = os.write(file, start + piece) - len(start)
         self._torn = size > 0 and piece[size - 1 : size] != b"\n"
@@ -133,10 +138,10 @@ class AccessLog:
 
 
 def check_writable(path: Path) -> None:
-    """Open the log once, before the server starts.
+    """Check, before the server starts, that the log can be written.
 
     Raises:
-        StorageError: it cannot be opened for appending.
+        StorageError: the file cannot be opened for appending.
     """
     try:
         os.close(os.open(path, _FLAGS, _MODE))
@@ -145,7 +150,10 @@ def check_writable(path: Path) -> None:
 
 
 def _pieces(lines: list[bytes], limit: int) -> Iterator[bytes]:
-    """Whole lines, as many at a time as several workers may write to one pipe without mixing theirs."""
+    """Join complete lines into pieces that several workers can write to one pipe without mixing their lines.
+
+    POSIX guarantees that a write to a pipe is atomic only up to ``limit``, PIPE_BUF bytes.
+    """
     piece = b""
     for line in lines:
         if piece and len(piece) + len(line) >= limit:

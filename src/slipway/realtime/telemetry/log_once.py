@@ -1,4 +1,4 @@
-"""A log that cannot be written must not stop the answers, nor fill stderr with one message for each of them."""
+"""Reports the failure and the recovery of a log once each, instead of once per request."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import sys
 
 
 class LogOnce:
-    """Says once that something cannot be written, and once that it can again."""
+    """Prints one message when a log cannot be written, and one when it can be written again."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._failing = False
 
     def report_failure(self, error: OSError) -> None:
-        """It could not be written now."""
+        """Record a failed write."""
         if not self._failing:
             reason = error.strerror or str(error)
-            self._print(f"{self._what} cannot be written: {reason}; its lines are dropped until it can")
+            self._print(f"{self._what} cannot be written: {reason}; lines are dropped until it can be written again")
         self._failing = True
 
     def report_recovery(self) -> None:
-        """It was written now."""
+        """Record a successful write."""
         if self._failing:
-            self._print(f"{self._what} is written again")
+            self._print(f"{self._what} can be written again")
         self._failing = False
 
     def _print(self, sentence: str) -> None:

@@ -1,7 +1,7 @@
-"""A sample of what was asked and answered, kept for drift detection.
+"""Logs a sample of requests and their predictions for drift detection.
 
-The request's thread only draws a number and hands over what it has; a thread of the log encodes and writes. Whatever does
-not fit, into memory or onto the disk, is dropped and counted.
+The request's thread only draws a random number and queues the request; a separate thread encodes and writes it. Requests
+that do not fit into memory or onto the disk are dropped and counted.
 """
 
 from __future__ import annotations
@@ -42,16 +42,18 @@ class _SampledCall:
 
 
 class PredictionLog:
-    """The log of one worker. It is made in the worker's own process, since it starts a thread.
+    """Prediction log of one worker. Create it in the worker process, because it starts a thread.
 
     Args:
-        sample: the share of requests that is kept, from 0 to 1.
-        most_bytes: the size of a file; ``most_files`` of them are kept for each worker.
+        folder: the folder of the log files, shared by all workers.
+        sample: the share of requests to log, from 0 to 1.
+        max_bytes: the size limit of a file.
+        max_files: how many files to keep per worker.
     """
 
-    def __init__(self, folder: Path, sample: float, *, most_bytes: int = 64 << 20, most_files: int = 10) -> None:
+    def __init__(self, folder: Path, sample: float, *, max_bytes: int = 64 << 20, max_files: int = 10) -> None:
         self._sample = sample
-        self._files = RotatingFiles(folder, LOG_NAME, max_bytes=most_bytes, max_files=most_files)
+        self._files = RotatingFiles(folder, LOG_NAME, max_bytes=max_bytes, max_files=max_files)
         self._failure_log = LogOnce(f"the prediction log in {folder}")
         self._offers: SimpleQueue[_SampledCall | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -61,8 +63,8 @@ class PredictionLog:
         self._thread.start()
 
     def offer(self, scorer: Scorer, call: LoggedCall, request_id: str) -> None:
-        """Keep this request if chance picks it and there is room. It neither waits nor raises."""
-        # Chance picks rows for statistics here, not secrets.
+        """Queue this request if it is sampled and there is room. It never blocks and never raises."""
+        # The random number selects a statistical sample, not a secret.
         if random.random() >= self._sample or len(call.predictions.values) == 0:  # noqa: S311
             return
         offer = _SampledCall(datetime.now(UTC), scorer, request_id, call, call.size + call.predictions.values.nbytes)
@@ -74,13 +76,13 @@ class PredictionLog:
             self._offers.put(offer)
 
     def take_drops(self) -> int:
-        """How many sampled requests were dropped since this was last asked."""
+        """Return how many sampled requests were dropped since the last call."""
         with self._lock:
             dropped, self._dropped = self._dropped, 0
         return dropped
 
     def close(self) -> None:
-        """Write what waits, for at most two seconds, and finish the file."""
+        """Write the queued requests, for at most two seconds, and close the file."""
         self._offers.put(None)
         self._thread.join(_CLOSE_SECONDS)
 
@@ -102,7 +104,7 @@ class PredictionLog:
             self._failure_log.report_failure(error)
             return False
         except Exception:
-            # One request that cannot be told must not end the thread, and with it the log.
+            # One request that cannot be encoded must not end the thread, and with it the log.
             _logger.exception("request %s could not be logged", offer.request_id)
             return False
         self._failure_log.report_recovery()
@@ -110,10 +112,10 @@ class PredictionLog:
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder and a file in it once, before the server starts.
+    """Check, before the server starts, that files can be created in the folder.
 
     Raises:
-        StorageError: that is not possible.
+        StorageError: the folder cannot be created or written.
     """
     probe = folder / ".probe"
     try:
@@ -127,9 +129,9 @@ def check_writable(folder: Path) -> None:
 
 
 def _build_entry(offer: _SampledCall) -> LoggedPrediction:
-    made, bundle = offer.call.predictions, offer.scorer.bundle
+    predictions, bundle = offer.call.predictions, offer.scorer.bundle
     columns: dict[str, Any] = offer.scorer.complete_columns(offer.call.columns())
-    rows = len(made.values)
+    rows = len(predictions.values)
     step = sample_rows(rows).step
     return LoggedPrediction(
         offer.time,
@@ -138,6 +140,6 @@ def _build_entry(offer: _SampledCall) -> LoggedPrediction:
         offer.request_id,
         rows,
         {name: values[::step].tolist() for name, values in columns.items()},
-        made.values[::step].tolist(),
-        None if made.labels is None else made.labels[::step].tolist(),
+        predictions.values[::step].tolist(),
+        None if predictions.labels is None else predictions.labels[::step].tolist(),
     )

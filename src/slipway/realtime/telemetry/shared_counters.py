@@ -1,8 +1,8 @@
-"""Numbers that each worker writes for itself and any worker can read, also after the one who wrote them was killed.
+"""Counters that each worker writes in its own file and every worker can read, even after the writer was killed.
 
-A worker maps a small file of float64 cells into its memory, so writing one costs no system call and a `kill -9` loses
-nothing. It holds the file's lock for as long as it lives: whether a file's writer is alive is a question to the lock, and a
-new worker goes on counting in the file of a dead one. So there are never more files than there were workers at once.
+A worker maps a small file of float64 cells into memory, so a write needs no system call and a `kill -9` loses nothing. The
+worker holds the file's lock while it lives, so the lock shows whether the writer is alive, and a new worker continues
+counting in the file of a dead one. There are never more files than workers that ran at the same time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FILE_PATTERN = "worker-{}.cells"
 
 @dataclass(frozen=True, slots=True)
 class WorkerCounters:
-    """What one worker wrote, whether it still lives, and its text."""
+    """Counters and text of one worker, and whether it is alive."""
 
     numbers: Numbers
     alive: bool
@@ -34,7 +34,7 @@ class WorkerCounters:
 
 
 class SharedCounters:
-    """The cells of this process. Without a folder they are its own alone."""
+    """The counters of this process. Without a folder, other processes cannot read them."""
 
     def __init__(self, folder: Path | None, size: int) -> None:
         self._folder = folder
@@ -49,24 +49,26 @@ class SharedCounters:
         self.numbers = view[:size]
 
     def set_text(self, text: str) -> None:
-        """Replace the text. It is written where nobody reads and then turned to, so no reader sees half of it.
+        """Replace the text.
+
+        There are two copies: the unused one is written and then activated, so no reader sees half of a text.
 
         Raises:
-            ValueError: it is longer than 1023 bytes.
+            ValueError: the text is longer than 1023 bytes.
         """
         raw = text.encode()
         if len(raw) >= _TEXT_BYTES:
-            raise ValueError(f"a worker's text is {len(raw)} bytes long; {_TEXT_BYTES - 1} is the most")
-        turn = 1 - int(self._active_text[0])
-        start = self._texts_at + turn * _TEXT_BYTES
+            raise ValueError(f"a worker's text has {len(raw)} bytes, but {_TEXT_BYTES - 1} is the limit")
+        unused = 1 - int(self._active_text[0])
+        start = self._texts_at + unused * _TEXT_BYTES
         self._map[start : start + _TEXT_BYTES] = raw.ljust(_TEXT_BYTES, b"\0")
-        self._active_text[0] = turn
+        self._active_text[0] = unused
 
     def read_all(self) -> Iterator[WorkerCounters]:
-        """What each worker wrote, the dead ones too."""
+        """Yield the counters of each worker, including dead ones."""
         yield self._read(self._map[:], alive=True)
         for path in self._folder.glob(_FILE_PATTERN.format("*")) if self._folder else ():
-            # Asked before it is read: one who dies in between has still written what is read.
+            # The lock is checked before the file is read: if the worker dies in between, what it wrote is still complete.
             alive = is_held(path)
             if path != self._path and len(content := path.read_bytes()) == self._bytes:
                 yield self._read(content, alive=alive)
@@ -83,5 +85,5 @@ def _claim_file(folder: Path, size: int) -> tuple[Path, mmap.mmap]:
     with file:
         if os.fstat(file.fileno()).st_size != size:
             file.truncate(size)
-        # The map keeps a descriptor of its own, and with it the lock.
+        # The map keeps its own file descriptor open, and with it the lock.
         return folder / _FILE_PATTERN.format(number), mmap.mmap(file.fileno(), size)

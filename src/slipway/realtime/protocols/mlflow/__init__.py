@@ -1,1 +1,1 @@
-"""MLflow's scoring protocol: JSON in three forms, and CSV."""
+"""MLflow's scoring protocol: JSON in four forms, and CSV."""

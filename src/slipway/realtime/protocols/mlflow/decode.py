@@ -1,6 +1,7 @@
-"""MLflow's request forms, JSON and CSV, as the columns that a scorer takes; CSV is typed by the contract, not by guessing.
+"""Decodes MLflow's request formats, JSON and CSV, into the columns that a scorer takes.
 
-Every refusal names row, column and what was expected.
+The types of CSV values come from the contract and are never guessed. Every error names the row, the column, the expected
+type and the value.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ NULL_NUMBERS = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
     "NaN", "n/a", "nan", "null",
 })  # fmt: skip
-"""How writers of CSV spell a missing number; batch accepts the same ones. A missing string is the empty one only."""
+"""Spellings of a missing number in CSV; `slipway batch` accepts the same ones. Only an empty string is a missing string."""
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def decode_json(body: bytes, contract: Contract) -> dict[str, Array]:
-    """The input columns of a JSON request in any of MLflow's four forms.
+    """Decode a JSON request in any of MLflow's four forms into its input columns.
 
     Raises:
-        ContractError: it is not JSON, not one of the forms, or a value has a wrong type.
+        ContractError: the body is not JSON or not one of the forms, or a value has the wrong type.
     """
     try:
         document = msgspec.json.decode(body)
@@ -41,28 +42,27 @@ def decode_json(body: bytes, contract: Contract) -> dict[str, Array]:
         raise ContractError("the body is not valid JSON: it is nested too deeply") from None
     if not isinstance(document, dict):
         raise ContractError(
-            f"the body must be a JSON object with one of {_quote_names(_FORMS)} but is {_json_type(document)}"
+            f"the body must be a JSON object with one of {_quote_names(_FORMS)}, got {_json_type(document)}"
         )
     forms = [form for form in _FORMS if form in document]
     if len(forms) != 1:
         raise ContractError(
-            f"the body must hold exactly one of {_quote_names(_FORMS)} "
-            f"but holds {_quote_names(forms or document) or 'nothing'}"
+            f"the body must have exactly one of {_quote_names(_FORMS)}, got {_quote_names(forms or document) or 'none'}"
         )
     return to_arrays(_FORMS[forms[0]](document[forms[0]], contract), contract)
 
 
 def _split(content: Any, contract: Contract) -> Lists:
     if not isinstance(content, dict) or not {"columns", "data"} <= content.keys() <= {"columns", "data", "index"}:
-        came = _quote_names(content) if isinstance(content, dict) else _json_type(content)
-        raise ContractError(f"'dataframe_split' must be an object with 'columns' and 'data' but is {came}")
+        actual = _quote_names(content) if isinstance(content, dict) else _json_type(content)
+        raise ContractError(f"'dataframe_split' must be an object with 'columns' and 'data', got {actual}")
     names, rows = content["columns"], content["data"]
     if not isinstance(names, list) or not isinstance(rows, list):
-        raise ContractError(f"'columns' and 'data' must be lists but are {_json_type(names)} and {_json_type(rows)}")
+        raise ContractError(f"'columns' and 'data' must be lists, got {_json_type(names)} and {_json_type(rows)}")
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
-            came = f"{len(row)} values" if isinstance(row, list) else _json_type(row)
-            raise ContractError(f"row {number}: {came} came but {len(names)} values were expected, one for each column")
+            actual = len(row) if isinstance(row, list) else _json_type(row)
+            raise ContractError(f"row {number}: expected {len(names)} values, one per column, got {actual}")
     wanted = [column.name for column in contract.inputs if column.name in names]
     _check_unique(names, wanted)
     positions = {name: names.index(name) for name in wanted}
@@ -72,17 +72,15 @@ def _split(content: Any, contract: Contract) -> Lists:
 def _check_unique(names: list[Any], wanted: list[str]) -> None:
     for name in wanted:
         if names.count(name) > 1:
-            raise ContractError(f"column '{name}' came {names.count(name)} times but one was expected")
+            raise ContractError(f"column '{name}' appears {names.count(name)} times")
 
 
 def _records(content: Any, contract: Contract) -> Lists:
     if not isinstance(content, list):
-        raise ContractError(f"'dataframe_records' must be a list of objects but is {_json_type(content)}")
+        raise ContractError(f"'dataframe_records' must be a list of objects, got {_json_type(content)}")
     for row, record in enumerate(content):
         if not isinstance(record, dict):
-            raise ContractError(
-                f"row {row}: {_json_type(record)} came but an object was expected, one value for each column"
-            )
+            raise ContractError(f"row {row}: expected an object with one value per column, got {_json_type(record)}")
     names = (column.name for column in contract.inputs)
     return {name: [r.get(name) for r in content] for name in names if any(name in r for r in content)}
 
@@ -91,8 +89,8 @@ def _instances(content: Any, contract: Contract) -> Lists:
     if isinstance(content, list) and content and not any(isinstance(item, dict) for item in content):
         if len(contract.inputs) != 1:
             raise ContractError(
-                f"row 0: {_json_type(content[0])} came but an object was expected: rows without column names "
-                f"say nothing to a model of {len(contract.inputs)} columns"
+                f"row 0: expected an object with one value per column, got {_json_type(content[0])}; "
+                f"rows need column names, because the model has {len(contract.inputs)} columns"
             )
         return {contract.inputs[0].name: content}
     return _records(content, contract)
@@ -106,28 +104,28 @@ def _inputs(content: Any, contract: Contract) -> Lists:
         return {name: [value] for name, value in wanted.items()}
     for name, values in wanted.items():
         if not isinstance(values, list):
-            raise ContractError(
-                f"column '{name}': {_json_type(values)} came but a list was expected, one value for each row"
-            )
+            raise ContractError(f"column '{name}': expected a list with one value per row, got {_json_type(values)}")
     return wanted
 
 
 def decode_csv(body: bytes, contract: Contract) -> dict[str, Array]:
-    """The input columns of a CSV request with a header line.
+    """Decode a CSV request with a header line into its input columns.
 
     Raises:
-        ContractError: it is not UTF-8 or not CSV, or a value has a wrong type.
+        ContractError: the body is not UTF-8 or not CSV, or a value has the wrong type.
     """
     try:
         rows = [row for row in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ContractError(f"the body is not CSV in UTF-8: {error}") from None
     if not rows:
-        raise ContractError("the body is empty but CSV with a header line was expected")
+        raise ContractError("expected CSV with a header line, got an empty body")
     names, data = rows[0], rows[1:]
     for number, row in enumerate(data):
         if len(row) != len(names):
-            raise ContractError(f"row {number}: {len(row)} values came but the header names {len(names)} columns")
+            raise ContractError(
+                f"row {number}: expected {len(names)} values, one per column of the header, got {len(row)}"
+            )
     _check_unique(names, names)
     wanted = [column for column in contract.inputs if column.name in names]
     return to_arrays({c.name: _values(data, names.index(c.name), c) for c in wanted}, contract)
@@ -145,6 +143,7 @@ def _parse_value(text: str, row: int, column: Column) -> float | bool | None:
     try:
         if column.type == "boolean":
             return _BOOLEANS[text.lower()]
+        # Python's float() accepts 1_000, which no CSV reader does.
         if "_" not in text:
             return float(text)
     except (ValueError, KeyError):

@@ -1,7 +1,7 @@
-"""Rows that are asked for in the same turn of the event loop are predicted together.
+"""Predicts single-row requests that arrive in the same turn of the event loop as one batch.
 
-Nobody waits for company: whoever is alone is predicted alone. The example's model takes 20 us for one row and 33 us for
-eight, so under load most of its cost is shared.
+No request waits for others: a single one is predicted alone. The example's model takes 20 us for one row and 33 us for
+eight, so under load the requests share most of the cost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONG_LIMIT = 2.0**63
 
 
 class DynamicBatch:
-    """Predicts typed rows. Only the thread of its event loop may call it."""
+    """Predicts typed rows. It is not thread-safe: only the event loop's thread can call it."""
 
     def __init__(self, engine: OnnxEngine, contract: Contract) -> None:
         inputs = contract.inputs
@@ -32,7 +32,7 @@ class DynamicBatch:
         self._waiting: list[tuple[Row, asyncio.Future[RowPrediction]]] = []
 
     def is_valid(self, row: Row) -> bool:
-        """Does this row, whose types are right, keep to the rest of the contract too?"""
+        """Whether a row with correct types meets the rest of the contract: no null string, integers within range."""
         for i, _ in self._strings:
             if row[i] == self._null:
                 return False
@@ -42,13 +42,13 @@ class DynamicBatch:
         return True
 
     def predict(self, row: Row) -> asyncio.Future[RowPrediction]:
-        """Ask for the prediction of a row that :meth:`takes` is true of."""
+        """Add a row to the next batch; requires :meth:`is_valid`."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._predict_all)
-        asked: asyncio.Future[RowPrediction] = loop.create_future()
-        self._waiting.append((row, asked))
-        return asked
+        future: asyncio.Future[RowPrediction] = loop.create_future()
+        self._waiting.append((row, future))
+        return future
 
     def _predict_all(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -74,10 +74,11 @@ class DynamicBatch:
 def _resolve_all(
     waiting: list[tuple[Row, asyncio.Future[RowPrediction]]], outcomes: Sequence[RowPrediction | Exception]
 ) -> None:
-    for (_, asked), outcome in zip(waiting, outcomes, strict=True):
-        if asked.done():
+    for (_, future), outcome in zip(waiting, outcomes, strict=True):
+        # Done already when the client has closed its connection.
+        if future.done():
             continue
         if isinstance(outcome, Exception):
-            asked.set_exception(outcome)
+            future.set_exception(outcome)
         else:
-            asked.set_result(outcome)
+            future.set_result(outcome)

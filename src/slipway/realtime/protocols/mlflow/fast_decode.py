@@ -1,6 +1,7 @@
-"""JSON requests straight into rows: the decoders are made from the contract, so msgspec checks types as it parses.
+"""Decodes valid JSON requests directly into rows, with decoders generated from the contract.
 
-What does not fit gives None, and ``decode`` then finds out the long way what to say about it.
+msgspec checks the types while it parses, so a valid request needs no second pass. For any other body the result is None,
+and the slower ``decode`` module finds out what is wrong with it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from slipway.contract.schema import Column, Contract
 
 Row = tuple[Any, ...]
 """A value for each input, in the contract's order."""
+# Clients choose the order, so the cache needs a limit.
 _MAX_CACHED_ORDERS = 64
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -39,7 +41,7 @@ class TypedDecoder:
         self._orders: dict[tuple[str, ...], Callable[[Raw], list[Row] | None]] = {}
 
     def __call__(self, body: bytes) -> list[Row] | None:
-        """The rows that are asked for, an absent value as null; None where anything is unusual."""
+        """Decode the rows of a body, with null for missing values; None if anything is unusual."""
         try:
             decoded = self._body.decode(body)
             given = [form for form in map(decoded.__getattribute__, _FORMS) if form is not UNSET]
@@ -73,7 +75,7 @@ class TypedDecoder:
         return None if absent else list(zip(*([None] * rows if v is UNSET else v for v in lists), strict=True))
 
     def _decoder_of(self, order: tuple[str, ...]) -> Callable[[Raw], list[Row] | None]:
-        """Rows as lists, whose values stand in this order of columns."""
+        """Build the decoder of rows that are lists with their values in this order of columns."""
         positions = {c.name: order.index(c.name) for c in self._columns if c.name in order}
         absent = [c for c in self._columns if c.name not in positions]
         if any(not c.nullable for c in absent) or any(order.count(name) > 1 for name in positions):

@@ -1,4 +1,4 @@
-"""``POST /invocations``: MLflow's scoring protocol."""
+"""Handles ``POST /invocations``, MLflow's scoring protocol."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from slipway.realtime.protocols.mlflow.dynamic_batch import DynamicBatch
 from slipway.realtime.protocols.mlflow.fast_decode import Row, TypedDecoder
 
 LARGE_BODY = 1 << 16
-"""From here on a request is worked on in a thread, so the small ones beside it need not wait."""
+"""Bodies above this size are handled in a thread, so that small requests do not wait for them."""
 _JSON, _CSV = "application/json", "text/csv"
 Decode = Callable[[bytes, Contract], Columns]
 _ACCEPTED_PARAMETERS = {"charset=utf-8", "header=present", ""}
 
 
 class Invocations:
-    """Answers the requests of one release."""
+    """Request handler of one release."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
@@ -41,44 +41,48 @@ class Invocations:
         self._batch = DynamicBatch(engine, scorer.contract) if isinstance(engine, OnnxEngine) else None
 
     def __call__(self, request: Request) -> Response | PendingResponse:
-        """MLflow's answer to a request, or a refusal in its shape."""
+        """Predict the rows of a request; an error is encoded in MLflow's format."""
         kind = content_kind(request.headers)
         if kind is None:
-            came = request.headers.get("content-type") or ""
-            message = f"the content type must be {_JSON} or {_CSV} in UTF-8 but is '{came}'"
+            actual = request.headers.get("content-type") or ""
+            message = f"the content type must be {_JSON} or {_CSV} in UTF-8, got '{actual}'"
             return render_error(ErrorResponse(415, "BAD_REQUEST", message), "/invocations")
         try:
-            return self._answer_json(request.body) if kind == _JSON else self._answer_columns(decode_csv, request.body)
+            return (
+                self._respond_to_json(request.body)
+                if kind == _JSON
+                else self._respond_to_columns(decode_csv, request.body)
+            )
         except ContractError as error:
             return render_error(ErrorResponse(400, "BAD_REQUEST", str(error)), "/invocations")
 
-    def _answer_json(self, body: bytes) -> Response | PendingResponse:
+    def _respond_to_json(self, body: bytes) -> Response | PendingResponse:
         if (rows := self._decode_rows(body)) is None:
-            # Something is wrong, or unusual: a closer look says what.
-            return self._answer_columns(decode_json, body)
+            # The body is invalid or unusual; the slower decoder finds out which.
+            return self._respond_to_columns(decode_json, body)
         if self._batch is None or len(rows) > 1 or len(body) > LARGE_BODY:
-            made = self._scorer.predict(_arrays(rows, self._scorer.contract), labels=False)
-            return self._answer(decode_json, body, made)
+            predictions = self._scorer.predict(_arrays(rows, self._scorer.contract), labels=False)
+            return self._respond(decode_json, body, predictions)
         if not self._batch.is_valid(rows[0]):
-            return self._answer_columns(decode_json, body)
-        finish = partial(self._answer, decode_json, body)
+            return self._respond_to_columns(decode_json, body)
+        finish = partial(self._respond, decode_json, body)
         return PendingResponse(self._batch.predict(rows[0]), lambda values: finish(Predictions(values, None)))
 
-    def _answer_columns(self, decode: Decode, body: bytes) -> Response:
+    def _respond_to_columns(self, decode: Decode, body: bytes) -> Response:
         columns = decode(body, self._scorer.contract)
-        return self._answer(decode, body, self._scorer.predict(columns, labels=False))
+        return self._respond(decode, body, self._scorer.predict(columns, labels=False))
 
-    def _answer(self, decode: Decode, body: bytes, predictions: Predictions) -> Response:
-        asked = LoggedCall(partial(decode, body, self._scorer.contract), predictions, len(body))
-        return Response(200, msgspec.json.encode({"predictions": predictions.values.tolist()}), call=asked)
+    def _respond(self, decode: Decode, body: bytes, predictions: Predictions) -> Response:
+        call = LoggedCall(partial(decode, body, self._scorer.contract), predictions, len(body))
+        return Response(200, msgspec.json.encode({"predictions": predictions.values.tolist()}), call=call)
 
 
 def content_kind(headers: Mapping[str, str]) -> str | None:
-    """What a body is said to be, if that is one of the two kinds in UTF-8."""
-    said = headers.get("content-type") or ""
-    if said == _JSON:
+    """The media type from the content-type header if it is JSON or CSV in UTF-8, otherwise None."""
+    content_type = headers.get("content-type") or ""
+    if content_type == _JSON:
         return _JSON
-    kind, *parameters = (part.strip().lower() for part in said.split(";"))
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     understood = all(part.replace('"', "") in _ACCEPTED_PARAMETERS for part in parameters)
     return kind if understood and kind in (_JSON, _CSV) else None
 

@@ -1,7 +1,4 @@
-"""``POST /v2/models/<name>/infer``: the Open Inference Protocol v2 over one release, with Triton's binary tensors.
-
-A request becomes columns, and predictions become a body.
-"""
+"""Handles ``POST /v2/models/<name>/infer``: Open Inference Protocol v2 with Triton's binary tensor extension."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ _KINDS = (JSON, "application/octet-stream")
 
 @dataclass(frozen=True, slots=True)
 class RequestedOutput:
-    """An output to answer, as bytes or as JSON."""
+    """A requested output, encoded as bytes or as JSON."""
 
     name: str
     binary: bool
@@ -36,7 +33,7 @@ class RequestedOutput:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """A request: the columns as a scorer takes them, the caller's id, and the outputs to answer."""
+    """A decoded request: the columns for the scorer, the client's id, and the requested outputs."""
 
     columns: dict[str, Array]
     id: str | None
@@ -44,11 +41,11 @@ class Inference:
 
 
 def infer(request: Request, serving: ServedModel) -> Response:
-    """The outputs that a request asks for, or a refusal in the protocol's shape."""
+    """Predict the requested outputs; an error is encoded in the protocol's format."""
     kind = (request.headers.get("content-type") or JSON).partition(";")[0].strip().lower()
     if kind not in _KINDS:
-        told = f"the content type must be {' or '.join(_KINDS)} but is '{kind}'"
-        return render_error(ErrorResponse(415, "BAD_REQUEST", told), "/v2")
+        message = f"the content type must be {' or '.join(_KINDS)}, got '{kind}'"
+        return render_error(ErrorResponse(415, "BAD_REQUEST", message), "/v2")
     scorer = serving.scorer
     try:
         inference = decode_infer(request.body, _header_length(request), scorer.contract)
@@ -56,26 +53,26 @@ def infer(request: Request, serving: ServedModel) -> Response:
     except ContractError as error:
         return render_error(ErrorResponse(400, "BAD_REQUEST", str(error)), "/v2")
     body, extra = encode_infer(predictions, scorer.contract, serving.release, inference)
-    asked = LoggedCall(lambda: inference.columns, predictions, len(request.body))
+    call = LoggedCall(lambda: inference.columns, predictions, len(request.body))
     content_type = extra.pop("content-type", JSON)
-    return Response(200, body, content_type, tuple(extra.items()), call=asked)
+    return Response(200, body, content_type, tuple(extra.items()), call=call)
 
 
 def _header_length(request: Request) -> int | None:
     length = request.headers.get(LENGTH_HEADER.lower())
     if length is not None and not (length.isascii() and length.isdigit()):
-        raise ContractError(f"the header {LENGTH_HEADER} must be a whole number of bytes but is '{length[:80]}'")
+        raise ContractError(f"the header {LENGTH_HEADER} must be an integer number of bytes, got '{length[:80]}'")
     return None if length is None else int(length[:20])
 
 
 def decode_infer(body: bytes, header_length: int | None, contract: Contract) -> Inference:
-    """The columns and the wishes of an inference request.
+    """Decode an inference request.
 
-    ``header_length`` is the number in the header ``Inference-Header-Content-Length``: how many bytes of the body are
-    JSON, None when all are.
+    ``header_length`` is the value of the header ``Inference-Header-Content-Length``: how many bytes of the body are
+    JSON, or None if all are.
 
     Raises:
-        ContractError: it is no inference request, or a tensor cannot be the column of its name.
+        ContractError: the body is not an inference request, or a tensor does not fit the column of its name.
     """
     request, tensors, binary = split_body(body, header_length)
     outputs = _outputs(request, contract)
@@ -83,11 +80,11 @@ def decode_infer(body: bytes, header_length: int | None, contract: Contract) -> 
     lists: Lists = {c.name: json_values(tensor, c) for c, tensor in present if c.name not in binary}
     if not binary:
         return Inference(to_arrays(lists, contract), request.id, outputs)
-    came = [(column, tensor, binary[column.name]) for column, tensor in present if column.name in binary]
-    lists |= {c.name: binary_strings(tensor, raw, c) for c, tensor, raw in came if c.type == "string"}
-    # A signalling NaN is null like any other and no reason for a warning.
+    with_bytes = [(column, tensor, binary[column.name]) for column, tensor in present if column.name in binary]
+    lists |= {c.name: binary_strings(tensor, raw, c) for c, tensor, raw in with_bytes if c.type == "string"}
+    # A signaling NaN is a null like any other NaN, so numpy must not warn about it.
     with np.errstate(invalid="ignore"):
-        numeric = {c.name: binary_numbers(tensor, raw, c) for c, tensor, raw in came if c.type != "string"}
+        numeric = {c.name: binary_numbers(tensor, raw, c) for c, tensor, raw in with_bytes if c.type != "string"}
     check_same_length({column.name: tensor.shape[0] for column, tensor in present})
     return Inference(numeric | to_arrays(lists, contract), request.id, outputs)
 
@@ -95,12 +92,12 @@ def decode_infer(body: bytes, header_length: int | None, contract: Contract) -> 
 def encode_infer(
     predictions: Predictions, contract: Contract, release: str, inference: Inference
 ) -> tuple[bytes, dict[str, str]]:
-    """The body that answers a request, and the headers that it needs beside the usual ones: none when all is JSON."""
-    told: dict[str, Any] = {"model_name": contract.name, "model_version": release}
+    """Encode the response body, and the extra headers that it needs; none if everything is JSON."""
+    response: dict[str, Any] = {"model_name": contract.name, "model_version": release}
     if inference.id is not None:
-        told["id"] = inference.id
+        response["id"] = inference.id
     outputs = [_output(requested, predictions, contract) for requested in inference.outputs]
-    text = msgspec.json.encode(told | {"outputs": [output for output, _ in outputs]})
+    text = msgspec.json.encode(response | {"outputs": [output for output, _ in outputs]})
     if not any(requested.binary for requested in inference.outputs):
         return text, {}
     headers = {"content-type": "application/octet-stream", LENGTH_HEADER: str(len(text))}
@@ -115,13 +112,13 @@ def _outputs(request: InferRequest, contract: Contract) -> tuple[RequestedOutput
     for output in request.outputs:
         if output.name not in names:
             known = ", ".join(f"'{name}'" for name in names)
-            raise ContractError(f"the output '{output.name}' was requested but '{contract.name}' gives {known}")
+            raise ContractError(f"unknown output '{output.name}'; the outputs of '{contract.name}' are {known}")
     return tuple(RequestedOutput(output.name, _is_binary(output, binary)) for output in request.outputs)
 
 
 def _is_binary(output: Output, default: bool) -> bool:
-    wish = None if output.parameters is None else output.parameters.binary_data
-    return default if wish is None else wish
+    requested = None if output.parameters is None else output.parameters.binary_data
+    return default if requested is None else requested
 
 
 def _output(requested: RequestedOutput, predictions: Predictions, contract: Contract) -> tuple[dict[str, Any], bytes]:

@@ -1,6 +1,6 @@
-"""What a v2 server says of itself and of its model: metadata, readiness, and which datatypes a column may have.
+"""Metadata and readiness responses of the v2 protocol, and the datatypes of each column type.
 
-Light: the server's parent process imports it.
+The server's parent process imports this module, so it must not import numpy.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ INTEGER_DATATYPES = [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16
 _NUMBERS = ("FP64", "FP32", "FP16", *INTEGER_DATATYPES)
 
 DATATYPES: dict[Type, str] = {"double": "FP64", "long": "INT64", "boolean": "BOOL", "string": "BYTES"}
-"""The datatype in which a column of each type is announced and answered."""
+"""Datatype of each column type in metadata and responses."""
 ACCEPTED_DATATYPES: dict[Type, tuple[str, ...]] = {
     "double": _NUMBERS,
     "long": _NUMBERS,
     "boolean": ("BOOL",),
     "string": ("BYTES",),
 }
-"""The datatypes in which a column of each type may come."""
+"""Datatypes that each column type accepts in requests."""
 
 
 def server_metadata() -> bytes:
-    """The answer to ``GET /v2``."""
+    """Body of ``GET /v2``."""
     return msgspec.json.encode({"name": "slipway", "version": name_and_version()[1], "extensions": EXTENSIONS})
 
 
 def model_metadata(contract: Contract, release: str, platform: str = "onnx") -> bytes:
-    """The answer to ``GET /v2/models/<name>``; the platform is the engine of the bundle."""
-    told = {
+    """Body of ``GET /v2/models/<name>``; ``platform`` is the engine of the bundle."""
+    metadata = {
         "name": contract.name,
         "versions": [release],
         "platform": platform,
         "inputs": _tensors(contract.inputs),
         "outputs": _tensors(contract.outputs),
     }
-    return msgspec.json.encode(told)
+    return msgspec.json.encode(metadata)
 
 
 def server_liveness() -> bytes:
-    """The answer to ``GET /v2/health/live`` of a process that can answer."""
+    """Body of ``GET /v2/health/live``; a process that can respond is alive."""
     return msgspec.json.encode({"live": True})
 
 
 def server_readiness() -> bytes:
-    """The answer to ``GET /v2/health/ready`` once a release is served; before, it is an error of status 503."""
+    """Body of ``GET /v2/health/ready`` once a release is served; before that, the status is 503."""
     return msgspec.json.encode({"ready": True})
 
 
 def model_readiness(contract: Contract) -> bytes:
-    """The answer to ``GET /v2/models/<name>/ready``."""
+    """Body of ``GET /v2/models/<name>/ready``."""
     return msgspec.json.encode({"name": contract.name, "ready": True})
 
 

@@ -1,4 +1,4 @@
-"""What the JSON of a v2 inference request may look like, and the bytes that come after it."""
+"""Parses v2 inference requests: the JSON, and the binary tensors after it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import msgspec
 from slipway.errors import ContractError
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
-"""How many bytes of a body are JSON, where tensors follow as binary data."""
+"""Header with the length of the JSON in bytes when binary tensors follow it."""
 Size = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class TensorParameters(msgspec.Struct, frozen=True, gc=False):
-    """Of the parameters of an input, the one that is understood."""
+    """The supported parameter of an input."""
 
     binary_data_size: Size | None = None
 
 
 class Tensor(msgspec.Struct, frozen=True):
-    """One input, with its values as JSON or as so many bytes after the JSON."""
+    """One input, with its values in ``data`` or as ``binary_data_size`` bytes after the JSON."""
 
     name: str
     shape: list[Size]
@@ -31,26 +31,26 @@ class Tensor(msgspec.Struct, frozen=True):
 
 
 class OutputParameters(msgspec.Struct, frozen=True, gc=False):
-    """Of the parameters of a requested output, the one that is understood."""
+    """The supported parameter of a requested output."""
 
     binary_data: bool | None = None
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One output that the caller wants."""
+    """One requested output."""
 
     name: str
     parameters: OutputParameters | None = None
 
 
 class RequestParameters(msgspec.Struct, frozen=True, gc=False):
-    """Of the parameters of a request, the one that is understood."""
+    """The supported parameter of a request."""
 
     binary_data_output: bool | None = None
 
 
 class InferRequest(msgspec.Struct, frozen=True):
-    """An inference request; fields and parameters that are not named here are ignored."""
+    """An inference request; other fields and parameters are ignored."""
 
     inputs: list[Tensor]
     id: str | None = None
@@ -62,16 +62,16 @@ _decode = msgspec.json.Decoder(InferRequest).decode
 
 
 def split_body(body: bytes, header_length: int | None) -> tuple[InferRequest, dict[str, Tensor], dict[str, memoryview]]:
-    """Take a body apart; ``header_length`` is how many bytes of it are JSON, None when all are.
+    """Split a body into its parts; ``header_length`` is the number of bytes that are JSON, None if all are.
 
     Returns:
-        The request, its inputs by name, and the binary data of each that has some.
+        The request, its inputs by name, and the binary data of the inputs that have any.
 
     Raises:
-        ContractError: it is not an inference request, an input came twice, or the sizes do not add up.
+        ContractError: the body is not an inference request, an input appears twice, or the sizes do not add up.
     """
     if header_length is not None and not 0 <= header_length <= len(body):
-        raise ContractError(f"{LENGTH_HEADER} says {header_length} but the body has {len(body)} bytes")
+        raise ContractError(f"{LENGTH_HEADER} is {header_length}, but the body has {len(body)} bytes")
     end = len(body) if header_length is None else header_length
     request = _parse_request(memoryview(body)[:end])
     tensors = {tensor.name: tensor for tensor in request.inputs}
@@ -92,10 +92,10 @@ def _parse_request(text: memoryview) -> InferRequest:
 
 
 def _check_unique(named: Sequence[Tensor | Output], kind: str) -> None:
-    names = [one.name for one in named]
+    names = [item.name for item in named]
     if len(names) != len(set(names)):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ContractError(f"{kind} '{twice}' came {names.count(twice)} times but one was expected")
+        raise ContractError(f"{kind} '{twice}' appears {names.count(twice)} times")
 
 
 def _slice_binary(tensors: Mapping[str, Tensor], rest: memoryview) -> dict[str, memoryview]:
@@ -103,8 +103,8 @@ def _slice_binary(tensors: Mapping[str, Tensor], rest: memoryview) -> dict[str, 
     sizes = {name: own.binary_data_size for name, own in parameters if own.binary_data_size is not None}
     if sum(sizes.values()) != len(rest):
         raise ContractError(
-            f"{len(rest)} bytes of binary data came after the JSON but the inputs' 'binary_data_size' add up to "
-            f"{sum(sizes.values())}; {LENGTH_HEADER} must say where the JSON ends"
+            f"{len(rest)} bytes of binary data follow the JSON, but the inputs' 'binary_data_size' add up to "
+            f"{sum(sizes.values())}; {LENGTH_HEADER} must be the length of the JSON"
         )
     binary, start = {}, 0
     for name, size in sizes.items():

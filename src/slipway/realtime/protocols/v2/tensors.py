@@ -1,9 +1,8 @@
-"""The tensors of the v2 protocol, as JSON or as bytes: little-endian, row by row, strings behind their length.
+"""Decodes and encodes the tensors of the v2 protocol, as JSON or as bytes.
 
-Is a tensor what its column needs? Its datatype, its shape, and as many values as the shape holds.
-
-The column says what a value means, the datatype only how it travels: a JSON number keeps all its digits, whatever the
-datatype, as long as that can hold it.
+Bytes are little-endian and in row order, and each string follows its length. A tensor must have a datatype and a shape that
+fit its column, and as many values as its shape. The column defines the type of a value, the datatype only its encoding: a
+JSON number keeps all its digits, whatever the datatype, as long as it is within the datatype's range.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ _LENGTH_BYTES = 4
 
 
 def json_values(tensor: Tensor, column: Column) -> list[Any]:
-    """The values of a tensor that came as JSON.
+    """Decode the values of a JSON tensor.
 
     Raises:
-        ContractError: the tensor cannot be the column, or has no values, or not as many as its shape holds.
+        ContractError: the tensor does not fit the column, has no values, or not as many as its shape.
     """
     values, shape, rows = tensor.data, tensor.shape, _count_rows(tensor, column)
     if values is None:
         raise ContractError(f"column '{column.name}' has neither 'data' nor 'binary_data_size'")
     if len(values) != rows:
-        raise ContractError(f"column '{column.name}': {len(values)} values came but the shape {shape} holds {rows}")
+        raise ContractError(f"column '{column.name}': expected {rows} values for the shape {shape}, got {len(values)}")
     if len(shape) == 2 and values and type(values[0]) is list:
         values = [_unwrap(value, row, column) for row, value in enumerate(values)]
     if tensor.datatype in _RANGES:
@@ -46,28 +45,28 @@ def json_values(tensor: Tensor, column: Column) -> list[Any]:
 
 
 def binary_numbers(tensor: Tensor, raw: memoryview, column: Column) -> Array:
-    """The float64 values [N] of a tensor of numbers or booleans that came as bytes.
+    """Decode the float64 values [N] of a binary tensor of numbers or booleans.
 
     Raises:
-        ContractError: the tensor cannot be the column, or there are more or fewer bytes than its values take.
+        ContractError: the tensor does not fit the column, or the number of bytes does not match its shape.
     """
     _check_no_json(tensor, column)
     rows = _count_rows(tensor, column)
     form = _FORMATS[tensor.datatype]
     if len(raw) != rows * form.itemsize:
         raise ContractError(
-            f"column '{column.name}': {len(raw)} bytes of binary data came but {rows} values of {tensor.datatype} take "
-            f"{rows * form.itemsize}"
+            f"column '{column.name}': expected {rows * form.itemsize} bytes of binary data for {rows} values of "
+            f"{tensor.datatype}, got {len(raw)}"
         )
     return np.frombuffer(raw, form).astype(np.float64)
 
 
 def binary_strings(tensor: Tensor, raw: memoryview, column: Column) -> list[str]:
-    """The values of a BYTES tensor that came as bytes.
+    """Decode the strings of a binary BYTES tensor.
 
     Raises:
-        ContractError: the tensor cannot be the column, a string ends after the data does, bytes are left over, or it is
-            not UTF-8.
+        ContractError: the tensor does not fit the column, the data ends within a string, bytes are left over, or a string
+            is not UTF-8.
     """
     _check_no_json(tensor, column)
     rows, name = _count_rows(tensor, column), column.name
@@ -78,16 +77,16 @@ def binary_strings(tensor: Tensor, raw: memoryview, column: Column) -> list[str]
         end = start + (int.from_bytes(raw[start - _LENGTH_BYTES : start], "little") if start <= len(raw) else 0)
         if end > len(raw):
             raise ContractError(
-                f"row {row}, column '{name}': the binary data ends after {len(raw)} bytes but the string needs {end}"
+                f"row {row}, column '{name}': the string ends at byte {end}, but the binary data has only {len(raw)} bytes"
             )
         found.append(_decode_text(raw[start:end], row, name))
     if end != len(raw):
-        raise ContractError(f"column '{name}': {len(raw) - end} bytes came after the last of {rows} strings")
+        raise ContractError(f"column '{name}': {len(raw) - end} bytes left over after the last of {rows} strings")
     return found
 
 
 def encode_binary(values: Array, datatype: str) -> bytes:
-    """The values of an output as bytes."""
+    """Encode the values of an output as bytes."""
     if datatype != "BYTES":
         return values.astype(_FORMATS[datatype]).tobytes()
     texts = [value.encode() for value in values.tolist()]
@@ -103,19 +102,19 @@ def _decode_text(raw: memoryview, row: int, name: str) -> str:
 
 def _check_no_json(tensor: Tensor, column: Column) -> None:
     if tensor.data is not None:
-        raise ContractError(f"column '{column.name}' came with both 'data' and 'binary_data_size'; one of them must go")
+        raise ContractError(f"column '{column.name}' has both 'data' and 'binary_data_size'; send only one of them")
 
 
 def _count_rows(tensor: Tensor, column: Column) -> int:
     if tensor.datatype not in ACCEPTED_DATATYPES[column.type]:
-        accepted = ", ".join(ACCEPTED_DATATYPES[column.type])
+        accepted = " or ".join(ACCEPTED_DATATYPES[column.type])
         raise ContractError(
-            f"column '{column.name}': the datatype {format_value(tensor.datatype)} came but {accepted} was expected"
+            f"column '{column.name}': expected the datatype {accepted}, got {format_value(tensor.datatype)}"
         )
     shape = tensor.shape
     if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1):
         return shape[0]
-    raise ContractError(f"column '{column.name}': the shape {format_value(shape)} came but [N] or [N, 1] was expected")
+    raise ContractError(f"column '{column.name}': expected the shape [N] or [N, 1], got {format_value(shape)}")
 
 
 def _unwrap(value: Any, row: int, column: Column) -> Any:
@@ -130,4 +129,6 @@ def _check_integers(values: list[Any], datatype: str, column: Column) -> None:
         return
     for row, value in enumerate(values):
         if type(value) in (int, float) and not (low <= value <= high and value == int(value)):
-            raise ContractError(str(Violation(row, column.name, format_value(value), f"a whole number of {datatype}")))
+            raise ContractError(
+                str(Violation(row, column.name, format_value(value), f"an integer in the range of {datatype}"))
+            )
