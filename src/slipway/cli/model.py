@@ -1,15 +1,16 @@
-"""Verbs about one model: make a candidate, check a bundle, ask it, score with it, serve it."""
+"""Verbs about one model: run the pipeline, write the contract, verify a bundle, predict."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from slipway.cli.options import (
     bundle_option,
     json_option,
+    print_json,
     print_result,
     resolve_bundle,
     run_options,
@@ -18,10 +19,19 @@ from slipway.cli.options import (
 )
 
 
-@click.command(epilog="Example: slipway run --set train.max_iter=300")
+@click.command()
 @run_options
 def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_manager: str, as_json: bool) -> None:
-    """Run the pipeline: make a candidate, and change nothing else."""
+    """Run the training pipeline and print the scores.
+
+    The result is a candidate in the local MLflow store. Nothing is released and the champion does not change. A step is
+    reused from an earlier run if its code, environment, parameters and inputs are unchanged.
+
+    \b
+    Examples:
+      slipway run
+      slipway run --set train.max_iter=300
+    """
     from slipway.cli import results
     from slipway.pipeline import run as pipeline
     from slipway.settings.settings import load_settings
@@ -34,24 +44,39 @@ def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_man
     print_result(results.candidate_as_json(candidate), "\n".join(lines), as_json)
 
 
-@click.command(epilog="Example: slipway contract write && git diff contract.json")
+@click.command()
 @settings_option
 def write(settings_file: Path) -> None:
-    """Write contract.json from the settings; review the difference like an API."""
+    """Write contract.json from the settings.
+
+    The contract is the model's public interface, so review the difference like an API change and commit it.
+
+    \b
+    Examples:
+      slipway contract write && git diff contract.json
+    """
     from slipway.contract.schema import encode_contract
     from slipway.settings.settings import CONTRACT_FILE, load_settings
 
     settings = load_settings(settings_file)
     path = settings.root / CONTRACT_FILE
     path.write_bytes(encode_contract(settings.contract))
-    click.echo(f"{path.name}: {len(settings.contract.inputs)} inputs, {len(settings.contract.outputs)} outputs")
+    click.echo(f"wrote {path.name}: {len(settings.contract.inputs)} inputs, {len(settings.contract.outputs)} outputs")
 
 
-@click.command(epilog="Example: slipway verify .slipway/target/current")
+@click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @json_option
 def verify(bundle: Path, as_json: bool) -> None:
-    """Check every byte of a bundle against its release.json, and its golden rows."""
+    """Verify the files and the golden predictions of a bundle.
+
+    Checks the SHA-256 of every file against release.json, loads the model, and checks that it reproduces the golden
+    predictions of the release.
+
+    \b
+    Examples:
+      slipway verify .slipway/target/current
+    """
     from slipway.inference.scorer import load
 
     scorer = load(bundle.resolve())
@@ -59,20 +84,37 @@ def verify(bundle: Path, as_json: bool) -> None:
     found = scorer.bundle
     version, files = found.release.version, len(found.release.files)
     result = {"release": version, "digest": found.digest, "files": files}
-    print_result(result, f"{version} is whole: {files} files, digest {found.digest}", as_json)
+    print_result(result, f"{version} is intact: {files} files, digest {found.digest}", as_json)
 
 
-@click.command(epilog="Example: slipway predict")
+@click.command()
+@click.argument("rows", nargs=-1, metavar="[JSON | COLUMN=VALUE ... | FILE]")
 @settings_option
 @bundle_option
 @json_option
-def predict(settings_file: Path, bundle: Path | None, as_json: bool) -> None:
-    """Answer one golden row at once, for a try."""
-    from slipway.inference.scorer import columns_of, load
+def predict(rows: tuple[str, ...], settings_file: Path, bundle: Path | None, as_json: bool) -> None:
+    """Predict one row, or a small file of rows.
+
+    A row is a JSON object or column=value pairs; an empty value is null, and nullable columns can be left out. JSON can also
+    be a list of objects, and - reads it from stdin. A file is JSON, JSON Lines, CSV or Parquet with at most 100 rows; use
+    `slipway batch` for more. Without a row, the first golden row of the release is predicted.
+
+    \b
+    Examples:
+      slipway predict
+      slipway predict --json
+    """
+    from slipway.commands.predict import ignored_columns, predict_rows, prediction_lines, read_rows
+    from slipway.inference.scorer import load
 
     scorer = load(resolve_bundle(settings_file, bundle))
-    row: dict[str, Any] = {name: values[0] for name, values in scorer.golden.inputs.items()}
-    made = scorer.predict_checked(columns_of({name: [value] for name, value in row.items()}, scorer.contract))
+    given = read_rows(rows, scorer, sys.stdin.buffer.read)
+    if ignored := ignored_columns(given, scorer.contract):
+        click.echo(f"ignored columns that are not in the contract: {', '.join(ignored)}", err=True)
+    predicted = predict_rows(given, scorer)
     release = scorer.bundle.release.version
-    result = {"release": release, "inputs": row, "prediction": made.values.tolist()[0]}
-    print_result(result, f"{release} answers {result['prediction']} to {row}", as_json)
+    if as_json:
+        results = [row.as_json(release) for row in predicted]
+        print_json(results if given.many else results[0])
+    else:
+        click.echo("\n".join(prediction_lines(predicted, release, scorer.contract)))
