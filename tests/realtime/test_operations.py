@@ -97,8 +97,8 @@ def test_v2_infers_by_model_and_by_release(target: Path, server: Running) -> Non
 @pytest.mark.parametrize(
     ("body", "headers", "status", "message"),
     [
-        (b"{}", {"content-type": "text/plain"}, 415, f"{KINDS} but is 'text/plain'"),
-        (b"{}", {LENGTH: "x"}, 400, f"the header {LENGTH} must be a whole number of bytes but is 'x'"),
+        (b"{}", {"content-type": "text/plain"}, 415, f"{KINDS}, got 'text/plain'"),
+        (b"{}", {LENGTH: "x"}, 400, f"the header {LENGTH} must be an integer number of bytes, got 'x'"),
         (b"{}", {LENGTH: "9" * 50}, 400, None),
         (b"", {}, 400, None),
     ],

@@ -70,10 +70,10 @@ def test_the_page_tells_the_model_its_columns_and_its_outputs() -> None:
 
 def test_a_regression_is_told_as_one() -> None:
     page, _ = docs_page(make_contract("regression"), "1.2.3", PROBE)
-    assert "answers one number for each row" in page.decode()
+    assert "returns one number per row" in page.decode()
 
 
-def test_the_page_asks_nothing_of_any_other_server() -> None:
+def test_the_page_loads_nothing_from_other_servers() -> None:
     reader = Reader(docs_page(make_contract(), "1.2.3", PROBE)[0])
     assert sorted(reader.addresses) == ["data:,", "openapi.json"]
     assert "@import" not in reader.texts["style"] and "url(" not in reader.texts["style"]

@@ -182,7 +182,7 @@ def test_a_release_with_a_very_long_name_is_cut(tmp_path: Path) -> None:
 def test_a_text_that_does_not_fit_is_refused_and_the_one_before_stays() -> None:
     cells = SharedCounters(None, 1)
     cells.set_text("before")
-    with pytest.raises(ValueError, match="a worker's text is 1024 bytes long; 1023 is the most"):
+    with pytest.raises(ValueError, match="a worker's text has 1024 bytes, but 1023 is the limit"):
         cells.set_text("x" * 1024)
     assert [written.text for written in cells.read_all()] == ["before"]
 

@@ -131,7 +131,7 @@ def test_nothing_is_kept_of_a_sample_of_zero_or_a_request_without_rows(tmp_path:
 
 
 def test_files_are_closed_at_their_size_and_only_so_many_are_kept(tmp_path: Path, scorer: Scorer) -> None:
-    log = PredictionLog(tmp_path, 1, most_bytes=2000, most_files=3)
+    log = PredictionLog(tmp_path, 1, max_bytes=2000, max_files=3)
     for number in range(100):
         asked(log, scorer, one_row(number))
     log.close()
@@ -199,7 +199,7 @@ def test_files_of_a_worker_that_is_gone_count_among_those_kept_but_a_living_one_
             (tmp_path / f"predictions-{worker_number}-20200101T0{hour}0000.000000Z.jsonl").touch()
     with (tmp_path / "worker-2.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        log = PredictionLog(tmp_path, 1, most_files=3)
+        log = PredictionLog(tmp_path, 1, max_files=3)
         asked(log, scorer, one_row(1))
         log.close()
     assert len(list(tmp_path.glob("predictions-2-*"))) == 5
@@ -227,8 +227,8 @@ def test_a_disk_that_fills_up_leaves_no_half_line_and_the_log_goes_on(
     assert logged(tmp_path)[-1].inputs["distance"] == [2.0]
     assert capfd.readouterr().err.splitlines() == [
         f"worker {os.getpid()}: the prediction log in {tmp_path} cannot be written: No space left on device; "
-        "its lines are dropped until it can",
-        f"worker {os.getpid()}: the prediction log in {tmp_path} is written again",
+        "lines are dropped until it can be written again",
+        f"worker {os.getpid()}: the prediction log in {tmp_path} can be written again",
     ]
 
 

@@ -87,22 +87,22 @@ def records(**second: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("request_body", "message"),
     [
-        (records(distance="far"), "row 1, column 'distance': \"far\" came but a finite number was expected"),
-        (records(distance="1.5"), "row 1, column 'distance': \"1.5\" came but a finite number was expected"),
-        (records(distance=True), "row 1, column 'distance': true came but a finite number was expected"),
-        (records(distance=None), "row 1, column 'distance': null came but a finite number was expected"),
-        (records(distance=[1]), "row 1, column 'distance': [1] came but a finite number was expected"),
-        (records(seats=2.5), "row 1, column 'seats': 2.5 came but a whole number or null was expected"),
-        (records(seats=False), "row 1, column 'seats': false came but a whole number or null was expected"),
-        (records(tail=5), "row 1, column 'tail': 5 came but a string or null was expected"),
-        (records(tail={}), "row 1, column 'tail': {} came but a string or null was expected"),
+        (records(distance="far"), "row 1, column 'distance': expected a finite number, got \"far\""),
+        (records(distance="1.5"), "row 1, column 'distance': expected a finite number, got \"1.5\""),
+        (records(distance=True), "row 1, column 'distance': expected a finite number, got true"),
+        (records(distance=None), "row 1, column 'distance': expected a finite number, got null"),
+        (records(distance=[1]), "row 1, column 'distance': expected a finite number, got [1]"),
+        (records(seats=2.5), "row 1, column 'seats': expected an integer or null, got 2.5"),
+        (records(seats=False), "row 1, column 'seats': expected an integer or null, got false"),
+        (records(tail=5), "row 1, column 'tail': expected a string or null, got 5"),
+        (records(tail={}), "row 1, column 'tail': expected a string or null, got {}"),
         (
             records(carrier="ZZ"),
-            'row 1, column \'carrier\': "ZZ" came but one of "AA", "UA", "00123" was expected',
+            'row 1, column \'carrier\': expected one of "AA", "UA", "00123", got "ZZ"',
         ),
         (
             records(tail="\0null"),
-            "row 1, column 'tail': \"\\u0000null\" came but a string other than the one that means null was expected",
+            "row 1, column 'tail': expected a string other than the reserved null marker, got \"\\u0000null\"",
         ),
         (
             {"dataframe_records": [{"distance": 1}]},
@@ -114,48 +114,49 @@ def records(**second: Any) -> dict[str, Any]:
         ),
         (
             {"dataframe_records": [ROW, 5]},
-            "row 1: a number came but an object was expected, one value for each column",
+            "row 1: expected an object with one value per column, got a number",
         ),
-        ({"dataframe_records": ROW}, "'dataframe_records' must be a list of objects but is an object"),
+        ({"dataframe_records": ROW}, "'dataframe_records' must be a list of objects, got an object"),
         (
             {"dataframe_split": {"columns": COLUMNS, "data": [[1, 2, "AA"]]}},
-            "row 0: 3 values came but 4 values were expected, one for each column",
+            "row 0: expected 4 values, one per column, got 3",
         ),
         (
             {"dataframe_split": {"data": [[1]]}},
-            "'dataframe_split' must be an object with 'columns' and 'data' but is 'data'",
+            "'dataframe_split' must be an object with 'columns' and 'data', got 'data'",
         ),
         (
             {"dataframe_split": {"columns": ["distance", "distance"], "data": [[1, 2]]}},
-            "column 'distance' came 2 times but one was expected",
+            "column 'distance' appears 2 times",
         ),
         (
             {"inputs": {"distance": [1, 2], "carrier": ["AA"]}},
-            "all columns must have the same number of rows but 'distance' has 2, 'carrier' has 1",
+            "all columns must have the same number of rows, but 'distance' has 2, 'carrier' has 1",
         ),
         (
             {"inputs": {"distance": [1, 2], "carrier": "AA"}},
-            "column 'carrier': a string came but a list was expected, one value for each row",
+            "column 'carrier': expected a list with one value per row, got a string",
         ),
         (
             {"instances": [[1, 2, "AA", "N1"]]},
-            "row 0: a list came but an object was expected: rows without column names say nothing to a model of 4 columns",
+            "row 0: expected an object with one value per column, got a list; rows need column names, because the model has "
+            "4 columns",
         ),
         (
             {"rows": []},
-            f"the body must hold exactly one of {FORMS} but holds 'rows'",
+            f"the body must have exactly one of {FORMS}, got 'rows'",
         ),
         (
             {"inputs": [], "instances": []},
-            f"the body must hold exactly one of {FORMS} but holds 'instances', 'inputs'",
+            f"the body must have exactly one of {FORMS}, got 'instances', 'inputs'",
         ),
         (
             [ROW],
-            f"the body must be a JSON object with one of {FORMS} but is a list",
+            f"the body must be a JSON object with one of {FORMS}, got a list",
         ),
     ],
 )
-def test_a_bad_request_is_told_what_came_and_what_was_expected(
+def test_the_error_of_a_bad_request_names_what_was_expected_and_what_it_got(
     server: Running, request_body: Any, message: str
 ) -> None:
     answer = server.post(request_body)
@@ -182,12 +183,12 @@ def test_a_body_that_is_no_json_is_refused(server: Running, body: bytes, message
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("distance,carrier\n1,AA\nfar,UA\n", "row 1, column 'distance': \"far\" came but a finite number was expected"),
-        ("distance,carrier\n1_0,AA\n", "row 0, column 'distance': \"1_0\" came but a finite number was expected"),
-        ("distance,carrier\ninf,AA\n", "row 0, column 'distance': Infinity came but a finite number was expected"),
-        ("distance,carrier\n1\n", "row 0: 1 values came but the header names 2 columns"),
-        ("distance,distance,carrier\n1,1,AA\n", "column 'distance' came 2 times but one was expected"),
-        ("", "the body is empty but CSV with a header line was expected"),
+        ("distance,carrier\n1,AA\nfar,UA\n", "row 1, column 'distance': expected a finite number, got \"far\""),
+        ("distance,carrier\n1_0,AA\n", "row 0, column 'distance': expected a finite number, got \"1_0\""),
+        ("distance,carrier\ninf,AA\n", "row 0, column 'distance': expected a finite number, got Infinity"),
+        ("distance,carrier\n1\n", "row 0: expected 2 values, one per column of the header, got 1"),
+        ("distance,distance,carrier\n1,1,AA\n", "column 'distance' appears 2 times"),
+        ("", "expected CSV with a header line, got an empty body"),
         ('distance,carrier\n1,"AA', "the body is not CSV in UTF-8: unexpected end of data"),
     ],
 )
@@ -199,7 +200,8 @@ def test_bad_csv_is_refused(server: Running, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "content_type", "status"),
     [
-        ("GET", "/", "", 404),
+        ("GET", "/nowhere", "", 404),
+        ("POST", "/", "application/json", 405),
         ("GET", "/invocations", "", 405),
         ("POST", "/ping", "application/json", 405),
         ("POST", "/invocations", "", 415),
@@ -214,6 +216,17 @@ def test_what_is_not_offered_is_refused(
     assert answer.status == status
     assert answer.json.keys() == {"error_code", "message"}
     assert (answer.release, answer.headers["x-request-id"]) == ("1.2.3", "mine-1")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_root_leads_to_the_documentation(server: Running, method: str) -> None:
+    answer = server.ask(method, "/")
+    assert (answer.status, answer.headers["location"], answer.body) == (307, "/docs", b"")
+    assert server.ask(method, answer.headers["location"]).status == 200
+
+
+def test_an_unknown_route_is_named_with_the_page_that_lists_the_routes(server: Running) -> None:
+    assert server.ask("GET", "/x").json == {"error_code": "ENDPOINT_NOT_FOUND", "message": "no route '/x'; see /docs"}
 
 
 def test_health_and_version_tell_what_serves(server: Running, bundle: Path) -> None:

@@ -1,4 +1,4 @@
-"""A v2 request in JSON becomes the scorer's columns, or is told what came and what was expected; the answer is v2's."""
+"""A v2 request in JSON becomes the scorer's columns, or an error with what was expected and got; the response is v2's."""
 
 from __future__ import annotations
 
@@ -94,90 +94,90 @@ def test_the_outputs_that_were_asked_for_come_in_their_order_and_form() -> None:
     [
         (
             body(tensor("distance", "FP64", 1, "far")),
-            "row 1, column 'distance': \"far\" came but a finite number was expected",
+            "row 1, column 'distance': expected a finite number, got \"far\"",
         ),
         (
             body(tensor("seats", "INT64", 1, True)),
-            "row 1, column 'seats': true came but a whole number or null was expected",
+            "row 1, column 'seats': expected an integer or null, got true",
         ),
         (
             body(tensor("weekend", "BOOL", 1, True)),
-            "row 0, column 'weekend': 1 came but true or false or null was expected",
+            "row 0, column 'weekend': expected true or false or null, got 1",
         ),
-        (body(tensor("tail", "BYTES", "N1", 5)), "row 1, column 'tail': 5 came but a string or null was expected"),
+        (body(tensor("tail", "BYTES", "N1", 5)), "row 1, column 'tail': expected a string or null, got 5"),
         (
             body(tensor("distance", "FP64", 1, 10**400)),
-            f"row 1, column 'distance': 1{'0' * 79}... came but a finite number was expected",
+            f"row 1, column 'distance': expected a finite number, got 1{'0' * 79}...",
         ),
         (
             body(tensor("seats", "INT8", 127, 128)),
-            "row 1, column 'seats': 128 came but a whole number of INT8 was expected",
+            "row 1, column 'seats': expected an integer in the range of INT8, got 128",
         ),
         (
             body(tensor("seats", "UINT64", -1, 1)),
-            "row 0, column 'seats': -1 came but a whole number of UINT64 was expected",
+            "row 0, column 'seats': expected an integer in the range of UINT64, got -1",
         ),
         (
             body(tensor("distance", "INT32", None, 2.5)),
-            "row 1, column 'distance': 2.5 came but a whole number of INT32 was expected",
+            "row 1, column 'distance': expected an integer in the range of INT32, got 2.5",
         ),
         (
             body(tensor("distance", "FP64", [1], 2, shape=[2, 1])),
-            "row 1, column 'distance': 2 came but a list of one value was expected",
+            "row 1, column 'distance': expected a list of one value, got 2",
         ),
         (
             body(tensor("distance", "FP64", [1], [2, 3], shape=[2, 1])),
-            "row 1, column 'distance': [2, 3] came but a list of one value was expected",
+            "row 1, column 'distance': expected a list of one value, got [2, 3]",
         ),
         (
             body(tensor("distance", "FP64", [1], [2])),
-            "row 0, column 'distance': [1] came but a finite number was expected",
+            "row 0, column 'distance': expected a finite number, got [1]",
         ),
         (
             body(tensor("weekend", "INT8", 1, 0)),
-            "column 'weekend': the datatype \"INT8\" came but BOOL was expected",
+            "column 'weekend': expected the datatype BOOL, got \"INT8\"",
         ),
         (
             body(tensor("carrier", "fp64", 1, 0)),
-            "column 'carrier': the datatype \"fp64\" came but BYTES was expected",
+            "column 'carrier': expected the datatype BYTES, got \"fp64\"",
         ),
         (
             body(tensor("seats", "BYTES", "1", "2")),
-            "column 'seats': the datatype \"BYTES\" came but FP64, FP32, FP16, INT8, INT16, INT32, INT64, UINT8, "
-            "UINT16, UINT32, UINT64 was expected",
+            "column 'seats': expected the datatype FP64 or FP32 or FP16 or INT8 or INT16 or INT32 or INT64 or UINT8 or "
+            'UINT16 or UINT32 or UINT64, got "BYTES"',
         ),
         *(
             (
                 body(tensor("distance", "FP64", 1, 2, shape=shape)),
-                f"column 'distance': the shape {shape} came but [N] or [N, 1] was expected",
+                f"column 'distance': expected the shape [N] or [N, 1], got {shape}",
             )
             for shape in ([], [1, 2], [2, 1, 1])
         ),
         (
             body(tensor("distance", "FP64", 1, 2, shape=[3])),
-            "column 'distance': 2 values came but the shape [3] holds 3",
+            "column 'distance': expected 3 values for the shape [3], got 2",
         ),
         (
             body(tensor("distance", "FP64", 1)),
-            "all columns must have the same number of rows but 'distance' has 1, 'seats' has 2, 'weekend' has 2, "
+            "all columns must have the same number of rows, but 'distance' has 1, 'seats' has 2, 'weekend' has 2, "
             "'carrier' has 2, 'tail' has 2",
         ),
         (body(without("tail", "data")), "column 'tail' has neither 'data' nor 'binary_data_size'"),
         (
             body(tensors()["tail"] | {"parameters": {"binary_data_size": 0}}),
-            "column 'tail' came with both 'data' and 'binary_data_size'; one of them must go",
+            "column 'tail' has both 'data' and 'binary_data_size'; send only one of them",
         ),
         (
             json.dumps({"inputs": [*tensors().values(), tensors()["tail"]]}).encode(),
-            "input 'tail' came 2 times but one was expected",
+            "input 'tail' appears 2 times",
         ),
         (
             body(outputs=[{"name": "prediction"}, {"name": "prediction"}]),
-            "output 'prediction' came 2 times but one was expected",
+            "output 'prediction' appears 2 times",
         ),
         (
             body(outputs=[{"name": "score"}]),
-            "the output 'score' was requested but 'flights' gives 'prediction', 'probability_late', "
+            "unknown output 'score'; the outputs of 'flights' are 'prediction', 'probability_late', "
             "'probability_on time'",
         ),
     ],

@@ -150,71 +150,71 @@ def binary(name: str, raw: bytes, **changes: Any) -> tuple[bytes, int]:
     [
         (
             binary("distance", bytes(12)),
-            "column 'distance': 12 bytes of binary data came but 2 values of FP64 take 16",
+            "column 'distance': expected 16 bytes of binary data for 2 values of FP64, got 12",
         ),
         (
             binary("distance", bytes(8), shape=[2**62]),
-            "column 'distance': 8 bytes of binary data came but 4611686018427387904 values of FP64 take "
-            "36893488147419103232",
+            "column 'distance': expected 36893488147419103232 bytes of binary data for 4611686018427387904 values of "
+            "FP64, got 8",
         ),
         (
             binary("weekend", bytes(3)),
-            "column 'weekend': 3 bytes of binary data came but 2 values of BOOL take 2",
+            "column 'weekend': expected 2 bytes of binary data for 2 values of BOOL, got 3",
         ),
         (
             binary("tail", b"\2\0\0\0N1\2\0\0"),
-            "row 1, column 'tail': the binary data ends after 9 bytes but the string needs 10",
+            "row 1, column 'tail': the string ends at byte 10, but the binary data has only 9 bytes",
         ),
         (
             binary("tail", b"\2\0\0\0N1\3\0\0\0N2"),
-            "row 1, column 'tail': the binary data ends after 12 bytes but the string needs 13",
+            "row 1, column 'tail': the string ends at byte 13, but the binary data has only 12 bytes",
         ),
         (
             binary("tail", b"\2\0\0\0N1\0\0\0\0?"),
-            "column 'tail': 1 bytes came after the last of 2 strings",
+            "column 'tail': 1 bytes left over after the last of 2 strings",
         ),
         (
             binary("tail", b"\2\0\0\0N1\xff\xff\xff\xff"),
-            "row 1, column 'tail': the binary data ends after 10 bytes but the string needs 4294967305",
+            "row 1, column 'tail': the string ends at byte 4294967305, but the binary data has only 10 bytes",
         ),
         (
             binary("tail", b"\2\0\0\0N1\2\0\0\0\xc3\x28"),
-            "row 1, column 'tail': a string with invalid continuation byte came but valid UTF-8 was expected",
+            "row 1, column 'tail': expected valid UTF-8, got a string with invalid continuation byte",
         ),
         (
             binary("tail", b"\2\0\0\0N1\3\0\0\0\xed\xa0\x80"),
-            "row 1, column 'tail': a string with invalid continuation byte came but valid UTF-8 was expected",
+            "row 1, column 'tail': expected valid UTF-8, got a string with invalid continuation byte",
         ),
         (
             binary("distance", bytes(16), data=[1, 2]),
-            "column 'distance' came with both 'data' and 'binary_data_size'; one of them must go",
+            "column 'distance' has both 'data' and 'binary_data_size'; send only one of them",
         ),
         (
             binary("distance", bytes(16), datatype="INT4"),
-            "column 'distance': the datatype \"INT4\" came but FP64, FP32, FP16, INT8, INT16, INT32, INT64, UINT8, "
-            "UINT16, UINT32, UINT64 was expected",
+            "column 'distance': expected the datatype FP64 or FP32 or FP16 or INT8 or INT16 or INT32 or INT64 or UINT8 or "
+            'UINT16 or UINT32 or UINT64, got "INT4"',
         ),
         (
             binary("tail", bytes(8), shape=[2, 2]),
-            "column 'tail': the shape [2, 2] came but [N] or [N, 1] was expected",
+            "column 'tail': expected the shape [N] or [N, 1], got [2, 2]",
         ),
         (
             binary("distance", bytes(16), parameters={"binary_data_size": 8}),
-            "16 bytes of binary data came after the JSON but the inputs' 'binary_data_size' add up to 8; "
-            "Inference-Header-Content-Length must say where the JSON ends",
+            "16 bytes of binary data follow the JSON, but the inputs' 'binary_data_size' add up to 8; "
+            "Inference-Header-Content-Length must be the length of the JSON",
         ),
         (
             binary("distance", bytes(8), parameters={"binary_data_size": 16}),
-            "8 bytes of binary data came after the JSON but the inputs' 'binary_data_size' add up to 16; "
-            "Inference-Header-Content-Length must say where the JSON ends",
+            "8 bytes of binary data follow the JSON, but the inputs' 'binary_data_size' add up to 16; "
+            "Inference-Header-Content-Length must be the length of the JSON",
         ),
         (
             (binary("distance", b"", parameters={"binary_data_size": 16})[0], None),
-            "0 bytes of binary data came after the JSON but the inputs' 'binary_data_size' add up to 16; "
-            "Inference-Header-Content-Length must say where the JSON ends",
+            "0 bytes of binary data follow the JSON, but the inputs' 'binary_data_size' add up to 16; "
+            "Inference-Header-Content-Length must be the length of the JSON",
         ),
-        ((b"{}", 3), "Inference-Header-Content-Length says 3 but the body has 2 bytes"),
-        ((b"{}", -1), "Inference-Header-Content-Length says -1 but the body has 2 bytes"),
+        ((b"{}", 3), "Inference-Header-Content-Length is 3, but the body has 2 bytes"),
+        ((b"{}", -1), "Inference-Header-Content-Length is -1, but the body has 2 bytes"),
         ((b'{"inputs": []}', 0), "the body is not valid JSON: Input data was truncated"),
     ],
 )
@@ -228,7 +228,7 @@ def test_columns_of_bytes_and_of_json_must_agree_in_rows() -> None:
     inputs = [*triton_inputs({"distance": np.zeros(3)}), *triton_inputs({"tail": COLUMNS["tail"]}, binary=False)]
     with pytest.raises(ContractError) as refused:
         request(inputs)
-    assert str(refused.value) == "all columns must have the same number of rows but 'distance' has 3, 'tail' has 2"
+    assert str(refused.value) == "all columns must have the same number of rows, but 'distance' has 3, 'tail' has 2"
 
 
 @given(FULL_ROWS)
@@ -255,5 +255,5 @@ def test_a_body_of_noise_is_taken_or_refused(body: bytes, length: int | None) ->
 
 def test_a_tensor_that_no_request_can_hold_costs_no_memory() -> None:
     text = json.dumps({"inputs": [tensor("tail", "BYTES", shape=[2**62])]}).encode()
-    with pytest.raises(ContractError, match="0 values came but the shape"):
+    with pytest.raises(ContractError, match=r"expected \d+ values for the shape .*, got 0"):
         decode_infer(text, None, CONTRACT)
