@@ -61,7 +61,7 @@ def _split(content: Any, contract: Contract) -> Lists:
         raise ContractError(f"'columns' and 'data' must be lists, got {_json_type(names)} and {_json_type(rows)}")
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
-            actual = len(row) if isinstance(row, list) else _json_type(row)
+            actual = str(len(row)) if isinstance(row, list) else _json_type(row)
             raise ContractError(f"row {number}: expected {len(names)} values, one per column, got {actual}")
     wanted = [column.name for column in contract.inputs if column.name in names]
     _check_unique(names, wanted)
