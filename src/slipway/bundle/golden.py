@@ -1,4 +1,4 @@
-"""Are these the golden predictions? Asked of the scorer, of batch and of every live server."""
+"""Compare predictions with a bundle's golden ones: those of the scorer, of batch and of every running server."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Sequence
 from slipway.bundle.release_file import GoldenRows
 
 TOLERANCE = 1e-9
-"""How far a prediction may be from the golden one, relative to it."""
+"""Largest allowed relative difference between a prediction and the golden one."""
 Prediction = Sequence[float] | float
-"""The number of one row, or one for each class."""
+"""The prediction for one row: a number, or one number per class."""
 
 
 def golden_difference(
     golden: GoldenRows, predictions: Sequence[Prediction], labels: Sequence[str] | None = None
 ) -> str | None:
-    """What differs first from the golden predictions beyond the tolerance, if anything does.
+    """Describe the first difference from the golden predictions beyond the tolerance; None if there is none.
 
     Args:
-        labels: one for each row, where they came with the predictions.
+        labels: one label per row, if the predictions have labels.
     """
-    # Plain Python: the process that asks the servers is spared numpy.
+    # Plain Python: the process that checks the servers does not need to import numpy.
     expected = golden.predictions
     if len(predictions) != len(expected):
-        return f"{len(predictions)} predictions came but {len(expected)} were expected"
-    for row, (came, wanted) in enumerate(zip(predictions, expected, strict=True)):
-        if not _are_close(came, wanted):
-            return f"row {row} gave {came} but {wanted} was expected"
-    for row, (label, right) in enumerate(zip(labels or (), golden.labels or (), strict=False)):
-        if label != right:
-            return f"row {row} gave the label {label!r} but {right!r} was expected"
+        return f"expected {len(expected)} predictions, got {len(predictions)}"
+    for row, (actual, wanted) in enumerate(zip(predictions, expected, strict=True)):
+        if not _are_close(actual, wanted):
+            return f"row {row}: expected {wanted}, got {actual}"
+    for row, (label, wanted_label) in enumerate(zip(labels or (), golden.labels or (), strict=False)):
+        if label != wanted_label:
+            return f"row {row}: expected the label {wanted_label!r}, got {label!r}"
     return None
 
 
@@ -39,4 +39,5 @@ def _are_close(actual: Prediction, expected: Prediction) -> bool:
         return len(actual) == len(expected) and all(map(_are_close, actual, expected))
     if isinstance(actual, Sequence) or isinstance(expected, Sequence):
         return False
+    # The tiny absolute tolerance makes 0.0 equal to a denormal number, which no relative tolerance does.
     return math.isclose(actual, expected, rel_tol=TOLERANCE, abs_tol=1e-300)

@@ -1,4 +1,4 @@
-"""The assets of one release in a folder, ready for its page: the packed bundle among them, and SHA256SUMS over all."""
+"""Pack, list, check and sign the assets of a release page: the packed bundle and the other files, with SHA256SUMS."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ NOTES = "notes.md"
 BUNDLE_SUFFIX = ".bundle.tar.gz"
 SIGNATURE = "release.json.sig"
 ATTESTATIONS = (SIGNATURE, "provenance.json")
-"""Made from the finished files by later jobs: they vouch for the others and are not listed among them."""
+"""Files that later jobs add: they attest the finished files, so SHA256SUMS cannot list them."""
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._+-]*)")
 _MAX_BYTES = 4 << 30
 
 
 def write_sums(folder: Path) -> str:
-    """List every file of the folder with its sha256; returns the digest of that list, which stands for them all."""
+    """Write ``SHA256SUMS`` over every file of the folder; returns the digest of that list, which covers them all."""
     names = sorted(path.name for path in folder.iterdir() if path.name not in (SUMS, *ATTESTATIONS))
     text = "".join(f"{file_digest(folder / name)}  {name}\n" for name in names)
     (folder / SUMS).write_text(text)
@@ -36,46 +36,48 @@ def write_sums(folder: Path) -> str:
 
 
 def check_sums(folder: Path, expected: str | None = None) -> dict[str, str]:
-    """The listed files with their digests, once every one of them is there and right.
+    """Check every file of the folder against ``SHA256SUMS``; returns the digest of each.
 
     Args:
-        expected: the digest of the list itself, where another source names it.
+        expected: the digest of the list itself, if another source states it.
 
     Raises:
         NotFoundError: there is no list.
-        BundleError: the list or a file is not the expected one, or a file is missing or not listed.
+        BundleError: the list or a file differs from the expected one, or a file is missing or not listed.
     """
     path = folder / SUMS
     if not path.is_file():
-        raise NotFoundError(f"there is no {SUMS} in {folder}, so its files cannot be checked")
-    if expected is not None and (came := file_digest(path)) != expected:
-        raise BundleError(f"{path} has the sha256 {came} but {expected} was expected; nothing was published")
+        raise NotFoundError(f"{folder} has no {SUMS}, so its files cannot be checked; nothing was published")
+    if expected is not None and (actual := file_digest(path)) != expected:
+        raise BundleError(f"{path}: expected sha256 {expected}, got {actual}; nothing was published")
     sums = parse_sums(path.read_text(), str(path))
-    here = {file.name for file in folder.iterdir()} - {SUMS, *ATTESTATIONS}
-    if here != sums.keys():
+    present = {file.name for file in folder.iterdir()} - {SUMS, *ATTESTATIONS}
+    if present != sums.keys():
         raise BundleError(
-            f"{folder} holds {_format_names(here)} but {SUMS} lists {_format_names(sums)}; nothing was published"
+            f"{folder} contains {_format_names(present)} but {SUMS} lists {_format_names(sums)}; nothing was published"
         )
     check_files(folder, sums)
     return sums
 
 
 def check_files(folder: Path, sums: Mapping[str, str]) -> None:
-    """Compare files with their digests.
+    """Check files against their digests.
 
     Raises:
-        BundleError: one differs; the message has both digests.
+        BundleError: a file differs; the message has both digests.
     """
     for name, digest in sums.items():
-        if (came := file_digest(folder / name)) != digest:
-            raise BundleError(f"{folder / name} has the sha256 {came} but {digest} was released; nothing was changed")
+        if (actual := file_digest(folder / name)) != digest:
+            raise BundleError(
+                f"{folder / name}: expected sha256 {digest} as released, got {actual}; nothing was changed"
+            )
 
 
 def parse_sums(text: str, origin: str) -> dict[str, str]:
-    """The digest of each file name in a list as ``sha256sum`` writes it.
+    """Parse a list in the format of ``sha256sum``; returns the digest of each file name.
 
     Raises:
-        BundleError: a line is malformed or names a path.
+        BundleError: a line is malformed or contains a path.
     """
     matches = [_LINE.fullmatch(line) for line in text.splitlines()]
     if not matches or not all(matches):
@@ -84,10 +86,10 @@ def parse_sums(text: str, origin: str) -> dict[str, str]:
 
 
 def write_sbom(lock: Path, out: Path) -> None:
-    """Write the packages of a hashed requirements file as a CycloneDX bill of materials, the same bytes for the same lock.
+    """Write the packages of a hashed requirements file as a reproducible CycloneDX bill of materials.
 
     Raises:
-        StorageError: it could not be written.
+        StorageError: the bill of materials could not be written.
     """
     command = [sys.executable, "-m", "cyclonedx_py", "requirements", str(lock), "--output-reproducible", "-o", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -96,9 +98,10 @@ def write_sbom(lock: Path, out: Path) -> None:
 
 
 def pack(bundle: Bundle, into: Path) -> Path:
-    """The bundle as one file, byte for byte the same for the same bundle."""
+    """Pack the bundle into one archive: the same bytes for the same bundle."""
     archive = into / f"{bundle.release.name}-{bundle.release.version}{BUNDLE_SUFFIX}"
     paths = sorted(path for path in bundle.path.rglob("*") if path.is_file())
+    # Sorted names, no times and no owners: a rerun of deploy.yml must produce the published bytes again.
     with (
         archive.open("wb") as file,
         gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed,
@@ -113,31 +116,34 @@ def pack(bundle: Bundle, into: Path) -> Path:
 
 
 def sign_bundle(folder: Path) -> Path:
-    """Sign the packed bundle of a release's checked files; returns the signature's file beside them.
+    """Sign the packed bundle in a folder of checked release files; returns the signature file, written to that folder.
 
     Raises:
-        NotFoundError: there is no bundle, since the gate refused the release.
-        SignatureError, SettingsError: it could not be signed.
+        NotFoundError: there is no bundle, because the gate refused the release.
+        SignatureError, SettingsError: the bundle could not be signed.
     """
     packed = next(folder.glob(f"*{BUNDLE_SUFFIX}"), None)
     if packed is None:
-        raise NotFoundError(f"{folder} holds no bundle to sign, since the gate refused the release")
-    with tempfile.TemporaryDirectory(prefix="slipway-unpacked-") as place:
-        sign(unpack(packed, Path(place)) / RELEASE_FILE, folder / SIGNATURE)
+        raise NotFoundError(f"{folder} contains no bundle to sign: the gate refused the release")
+    with tempfile.TemporaryDirectory(prefix="slipway-unpacked-") as unpacked:
+        sign(unpack(packed, Path(unpacked)) / RELEASE_FILE, folder / SIGNATURE)
     return folder / SIGNATURE
 
 
 def unpack(archive: Path, into: Path) -> Path:
-    """The folder of a packed bundle, to be verified before anything in it is used.
+    """Unpack a packed bundle; returns the folder. Verify it before you use anything in it.
 
     Raises:
-        BundleError: it is no archive, holds anything but plain files inside its folder, or is larger than 4 GiB.
+        BundleError: the file is not an archive, contains anything except plain files inside its folder, or is larger
+            than 4 GiB.
     """
     try:
         with tarfile.open(archive, "r:gz") as tar:
             members = tar.getmembers()
             if sum(member.size for member in members) > _MAX_BYTES or not all(member.isfile() for member in members):
-                raise BundleError(f"{archive.name} holds more than plain files of 4 GiB, so it was not unpacked")
+                raise BundleError(
+                    f"{archive.name} contains a link or a folder, or more than 4 GiB of files, so it was not unpacked"
+                )
             extract(tar, into)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
         raise BundleError(f"{archive.name} cannot be unpacked: {error}") from None

@@ -1,4 +1,4 @@
-"""The sealed bundle: what ``release.json`` says, and whether the bytes on disk are still the ones it names."""
+"""Read ``release.json`` of a sealed bundle, and verify the bundle's files against the digests in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _FOLDER_NAME = re.compile(r"(?P<version>.+)-(?P<digest>[0-9a-f]{12})")
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """What was released: the version, where it came from, what the gate said, and the sha256 of every other file."""
+    """Content of ``release.json``: version, commit, data, scores, verdict, and the sha256 of every other file.
+
+    The digest of this file identifies the bundle, so a signature over it covers every byte of the release.
+    """
 
     format: int
     name: str
@@ -35,11 +38,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     verdict: dict[str, Any]
     files: dict[str, str]
     overrides: tuple[str, ...] = ()
-    """Settings that were changed by ``--set`` for this one run: only a pre-release has any."""
+    """Settings that ``--set`` changed for this run; only a pre-release can have any."""
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """A verified bundle: its real folder, the sha256 of its ``release.json``, and what that file says."""
+    """A verified bundle: its resolved folder, the sha256 of its ``release.json``, and the parsed file."""
 
     path: Path
     digest: str
@@ -47,7 +50,7 @@ class Bundle(msgspec.Struct, frozen=True):
 
 
 class GoldenRows(msgspec.Struct, frozen=True):
-    """Input rows with the predictions that the release made for them, to be made again wherever it serves."""
+    """Input rows with the release's predictions for them; every place that serves the release must reproduce these."""
 
     inputs: dict[str, list[int | float | str | bool | None]]
     predictions: list[list[float] | float]
@@ -59,32 +62,32 @@ class _Format(msgspec.Struct):
 
 
 def folder_name(version: str, digest: str) -> str:
-    """The name of a bundle's folder inside ``releases/``."""
+    """The name of a bundle's folder inside ``releases/``: version and start of the digest."""
     return f"{version}-{digest[:12]}"
 
 
 def digest_in_name(folder: Path) -> str | None:
-    """The start of the digest that a folder inside ``releases/`` carries in its name, if it carries one."""
+    """The start of the digest in the name of a folder inside ``releases/``; None if the name has none."""
     match = _FOLDER_NAME.fullmatch(folder.name)
     return match["digest"] if match else None
 
 
 def bundle_digest(folder: Path) -> str:
-    """The digest that names a whole bundle: the sha256 of its ``release.json``.
+    """The digest that identifies a bundle: the sha256 of its ``release.json``.
 
     Raises:
-        NotFoundError: there is no bundle in the folder.
+        NotFoundError: the folder contains no bundle.
     """
     return hashlib.sha256(_release_bytes(folder)).hexdigest()
 
 
 def verify(folder: Path, *, expected_digest: str | None = None) -> Bundle:
-    """Check every byte of a bundle (or of the one that a link leads to) against what was sealed.
+    """Check every file of a bundle (or of the one that a link points to) against its sealed digest.
 
-    ``expected_digest`` is the bundle's digest, or the start of it, where another source names it.
+    ``expected_digest`` is the bundle's digest, or the start of it, if another source states it.
 
     Raises:
-        NotFoundError: there is no bundle in the folder.
+        NotFoundError: the folder contains no bundle.
         BundleError: a file is missing, extra, changed or a link, or ``release.json`` is not the expected one.
     """
     return verify_and_read(folder, (), expected_digest=expected_digest)[0]
@@ -93,15 +96,15 @@ def verify(folder: Path, *, expected_digest: str | None = None) -> Bundle:
 def verify_and_read(
     folder: Path, names: Collection[str], *, expected_digest: str | None = None
 ) -> tuple[Bundle, dict[str, bytes]]:
-    """Like ``verify``, and hand back the very bytes of the named files that were hashed.
+    """Verify a bundle as ``verify`` does, and return the hashed bytes of the files in ``names``.
 
-    What is loaded from these bytes cannot have changed since the check. Names that are not listed are left out.
+    These bytes cannot have changed since the check. Names that ``release.json`` does not list are left out.
     """
     folder = folder.resolve()
     text = _release_bytes(folder)
     digest = hashlib.sha256(text).hexdigest()
     if expected_digest is not None and (len(expected_digest) < 12 or not digest.startswith(expected_digest)):
-        raise BundleError(f"{folder / RELEASE_FILE} has the sha256 {digest} but {expected_digest} was expected")
+        raise BundleError(f"{folder / RELEASE_FILE}: expected sha256 {expected_digest}, got {digest}")
     release = decode_release(text, str(folder / RELEASE_FILE))
     _check_names(folder, release.files)
     kept = {name: _verify_file(folder, name, sealed, name in names) for name, sealed in release.files.items()}
@@ -112,25 +115,26 @@ def decode_release(text: bytes, origin: str) -> Release:
     """Parse ``release.json``.
 
     Raises:
-        BundleError: it is malformed, or of a format that this Slipway does not know.
+        BundleError: the file is malformed, or has a format that this version of Slipway does not read.
     """
     try:
-        known = msgspec.json.decode(text, type=_Format).format
-        if known != FORMAT:
+        # The number alone is decoded first, so that a file of a later format gets this message and no decode error.
+        found = msgspec.json.decode(text, type=_Format).format
+        if found != FORMAT:
             raise BundleError(
-                f"{origin} is of bundle format {known} but this Slipway reads format {FORMAT}; "
-                f"{'upgrade Slipway' if known > FORMAT else 'release it again'} to use it"
+                f"{origin} has bundle format {found} but this version of Slipway reads format {FORMAT}; "
+                f"{'upgrade Slipway' if found > FORMAT else 'release it again'} to use it"
             )
         return msgspec.json.decode(text, type=Release)
     except msgspec.DecodeError as error:
-        raise BundleError(f"{origin} is malformed or truncated: {error}; fetch or build the bundle again") from None
+        raise BundleError(f"{origin} is malformed or truncated: {error}; download or build the bundle again") from None
 
 
 def decode_golden(text: bytes, origin: str) -> GoldenRows:
     """Parse ``golden.json``.
 
     Raises:
-        BundleError: it is malformed.
+        BundleError: the file is malformed.
     """
     try:
         return msgspec.json.decode(text, type=GoldenRows)
@@ -141,13 +145,11 @@ def decode_golden(text: bytes, origin: str) -> GoldenRows:
 def _release_bytes(folder: Path) -> bytes:
     path = folder / RELEASE_FILE
     if path.is_symlink():
-        raise BundleError(f"{path} is a link; a bundle holds only plain files")
+        raise BundleError(f"{path} is a link; a bundle can contain only plain files")
     try:
         return path.read_bytes()
     except OSError as error:
-        raise NotFoundError(
-            f"there is no bundle at {folder}: {RELEASE_FILE} cannot be read ({error.strerror})"
-        ) from None
+        raise NotFoundError(f"no bundle at {folder}: {RELEASE_FILE} cannot be read ({error.strerror})") from None
 
 
 def _check_names(folder: Path, files: Mapping[str, str]) -> None:
@@ -155,18 +157,16 @@ def _check_names(folder: Path, files: Mapping[str, str]) -> None:
     missing, extra = sorted(files.keys() - present), sorted(present - files.keys())
     if missing:
         sealed = files[missing[0]]
-        raise BundleError(
-            f"{folder} lacks '{missing[0]}', which was sealed with the sha256 {sealed}{_others_clause(missing)}"
-        )
+        raise BundleError(f"'{missing[0]}' is missing in {folder}: sealed sha256 {sealed}{_others_clause(missing)}")
     if extra:
-        came = file_digest(folder / extra[0])
+        actual = file_digest(folder / extra[0])
         raise BundleError(
-            f"{folder} holds '{extra[0]}' (sha256 {came}), which {RELEASE_FILE} does not list{_others_clause(extra)}"
+            f"'{extra[0]}' in {folder} is not listed in {RELEASE_FILE}: its sha256 is {actual}{_others_clause(extra)}"
         )
 
 
 def _others_clause(names: list[str]) -> str:
-    return f"; {len(names) - 1} more like it" if len(names) > 1 else ""
+    return f"; and {len(names) - 1} more" if len(names) > 1 else ""
 
 
 def _files_in(folder: Path, top: Path) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _files_in(folder: Path, top: Path) -> Iterator[str]:
         elif entry.is_file(follow_symlinks=False):
             yield name
         else:
-            raise BundleError(f"{top} holds '{name}', which is a link or a device; a bundle holds only plain files")
+            raise BundleError(f"'{name}' in {top} is a link or a device; a bundle can contain only plain files")
 
 
 def _verify_file(folder: Path, name: str, sealed: str, keep: bool) -> bytes | None:
@@ -190,23 +190,23 @@ def _verify_file(folder: Path, name: str, sealed: str, keep: bool) -> bytes | No
                     content += chunk
     except OSError as error:
         raise BundleError(f"'{name}' in {folder} cannot be read: {error.strerror}") from None
-    if (came := digest.hexdigest()) != sealed:
-        raise BundleError(f"'{name}' in {folder} has changed: its sha256 is {came} but {sealed} was sealed")
+    if (actual := digest.hexdigest()) != sealed:
+        raise BundleError(f"'{name}' in {folder} has changed: sealed sha256 {sealed}, now {actual}")
     return bytes(content) if keep else None
 
 
 def engine_name(model: Path) -> str:
-    """Which engine a model directory needs: "onnx" where the model was compiled, else "skops".
+    """The engine that a model directory needs: "onnx" if the model was compiled, else "skops".
 
     Raises:
-        BundleError: there is no model in it, or there are two.
+        BundleError: the directory contains no model, or two.
     """
     found = [name for name in ("onnx", "skops") if (model / f"model.{name}").is_file()]
     if len(found) != 1:
-        raise BundleError(f"{model} must hold model.onnx or model.skops, and only one of them; it holds {len(found)}")
+        raise BundleError(f"{model} must contain exactly one of model.onnx and model.skops; it contains {len(found)}")
     return found[0]
 
 
 def version_in_name(folder: str) -> str:
-    """The version in a release folder's name."""
+    """The version in the name of a release folder."""
     return folder.rpartition("-")[0] or folder

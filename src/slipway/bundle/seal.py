@@ -1,4 +1,4 @@
-"""Sealing: a candidate that the gate let pass becomes a bundle, whole and on disk, or nothing at all."""
+"""Seal a candidate that passed the gate: write it to disk as a complete, verified bundle, or write nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from slipway.storage.digests import file_digest
 
 
 class Sealable(Protocol):
-    """What is sealed: a model directory, and where it came from; a candidate is one."""
+    """What ``seal`` needs of a candidate: a model directory, its scores, and the data and settings behind it.
+
+    A protocol, because this room must not import the pipeline, which defines the candidate.
+    """
 
     @property
     def model(self) -> Path: ...  # noqa: D102
@@ -38,20 +41,20 @@ class Sealable(Protocol):
 def seal(
     candidate: Sealable, version: str, commit: str, verdict: Verdict, *, name: str, lock_digest: str, into: Path
 ) -> Bundle:
-    """Seal the candidate as ``into/<version>-<digest12>`` and verify it; a bundle that is already there is kept.
+    """Seal the candidate as ``into/<version>-<digest12>`` and verify it; an existing bundle is kept.
 
-    The same candidate, version and verdict give the same digest: no clock and no run is in it. Only one process may
-    seal into the same folder at a time.
+    The same candidate, version and verdict give the same digest: the bundle contains no timestamp and no run id. Only
+    one process at a time can seal into the same folder.
 
     Raises:
-        GateRefused: the verdict is not to publish.
+        GateRefused: the verdict is not "publish".
         NotFoundError: a file of the candidate is missing.
-        StorageError: it could not be written; nothing half-written is left.
-        BundleError: the bundle's folder is there already, but damaged.
+        StorageError: the bundle could not be written; nothing half-written is left.
+        BundleError: the bundle's folder exists but is damaged.
     """
     if verdict.verdict != "publish":
         reasons = "; ".join(rule.why for rule in verdict.broken)
-        raise GateRefused(f"{version} was not sealed, since the gate refused it: {reasons}")
+        raise GateRefused(f"{version} was not sealed: the gate refused it: {reasons}")
     files: dict[str, Path | bytes] = {**_sources(candidate), "verdict.json": encode_verdict(verdict)}
     release = _release(candidate, version, commit, verdict, files, name, lock_digest)
     text = msgspec.json.format(msgspec.json.encode(release), indent=2) + b"\n"
@@ -70,13 +73,13 @@ def _publish(files: dict[str, Path | bytes], final: Path, digest: str, version: 
 
 
 def _sources(candidate: Sealable) -> dict[str, Path]:
-    """Where each file of the bundle comes from."""
+    """The candidate's file behind each file of the bundle."""
     files = {p.relative_to(candidate.model).as_posix(): p for p in candidate.model.rglob("*") if p.is_file()}
     files["metrics.json"] = candidate.metrics
     missing = [name for name in ("MLmodel", "contract.json", "golden.json") if name not in files]
     if missing or not candidate.metrics.is_file():
         lacking = candidate.model / missing[0] if missing else candidate.metrics
-        raise NotFoundError(f"the candidate lacks {lacking}, so it cannot be sealed; run the pipeline again")
+        raise NotFoundError(f"{lacking} is missing, so the candidate cannot be sealed; run the pipeline again")
     return {name: files[name] for name in sorted(files) if name != RELEASE_FILE}
 
 

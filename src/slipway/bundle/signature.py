@@ -1,4 +1,4 @@
-"""One signature over ``release.json``, which names every other file: made by model-signing, checked at staging."""
+"""Sign ``release.json``, which lists every other file, with model-signing, and check that signature at staging."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY_VARIABLE = "SLIPWAY_SIGNING_KEY"
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose signature counts: that of a key, or of an identity that Sigstore vouches for, such as a workflow's."""
+    """The trusted signer: a key, or an identity that Sigstore confirms, such as a workflow. Empty trusts every bundle."""
 
     public_key: Path | None = None
     identity: str = ""
@@ -30,10 +30,10 @@ class Trust:
 
 
 def sign(release: Path, signature: Path) -> None:
-    """Sign a ``release.json``: with the PEM key in ``SLIPWAY_SIGNING_KEY``, or as the workflow that runs this.
+    """Sign a ``release.json`` with the PEM key in ``SLIPWAY_SIGNING_KEY``, or as the workflow that runs this.
 
     Raises:
-        SettingsError: there is neither a key nor a workflow's identity.
+        SettingsError: there is no key and no workflow identity.
         SignatureError: signing failed; no signature was written.
     """
     with _signing_folder(release.read_bytes()) as folder, _key_file() as key:
@@ -41,56 +41,59 @@ def sign(release: Path, signature: Path) -> None:
             raise SettingsError(
                 f"nothing to sign with: set {KEY_VARIABLE} to a PEM private key, or run in a workflow with id-token: write"
             )
-        made = folder.with_name("made.sig")
+        new = folder.with_name("new.sig")
         try:
-            _signer(key).sign(folder, made)
+            _signer(key).sign(folder, new)
         except Exception as error:  # sigstore, cryptography and requests each raise their own
             raise SignatureError(f"{release} could not be signed: {error}; no signature was written") from error
-        signature.write_bytes(made.read_bytes())
+        signature.write_bytes(new.read_bytes())
 
 
 def accept_any(bundle: Bundle) -> None:
-    """Take a bundle whoever made it."""
+    """Accept every bundle, signed or not."""
 
 
 def check_signature(bundle: Bundle, *, trust: Trust, signature: Path | None) -> None:
-    """Take a bundle only with the signature of one who is trusted, where anyone in particular is.
+    """Accept a bundle only with the signature of the trusted signer; without ``trust``, accept every bundle.
 
     Raises:
-        SignatureError: it has no signature, or not that one's.
+        SignatureError: the bundle has no signature, or another signer's.
+        NotFoundError: the public key is missing.
     """
     version = bundle.release.version
     if not trust:
         return
     if signature is None:
-        raise SignatureError(f"{version} is not signed, and [trust] takes only what {_trusted_signer(trust)} signed")
+        raise SignatureError(
+            f"{version} is not signed, and [trust] accepts only bundles signed by {_signer_name(trust)}"
+        )
     with _signing_folder((bundle.path / RELEASE_FILE).read_bytes()) as folder:
         try:
             _verifier(trust).verify(folder, signature)
         except FileNotFoundError as error:
-            raise NotFoundError(f"the public key of [trust] is not there: {error}") from None
+            raise NotFoundError(f"the public key of [trust] is missing: {error}") from None
         except Exception as error:  # sigstore, cryptography and json each raise their own
-            raise SignatureError(f"{version} is not signed by {_trusted_signer(trust)}: {error}") from error
+            raise SignatureError(f"{version} is not signed by {_signer_name(trust)}: {error}") from error
 
 
 def check_can_sign(trust: Trust) -> None:
-    """Refuse, before any work, to make a bundle that the target could never take.
+    """Refuse, before any training, to build a bundle that the target would reject as unsigned.
 
     Raises:
-        SignatureError: signatures are asked for, and there is no key to make one with.
+        SignatureError: signatures are required, and there is no key to sign with.
     """
     if trust and not os.environ.get(KEY_VARIABLE):
         raise SignatureError(
-            f"[trust] takes only what {_trusted_signer(trust)} signed, and {KEY_VARIABLE} holds no key to sign with; "
-            "nothing was started"
+            f"[trust] accepts only bundles signed by {_signer_name(trust)}, and {KEY_VARIABLE} is not set, so there is no "
+            "key to sign with; nothing was started"
         )
 
 
 def sign_and_check(bundle: Bundle, *, trust: Trust) -> None:
-    """Sign a bundle of this checkout's own, where signatures are asked for, and check it as any other.
+    """Sign a bundle that this checkout built, if signatures are required, and check it like any other.
 
     Raises:
-        SignatureError: the key of the environment is not the one that is trusted.
+        SignatureError: the key in the environment is not the trusted one.
     """
     if trust:
         with tempfile.TemporaryDirectory(prefix="slipway-sign-") as folder:
@@ -117,13 +120,13 @@ def _verifier(trust: Trust) -> Any:
     return config.use_sigstore_verifier(identity=trust.identity, oidc_issuer=trust.issuer)
 
 
-def _trusted_signer(trust: Trust) -> str:
+def _signer_name(trust: Trust) -> str:
     return f"the key {trust.public_key}" if trust.public_key is not None else trust.identity
 
 
 @contextmanager
 def _signing_folder(release: bytes) -> Iterator[Path]:
-    """A folder with nothing but the file, for model-signing signs folders."""
+    """A folder that contains only this file: model-signing signs folders, not files."""
     with tempfile.TemporaryDirectory(prefix="slipway-sign-") as folder:
         inner = Path(folder, "bundle")
         inner.mkdir()
@@ -133,7 +136,7 @@ def _signing_folder(release: bytes) -> Iterator[Path]:
 
 @contextmanager
 def _key_file() -> Iterator[Path | None]:
-    """The key of the environment as a file that only we can read, for as long as it is needed."""
+    """The key in the environment as a temporary file that only this user can read; None if there is no key."""
     key = os.environ.get(KEY_VARIABLE)
     if not key:
         yield None

@@ -1,4 +1,4 @@
-"""What the gate said: every rule with both numbers, and the whole in one sentence."""
+"""The gate's verdict: every rule with both numbers, as a sentence, a Markdown table and ``verdict.json``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Number = float | str | None
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One rule: what it required, what it found (null where there was no number), and the reason in words.
+    """One rule: the number it required, the number it found (null if there was none), and the reason in words.
 
-    A rule that was not judged refuses nothing, but it is told, lest it pass for one that holds.
+    A rule that was not judged (``judged``) never refuses a release, but is listed, so that nobody thinks it passed.
     """
 
     rule: str
@@ -26,7 +26,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Publish or refuse, with the rules that were judged; a first release has no champion to be compared with."""
+    """Publish or refuse, with every rule; a first release has no champion to be compared with."""
 
     verdict: Literal["publish", "refuse"]
     rules: tuple[Rule, ...]
@@ -34,31 +34,36 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def broken(self) -> tuple[Rule, ...]:
-        """The rules that are to blame for a refusal."""
+        """The rules that failed, which are the reasons for a refusal."""
         return tuple(rule for rule in self.rules if not rule.ok)
 
     @property
     def unjudged(self) -> tuple[Rule, ...]:
-        """The rules that could not be judged, or were switched off."""
+        """The rules that could not be evaluated, or are switched off."""
         return tuple(rule for rule in self.rules if not rule.judged)
 
 
 def verdict_sentence(verdict: Verdict, version: str, champion: str | None) -> str:
-    """The verdict on ``version`` in one sentence, with the state of the world; ``champion`` is a version or None."""
+    """The verdict on ``version`` in one sentence, with what it means for ``champion``, which is a version or None."""
     if verdict.verdict == "refuse":
         state = f"the champion is still {champion}" if champion else "there is still no champion"
         return f"gate refused {version}: {'; '.join(rule.why for rule in verdict.broken)}; {state}"
-    against = f"it may replace the champion {champion}" if champion else "it may become the first champion"
+    outcome = f"it can replace the champion {champion}" if champion else "it can become the first champion"
     if verdict.first_release:
-        against += ", though there was none to compare it with"
-    hold = f"{len(verdict.rules) - len(verdict.unjudged)} rules hold"
-    if verdict.unjudged:
-        hold += f"; not judged: {'; '.join(f'{rule.rule} ({rule.why})' for rule in verdict.unjudged)}"
-    return f"gate passed {version}: {hold}; {against}"
+        outcome = "first release, so there was no champion to compare with"
+    return f"gate passed {version}: {_describe_passed(verdict)}; {outcome}"
+
+
+def _describe_passed(verdict: Verdict) -> str:
+    passed, total = len(verdict.rules) - len(verdict.unjudged), len(verdict.rules)
+    if not verdict.unjudged:
+        return f"all {total} rules passed"
+    unjudged = "; ".join(f"{rule.rule} ({rule.why})" for rule in verdict.unjudged)
+    return f"{passed} of {total} rules passed; not judged: {unjudged}"
 
 
 def verdict_table(verdict: Verdict) -> str:
-    """Every rule as a Markdown table, for a release's page and a job's summary."""
+    """Format every rule as a Markdown table, for the release page and the job summary."""
     return markdown.table(("", "rule", "why"), [(_mark(rule), f"`{rule.rule}`", rule.why) for rule in verdict.rules])
 
 
@@ -69,5 +74,5 @@ def _mark(rule: Rule) -> str:
 
 
 def encode_verdict(verdict: Verdict) -> bytes:
-    """The verdict as ``verdict.json``: the same bytes for the same verdict."""
+    """Encode the verdict as ``verdict.json``: the same bytes for the same verdict."""
     return msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n"

@@ -1,4 +1,4 @@
-"""Verbs about the champion: make one, go back, go on."""
+"""Commands that change the champion: ship, rollback and resume."""
 
 from __future__ import annotations
 
@@ -24,13 +24,22 @@ if TYPE_CHECKING:
     from slipway.target.journal import Entry
     from slipway.target.target import Target
 
-reason_option = click.option("--reason", required=True, help="Why, for the journal.")
+reason_option = click.option("--reason", required=True, help="The reason, for the journal.")
 
 
-@click.command(epilog="Example: slipway ship --json")
+@click.command()
 @run_options
 def ship(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_manager: str, as_json: bool) -> None:
-    """Train, gate, seal, roll out to batch and real time, prove and register."""
+    """Train a model and, if it passes the gate, put it live.
+
+    Runs the pipeline, checks the candidate against the gate, seals it, rolls it out to batch and real time, verifies it
+    with real predictions, and updates the MLflow registry. If any step fails, the champion is unchanged.
+
+    \b
+    Examples:
+      slipway ship
+      slipway ship --json
+    """
     from slipway.cli import results
     from slipway.commands.ship import ship as shipped
     from slipway.settings.settings import load_settings
@@ -53,15 +62,23 @@ def ship(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_ma
         raise done.registry_error
 
 
-@click.command(epilog='Example: slipway rollback --reason "scores drifted"')
+@click.command()
 @settings_option
-@click.option("--to", metavar="X.Y.Z", help="The release to go back to; the previous good one by default.")
+@click.option("--to", metavar="X.Y.Z", help="The release to go back to; by default the previous good one.")
 @reason_option
 @json_option
 def rollback(settings_file: Path, to: str | None, reason: str, as_json: bool) -> None:
-    """Go back to the exact earlier bytes everywhere, mark the release bad and hold automatic rollouts.
+    """Go back to an earlier release everywhere.
 
-    Said again while the hold lasts, it goes no further back; --to names a release that is further back.
+    Batch and real time get the exact bytes of that release again. The current release is marked as rolled back, and
+    automatic rollouts are held until `slipway resume`.
+
+    Repeating it during the hold does nothing more; use --to to go back further.
+
+    \b
+    Examples:
+      slipway rollback --reason "scores drifted"
+      slipway rollback --to 1.3.2 --reason "scores drifted"
     """
     from slipway.rollout.rollout import roll_back
     from slipway.target.journal import current_actor
@@ -70,37 +87,46 @@ def rollback(settings_file: Path, to: str | None, reason: str, as_json: bool) ->
     held = target.active_hold()
     entry = roll_back(target, to=to, reason=reason, who=current_actor())
     again = held is not None and held.id == entry.id
-    owed = _sync_registry(settings, target)
+    registry_error = _sync_registry(settings, target)
     print_result(
-        history_row(entry) | {"again": again, "owed": str(owed) if owed else None},
+        history_row(entry) | {"again": again, "owed": str(registry_error) if registry_error else None},
         _describe_rollback(entry, again),
         as_json,
     )
-    if owed:
-        raise owed
+    if registry_error:
+        raise registry_error
 
 
-@click.command(epilog='Example: slipway resume --reason "fixed in 1.4.1"')
+@click.command()
 @settings_option
 @reason_option
-@click.option("--github", is_flag=True, help="Lift the hold on promotions there, which hosts that follow it then lift.")
+@click.option(
+    "--github", is_flag=True, help="Lift the hold on GitHub; hosts that follow the repository lift theirs too."
+)
 @json_option
 def resume(settings_file: Path, reason: str, github: bool, as_json: bool) -> None:
-    """Lift the hold on automatic rollouts."""
-    from slipway.github.promote import resume as resumed_there
+    """Resume automatic rollouts after a rollback.
+
+    \b
+    Examples:
+      slipway resume --reason "fixed in 1.4.1"
+      slipway resume --github --reason "fixed in 1.4.1"
+    """
+    from slipway.github.promote import resume as resume_on_github
     from slipway.rollout.rollout import resume as resumed
     from slipway.target.journal import current_actor
 
     if github:
-        retry_on_github(lambda on: resumed_there(on, who=current_actor(), reason=reason, say=stderr_progress))
+        retry_on_github(lambda on: resume_on_github(on, who=current_actor(), reason=reason, say=stderr_progress))
         return
     _, target = open_target(settings_file)
     entry = resumed(target, reason=reason, who=current_actor())
-    print_result(history_row(entry), f"automatic rollouts go on from {entry.to or 'nothing'}", as_json)
+    live = f"{entry.to} is live" if entry.to else "there is no champion yet"
+    print_result(history_row(entry), f"automatic rollouts resumed; {live}", as_json)
 
 
 def history_row(entry: Entry) -> dict[str, str | None]:
-    """A journal entry as `history --json` tells it."""
+    """A journal entry as a row of `history --json`."""
     from slipway.target.journal import history
 
     return history([entry])[0]
@@ -108,9 +134,9 @@ def history_row(entry: Entry) -> dict[str, str | None]:
 
 def _describe_rollback(entry: Entry, repeated: bool) -> str:
     if repeated:
-        since = f"since {entry.who} rolled back from {entry.from_} at {entry.at}"
-        return f"{entry.to} serves {since}, and was proved again; to go further back, name a release with --to"
-    return f"{entry.to} serves again instead of {entry.from_}; rollouts are held until `slipway resume`"
+        cause = f"{entry.who} rolled back from {entry.from_} at {entry.at}"
+        return f"{entry.to} is already live ({cause}) and was verified again; use --to to go back further"
+    return f"{entry.to} is live again instead of {entry.from_}; automatic rollouts are held until `slipway resume`"
 
 
 def _sync_registry(settings: Settings, target: Target) -> SlipwayError | None:

@@ -1,4 +1,4 @@
-"""Verbs about GitHub: a release's page, who is Latest there, and what a serving host brings from it."""
+"""Commands for GitHub: a release's page, its promotion to Latest, and pulling a release onto a serving host."""
 
 from __future__ import annotations
 
@@ -22,17 +22,28 @@ repository_option = click.option(
     "--repository", metavar="OWNER/NAME", help="The GitHub repository; by default the workflow's, or that of origin."
 )
 files_option = click.option(
-    "--files", type=click.Path(path_type=Path), default=Path("dist"), show_default=True, help="The release's files."
+    "--files",
+    type=click.Path(path_type=Path),
+    default=Path("dist"),
+    show_default=True,
+    help="Folder with the release's files.",
 )
 rollback_option = click.option("--rollback", is_flag=True, help="Go back to this earlier release.")
 
 
-@click.command("release-plan", epilog="Example: slipway release-plan v1.4.0")
+@click.command("release-plan")
 @tag_argument
 @settings_option
 @repository_option
 def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
-    """Say what is still to do for a tag, before anything is trained; deploy.yml begins with it."""
+    """Report what is left to do for a tag.
+
+    deploy.yml starts with this command, before anything is trained, so that a rerun does only the missing steps.
+
+    \b
+    Examples:
+      slipway ci release-plan v1.4.0
+    """
     from slipway.github.client import connect
     from slipway.github.releases import STATE_SENTENCES, state_of
     from slipway.github.workflows import write_outputs, write_summary
@@ -45,12 +56,20 @@ def release_plan(tag: str, settings_file: Path, repository: str | None) -> None:
     click.echo(f"{tag}: {STATE_SENTENCES[state]}")
 
 
-@click.command("make-release", epilog="Example: slipway make-release dist/")
+@click.command("make-release")
 @click.argument("out", metavar="DIR", type=click.Path(path_type=Path))
 @settings_option
 @repository_option
 def make_release(out: Path, settings_file: Path, repository: str | None) -> None:
-    """Train, gate and seal the release whose tag is checked out, and leave its page's files in DIR."""
+    """Train, gate and seal the release that is checked out.
+
+    The checkout must be at the release's tag. The files for its release page are written to DIR; if the gate refuses the
+    release, they contain the verdict and the report but no bundle.
+
+    \b
+    Examples:
+      slipway ci make-release dist/
+    """
     from slipway.bundle.verdict import verdict_table
     from slipway.commands.make_release import make_release as made_release
     from slipway.commands.rehearse import open_baselines
@@ -63,59 +82,90 @@ def make_release(out: Path, settings_file: Path, repository: str | None) -> None
     write_outputs(verdict=made.verdict.verdict, digest=made.sums_digest)
     parts = [f"## {made.release}: {made.verdict.verdict}", verdict_table(made.verdict), made.rehearsal_note]
     write_summary("\n\n".join(filter(None, parts)))
-    click.echo(
-        f"{made.verdict.verdict} {made.release}: its files are in {out}, SHA256SUMS has the sha256 {made.sums_digest}"
-    )
+    click.echo(f"{made.verdict.verdict} {made.release}: files in {out}, sha256 of SHA256SUMS {made.sums_digest}")
 
 
-@click.command(epilog="Example: slipway sign dist/")
+@click.command()
 @click.argument("files", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--digest", help="What the sha256 of SHA256SUMS must be.")
-@click.option("--private", is_flag=True, envvar="PRIVATE", help="Sign with a key or not at all: never in a public log.")
+@click.option("--digest", help="The expected sha256 of SHA256SUMS.")
+@click.option(
+    "--private", is_flag=True, envvar="PRIVATE", help="Sign only with a key; never use a public transparency log."
+)
 def sign(files: Path, digest: str | None, private: bool) -> None:
-    """Sign the bundle among a release's files: with $SLIPWAY_SIGNING_KEY, or as the workflow that runs this."""
+    """Sign the bundle of a release.
+
+    Uses the key in $SLIPWAY_SIGNING_KEY, or the identity of the workflow that runs this. DIR contains the release's files;
+    the signature is added to it.
+
+    \b
+    Examples:
+      slipway ci sign dist/
+    """
     from slipway.bundle.release_assets import check_sums, sign_bundle
     from slipway.bundle.signature import KEY_VARIABLE
 
     check_sums(files, digest)
     if private and not os.environ.get(KEY_VARIABLE):
         click.echo(
-            f"not signed: a keyless signature would name this private repository in a public log; set {KEY_VARIABLE}"
+            f"not signed: a keyless signature would publish this private repository's name; set {KEY_VARIABLE} to sign"
         )
         return
     click.echo(f"signed: {sign_bundle(files)}")
 
 
-@click.command("release-page", epilog="Example: slipway release-page v1.4.0 --files dist/")
+@click.command("release-page")
 @tag_argument
 @files_option
-@click.option("--digest", help="What the sha256 of SHA256SUMS must be, as make-release said it.")
+@click.option("--digest", help="The expected sha256 of SHA256SUMS, as printed by make-release.")
 @repository_option
 def release_page(tag: str, files: Path, digest: str | None, repository: str | None) -> None:
-    """Make the GitHub release of a tag true: draft, assets, check, publish; repairs a half-made one."""
+    """Create, verify and publish the GitHub release for a tag.
+
+    Repairs a partial release. A published release is never changed.
+
+    \b
+    Examples:
+      slipway ci release-page v1.4.0 --files dist/
+    """
     from slipway.github.release_page import publish
 
     click.echo(retry_on_github(lambda on: publish(on, tag, files, digest=digest, say=stderr_progress), repository))
 
 
-@click.command("report-refusal", epilog="Example: slipway report-refusal v1.4.0 --files dist/")
+@click.command("report-refusal")
 @tag_argument
 @files_option
 @repository_option
 def report_refusal(tag: str, files: Path, repository: str | None) -> None:
-    """Open one issue for a release that the gate refused."""
+    """Open an issue for a release that the gate refused.
+
+    Opens at most one issue per release. Prints its URL.
+
+    \b
+    Examples:
+      slipway ci report-refusal v1.4.0 --files dist/
+    """
     from slipway.github.issues import open_refusal_issue
 
     click.echo(retry_on_github(lambda on: open_refusal_issue(on, tag, files), repository))
 
 
-@click.command(epilog='Example: slipway promote v1.4.0; slipway promote v1.3.2 --rollback --reason "scores drifted"')
+@click.command()
 @tag_argument
 @rollback_option
-@click.option("--reason", default="", help="Why, for the record.")
+@click.option("--reason", default="", help="The reason, for the record; required with --rollback.")
 @repository_option
 def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> None:
-    """Crown a published release as Latest, and write down who did it, from what and why."""
+    """Make a published release the champion on GitHub.
+
+    The release becomes Latest, and hosts that follow the repository pull it. Who did it, from which release and why is
+    recorded as a deployment.
+
+    \b
+    Examples:
+      slipway promote v1.4.0
+      slipway promote v1.3.2 --rollback --reason "scores drifted"
+    """
     from slipway.github.promote import promote as promoted
     from slipway.target.journal import current_actor
 
@@ -126,14 +176,22 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
     )
 
 
-@click.command(epilog="Example: slipway pull; slipway pull v1.4.0")
+@click.command()
 @click.argument("tag", metavar="[vX.Y.Z]", required=False, callback=_parse_release)
 @rollback_option
-@click.option("--reason", default="", help="Why, for the journal.")
+@click.option("--reason", default="", help="The reason, for the journal; required with --rollback.")
 @settings_option
 @repository_option
 def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repository: str | None) -> None:
-    """Bring a published release onto this host's target: the named one, or the one that is Latest."""
+    """Roll out a release from GitHub on this host.
+
+    Without a version, follows the release that is Latest: a newer one is rolled out, an earlier one is rolled back to.
+
+    \b
+    Examples:
+      slipway pull
+      slipway pull v1.4.0
+    """
     from slipway.commands.pull import REMOTE_PREFIX, follow_latest, pull_tag
     from slipway.target.journal import current_actor
     from slipway.target.target import trust_of
@@ -153,13 +211,18 @@ def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repo
     )
 
 
-@click.command(epilog="Example: slipway dispatch deploy.yml --ref v1.4.0 --input dry-run=false")
+@click.command()
 @click.argument("workflow")
-@click.option("--ref", required=True, help="The branch or tag whose workflow file runs.")
+@click.option("--ref", required=True, help="The branch or tag at which the workflow runs.")
 @click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the workflow.")
 @repository_option
 def dispatch(workflow: str, ref: str, inputs: tuple[str, ...], repository: str | None) -> None:
-    """Start a workflow at a ref."""
+    """Start a GitHub workflow at a branch or tag.
+
+    \b
+    Examples:
+      slipway ci dispatch deploy.yml --ref v1.4.0 --input dry-run=false
+    """
     from slipway.github.client import connect
     from slipway.github.workflows import dispatch as dispatched
 
@@ -167,11 +230,18 @@ def dispatch(workflow: str, ref: str, inputs: tuple[str, ...], repository: str |
     dispatched(connect(repository), workflow, ref, given, stderr_progress)
 
 
-@click.command(epilog="Example: slipway register")
+@click.command()
 @settings_option
 @repository_option
 def register(settings_file: Path, repository: str | None) -> None:
-    """Mirror GitHub's champion in the MLflow registry of $MLFLOW_TRACKING_URI."""
+    """Register GitHub's champion in the MLflow registry.
+
+    The registry is that of $MLFLOW_TRACKING_URI; its alias `champion` moves to the release.
+
+    \b
+    Examples:
+      slipway ci register
+    """
     from slipway.errors import NotFoundError
     from slipway.github.client import connect
     from slipway.github.download import fetch_bundle
@@ -185,4 +255,4 @@ def register(settings_file: Path, repository: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="slipway-register-") as folder:
         bundle, _ = fetch_bundle(release, Path(folder))
         register_champion(settings, bundle)
-    click.echo(f"{bundle.release.version} is the registry's champion")
+    click.echo(f"{bundle.release.version} is registered with the alias 'champion'")

@@ -1,4 +1,4 @@
-"""A serving host brings a published release onto its target: following Latest from a timer, or one that it is told."""
+"""Roll out a published release on a serving host: the one that is Latest (from a timer), or a given one."""
 
 from __future__ import annotations
 
@@ -22,24 +22,27 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 REMOTE_PREFIX = "github:"
-"""How the journal names a person whose decision reached this host through GitHub."""
+"""Prefix in the journal for a person whose decision reached this host through GitHub."""
 
 
 def follow_latest(target: Target, repository: Repository, *, trust: Trust, progress: PrintLine) -> Entry | None:
-    """Make GitHub's champion this target's: a newer one by a rollout, an earlier one by a rollback.
+    """Make GitHub's champion this target's champion: roll out a newer release, roll back to an earlier one.
 
-    A hold that came from GitHub is lifted when GitHub lifts it; one that a person put on this host stays.
+    A hold that came from GitHub is lifted when GitHub lifts it; a hold that a person put on this host stays.
+
+    Returns:
+        The journal entry; None if the release is already live.
 
     Raises:
         NotFoundError: GitHub has no champion yet.
-        HeldError, BusyError, RolloutError, BundleError: as ``roll_out`` and ``roll_back``; the champion did not move.
+        HeldError, BusyError, RolloutError, BundleError: as in ``roll_out`` and ``roll_back``; the champion is unchanged.
     """
     release = latest_release(repository)
     if release is None:
         raise NotFoundError(f"GitHub has no champion yet; {target.champion_sentence()}")
     serving = _champion_tag(target)
     if serving == release.tag_name:
-        progress(f"{release.tag_name} serves already")
+        progress(f"{release.tag_name} is already live; nothing was changed")
         return None
     found = records(repository)
     behind = _promotion_record(found, release.tag_name)
@@ -68,14 +71,14 @@ def pull_tag(
     trust: Trust,
     progress: PrintLine,
 ) -> Entry | None:
-    """Make the published release of a tag this target's champion; as ``follow``, but for the one that is named.
+    """As ``follow_latest``, for the published release of ``tag``.
 
     Raises:
-        NotFoundError: it is not published, or the gate had refused it.
+        NotFoundError: the release is not published, or the gate refused it.
     """
     release = get_published(repository, tag)
     if _champion_tag(target) == tag:
-        progress(f"{tag} serves already")
+        progress(f"{tag} is already live; nothing was changed")
         return None
     if not rollback:
         _lift_hold(target, records(repository))
@@ -85,32 +88,32 @@ def pull_tag(
 def pull_release(
     target: Target, release: GitRelease, *, reason: str, who: str, rollback: bool, trust: Trust, progress: PrintLine
 ) -> Entry:
-    """Download, verify and roll out; whatever fails, the champion is the one it was."""
+    """Download, verify and roll out a release; if anything fails, the champion is unchanged."""
     with workspace(target.path / ".incoming") as folder:
         progress(f"downloading {release.tag_name}")
         bundle, signature = fetch_bundle(release, folder)
-        vouch = partial(check_signature, trust=trust, signature=signature)
+        check = partial(check_signature, trust=trust, signature=signature)
         if rollback:
-            entry = rollout.roll_back(target, reason=reason, who=who, bundle_folder=bundle.path, check_signature=vouch)
+            entry = rollout.roll_back(target, reason=reason, who=who, bundle_folder=bundle.path, check_signature=check)
         else:
             entry = rollout.roll_out(
-                target, bundle.path, who=who, reason=reason, allow_prerelease=False, check_signature=vouch
+                target, bundle.path, who=who, reason=reason, allow_prerelease=False, check_signature=check
             )
-    progress(f"{entry.to} serves batch and real time at {target}, proved by prediction")
+    progress(f"{entry.to} is live for batch and real time at {target}, verified by predictions")
     return entry
 
 
 def _lift_hold(target: Target, deployments: list[DeploymentRecord]) -> None:
-    """Lift a hold that came from GitHub once GitHub lifted its own after it; one put on this host stays."""
+    """Lift a hold that came from GitHub if GitHub has lifted its own since; a hold put on this host stays."""
     held, lifted = target.active_hold(), resume_time(deployments)
     if held is None or not held.who.startswith(REMOTE_PREFIX) or lifted is None:
         return
-    if lifted >= datetime.fromisoformat(held.at).replace(microsecond=0):  # GitHub's times have whole seconds
+    if lifted >= datetime.fromisoformat(held.at).replace(microsecond=0):  # GitHub's timestamps have no fractions
         rollout.resume(target, reason="GitHub lifted the hold", who=held.who)
 
 
 def _promotion_record(deployments: list[DeploymentRecord], tag: str) -> Record:
-    """Who made the release champion on GitHub, and why."""
+    """The record of who made the release champion on GitHub, and why."""
     moved = (
         r.record for r in deployments if r.state != "failed" and r.record.to == tag and r.record.action != "resume"
     )
@@ -119,6 +122,6 @@ def _promotion_record(deployments: list[DeploymentRecord], tag: str) -> Record:
 
 
 def _champion_tag(target: Target) -> str | None:
-    """The tag of the verified champion."""
+    """The tag of the target's champion, which is verified; None if there is no champion."""
     champion = target.champion()
     return f"v{champion.release.version}" if champion else None

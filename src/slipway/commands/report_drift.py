@@ -1,6 +1,6 @@
-"""One issue for a model while it drifts: opened at the first alarm, kept up to date, closed when the drift has ended.
+"""Keep one GitHub issue per model while it drifts: open it at the first alarm, update it, close it when drift ends.
 
-The open issue is all the state there is: whether there is drift is worked out anew from the rows each time.
+The open issue is the only state; drift is computed again from the rows each time.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _MAX_NAMES = 3
 
 
 def update_issue(repository: Repository, drift: Drift, mode: Literal["issue", "retrain"], progress: PrintLine) -> str:
-    """Make the issue say what was found, and with ``retrain`` start a retrain, once for each issue.
+    """Open, update or close the issue; in mode ``retrain``, also start a retrain, once per issue.
 
     Returns:
-        What became of it, in a sentence.
+        The outcome in a sentence.
 
     Raises:
-        GitHubError: GitHub refused it, or could not be reached; doing it again is safe.
+        GitHubError: GitHub refused a request, or could not be reached; running it again is safe.
     """
     title = f"{drift.model} has drifted"
     with github_errors(f"the drift of {drift.model} could not be reported"):
@@ -47,33 +47,33 @@ def update_issue(repository: Repository, drift: Drift, mode: Literal["issue", "r
             dispatch(repository, WORKFLOW, repository.default_branch, _inputs(drift), progress)
             started = True
         patch(issue, body=_body(drift, started=started))
-    return f"{drift.model} drifts: {issue.html_url}"
+    return f"{drift.model} has drifted: {issue.html_url}"
 
 
 def _close_issue(issue: Issue | None, drift: Drift) -> str:
     if issue is None:
-        return f"{drift.model} does not drift"
+        return f"{drift.model}: no drift"
     issue.create_comment(f"The drift has ended.\n\n{render_markdown(drift)}")
     patch(issue, state="closed", state_reason="completed")
-    return f"{drift.model} drifts no more; closed {issue.html_url}"
+    return f"{drift.model}: the drift has ended; closed {issue.html_url}"
 
 
 def _body(drift: Drift, *, started: bool) -> str:
     inputs = _inputs(drift)
     command = f"slipway retrain --through {inputs['through']} --reason {shlex.quote(inputs['reason'])} --commit"
-    there = " ".join(f"-f {name}={shlex.quote(value)}" for name, value in inputs.items())
+    fields = " ".join(f"-f {name}={shlex.quote(value)}" for name, value in inputs.items())
     parts = [
         render_markdown(drift),
-        f"The report with pictures is an artifact of {_run_url()}." if _run_url() else "",
-        f"To retrain, on GitHub or in a clone:\n\n```console\n$ gh workflow run {WORKFLOW} {there}\n$ {command}\n```",
+        f"The report with charts is an artifact of {_run_url()}." if _run_url() else "",
+        f"To retrain, on GitHub or in a clone:\n\n```console\n$ gh workflow run {WORKFLOW} {fields}\n$ {command}\n```",
         _RETRAIN_STARTED if started else "",
-        "This issue is kept up to date, and closes itself when the drift has ended.",
+        "This issue is updated automatically, and closed when the drift has ended.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _inputs(drift: Drift) -> dict[str, str]:
-    """What retrain.yml is given."""
+    """The inputs of retrain.yml."""
     through = drift.until or datetime.now(UTC).date().isoformat()
     return {"through": through, "reason": f"drift of {_describe_drift(drift)}", "dry-run": "false"}
 

@@ -1,4 +1,4 @@
-"""The main job: run, gate, seal, roll out and prove, register."""
+"""The main job: run the pipeline, check the gate, seal, roll out, verify and register."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from slipway.versioning.checkout_version import Version, version_of
 
 @dataclass(frozen=True)
 class ShipResult:
-    """How a ship ended: ``champion`` (and its ``digest``) is what serves now, whatever the verdict."""
+    """Result of a ship; ``champion`` and its ``digest`` are those that are live afterwards, whatever the verdict."""
 
     release: str
     verdict: Verdict | None
@@ -41,7 +41,7 @@ class ShipResult:
     registry_error: SlipwayError | None = None
     candidate: Candidate | None = None
     verdict_text: str = ""
-    """The verdict in words, as things stood when it was given."""
+    """The verdict as a sentence, with the champion at the time of the verdict."""
 
 
 def ship(
@@ -52,11 +52,11 @@ def ship(
     env_manager: str = "local",
     progress: Progress,
 ) -> ShipResult:
-    """Take the checkout's model to the target, or say why not.
+    """Train the checkout's model and roll it out to the target if the gate passes it.
 
     Raises:
-        BusyError: another ship runs here.
-        SlipwayError: whatever stopped it; the champion is the one it was.
+        BusyError: another ship is running in this checkout.
+        SlipwayError: the reason that stopped it; the champion is unchanged.
     """
     policy, into = policy_of(settings), bundles_folder(settings)
     read_version = partial(version_of, settings.root, overridden=bool(overrides))
@@ -70,7 +70,7 @@ def ship(
         name, digest = (champion.release.version, champion.digest) if champion else (None, None)
         done = ShipResult(version.text, None, name, digest, candidate=candidate)
         if champion and _is_same_model(champion, candidate, version):
-            progress(f"{version.text} is the champion already; proving it again")
+            progress(f"{version.text} is already the champion; verifying it again")
             return _publish(settings, target, champion, done, progress)
         with progress.step_timer("gate"):
             verdict = judge(candidate, champion, recent_champions(target), policy)
@@ -84,7 +84,7 @@ def ship(
 
 
 def _check_ready(target: Target, version: Version, trust: Trust, allow_prerelease: bool) -> None:
-    """Settle what was interrupted, and refuse now what no training could make fit."""
+    """Undo interrupted commands, and refuse, before any training, a release that the target would reject."""
     check_can_sign(trust)
     if target.path.exists():
         settle(target, who=current_actor())
@@ -95,8 +95,8 @@ def _check_ready(target: Target, version: Version, trust: Trust, allow_prereleas
 def _check_same_version(root: Path, version: Version, current: Version) -> None:
     if current != version:
         raise VersionError(
-            f"{root} was {version.text} when its training began and is {current.text} now, so the model has no "
-            "one version; nothing was sealed; ship again"
+            f"{root} changed during training: it was {version.text} at the start and is {current.text} now, so the model "
+            "matches neither version; nothing was sealed; run `slipway ship` again"
         )
 
 
@@ -120,7 +120,7 @@ def _publish(settings: Settings, target: Target, bundle: Bundle, result: ShipRes
 
 
 def _is_same_model(champion: Bundle, candidate: Candidate, version: Version) -> bool:
-    """Whether the champion is this version of these very model files."""
+    """Whether the champion has this version and the same model files as the candidate."""
     files = {p.relative_to(candidate.model).as_posix(): p for p in candidate.model.rglob("*") if p.is_file()}
     sealed = champion.release.files
     return champion.release.version == version.text and all(

@@ -1,4 +1,4 @@
-"""GitHub's REST API by PyGithub: patient with passing faults, plain about the others, the token from the environment."""
+"""Access GitHub's REST API through PyGithub: retry temporary failures, turn all others into one-sentence errors."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 RETRY_PAUSES = (0.5, 2.0)
-"""Seconds before the second and the third attempt at something that may simply be done again."""
+"""Seconds before the second and the third attempt of an action that is safe to repeat."""
 _TIMEOUT = 30
 _API = "https://api.github.com"
 _Result = TypeVar("_Result")
 PrintLine = Callable[[str], None]
-"""Takes a line for people."""
+"""A function that prints a line for people."""
 
 
 def connect(name: str | None = None) -> Repository:
     """The repository ``owner/name``, by default that of the workflow or of the remote ``origin``.
 
-    ``GH_TOKEN`` or ``GITHUB_TOKEN`` is used where it is set; published releases of a public repository need none.
+    ``GH_TOKEN`` or ``GITHUB_TOKEN`` is used if set; published releases of a public repository need no token.
 
     Raises:
-        SettingsError: no repository is named, or ``GITHUB_API_URL`` would send the token in the clear.
+        SettingsError: no repository is given, or ``GITHUB_API_URL`` would send the token unencrypted.
     """
     from github import Auth, Github
     from github.GithubRetry import GithubRetry
@@ -52,16 +52,19 @@ def connect(name: str | None = None) -> Repository:
 
 
 def patch(thing: Any, **changes: Any) -> None:
-    """Change just these keys. PyGithub's own ``update_release`` also sends ``draft=False`` and ``prerelease=False``."""
+    """Change only these fields of a release or an issue.
+
+    A workaround: PyGithub's ``update_release`` always sends ``draft`` and ``prerelease`` too, False by default.
+    """
     thing.requester.requestJsonAndCheck("PATCH", thing.url, input=changes)
 
 
 @contextmanager
 def github_errors(what: str) -> Iterator[None]:
-    """Turn what PyGithub and requests raise into one sentence.
+    """Turn errors of PyGithub and requests into a GitHubError of one sentence, which begins with ``what``.
 
     Raises:
-        GitHubError: whatever it was; ``passing`` where it may be gone the next time.
+        GitHubError: any such error; ``transient`` if a retry may succeed.
     """
     from github import GithubException
     from requests import RequestException
@@ -69,17 +72,17 @@ def github_errors(what: str) -> Iterator[None]:
     try:
         yield
     except GithubException as error:
-        passing = error.status >= 500 or error.status == 429
-        raise GitHubError(f"{what}: GitHub answered {error.status}, {_message(error.data)}", passing) from error
+        transient = error.status >= 500 or error.status == 429
+        raise GitHubError(f"{what}: GitHub responded with {error.status}, {_message(error.data)}", transient) from error
     except (RequestException, ConnectionError, TimeoutError) as error:
-        raise GitHubError(f"{what}: GitHub did not answer: {error}", transient=True) from error
+        raise GitHubError(f"{what}: GitHub did not respond: {error}", transient=True) from error
 
 
 def retry(work: Callable[[], _Result], say: PrintLine) -> _Result:
-    """Do something that is safe to do again, again, while its faults are passing ones.
+    """Run an action that is safe to repeat, and retry it while its errors are temporary.
 
     Raises:
-        GitHubError: the last fault.
+        GitHubError: the last error.
     """
     for pause in RETRY_PAUSES:
         try:
@@ -97,7 +100,7 @@ def _api_url() -> str:
     parts = urlsplit(url)
     if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
         raise SettingsError(
-            f"GITHUB_API_URL is {url}, which would send the token in the clear; it must begin with https"
+            f"GITHUB_API_URL is {url}, which would send the token unencrypted; it must begin with https"
         )
     return url
 
@@ -113,7 +116,7 @@ def _origin() -> str:
     url = run(Path(), "remote", "get-url", REMOTE).stdout.strip()
     path = url.removesuffix("/").removesuffix(".git").replace(":", "/").split("/")
     if len(path) < 2 or not all(path[-2:]):
-        raise SettingsError("no GitHub repository is named; set GITHUB_REPOSITORY to owner/name")
+        raise SettingsError("no GitHub repository is given; set GITHUB_REPOSITORY to owner/name")
     return "/".join(path[-2:])
 
 
@@ -123,4 +126,4 @@ def _message(data: Any) -> str:
     causes = [
         str(e.get("message") or e.get("code")) if isinstance(e, dict) else str(e) for e in data.get("errors") or []
     ]
-    return ": ".join([str(data.get("message", "without a reason")), *causes])
+    return ": ".join([str(data.get("message", "no reason given")), *causes])

@@ -1,7 +1,7 @@
-"""Who made which release champion, when and why: GitHub deployments in an environment of our own, ``champion``.
+"""Record who made which release champion, when and why, as GitHub deployments of the environment ``champion``.
 
-Each is written before Latest moves and concluded after, as the target's journal is; an unfinished one is settled by
-looking at where Latest stands.
+Like an entry of the target's journal, a record is written before Latest moves and concluded afterwards. If the command
+was killed in between, the next one concludes the record by looking at Latest (``settle``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAX_DESCRIPTION = 140
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """The payload of one deployment; ``from_`` and ``to`` are tags, ``digest`` is that of the packed bundle."""
+    """Payload of a deployment; ``from_`` and ``to`` are tags, ``digest`` is that of the packed bundle."""
 
     action: Action
     from_: str | None = msgspec.field(name="from")
@@ -37,7 +37,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRecord:
-    """A record as it stands on GitHub."""
+    """A record together with its deployment on GitHub."""
 
     record: Record
     state: State
@@ -46,13 +46,17 @@ class DeploymentRecord:
 
 
 def records(repository: Repository) -> list[DeploymentRecord]:
-    """Every record, the newest first."""
+    """Read every record, newest first; deployments with another payload are ignored."""
     with github_errors("the records of past champions cannot be read"):
         return [found for d in repository.get_deployments(environment=ENVIRONMENT) if (found := _read(d)) is not None]
 
 
 def settle(repository: Repository, latest: str | None) -> list[DeploymentRecord]:
-    """Conclude what a killed command left: done where Latest is where it wanted it, else failed; returns them all."""
+    """Conclude records of killed commands: done if Latest is the release that they wanted, else failed.
+
+    Returns:
+        Every record, newest first.
+    """
     found = records(repository)
     for recorded in found:
         if recorded.state == "unfinished":
@@ -62,13 +66,13 @@ def settle(repository: Repository, latest: str | None) -> list[DeploymentRecord]
 
 
 def active_hold(entries: list[DeploymentRecord]) -> Record | None:
-    """The rollback that holds automatic rollouts, unless a resume came after it."""
+    """The rollback that holds automatic rollouts; None if a later resume lifted the hold."""
     newest = _last_hold_or_resume(entries)
     return newest.record if newest is not None and newest.record.action == "rollback" else None
 
 
 def resume_time(entries: list[DeploymentRecord]) -> datetime | None:
-    """When the newest resume lifted the hold, unless a rollback came after it."""
+    """When the newest resume lifted the hold; None if a rollback followed it."""
     newest = _last_hold_or_resume(entries)
     return newest.at if newest is not None and newest.record.action == "resume" else None
 
@@ -78,7 +82,10 @@ def _last_hold_or_resume(entries: list[DeploymentRecord]) -> DeploymentRecord | 
 
 
 def record_intent(repository: Repository, record: Record, ref: str) -> Deployment:
-    """Write down what is about to be done. No checks are waited for and nothing is merged: it is a record only."""
+    """Record what is about to be done.
+
+    The deployment is only a record: GitHub must not wait for checks, or merge the default branch into ``ref``.
+    """
     with github_errors(f"the {record.action} could not be recorded, so nothing was changed"):
         return repository.create_deployment(
             ref,
@@ -93,10 +100,10 @@ def record_intent(repository: Repository, record: Record, ref: str) -> Deploymen
 
 
 def conclude(deployment: Deployment, state: State, description: str = "") -> None:
-    """Write how it ended."""
-    told = {"done": "success", "failed": "failure", "unfinished": "in_progress"}[state]
-    with github_errors("how it ended could not be recorded; running this again does it"):
-        deployment.create_status(told, description=description[:_MAX_DESCRIPTION], auto_inactive=False)
+    """Record how a deployment ended."""
+    status = {"done": "success", "failed": "failure", "unfinished": "in_progress"}[state]
+    with github_errors("the outcome could not be recorded; run the command again to record it"):
+        deployment.create_status(status, description=description[:_MAX_DESCRIPTION], auto_inactive=False)
 
 
 def _read(deployment: Deployment) -> DeploymentRecord | None:

@@ -1,4 +1,4 @@
-"""A published release's bundle on this machine: downloaded, compared digest by digest, unpacked and verified."""
+"""Download the bundle of a published release, check its digests, unpack it and verify it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _CHUNK = 1 << 20
 
 
 def fetch_bundle(release: GitRelease, into: Path) -> tuple[Bundle, Path | None]:
-    """Download and verify a release's bundle; returns it with its signature's file, where the page has one.
+    """Download and verify a release's bundle; returns it with its signature file, or None if the page has no signature.
 
     Raises:
-        NotFoundError: the page has no bundle, since the gate refused the release.
-        BundleError: the bytes are not the released ones; nothing of them is used.
+        NotFoundError: the page has no bundle, because the gate refused the release.
+        BundleError: the bytes differ from the released ones; none of them is used.
         GitHubError: the download failed.
     """
     tag, assets = release.tag_name, {asset.name: asset for asset in assets_of(release)}
     packed = next((name for name in assets if name.endswith(BUNDLE_SUFFIX)), None)
     if packed is None or SUMS not in assets:
-        raise NotFoundError(f"the page of {tag} has no bundle, since the gate refused it; nothing was changed")
+        raise NotFoundError(f"the release page of {tag} has no bundle: the gate refused it; nothing was changed")
     sums = parse_sums(_download(assets[SUMS], into).read_text(), f"{SUMS} of {tag}")
     if packed not in sums:
         raise BundleError(f"{SUMS} of {tag} does not list {packed}; nothing was changed")
@@ -45,18 +45,20 @@ def fetch_bundle(release: GitRelease, into: Path) -> tuple[Bundle, Path | None]:
     bundle = verify(unpack(archive, into / "bundle"))
     archive.unlink()
     if f"v{bundle.release.version}" != tag:
-        raise BundleError(f"the page of {tag} holds a bundle of {bundle.release.version}; nothing was changed")
+        raise BundleError(
+            f"the release page of {tag} contains a bundle of {bundle.release.version}; nothing was changed"
+        )
     return bundle, _download(assets[SIGNATURE], into) if SIGNATURE in assets else None
 
 
 @contextmanager
 def workspace(folder: Path) -> Iterator[Path]:
-    """An empty folder for downloads, for one process at a time; what a killed one left is swept.
+    """An empty folder for downloads, for one process at a time; files of a killed process are removed first.
 
     Raises:
         BusyError: another process downloads there.
     """
-    busy = BusyError(f"another `slipway pull` runs in {folder.parent}; nothing was started")
+    busy = BusyError(f"another `slipway pull` is running in {folder.parent}; nothing was started")
     with exclusive_lock(folder.with_name(f"{folder.name}.lock"), "slipway pull", busy_error=lambda _: busy):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -71,23 +73,23 @@ def _download(asset: Any, into: Path) -> Path:
     with github_errors(f"{asset.name} could not be downloaded; nothing was changed"):
         asset.download_asset(str(path), chunk_size=_CHUNK)
     wanted = str(asset.digest or "").removeprefix("sha256:")
-    if wanted and (came := file_digest(path)) != wanted:
-        raise BundleError(f"{asset.name} came with the sha256 {came} but GitHub has {wanted}; nothing was changed")
+    if wanted and (actual := file_digest(path)) != wanted:
+        raise BundleError(f"{asset.name}: expected sha256 {wanted} as on GitHub, got {actual}; nothing was changed")
     return path
 
 
 def fetch_champion(repository: Repository, into: Path, trust: Trust) -> Bundle:
-    """The bundle of the release that is Latest, unpacked into a folder of its own in ``into``.
+    """Download the bundle of the release that is Latest, into a subfolder of ``into`` named after its tag.
 
     Raises:
         NotFoundError: GitHub has no champion yet.
-        BundleError: the bytes are not the released ones.
-        SignatureError: it is not signed by one who is trusted.
-        GitHubError: it could not be downloaded.
+        BundleError: the bytes differ from the released ones.
+        SignatureError: the bundle is not signed by the trusted signer.
+        GitHubError: the download failed.
     """
     release = latest_release(repository)
     if release is None:
-        raise NotFoundError("GitHub has no champion yet; deploy.yml makes the first one")
+        raise NotFoundError("GitHub has no champion yet; deploy.yml promotes the first one")
     folder = into / release.tag_name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -97,13 +99,14 @@ def fetch_champion(repository: Repository, into: Path, trust: Trust) -> Bundle:
 
 
 def fetch_baselines(repository: Repository, into: Path, past_count: int) -> tuple[Bundle | None, list[Bundle]]:
-    """Whom to beat where no target is at hand: the champion, and the last ``past`` ones that no rollback left behind.
+    """Download the bundles that the gate compares with if there is no local target.
 
-    All are verified; the newest comes first.
+    Returns:
+        The champion, and the newest ``past_count`` past champions that were not rolled back, newest first; all verified.
 
     Raises:
-        BundleError: a page's bytes are not the released ones.
-        GitHubError: they could not be downloaded.
+        BundleError: a page's bytes differ from the released ones.
+        GitHubError: a download failed.
     """
     best = latest_release(repository)
     if best is None:

@@ -1,4 +1,4 @@
-"""Issues and pull requests that are found again before they are opened, so that nothing is reported twice."""
+"""Open issues and pull requests, each only once: an existing one is looked up first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LABEL = "refused-release"
 
 
 def find_issue(repository: Repository, label: str, title: str, *, state: str) -> Issue | None:
-    """The newest issue of that title, among those that are ``open`` or ``all``."""
+    """Find the newest issue with this label and title; ``state`` is ``open`` or ``all``."""
     for issue in repository.get_issues(state=state, labels=[label]):
         if issue.title == title and issue.pull_request is None:
             return issue
@@ -24,10 +24,11 @@ def find_issue(repository: Repository, label: str, title: str, *, state: str) ->
 
 
 def open_pull_request(repository: Repository, branch: str, *, base: str, title: str, body: str) -> str:
-    """Open the pull request unless one is open already; returns its address.
+    """Open a pull request for the branch, unless one is open already; returns its URL.
 
     Raises:
-        GitHubError: GitHub refused it: GITHUB_TOKEN needs the repository's leave to open pull requests.
+        GitHubError: GitHub refused it, for example because the repository's settings do not allow GITHUB_TOKEN to open
+            pull requests.
     """
     with github_errors(f"the pull request for {branch} could not be opened"):
         for pull in repository.get_pulls(state="open", base=base, head=f"{repository.owner.login}:{branch}"):
@@ -36,7 +37,7 @@ def open_pull_request(repository: Repository, branch: str, *, base: str, title: 
 
 
 def open_refusal_issue(repository: Repository, tag: str, folder: Path) -> str:
-    """Open the issue on a refused release unless there is one, open or closed; returns its address."""
+    """Open an issue for a refused release, unless there is one, open or closed; returns its URL."""
     title = f"The gate refused {tag}"
     with github_errors(f"the refusal of {tag} could not be reported"):
         if issue := find_issue(repository, LABEL, title, state="all"):

@@ -1,10 +1,10 @@
-"""Crowning: the one step that makes a published release GitHub's Latest, which is what "champion" means there."""
+"""Promote a published release to GitHub's Latest, which marks the champion there, or lift the hold on promotions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError, SlipwayError
+from slipway.errors import GitHubError, HeldError, NotFoundError, RolloutError, SettingsError, SlipwayError
 from slipway.github.client import PrintLine, github_errors, patch
 from slipway.github.deployments import (
     Action,
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
 
 
 def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback: bool, say: PrintLine) -> None:
-    """Make a published release Latest, and write down who, from what and why; run again, it changes nothing.
+    """Make a published release Latest, and record who did it, from which release and why. Safe to run again.
 
     Args:
-        rollback: go back to a past champion; holds later promotions until ``resume``.
+        rollback: go back to a past champion, and hold later promotions until ``resume``.
 
     Raises:
-        NotFoundError: it is not published, or (rollback) never was champion.
-        RolloutError: the gate had refused it, or it is not newer than every past champion.
+        NotFoundError: the release is not published, or (rollback) never was champion.
+        RolloutError: the gate refused the release, or it is not newer than every past champion.
         HeldError: a rollback holds promotions.
     """
     release, champion = get_published(repository, tag), _tag(latest_release(repository))
     found = settle(repository, champion)
     if champion == tag:
-        say(f"{tag} is the champion already")
+        say(f"{tag} is already the champion; nothing was changed")
         return
     asset = bundle_asset(release)
     if asset is None:
-        raise RolloutError(f"{tag} has no bundle, since the gate refused it; {_champion_sentence(champion)}")
+        raise RolloutError(f"{tag} has no bundle: the gate refused it; {_champion_sentence(champion)}")
     if rollback:
         _check_reason(reason, "rollback")
         if release.prerelease:
             raise NotFoundError(
-                f"{tag} never was champion, so there is no way back to it; {_champion_sentence(champion)}"
+                f"{tag} never was champion, so it cannot be rolled back to; {_champion_sentence(champion)}"
             )
     else:
         _check_order(repository, tag, champion)
@@ -57,37 +57,37 @@ def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback
     action: Action = "rollback" if rollback else "rollout"
     record = Record(action=action, from_=champion, to=tag, digest=digest_of(asset), reason=reason, who=who)
     _make_latest(repository, release, record)
-    say(f"{tag} is the champion now" + (f", instead of {champion}" if champion else ""))
+    say(f"{tag} is now the champion" + (f", instead of {champion}" if champion else ""))
 
 
 def resume(repository: Repository, *, who: str, reason: str, say: PrintLine) -> None:
-    """Lift the hold that a rollback put on promotions; saying it twice does no harm.
+    """Lift the hold that a rollback put on promotions; repeating it is harmless.
 
     Raises:
-        SettingsError: no reason is given.
+        SettingsError: the reason is empty.
         NotFoundError: there is no champion yet.
     """
     _check_reason(reason, "resume")
     champion = _tag(latest_release(repository))
     if champion is None:
-        raise NotFoundError("there is no champion on GitHub yet, so nothing is held")
+        raise NotFoundError("GitHub has no champion yet, so there is no hold to lift; nothing was changed")
     if active_hold(settle(repository, champion)) is None:
         say("promotions are not held; nothing was changed")
         return
     record = Record(action="resume", from_=champion, to=champion, digest=None, reason=reason, who=who)
     conclude(record_intent(repository, record, champion), "done")
-    say("promotions go on")
+    say(f"promotions resumed; {champion} is the champion")
 
 
 def _check_not_held(found: list[DeploymentRecord], champion: str | None) -> None:
-    """Refuse what a rollback holds.
+    """Refuse while a rollback holds promotions.
 
     Raises:
-        HeldError: naming who rolled back, from what and why.
+        HeldError: promotions are held; the message names who rolled back, from which release and why.
     """
     if (held := active_hold(found)) is not None:
         raise HeldError(
-            f"promotions are held since {held.who} rolled back from {held.from_} to {held.to} ({held.reason}); "
+            f"promotions are held because {held.who} rolled back from {held.from_} to {held.to} ({held.reason}); "
             f"resume.yml lifts the hold; {_champion_sentence(champion)}"
         )
 
@@ -101,16 +101,20 @@ def _make_latest(repository: Repository, release: GitRelease, record: Record) ->
         if record.action == "rollout":
             _yield_to_a_rollback(repository, deployment)
         if now != release.tag_name:
-            raise RolloutError(f"{release.tag_name} was made Latest, but GitHub still says {now}; run this again")
+            raise RolloutError(f"{release.tag_name} was made Latest, but GitHub still reports {now}; run this again")
     except SlipwayError as error:
-        if not getattr(error, "passing", False):
+        # After a temporary failure nobody knows whether Latest moved: the retry concludes the record by looking.
+        if not (isinstance(error, GitHubError) and error.transient):
             conclude(deployment, "failed", str(error))
         raise
     conclude(deployment, "done")
 
 
 def _yield_to_a_rollback(repository: Repository, deployment: Deployment) -> None:
-    """A rollback waits for nobody, so one may have begun meanwhile: then Latest is its, whoever wrote last."""
+    """Give Latest back to a rollback that began during this promotion.
+
+    A rollback does not wait for a running deploy.yml, so both can write Latest. The rollback wins, whoever wrote last.
+    """
     later = (r for r in records(repository) if r.deployment.id > deployment.id and r.state != "failed")
     rollback = next((r.record for r in later if r.record.action == "rollback"), None)
     if rollback is None or rollback.to is None:
@@ -118,8 +122,8 @@ def _yield_to_a_rollback(repository: Repository, deployment: Deployment) -> None
     with github_errors(f"Latest could not be given back to {rollback.to}"):
         patch(get_published(repository, rollback.to), make_latest="true")
     raise HeldError(
-        f"{rollback.who} rolled back to {rollback.to} meanwhile ({rollback.reason}), which counts; resume.yml lifts the "
-        "hold that it put on promotions"
+        f"{rollback.who} rolled back to {rollback.to} in the meantime ({rollback.reason}), so {rollback.to} is the "
+        "champion; resume.yml lifts the hold on promotions"
     )
 
 
@@ -127,7 +131,7 @@ def _check_order(repository: Repository, tag: str, champion: str | None) -> None
     newer = [r.tag_name for r in champions(repository) if parse_tag(r.tag_name) >= parse_tag(tag)]
     if tag in newer:
         raise RolloutError(
-            f"{tag} was champion before and was replaced; rollback.yml goes back to it; {_champion_sentence(champion)}"
+            f"{tag} is a past champion; use rollback.yml to go back to it; {_champion_sentence(champion)}"
         )
     if newer:
         raise RolloutError(f"{tag} is not newer than {newer[0]}, which was champion; {_champion_sentence(champion)}")
@@ -135,7 +139,7 @@ def _check_order(repository: Repository, tag: str, champion: str | None) -> None
 
 def _check_reason(reason: str, command: str) -> None:
     if not reason.strip():
-        raise SettingsError(f"a {command} needs a reason, for those who read the history")
+        raise SettingsError(f"a {command} needs a reason, which the history shows; give one with --reason")
 
 
 def _champion_sentence(champion: str | None) -> str:

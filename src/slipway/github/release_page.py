@@ -1,4 +1,4 @@
-"""The release page: made as a draft, filled, checked and only then published; run again, it does what is missing."""
+"""Create a release page: draft, upload, verify, and only then publish; run again, it does the steps still missing."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 MARK = "<!-- made by slipway -->"
+"""Tells our drafts from those of people; existing pages have this text, so it must not change."""
 
 
 def publish(repository: Repository, tag: str, folder: Path, *, digest: str | None, say: PrintLine) -> str:
-    """Publish a release's files as a pre-release, which ``promote`` may crown later; returns the page's address.
+    """Publish a release's files as a pre-release, which ``promote`` can make Latest later; returns the page's URL.
 
-    A release without a bundle is one that the gate refused: its page says so.
+    If there is no bundle, the gate refused the release, and the page's title says so.
 
     Args:
-        digest: the sha256 of ``SHA256SUMS`` as the job that made the files said it.
+        digest: the sha256 of ``SHA256SUMS``, as printed by the job that created the files.
 
     Raises:
-        BundleError: the files are not the ones that were made, or others are published under this tag.
-        GitHubError: GitHub refused something, or could not be reached; running this again goes on from there.
+        BundleError: the files differ from the created ones, or other files are published for this tag.
+        GitHubError: GitHub refused a request, or could not be reached; run this again to continue.
     """
     sums = check_sums(folder, digest)
-    if (there := find_published(repository, tag)) is not None:
-        return _check_same_files(there, file_digest(folder / SUMS), say)
+    if (page := find_published(repository, tag)) is not None:
+        return _check_same_files(page, file_digest(folder / SUMS), say)
     files = {path.name: path for path in sorted(folder.iterdir())}
     title = tag if any(name.endswith(BUNDLE_SUFFIX) for name in sums) else tag + REFUSED_SUFFIX
     draft = _draft(repository, tag, title, _body(files))
@@ -48,13 +49,13 @@ def publish(repository: Repository, tag: str, folder: Path, *, digest: str | Non
 
 def _check_same_files(page: GitRelease, digest: str, say: PrintLine) -> str:
     found = next((asset for asset in assets_of(page) if asset.name == SUMS), None)
-    came = digest_of(found) if found is not None else "nothing"
-    if came != digest:
+    published = digest_of(found) if found is not None else "none"
+    if published != digest:
         raise BundleError(
-            f"{page.tag_name} is published already with other files: its {SUMS} has the sha256 {came} and this one "
-            f"{digest}; what is published stays"
+            f"{page.tag_name} is already published with other files: the sha256 of its {SUMS} is {published}, that of "
+            f"the new one {digest}; the published files were not changed"
         )
-    say(f"{page.tag_name} is published already with these very files: {page.html_url}")
+    say(f"{page.tag_name} is already published with the same files: {page.html_url}")
     return str(page.html_url)
 
 
@@ -64,28 +65,28 @@ def _body(files: dict[str, Path]) -> str:
 
 
 def _draft(repository: Repository, tag: str, title: str, body: str) -> GitRelease:
-    """The one draft of ours for this tag; what a fault doubled goes, what a person drafted stays."""
+    """Our draft for this tag, created if missing; duplicates of a failed run are deleted, a person's drafts are kept."""
     ours = [r for r in releases_of(repository) if r.draft and r.tag_name == tag and (r.body or "").startswith(MARK)]
-    with github_errors(f"the draft of {tag} could not be made"):
+    with github_errors(f"the draft of {tag} could not be created"):
         if not ours:
             return repository.create_git_release(tag, title, body, draft=True, prerelease=True, make_latest="false")
         first, *doubles = sorted(ours, key=lambda release: release.id)
         for double in doubles:
             double.delete_release()
         if (first.name, first.body) != (title, body):
-            patch(first, tag_name=tag, name=title, body=body)  # a draft's edit without its tag loses the tag
+            patch(first, tag_name=tag, name=title, body=body)  # without `tag_name`, GitHub drops the draft's tag
         return first
 
 
 def _upload_files(draft: GitRelease, files: dict[str, Path], say: PrintLine) -> None:
-    """Upload what is missing or not whole, and take away what does not belong."""
-    there = {asset.name: asset for asset in assets_of(draft)}
+    """Upload files that are missing or incomplete, and delete assets that do not belong to the release."""
+    existing = {asset.name: asset for asset in assets_of(draft)}
     with github_errors(f"the files of {draft.tag_name} could not all be uploaded"):
-        for name, asset in there.items():
+        for name, asset in existing.items():
             if name not in files or not _is_complete(asset, files[name]):
                 asset.delete_asset()
         for name, path in files.items():
-            if name not in there or not _is_complete(there[name], path):
+            if name not in existing or not _is_complete(existing[name], path):
                 say(f"uploading {name} ({path.stat().st_size / 1e6:.1f} MB)")
                 draft.upload_asset(str(path), name=name, content_type="application/octet-stream")
 
@@ -95,8 +96,8 @@ def _check_uploads(draft: GitRelease, files: dict[str, Path]) -> None:
     for name, path in files.items():
         if found.get(name) != (wanted := file_digest(path)):
             raise BundleError(
-                f"{name} arrived at GitHub with the sha256 {found.get(name)} but {wanted} was sent; the page is still a "
-                "draft, run this again"
+                f"{name} on GitHub: expected sha256 {wanted}, got {found.get(name)}; the page is still a draft; run this "
+                "again"
             )
 
 
@@ -105,7 +106,7 @@ def _is_complete(asset: Any, path: Path) -> bool:
 
 
 def digest_of(asset: Any) -> str:
-    """The sha256 of an asset: as GitHub tells it, or of its bytes where GitHub does not."""
+    """The sha256 of an asset: as GitHub reports it, or computed from a download if GitHub does not report it."""
     if asset.digest:
         return str(asset.digest).removeprefix("sha256:")
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""What GitHub's release pages say: what is published, what was champion, what is Latest, what is left to do for a tag."""
+"""Read GitHub's release pages: published releases, past champions, Latest, and what is left to do for a tag."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 REFUSED_SUFFIX = " (refused by the gate)"
-"""The end of a refused release's title."""
+"""The end of a refused release's title, by which ``state_of`` recognizes it."""
 State = Literal["new", "published", "champion", "replaced", "refused", "superseded"]
 STATE_SENTENCES: dict[State, str] = {
-    "new": "it is to be trained",
-    "published": "it is published and waits to be made champion",
-    "champion": "it is the champion already; nothing is to be done",
-    "replaced": "it was champion and was replaced; a rerun does not undo that",
-    "refused": "the gate refused it; the fix is the next version",
-    "superseded": "a newer release was champion before; nothing is to be done",
+    "new": "not trained yet",
+    "published": "published, waiting to be promoted to champion",
+    "champion": "already the champion; nothing to do",
+    "replaced": "a past champion that was replaced; a rerun does not undo that",
+    "refused": "refused by the gate; the fix gets the next version",
+    "superseded": "a newer release has been champion; nothing to do",
 }
-"""What deploy.yml has still to do for a tag, found out before anything is trained."""
+"""What deploy.yml still has to do for a tag; read before anything is trained."""
 
 
 def releases_of(repository: Repository) -> list[GitRelease]:
-    """Every release of ours that the token may see, drafts too where it may write; the newest version first."""
+    """Every release with a version tag, newest version first; includes drafts if the token has write access."""
     with github_errors("the releases cannot be listed"):
         found = [release for release in repository.get_releases() if is_release_tag(release.tag_name)]
     return sorted(found, key=lambda release: parse_tag(release.tag_name), reverse=True)
@@ -40,32 +40,32 @@ def get_published(repository: Repository, tag: str) -> GitRelease:
     """The published release of a tag.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the tag has no published release.
     """
     if (release := find_published(repository, tag)) is None:
-        raise NotFoundError(f"GitHub has no published release {tag}; deploy.yml publishes it, once it was tagged")
+        raise NotFoundError(f"GitHub has no published release {tag}; deploy.yml publishes it after it has been tagged")
     return release
 
 
 def find_published(repository: Repository, tag: str) -> GitRelease | None:
-    """The published release of a tag, if there is one."""
+    """The published release of a tag; None if there is none."""
     found: GitRelease | None = _read_or_none(partial(repository.get_release, tag), f"{tag} cannot be read")
     return found
 
 
 def latest_release(repository: Repository) -> GitRelease | None:
-    """The release that GitHub calls Latest, which is the champion; None before the first."""
+    """The release that GitHub marks as Latest, which is the champion; None before the first one."""
     found = _read_or_none(repository.get_latest_release, "the latest release cannot be read")
     return found if found is not None and is_release_tag(found.tag_name) else None
 
 
 def champions(repository: Repository) -> list[GitRelease]:
-    """The releases that are or once were champion (published, and no pre-release), the newest version first."""
+    """The current and past champions (published and not a pre-release), newest version first."""
     return [release for release in releases_of(repository) if not release.draft and not release.prerelease]
 
 
 def state_of(repository: Repository, tag: str) -> State:
-    """How far the release of a tag has come, by what its page says."""
+    """The state of a tag's release, according to its page."""
     page, champion = find_published(repository, tag), latest_release(repository)
     if champion is not None and champion.tag_name == tag:
         return "champion"
@@ -79,7 +79,7 @@ def state_of(repository: Repository, tag: str) -> State:
 
 
 def bundle_asset(release: GitRelease) -> Any | None:
-    """The sealed bundle among a release's assets; a refused release has none."""
+    """The asset with the sealed bundle; None if the release was refused."""
     return next((asset for asset in assets_of(release) if asset.name.endswith(BUNDLE_SUFFIX)), None)
 
 

@@ -1,4 +1,4 @@
-"""Starting a workflow, and what a command leaves for the one that runs it: outputs for later jobs, a summary for people."""
+"""Start workflows, and write outputs for later jobs and a job summary for people."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _PAUSE = 2.0
 
 
 def dispatch(repository: Repository, workflow: str, ref: str, inputs: Mapping[str, str], say: PrintLine) -> None:
-    """Start a workflow file at a ref. A tag just pushed may not be visible yet, so that is tried again for a while.
+    """Start a workflow file at a ref; retried for some seconds, since GitHub may not see a tag that was just pushed.
 
-    It is the one thing that ``GITHUB_TOKEN`` may start, since its pushes start nothing.
+    A dispatch is the only way for ``GITHUB_TOKEN`` to start a workflow: its pushes start none.
+    https://docs.github.com/en/actions/concepts/security/github_token
 
     Raises:
         GitHubError: GitHub refused it, or could not be reached.
@@ -47,7 +48,7 @@ def write_outputs(**values: str) -> None:
     """Append ``name=value`` lines to ``$GITHUB_OUTPUT``; outside a workflow nothing is written.
 
     Raises:
-        SettingsError: a value has several lines, and so could pass for more outputs.
+        SettingsError: a value has several lines, so its second line could be read as another output.
     """
     for name, value in values.items():
         if "\n" in value or "\r" in value:

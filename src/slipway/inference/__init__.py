@@ -1,1 +1,1 @@
-"""A model file or a bundle, loaded, that predicts. May import bundle, statistics and contract."""
+"""Loads a model file or a bundle and predicts with it. May import bundle, statistics and contract."""

@@ -1,4 +1,4 @@
-"""The reference that a bundle carries; one that was sealed before there were any has none, and loads all the same."""
+"""Read the drift reference in a bundle; bundles that were sealed before references existed have none."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from slipway.statistics.reference import REFERENCE_FILE, Reference, decode_refer
 
 
 def reference_in(bundle: Bundle) -> Reference | None:
-    """What drift from this release is measured against.
+    """The reference against which drift from this release is measured; None if the bundle has none.
 
     Raises:
-        BundleError: its bytes are not the sealed ones, or of a format that this Slipway does not know.
+        BundleError: its bytes differ from the sealed ones, or have a format that this version of Slipway does not read.
     """
     sealed = bundle.release.files.get(REFERENCE_FILE)
     if sealed is None:
@@ -23,6 +23,6 @@ def reference_in(bundle: Bundle) -> Reference | None:
         content = path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from None
-    if (came := hashlib.sha256(content).hexdigest()) != sealed:
-        raise BundleError(f"{path} has changed: its sha256 is {came} but {sealed} was sealed")
+    if (actual := hashlib.sha256(content).hexdigest()) != sealed:
+        raise BundleError(f"{path} has changed: sealed sha256 {sealed}, now {actual}")
     return decode_reference(content, str(path))

@@ -1,4 +1,4 @@
-"""What runs a model: onnxruntime for a compiled one, scikit-learn for one that could not be compiled exactly."""
+"""Engines that run a model: onnxruntime for a compiled model, scikit-learn for one that could not be compiled exactly."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ Columns = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Probabilities [N, K] in the contract's class order with the labels [N], or plain numbers [N] and no labels."""
+    """Probabilities [N, K] in the contract's class order with labels [N], or numbers [N] without labels."""
 
     values: Array
     labels: Array | None
 
 
 class Engine(Protocol):
-    """A loaded model. Without ``labels`` a caller who has no use for them is spared their cost."""
+    """A loaded model. Pass ``labels=False`` to skip the cost of computing labels."""
 
     def __call__(self, columns: Columns, labels: bool = True) -> Predictions:  # noqa: D102 - the class says it
         ...
 
 
 def cores() -> int:
-    """How many cores this process may use to predict."""
+    """The number of cores that this process can use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class OnnxEngine:
-    """A session on a compiled model. It can be called from several threads at once.
+    """An onnxruntime session for a compiled model. Thread-safe.
 
     Raises:
-        BundleError: the model's inputs and outputs are not the contract's.
+        BundleError: the model's inputs or outputs do not match the contract.
     """
 
     def __init__(self, model: bytes, contract: Contract, threads: int) -> None:
@@ -51,26 +51,26 @@ class OnnxEngine:
         self._outputs = ["prediction"] if contract.task == "regression" else ["probabilities", "label"]
         inputs, outputs = [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]
         _check_names(contract, inputs, outputs, self._outputs)
-        # Below onnxruntime's own wrapper, which asks the model for its inputs again on every call.
+        # Bypasses onnxruntime's own wrapper, which reads the list of inputs again on every call.
         self._run = session._sess.run
         self._strings, self._numbers, self._null = contract.strings, contract.numbers, contract.null_string
         self._keep_alive = session
 
     def __call__(self, columns: Columns, labels: bool = True) -> Predictions:
-        """Predict complete columns that have no problems."""
+        """Predict complete columns that satisfy the contract."""
         feed = {name: columns[name].reshape(-1, 1) for name in self._numbers}
         feed |= {name: _fill_nulls(columns[name], self._null).reshape(-1, 1) for name in self._strings}
-        answers = self._run(self._outputs if labels else self._outputs[:1], feed, None)
-        return Predictions(answers[0], answers[1] if len(answers) > 1 else None)
+        outputs = self._run(self._outputs if labels else self._outputs[:1], feed, None)
+        return Predictions(outputs[0], outputs[1] if len(outputs) > 1 else None)
 
     def predict_feed(self, feed: Mapping[str, Array]) -> Array:
-        """Predict what the model itself takes: [N, 1] for each input, with the contract's text for a null string."""
+        """Predict the model's own inputs: [N, 1] per input, with the contract's placeholder for a null string."""
         values: Array = self._run(self._outputs[:1], feed, None)[0]
         return values
 
 
 def skops_engine(model: bytes, contract: Contract) -> Engine:
-    """A fitted scikit-learn pipeline, loaded with the allow-list that we hold."""
+    """Load a fitted scikit-learn pipeline, with our allow-list of types."""
     import pandas as pd
 
     from slipway.inference.skops_file import load_model
@@ -89,14 +89,14 @@ def skops_engine(model: bytes, contract: Contract) -> Engine:
     def classify(columns: Columns, labels: bool = True) -> Predictions:
         rows = frame(columns)
         order = [list(fitted.classes_).index(label) for label in contract.classes]
-        told = np.asarray(fitted.predict(rows), dtype=object) if labels else None
-        return Predictions(fitted.predict_proba(rows)[:, order], told)
+        names = np.asarray(fitted.predict(rows), dtype=object) if labels else None
+        return Predictions(fitted.predict_proba(rows)[:, order], names)
 
     return regress if contract.task == "regression" else classify
 
 
 def _session(model: bytes, threads: int) -> Any:
-    # It reports its use to its maker unless told not to, before it is imported.
+    # onnxruntime sends telemetry to Microsoft unless this variable is set before the import.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
@@ -105,6 +105,7 @@ def _session(model: bytes, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     if threads == 1:
+        # A spinning thread would burn a core that another worker needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
@@ -112,8 +113,9 @@ def _session(model: bytes, threads: int) -> Any:
 def _check_names(contract: Contract, inputs: list[str], outputs: list[str], wanted: list[str]) -> None:
     if set(inputs) != {column.name for column in contract.inputs} or not set(wanted) <= set(outputs):
         raise BundleError(
-            f"model.onnx takes {', '.join(inputs)} and gives {', '.join(outputs)}, but the contract of "
-            f"'{contract.name}' takes {', '.join(c.name for c in contract.inputs)} and needs {', '.join(wanted)}"
+            f"model.onnx has the inputs {', '.join(inputs)} and the outputs {', '.join(outputs)}, but the contract of "
+            f"'{contract.name}' requires the inputs {', '.join(c.name for c in contract.inputs)} and the outputs "
+            f"{', '.join(wanted)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""One loaded bundle that predicts: the same checks and the same numbers for batch, real time and the proof."""
+"""Load a verified bundle and predict with it: the same checks and numbers for batch, real time and verification."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILES = {"onnx": "model.onnx", "skops": "model.skops"}
 
 
 class Scorer:
-    """A verified bundle, ready to predict. It may be shared by threads."""
+    """A verified bundle, ready to predict. Threads can share it."""
 
     def __init__(self, bundle: Bundle, contract: Contract, golden: GoldenRows, engine: Engine) -> None:
         self.bundle = bundle
@@ -27,15 +27,16 @@ class Scorer:
         self.engine = engine
 
     def predict(self, columns: Columns, *, labels: bool = True) -> Predictions:
-        """Check the rows and predict them.
+        """Check the rows against the contract and predict them.
 
         Args:
-            labels: False spares the cost of the labels, where only the numbers are wanted.
+            labels: False skips the cost of the labels when only the numbers are needed.
             columns: a float64 array (NaN for null) per number or boolean, an object array of str or None per
-                string; a nullable column may be absent, and columns that the contract does not name are ignored.
+                string; a nullable column can be absent, and columns that are not in the contract are ignored.
 
         Raises:
-            ContractError: a value breaks the contract; the message names row, column, what came and what was expected.
+            ContractError: a value violates the contract; the message names the row, the column, and the expected and the
+                actual value.
         """
         columns = self.complete_columns(columns)
         if problems := self.find_violations(columns, limit=1):
@@ -43,61 +44,64 @@ class Scorer:
         return self.predict_checked(columns, labels=labels)
 
     def predict_checked(self, columns: Columns, *, labels: bool = True) -> Predictions:
-        """Predict columns that are complete and have no problems."""
+        """Predict columns that are complete and satisfy the contract."""
         if len(columns[self.contract.inputs[0].name]) == 0:
             return _empty_predictions(self.contract)
         return self.engine(columns, labels)
 
     def complete_columns(self, columns: Columns) -> dict[str, Array]:
-        """The contract's inputs in its order, with an absent nullable column as nulls.
+        """The contract's inputs in its order, with nulls for each absent nullable column.
 
         Raises:
-            ContractError: a required column is absent.
+            ContractError: a required column is missing.
         """
         inputs = self.contract.inputs
         missing = [c.name for c in inputs if c.name not in columns and not c.nullable]
         if missing:
             raise ContractError(
                 f"column {', '.join(map(repr, missing))} is missing, which the contract of '{self.contract.name}' "
-                f"requires; {', '.join(map(repr, columns)) or 'nothing'} came"
+                f"requires; got {', '.join(map(repr, columns)) or 'no columns'}"
             )
         rows = max((len(columns[c.name]) for c in inputs if c.name in columns), default=0)
         return {c.name: columns[c.name] if c.name in columns else _nulls(c, rows) for c in inputs}
 
     def find_violations(self, columns: Columns, limit: int | None = None) -> list[Violation]:
-        """Every value that breaks the contract, by row and then in column order; at most ``limit`` per column."""
+        """Every value that violates the contract, by row and then by column; at most ``limit`` per column."""
         null = self.contract.null_string
         found = [p for c in self.contract.inputs for p in violations(columns[c.name], c, null, limit)]
         return sorted(found, key=lambda problem: problem.row)
 
     def check_golden(self) -> None:
-        """Predict the golden rows again.
+        """Predict the golden rows again and compare.
 
         Raises:
-            BundleError: a prediction is not the one that the release made.
+            BundleError: a prediction differs from the golden one.
         """
         try:
             predictions = self.predict(columns_of(self.golden.inputs, self.contract))
         except ContractError as error:
-            raise BundleError(f"the golden rows of {self.bundle.path} break its own contract: {error}") from None
+            raise BundleError(f"the golden rows of {self.bundle.path} violate its own contract: {error}") from None
         labels = None if predictions.labels is None else predictions.labels.tolist()
         if difference := golden_difference(self.golden, predictions.values.tolist(), labels):
             raise BundleError(f"{self.bundle.path} does not reproduce its golden predictions: {difference}")
 
 
 def load(folder: Path, *, threads: int = 1, expected_digest: str | None = None) -> Scorer:
-    """Verify a bundle and load its model from the very bytes that were verified.
+    """Verify a bundle and load its model from the bytes that were verified, so they cannot change in between.
 
     Raises:
-        NotFoundError: there is no bundle in the folder.
-        BundleError: its bytes are not the sealed ones, or the model cannot be loaded.
+        NotFoundError: the folder contains no bundle.
+        BundleError: its bytes differ from the sealed ones, or the model cannot be loaded.
     """
     names = ("contract.json", "golden.json", *_FILES.values())
     bundle, files = verify_and_read(folder, names, expected_digest=expected_digest)
     engine = bundle.release.engine
     model = _FILES.get(engine)
     if model is None:
-        raise BundleError(f"{bundle.path} needs the engine '{engine}'; this Slipway knows {', '.join(_FILES)}: upgrade")
+        raise BundleError(
+            f"{bundle.path} needs the engine '{engine}', but this version of Slipway has only {', '.join(_FILES)}; "
+            "upgrade Slipway"
+        )
     for name in ("contract.json", "golden.json", model):
         if name not in files:
             raise BundleError(f"{bundle.path} has no '{name}', which the engine '{engine}' needs")
@@ -108,12 +112,12 @@ def load(folder: Path, *, threads: int = 1, expected_digest: str | None = None) 
     except BundleError:
         raise
     except Exception as error:
-        # The engines raise classes of their own that cannot be named without importing them.
+        # The engines raise their own exception classes, which cannot be named without importing the engines.
         raise BundleError(f"{model} of {bundle.path} cannot be loaded: {error}") from error
 
 
 def columns_of(inputs: Mapping[str, Sequence[object]], contract: Contract) -> dict[str, Array]:
-    """Lists of JSON values as the arrays that a scorer takes."""
+    """Convert lists of JSON values to the arrays that a scorer takes."""
     types = {column.name: column.type for column in contract.inputs}
     return {
         name: np.array(values, dtype=object if types[name] == "string" else np.float64)

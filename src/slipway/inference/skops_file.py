@@ -1,4 +1,4 @@
-"""Fitted models on disk: skops files, the same bytes for the same model, read with an allow-list of our own."""
+"""Write fitted models as reproducible skops files, and read them with our own allow-list of types."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Write a fitted model, byte for byte the same for the same model.
+    """Write a fitted model: the same bytes for the same model.
 
     Raises:
-        BundleError: it holds types that `load_model` would refuse; nothing was written.
+        BundleError: it contains types that ``load_model`` would refuse; nothing was written.
     """
     content = skops.io.dumps(model)
     _refuse_untrusted(skops.io.get_untrusted_types(data=content), path)
@@ -53,7 +53,7 @@ def load_model(path: Path) -> Any:
     """Read a fitted model.
 
     Raises:
-        BundleError: the file is missing or damaged, or holds types outside the allow-list; nothing in it was run.
+        BundleError: the file is missing or damaged, or contains types outside the allow-list; none of it was executed.
     """
     try:
         return skops.io.load(path, trusted=list(TRUSTED_TYPES))
@@ -68,13 +68,13 @@ def _refuse_untrusted(types: list[str], path: Path) -> None:
     strange = sorted(set(types) - set(TRUSTED_TYPES))
     if strange:
         raise BundleError(
-            f"{path.name} holds types that Slipway does not trust: {', '.join(strange)}; "
-            "use scikit-learn's own estimators, or add the types to TRUSTED in slipway.inference.skops_file after a review"
+            f"{path.name} contains types that Slipway does not trust: {', '.join(strange)}; use scikit-learn's own "
+            "estimators, or add the types to TRUSTED_TYPES in slipway.inference.skops_file after a review"
         )
 
 
 def zip_of(files: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
-    """A zip whose bytes depend on nothing but the files' names, order and content."""
+    """Build a reproducible zip: its bytes depend only on the files' names, order and content."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as archive:
         for name, content in files.items():
@@ -85,7 +85,7 @@ def zip_of(files: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
 
 
 def _make_reproducible(content: bytes) -> bytes:
-    """A skops file with addresses, file names and dates replaced by numbers in order of appearance."""
+    """Replace memory addresses, file names and dates in a skops file by numbers in order of appearance."""
     with ZipFile(io.BytesIO(content)) as archive:
         schema = json.loads(archive.read(SCHEMA))
         names = _renumber(schema)

@@ -1,2 +1,2 @@
-"""Runs components as MLflow runs, cached by content, and ends in a candidate. May import settings, tables, storage and
+"""Runs components as MLflow runs, cached by content, and returns a candidate. May import settings, tables, storage and
 reporting."""

@@ -1,6 +1,6 @@
-"""Content keys: a step whose code, environment, parameters and inputs have not moved need not run again.
+"""Content keys for the step cache: a step is reused if its code, environment, parameters and inputs are unchanged.
 
-Unless its files are not what they were when it finished: they are taken from the cache only if no byte has moved.
+Its stored files must be intact too: they are compared with the digests that were recorded when the step finished.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Value = str | int | float | Path | dict[str, Any] | list[Any]
 
 @dataclass(frozen=True)
 class StepPlan:
-    """A component that is to run with these arguments, unless a step with the same key has."""
+    """A component and its arguments; it runs unless a finished step has the same key."""
 
     name: str
     folder: Path
@@ -39,7 +39,7 @@ class StepPlan:
 
 
 def plan_step(root: Path, name: str, parameters: Mapping[str, Value], extra_files: Iterable[Path]) -> StepPlan:
-    """The plan of a component of the project at ``root``; ``reads`` are files that it finds by itself."""
+    """Plan a component of the project at ``root``; it reads ``extra_files`` without getting them as parameters."""
     began, folder = time.time(), component_folder(root, name)
     arguments = {key: _text(value) for key, value in parameters.items()}
     inputs = {key: file_digest(value) for key, value in parameters.items() if isinstance(value, Path)}
@@ -49,9 +49,9 @@ def plan_step(root: Path, name: str, parameters: Mapping[str, Value], extra_file
 
 
 def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, str]) -> str:
-    """The sha256 of all that a component's outputs can depend on.
+    """The sha256 of everything that a component's outputs can depend on.
 
-    ``parameters`` are as given on its command line, ``inputs`` are the digests of the files it reads.
+    ``parameters`` are those of its command line, ``inputs`` the digests of the files that it reads.
     """
     files = list(component_files(folder))
     code = {f"{folder.name}/{path.relative_to(folder)}": path for path in files}
@@ -66,7 +66,7 @@ def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, s
 
 
 def component_files(folder: Path) -> Iterator[Path]:
-    """Every file of a component's folder, whatever reads it, but for its tests and Python's byte code."""
+    """Every file in a component's folder except its tests and Python byte code."""
     for path in folder.rglob("*"):
         inside = path.relative_to(folder)
         if path.is_file() and not ({"__pycache__", "tests"} & set(inside.parts[:-1]) or _is_test(path)):
@@ -87,7 +87,10 @@ def library_modules(files: Iterable[Path]) -> set[Path]:
 
 @functools.cache
 def environment_digest() -> str:
-    """Python, platform and every installed version but the library's own, whose code counts by itself."""
+    """Digest of Python, platform and every installed version except the library's own.
+
+    The library's modules are part of the step's code, so a new version that changes none of them keeps the cache.
+    """
     own = f"Name: {name_and_version()[0]}"
     others = sorted(names for d in importlib.metadata.distributions() if own not in (names := _name_and_version(d)))
     text = "\n".join([platform.python_version(), platform.platform(), *("==".join(names) for names in others)])
@@ -95,32 +98,32 @@ def environment_digest() -> str:
 
 
 def outputs_of(folder: Path) -> str:
-    """What becomes ``outputs.json``: the sha256 of every file of the folder, by its place there."""
+    """Content of ``outputs.json``: the sha256 of every file in the folder, by relative path."""
     return json.dumps(_digests(folder), indent=1, sort_keys=True) + "\n"
 
 
 def outputs_digest(outputs: str) -> str:
-    """The sha256 that stands for all of them, kept apart from the files."""
+    """The sha256 of ``outputs.json``, which is kept as a tag of the run, away from the files."""
     return hashlib.sha256(outputs.encode()).hexdigest()
 
 
 def describe_change(folder: Path, digest: str) -> str:
-    """Why the folder's files are not those whose ``outputs.json`` has this digest; empty when they are."""
+    """Describe how the folder's files differ from those that ``outputs.json`` with this digest lists; empty if equal."""
     listed = folder / OUTPUTS_FILE
     if not listed.is_file():
-        return f"{listed} is not there"
+        return f"{listed} is missing"
     if file_digest(listed) != digest:
-        return f"{listed} is not the one that was recorded when the step finished"
+        return f"{listed} has changed since the step finished"
     recorded, found = json.loads(listed.read_bytes()), _digests(folder)
     for name in sorted({*recorded, *found}):
         if recorded.get(name) != found.get(name):
-            what = "is gone" if name not in found else "was added" if name not in recorded else "has changed"
+            what = "was removed" if name not in found else "was added" if name not in recorded else "has changed"
             return f"{folder / name} {what} since the step finished"
     return ""
 
 
 def scores_in(folder: Path) -> dict[str, float]:
-    """The scores that a component left among its files."""
+    """Read the scores that a component wrote with its files."""
     scores: dict[str, float] = json.loads((folder / SCORES_FILE).read_bytes())
     return scores
 
@@ -131,7 +134,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _digest_if_readable(path: Path) -> str:
-    """A file that is missing or may not be read is the component's to refuse, in its own words."""
+    """The file's digest; empty if it cannot be read, since the component reports that with a better message."""
     try:
         return file_digest(path)
     except OSError:
@@ -143,7 +146,7 @@ def _text(value: Value) -> str:
 
 
 def _name_and_version(distribution: importlib.metadata.Distribution) -> list[str]:
-    """The two lines that say name and version: parsing all of the metadata would take a tenth of a whole cached run."""
+    """The lines with name and version. Parsing all of the metadata would take a tenth of a fully cached run."""
     headers = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").partition("\n\n")[0]
     return sorted(line for line in headers.splitlines() if line.startswith(("Name: ", "Version: ")))
 
@@ -157,7 +160,7 @@ def _is_test(path: Path) -> bool:
 def _imports_of(path: Path) -> tuple[Path, ...]:
     try:
         return tuple(_read_imports(path))
-    except SyntaxError:  # the component says so itself, when it runs
+    except SyntaxError:  # the component reports it when it runs
         return ()
 
 
@@ -174,6 +177,6 @@ def _read_imports(path: Path) -> Iterator[Path]:
 
 def _module_files(module: str) -> Iterator[Path]:
     if module.split(".")[0] == LIBRARY.name:
-        place = LIBRARY.parent.joinpath(*module.split("."))
-        yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
-        yield from place.parent.glob("*.j2")  # a module's templates stand beside it
+        path = LIBRARY.parent.joinpath(*module.split("."))
+        yield from (file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file())
+        yield from path.parent.glob("*.j2")  # a module's templates are in its folder

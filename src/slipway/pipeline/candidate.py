@@ -1,4 +1,4 @@
-"""What the pipeline made: a model with its proof, holdout and scores. It knows no version and no champion."""
+"""The pipeline's result: a model with its parity check, holdout and scores, without a version or a champion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StepReport:
-    """One line of the run: the component, its wall time, and whether its outputs came from the cache."""
+    """One step of the run: the component, its wall time, and whether its outputs are from the cache."""
 
     name: str
     seconds: float
@@ -18,7 +18,7 @@ class StepReport:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Local paths and facts of one run; ``model`` is the unsealed MLflow model directory."""
+    """Local paths, digests and scores of one run; ``model`` is the unsealed MLflow model directory."""
 
     run_id: str
     model_uri: str
@@ -34,5 +34,5 @@ class Candidate:
 
     @property
     def report(self) -> Path:
-        """The evaluation as a page, which lies beside the metrics."""
+        """The evaluation report, in the same folder as the metrics."""
         return self.metrics.with_name("report.html")

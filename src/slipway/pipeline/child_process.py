@@ -1,6 +1,6 @@
-"""A component as a child process: it inherits what its parent has imported, and never outlives it.
+"""Run a component as a forked child process, which inherits the parent's imports and never outlives it.
 
-Or, as MLflow runs it alone, in an environment of its own.
+With another environment manager than "local", MLflow runs the component in a separate environment instead.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _PRELOADED_MODULES = (
     "sklearn.pipeline",
     "skops.io",
 )
-"""What components share: a forked child inherits these imports instead of paying for them again."""
+"""Imports that components share: a forked child inherits them, which saves seconds per step."""
 _EXCEPTION_LINE = re.compile(r"[\w.]+(Error|Exception|Interrupt|Warning)\b.*")
 
 
 @dataclass(frozen=True)
 class ChildProcess:
-    """A component that runs: it leaves its files in ``out``, and all that it says in ``log`` there."""
+    """A started component, which writes its files to ``out`` and its output to ``log`` in the same folder."""
 
     name: str
     out: Path
@@ -47,12 +47,12 @@ class ChildProcess:
 
     @property
     def log(self) -> Path:
-        """Its standard output and error."""
+        """The file with its standard output and error."""
         return log_path(self.out, self.name)
 
 
 def start_component(folder: Path, arguments: Mapping[str, str], out: Path) -> ChildProcess:
-    """Start the component in ``folder`` with its arguments; its files go to ``out``, which is made."""
+    """Start the component in ``folder`` with its arguments; it writes its files to ``out``, which is created."""
     for module in _PRELOADED_MODULES:
         importlib.import_module(module)
     out.mkdir()
@@ -62,7 +62,7 @@ def start_component(folder: Path, arguments: Mapping[str, str], out: Path) -> Ch
 
 
 def kill_children(children: Sequence[ChildProcess]) -> None:
-    """Kill the children that still run, and wait until they are gone."""
+    """Kill the children that still run, and wait until they have ended."""
     for child in children:
         child.process.kill()
     for child in children:
@@ -70,35 +70,38 @@ def kill_children(children: Sequence[ChildProcess]) -> None:
 
 
 def failure_of(child: ChildProcess, log: str) -> SlipwayError | None:
-    """Why a child that has ended failed, in the words of its own refusal where it said one; ``log`` names its log."""
+    """Why a finished child failed, with the message of its own refusal if it printed one; None if it succeeded.
+
+    ``log`` is where a person finds its log: a path or an artifact's URI.
+    """
     code, lines = child.process.exitcode or 0, log_lines(child.log)
     if not code and (child.out / SCORES_FILE).is_file():
         return None
     if known := error_for(code):
         return known(f"component '{child.name}' stopped: {_refusal(child.name, lines)}")
-    raised = next(
-        (line for line in reversed(lines) if _EXCEPTION_LINE.match(line)), lines[-1] if lines else "it said nothing"
+    reason = next(
+        (line for line in reversed(lines) if _EXCEPTION_LINE.match(line)), lines[-1] if lines else "it printed nothing"
     )
-    return ComponentError(f"component '{child.name}' {_describe_exit(code)}: {raised}; its log is {log}")
+    return ComponentError(f"component '{child.name}' {_describe_exit(code)}: {reason}; its log is {log}")
 
 
 def log_path(folder: Path, name: str) -> Path:
-    """Where a component's log is in the folder of its files."""
+    """Path of a component's log in the folder of its files."""
     return folder / f"{name}.log"
 
 
 def log_lines(log: Path) -> list[str]:
-    """The lines of a log, or none where there is no log."""
+    """The lines of a log; empty if there is no log."""
     return log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
 
 
 def run_in_environment(
     client: Any, folder: Path, arguments: Mapping[str, str], run_id: str, env_manager: str, log: str
 ) -> None:
-    """Run the component in ``folder`` to its end, which records its files in the MLflow run itself.
+    """Run the component in ``folder`` in a separate environment, and wait. It logs its files to the MLflow run itself.
 
     Raises:
-        SlipwayError: what the component refused; ComponentError when it broke, which names ``log``.
+        SlipwayError: the component's own refusal; ComponentError, which names ``log``, if it crashed.
     """
     import mlflow
     from mlflow.exceptions import ExecutionException
@@ -110,40 +113,42 @@ def run_in_environment(
             str(folder), parameters=dict(arguments), run_id=run_id, env_manager=env_manager
         )
     except (ShellCommandException, FileNotFoundError) as error:
-        raise ComponentError(f"component '{folder.name}' got no {env_manager} environment: {error}") from None
-    except ExecutionException as error:
-        code, _, said = client.get_run(run_id).data.tags.get(REFUSAL_TAG, "1 ").partition(" ")
-        if known := error_for(int(code)):
-            raise known(f"component '{folder.name}' stopped: {said}") from None
         raise ComponentError(
-            f"component '{folder.name}' failed in its {env_manager} environment: {said or error}; its log is {log}"
+            f"no {env_manager} environment could be created for component '{folder.name}': {error}"
+        ) from None
+    except ExecutionException as error:
+        code, _, message = client.get_run(run_id).data.tags.get(REFUSAL_TAG, "1 ").partition(" ")
+        if known := error_for(int(code)):
+            raise known(f"component '{folder.name}' stopped: {message}") from None
+        raise ComponentError(
+            f"component '{folder.name}' failed in its {env_manager} environment: {message or error}; its log is {log}"
         ) from None
 
 
 def _refusal(name: str, lines: list[str]) -> str:
-    """What the component said last, from the line that begins with its name."""
+    """The component's last message: its log from the line that begins with its name."""
     start = next((n for n, line in enumerate(lines) if line.startswith(f"{name}: ")), 0)
-    said = "\n".join(lines[start:]).removeprefix(f"{name}: ")
-    return f"{said}\nNo candidate was made." if "\n" in said else f"{said}; no candidate was made"
+    message = "\n".join(lines[start:]).removeprefix(f"{name}: ")
+    return f"{message}\nNo candidate was created." if "\n" in message else f"{message}; no candidate was created"
 
 
 def _describe_exit(code: int) -> str:
     if code == 0:
-        return f"ended without its {SCORES_FILE}"
+        return f"ended without writing {SCORES_FILE}"
     if code > 0:
         return f"failed with exit code {code}"
-    why = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
+    why = ", which usually means that the machine ran out of memory" if -code == signal.SIGKILL else ""
     return f"was killed by signal {-code} ({signal.Signals(-code).name}{why})"
 
 
 def _run_component(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
-    """Turn this forked child into the component's program."""
+    """Run the component's program in this forked child."""
     restore_default_handlers()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     log = os.open(log_path(out, folder.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have put its own in their place
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have replaced them
     os.chdir(folder)
     sys.path.insert(0, str(folder))  # as Python does for a program
     sys.argv = ["run.py", "--out", str(out), *(part for k, v in arguments.items() for part in (f"--{k}", v))]
@@ -151,10 +156,10 @@ def _run_component(folder: Path, arguments: Mapping[str, str], out: Path) -> Non
 
 
 def _run_in_a_thread(program: Path) -> None:
-    """Run a program to its end, or until it exits.
+    """Run a program in a new thread until it ends or exits.
 
-    OpenMP's threads belong to the thread that first made them. Where the parent had some, its forked main thread would
-    wait for copies that do not exist; a new thread makes its own.
+    OpenMP's threads belong to the thread that created them. If the parent had any, the main thread of the forked child
+    would wait forever for threads that were not copied; a new thread creates its own.
     """
     with ThreadPoolExecutor(1, thread_name_prefix=program.parent.name) as pool:
         error = pool.submit(runpy.run_path, str(program), run_name="__main__").exception()
@@ -166,7 +171,7 @@ def _run_in_a_thread(program: Path) -> None:
 
 
 def _exit_with_parent() -> None:
-    """Wait until the parent is gone, however it ended, and go too."""
+    """Wait until the parent has ended, even if it was killed, and exit."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -174,7 +179,7 @@ def _exit_with_parent() -> None:
 
 
 def _find_tools_of_this_environment() -> None:
-    """MLflow looks for uv and virtualenv on PATH, where ``.venv/bin/slipway`` does not put them."""
+    """Put the folder of this Python on PATH: MLflow looks there for uv, which an unactivated ``.venv`` does not add."""
     tools = str(Path(sys.executable).parent)
     if tools not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([tools, os.environ["PATH"]])

@@ -1,7 +1,8 @@
-"""The harness of a component: one function becomes a program, its arguments checked, its files recorded.
+"""Turn a component's function into a program: parse its arguments, run it, and record its files and scores.
 
-A component is ``def split(out: Path, *, data: Path, holdout_days: int = 30) -> dict[str, float]`` and ends in
-``if __name__ == "__main__": main(split)``. Components import from here and from nowhere else in Slipway.
+A component is ``def split(out: Path, *, data: Path, holdout_days: int = 30) -> dict[str, float]`` and ends with
+``if __name__ == "__main__": main(split)``. It imports ``main`` from here and the functions of its step from
+``slipway.steps``.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ REFUSAL_TAG = "slipway.refusal"
 
 
 def main(component: Component, argv: Sequence[str] | None = None) -> None:
-    """Run a component as a program and end the process with its exit code.
+    """Run a component as a program; a refusal ends the process with the error's exit code.
 
-    With ``--out DIR`` the files and ``scores.json`` are left there (so the pipeline calls it); without it they are
+    With ``--out DIR``, which the pipeline uses, the files and ``scores.json`` are written there; without it they are
     logged to the MLflow run that started the program.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
@@ -55,9 +56,9 @@ def main(component: Component, argv: Sequence[str] | None = None) -> None:
 
 
 def parser_for(component: Component) -> argparse.ArgumentParser:
-    """An argument parser made from the component's signature; it refuses unknown and abbreviated names."""
+    """Build an argument parser from the component's signature; it rejects unknown and abbreviated names."""
     parser = argparse.ArgumentParser(prog=component.__name__, description=component.__doc__, allow_abbrev=False)
-    parser.add_argument("--out", help="leave the files here instead of logging them to MLflow")
+    parser.add_argument("--out", help="write the files to this folder instead of logging them to MLflow")
     hints = get_type_hints(component)
     for name, parameter in parameters_of(component).items():
         required = parameter.default is inspect.Parameter.empty
@@ -67,7 +68,7 @@ def parser_for(component: Component) -> argparse.ArgumentParser:
 
 
 def parameters_of(component: Component) -> Mapping[str, inspect.Parameter]:
-    """The component's own parameters: all but ``out``."""
+    """The component's own parameters: all except ``out``."""
     return {name: p for name, p in inspect.signature(component).parameters.items() if name != "out"}
 
 
@@ -75,7 +76,7 @@ def _run_into(out: Path, component: Component, arguments: dict[str, Any]) -> dic
     out.mkdir(parents=True, exist_ok=True)
     scores = component(out, **arguments)
     if not isinstance(scores, dict) or not all(isinstance(value, int | float) for value in scores.values()):
-        raise TypeError(f"{component.__name__} must return its scores, a number by name, but returned {scores!r}")
+        raise TypeError(f"{component.__name__} must return a dict of scores (name to number), but returned {scores!r}")
     (out / SCORES_FILE).write_text(json.dumps(scores, indent=2) + "\n")
     return scores
 
@@ -99,7 +100,7 @@ def _run_and_record(component: Component, arguments: dict[str, Any]) -> None:
 
 
 def _log_to_file(path: Path) -> Path:
-    """Write what the component logs to a file too, which its MLflow run keeps."""
+    """Also write the component's log to a file, which becomes an artifact of its MLflow run."""
     logging.captureWarnings(True)
     logging.getLogger().addHandler(logging.FileHandler(path))
     return path

@@ -1,4 +1,4 @@
-"""The flow of one run: each component in a process of its own, recorded as an MLflow run, or taken from the cache."""
+"""Run the steps of one pipeline run: each in its own process, recorded as an MLflow run, or taken from the cache."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ class StepResult:
 
 @dataclass
 class Flow:
-    """One run of the pipeline: steps are started in order and leave their records under one parent run.
+    """One run of the pipeline: starts steps in order and records them under one parent run.
 
-    Steps of ``parent`` (an MLflow run) are said one by one to ``say``; what they write passes through ``work``.
-    ``reads`` are files that a component finds by itself: they belong to its key as its parameters do.
+    ``parent`` is an MLflow run. ``say`` gets a line for each finished step. Components write to ``work_folder``, from
+    where their files are logged. ``extra_files`` are files that a component reads without getting them as parameters;
+    they are part of its cache key too.
     """
 
     settings: Settings
@@ -57,17 +58,17 @@ class Flow:
     say: Progress
     reports: list[StepReport] = field(default_factory=list)
     used_run_ids: list[str] = field(default_factory=list)
-    """The runs that the steps' files came from, whoever made them."""
+    """The runs that hold the steps' files; cached steps are runs of earlier pipelines."""
 
     def step(self, name: str, **parameters: cache.Value) -> StepResult:
-        """Run one component to its end."""
+        """Run one component and wait for it."""
         return self.run_in_parallel((name, parameters))[0]
 
     def run_in_parallel(self, *steps: tuple[str, Mapping[str, cache.Value]]) -> list[StepResult]:
-        """Run components that need nothing of each other side by side; when all are recorded, raise the first failure.
+        """Run independent components in parallel; once all are recorded, raise the first failure.
 
         Raises:
-            SlipwayError: what a component refused; ComponentError when it broke, which names it and its log.
+            SlipwayError: a component's own refusal; ComponentError, which names it and its log, if it crashed.
         """
         plans = [
             cache.plan_step(self.settings.root, name, parameters, self.extra_files.get(name, ()))
@@ -87,7 +88,7 @@ class Flow:
         return [result for result in results if isinstance(result, StepResult)]
 
     def candidate(self, *, split: StepResult, evaluate: StepResult, package: StepResult) -> Candidate:
-        """What these steps made of the data pin."""
+        """Build the candidate from the results of these steps."""
         data = self.settings.data
         pins = {name: source.sha256 for name, source in data.sources.items()}
         return Candidate(
@@ -104,13 +105,13 @@ class Flow:
         )
 
     def _cache_hit(self, plan: cache.StepPlan) -> StepResult | None:
-        """The newest finished step with the same key, unless a byte of its files has changed since."""
+        """The newest finished step with the same key; None if there is none or its files have changed."""
         key = f"tags.`slipway.key` = '{plan.key}' and attributes.status = 'FINISHED'"
         found = self.client.search_runs([self.parent.info.experiment_id], key, max_results=1) if self.use_cache else []
         if not found:
             return None
         if why := self._describe_damage(found[0]):
-            self.say(f"{plan.name}: runs again, since {why}")
+            self.say(f"{plan.name}: running again, because {why}")
             return None
         return self._finish_step(plan, found[0].info.run_id, cached=True)
 
@@ -140,7 +141,10 @@ class Flow:
     def _record_step(
         self, plan: cache.StepPlan, finish: Callable[..., None], *children: ChildProcess
     ) -> StepResult | Exception:
-        """The step as a new MLflow run that ``finish`` fills in; an error makes it a failed one, and is handed back."""
+        """Record the step as a new MLflow run, which ``finish`` fills in.
+
+        An error marks the run as failed and is returned, so that the steps beside it are recorded before it is raised.
+        """
         run = self._new_run(plan)
         try:
             finish(plan, run, *children)
@@ -160,13 +164,13 @@ class Flow:
         self._log_outputs(run.info.run_id, child.out)
 
     def _run_in_environment(self, plan: cache.StepPlan, run: Any) -> None:
-        place = _artifact_location(run, f"{plan.name}.log")
+        log = _artifact_location(run, f"{plan.name}.log")
         with self.say.heartbeat(plan.name):
-            run_in_environment(self.client, plan.folder, plan.arguments, run.info.run_id, self.env_manager, place)
+            run_in_environment(self.client, plan.folder, plan.arguments, run.info.run_id, self.env_manager, log)
         self._log_outputs(run.info.run_id, self._files(run.info.run_id))
 
     def _log_outputs(self, run_id: str, files: Path) -> None:
-        """The step's scores and the digests of its files, without which it is never taken from the cache."""
+        """Log the step's scores and the digests of its files; a run without digests is never used as cache."""
         log_scores(self.client, run_id, cache.scores_in(files))
         outputs = cache.outputs_of(files)
         self.client.log_text(run_id, outputs, cache.OUTPUTS_FILE)
@@ -180,6 +184,7 @@ class Flow:
             "slipway.key": plan.key,
         }
         run = self.client.create_run(self.parent.info.experiment_id, int(plan.start_time * 1000), tags)
+        # In another environment `mlflow run` logs the parameters itself; MLflow limits a value to 6,000 characters.
         for argument, text in plan.arguments.items() if self.env_manager == "local" else ():
             self.client.log_param(run.info.run_id, argument, text[:6000])
         return run
@@ -201,6 +206,6 @@ class Flow:
 
 
 def _artifact_location(run: Any, name: str) -> str:
-    """Where a person finds an artifact of a run: a path where the store is a folder."""
+    """Where a person finds an artifact of a run: a path if the store is a folder, else an MLflow URI."""
     folder = artifact_folder(run)
     return str(folder / name) if folder else f"runs:/{run.info.run_id}/{name}"

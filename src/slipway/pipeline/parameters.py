@@ -1,4 +1,4 @@
-"""What the settings say to ingest and validate, as the parameters of these components."""
+"""Convert settings to the parameters of the components ingest and validate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slipway.tables.source_uri import local_path, resolve_uri
 
 
 def ingest_parameters(settings: Settings, contract: Path) -> dict[str, Any]:
-    """The data pin as ingest takes it, with paths made absolute from where ``slipway.toml`` stands."""
+    """Parameters of ingest: the data pin, with paths made absolute relative to the folder of ``slipway.toml``."""
     data = settings.data
     file, _, function = data.function.rpartition(":")
     return {
@@ -26,7 +26,7 @@ def ingest_parameters(settings: Settings, contract: Path) -> dict[str, Any]:
 
 
 def validate_parameters(settings: Settings, contract: Path, rows: Path) -> dict[str, Any]:
-    """The rows, and what is expected of them."""
+    """Parameters of validate: the rows, the contract and the expectations."""
     data = settings.data
     return {
         "data": rows,
@@ -38,9 +38,13 @@ def validate_parameters(settings: Settings, contract: Path, rows: Path) -> dict[
 
 
 def files_read_by_ingest(settings: Settings) -> tuple[Path, ...]:
-    """The function's file and the local sources: a file that changed must meet the pin again, not the cache."""
+    """The features file and the local sources.
+
+    They are part of ingest's cache key: a source that changed must be compared with the pin again, not read from the
+    cache.
+    """
     files = [settings.root / settings.data.function.rpartition(":")[0]]
     for source in settings.data.sources.values():
-        with suppress(SettingsError):  # ingest says it better
+        with suppress(SettingsError):  # ingest reports it with a better message
             files.append(local_path(resolve_uri(settings.root, source.uri)) or files[0])
     return tuple(files)

@@ -1,11 +1,11 @@
-"""The files of a project's pipeline: its own, or those of the template where it lacks them."""
+"""Find the files of a project's pipeline: its own, or those of the template if it has none."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parents[1] / "template"
-"""What a project without a ``pipeline/`` or a component of its own uses; the wheel carries it."""
+"""The files that a project without its own ``pipeline/`` or component uses; they are part of the wheel."""
 
 
 def pipeline_script(root: Path) -> Path:

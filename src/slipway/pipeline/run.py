@@ -1,4 +1,4 @@
-"""Runs a project's pipeline: its own script wires the steps, here they get a store, a parent run and an end."""
+"""Run a project's pipeline: its script wires the steps, this module opens the store and the parent run and closes them."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def run(
     env_manager: str = "local",
     say: Progress = SILENT,
 ) -> Candidate:
-    """Make a candidate and change nothing else.
+    """Run the pipeline; returns a candidate and changes nothing else.
 
     Args:
-        steps: what wires the steps; by default the function of that name in the project's ``pipeline/run.py``.
+        steps: the function that wires the steps; by default ``steps`` in the project's ``pipeline/run.py``.
 
     Raises:
-        ContractError: the committed contract is not the one that the settings describe.
+        ContractError: the committed contract does not match the settings.
         SettingsError: ``pipeline/run.py`` has no such function.
-        TrackingError: no MLflow answers.
-        SlipwayError: what a component refused, with its own exit code; ComponentError when it broke.
-        StoppedError: SIGINT, SIGTERM or SIGHUP came; the components ended too.
+        TrackingError: MLflow cannot be reached.
+        SlipwayError: a component's own refusal, with its exit code; ComponentError if it crashed.
+        StoppedError: SIGINT, SIGTERM or SIGHUP was received; the components have ended too.
     """
     contract = check_contract(settings)
     steps = steps or load_steps(settings.root)
@@ -56,7 +56,7 @@ def run(
 
 
 def ingest_only(settings: Settings, *, validate: bool = True, say: Progress = SILENT) -> Path:
-    """The rows that the pin names, as ``data.parquet``: read and validated, with nothing trained.
+    """Read and validate the pinned rows without training; returns the path of ``data.parquet``.
 
     Raises:
         SlipwayError: as ``run`` does.
@@ -70,7 +70,7 @@ def ingest_only(settings: Settings, *, validate: bool = True, say: Progress = SI
 
 
 def main(steps: Steps) -> None:
-    """What ``mlflow run .#pipeline`` starts: run the steps for the settings that the command line names."""
+    """Entry point of ``mlflow run .#pipeline``: run the steps for the settings file on the command line."""
     try:
         candidate = run(load_settings(Path(sys.argv[1])), steps=steps, say=PLAIN)
     except SlipwayError as error:
@@ -80,21 +80,23 @@ def main(steps: Steps) -> None:
 
 
 def load_steps(root: Path) -> Steps:
-    """The function ``steps`` of the project at ``root``, by the path of its script and no package's name.
+    """Load the function ``steps`` from the script of the project at ``root``.
+
+    The script is loaded by its path, since a project's ``pipeline/`` is not a package.
 
     Raises:
-        SettingsError: the script has none.
+        SettingsError: the script has no such function.
     """
     script = pipeline_script(root)
     spec = importlib.util.spec_from_file_location("slipway_project_pipeline", script)
     if spec is None or spec.loader is None:
         raise SettingsError(f"{script} cannot be read as a Python file")
-    # Not runpy: the globals of what it ran may be cleared while the function still needs them.
+    # Not runpy, which can clear the module's globals while the function still needs them.
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     steps: Steps | None = getattr(module, "steps", None)
     if not callable(steps):
-        raise SettingsError(f"{script} has no function 'steps', which wires the steps of the pipeline")
+        raise SettingsError(f"{script} has no function 'steps', which must wire the steps of the pipeline")
     return steps
 
 
@@ -102,7 +104,7 @@ def load_steps(root: Path) -> Steps:
 def _open_flow(
     settings: Settings, contract: Path, overrides: Sequence[str], *, cache: bool, env_manager: str, say: Progress
 ) -> Iterator[Flow]:
-    """A flow of steps that leave their records under one run."""
+    """A flow with an open MLflow store and parent run, which is closed when the block ends."""
     _let_waiting_threads_sleep()
     with raise_on_signals(), TemporaryDirectory(prefix="slipway-") as work:
         try:
@@ -116,12 +118,13 @@ def _open_flow(
                 yield flow
                 client.set_tag(parent.info.run_id, USED_RUNS_TAG, " ".join(flow.used_run_ids))
         except StopSignal as signal:
-            raise StoppedError(f"stopped by {signal}; its components ended too, and nothing was changed") from None
+            raise StoppedError(f"stopped by {signal}; its components have ended too, and nothing was changed") from None
 
 
 def _let_waiting_threads_sleep() -> None:
-    """Let scikit-learn's OpenMP threads sleep while they wait; it is read once, when scikit-learn is imported.
+    """Make scikit-learn's OpenMP threads sleep while they wait, instead of spinning.
 
-    Spinning, they hold up others several times longer where cores are shared, as evaluate and package share them.
+    Spinning threads slow down others on the same cores several times, such as evaluate beside package. OpenMP reads the
+    variable once, when scikit-learn is imported.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,4 +1,7 @@
-"""Stopping in good order: a signal to end becomes an exception, and cannot come between a fork and its record."""
+"""Handle stop signals: raise them as an exception, and defer them in sections that must not be interrupted.
+
+A section is, for example, a fork and the line that records the child: a signal in between would leave the child running.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class StopSignal(KeyboardInterrupt):
-    """One of ``SIGNALS`` came; it is named by its text."""
+    """Raised when one of ``STOP_SIGNALS`` is received; its text is the signal's name."""
 
 
 @contextmanager
 def raise_on_signals() -> Iterator[None]:
-    """Raise ``Stopped`` where the program is when a signal to end comes; a signal that is ignored stays ignored."""
+    """Raise ``StopSignal`` in the block when a stop signal is received; an ignored signal stays ignored."""
     with _use_handler(_raise):
         yield
 
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Keep signals to end until the block is over."""
+    """Hold back stop signals until the block has ended."""
     kept: list[int] = []
     try:
         with _use_handler(lambda number, frame: kept.append(number)):
@@ -38,7 +41,7 @@ def defer_signals() -> Iterator[None]:
 
 
 def restore_default_handlers() -> None:
-    """In a child: a signal to end just ends it."""
+    """In a child process: make a stop signal end the process again."""
     for number in _active_signals():
         signal.signal(number, signal.SIG_DFL)
 
@@ -54,7 +57,7 @@ def _use_handler(handler: Handler) -> Iterator[None]:
 
 
 def _active_signals() -> list[int]:
-    """The signals that are not ignored; only the main thread may handle any."""
+    """The stop signals that are not ignored; empty outside the main thread, since Python sets handlers only there."""
     if threading.current_thread() is not threading.main_thread():
         return []
     return [number for number in STOP_SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]

@@ -1,4 +1,4 @@
-"""The MLflow registry as a mirror of the target: it is told afterwards, and may be told again."""
+"""Update the MLflow registry, a mirror of the target: after each rollout, and again if that failed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ALIAS = "champion"
 _DIGEST = "bundle_digest"
 _RUN_DIGEST = "slipway.bundle_digest"
 _SHORT_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
-"""A mirror may be told later, so nobody waits minutes for one that does not answer."""
+"""The registry can be updated later, so no command waits minutes for one that does not respond."""
 _LOCK_SECONDS = 30.0
 
 
 class RegistryChampion(msgspec.Struct, frozen=True):
-    """What the registry's ``champion`` alias names; ``problem`` says why that cannot be known."""
+    """The release that the registry's ``champion`` alias points to; ``problem`` if the registry could not be read."""
 
     release: str | None = None
     digest: str | None = None
@@ -34,25 +34,24 @@ class RegistryChampion(msgspec.Struct, frozen=True):
 
 
 def sync_registry(settings: Settings, target: Target) -> list[str]:
-    """Register every past champion that is here, once for each digest, and move the alias to the champion.
-
-    The champion is read after the lock is had: of two commands that end together, the later one tells the truth.
+    """Register every past champion in the target, once per digest, and move the alias to the champion.
 
     Returns:
-        What the registry did not know yet, one sentence each.
+        What was out of date in the registry, one sentence each.
 
     Raises:
-        BundleError, NotFoundError: the champion is damaged or gone; the registry was told nothing.
-        RegistrySyncError: the registry cannot be reached; the target is right all the same.
+        BundleError, NotFoundError: the champion is damaged or missing; the registry was not updated.
+        RegistrySyncError: the registry cannot be reached; the target is not affected.
     """
     with _registry_lock(settings, target):
+        # Read under the lock: of two commands that end at the same time, the second must not register an old champion.
         if (champion := target.champion()) is None:
             return []
         return _sync(settings, _past_bundles(target, champion), champion)
 
 
 def register_champion(settings: Settings, bundle: Bundle) -> None:
-    """Register a bundle that is champion elsewhere, where no target is, and move the alias to it.
+    """Register a bundle that is champion on GitHub, without a local target, and move the alias to it.
 
     Raises:
         RegistrySyncError: the registry cannot be reached.
@@ -61,7 +60,7 @@ def register_champion(settings: Settings, bundle: Bundle) -> None:
 
 
 def read_registry_champion(settings: Settings) -> RegistryChampion:
-    """What the alias names now; nothing is made where there is no store yet."""
+    """Read the release that the alias points to; a store that does not exist yet is not created."""
     local = "MLFLOW_TRACKING_URI" not in os.environ and "MLFLOW_REGISTRY_URI" not in os.environ
     if local and not Path(settings.tracking_uri.removeprefix("sqlite:///")).exists():
         return RegistryChampion()
@@ -69,7 +68,7 @@ def read_registry_champion(settings: Settings) -> RegistryChampion:
         with _short_timeouts():
             found = _find_alias(connect(settings), settings.name)
     except Exception as error:  # MLflow, SQLAlchemy and requests each raise their own
-        return RegistryChampion(problem=f"the registry does not answer: {error}")
+        return RegistryChampion(problem=f"the registry does not respond: {error}")
     return RegistryChampion(found.tags.get("release"), found.tags.get(_DIGEST)) if found else RegistryChampion()
 
 
@@ -91,8 +90,8 @@ def _sync_versions(client: Any, experiment: str, name: str, past: Iterable[Bundl
     named = _find_alias(client, name)
     if named is None or str(named.version) != version:
         client.set_registered_model_alias(name, ALIAS, version)
-        was = named.tags.get("release") if named else "nothing"
-        yield f"the alias '{ALIAS}' named {was}, not {champion.release.version}"
+        past = f"pointed to {named.tags.get('release')}" if named else "was not set"
+        yield f"the alias '{ALIAS}' {past}; the champion is {champion.release.version}"
 
 
 def _registry_lock(settings: Settings, target: Target) -> AbstractContextManager[None]:
@@ -101,8 +100,8 @@ def _registry_lock(settings: Settings, target: Target) -> AbstractContextManager
 
     return exclusive_lock(
         settings.root / STATE / "registry.lock",
-        "a command that tells the registry",
-        busy_error=lambda other: sync_error(f"{other} tells it already"),
+        "a command that updates the registry",
+        busy_error=lambda other: sync_error(f"{other} holds its lock"),
         unwritable_error=sync_error,
         timeout=_LOCK_SECONDS,
     )
@@ -121,12 +120,12 @@ def _short_timeouts() -> Iterator[None]:
 
 def _sync_error(version: str, error: object) -> RegistrySyncError:
     return RegistrySyncError(
-        f"{version} serves and is proved, but the registry could not be told: {error}; `slipway doctor` pays what is owed"
+        f"{version} is live and verified, but the registry could not be updated: {error}; `slipway doctor` updates it"
     )
 
 
 def _past_bundles(target: Target, champion: Bundle) -> Iterator[Bundle]:
-    """The past champions that are here and whole; what is damaged is told by `doctor`."""
+    """The past champions in the target that are intact; `slipway doctor` reports the damaged ones."""
     entries = {entry.digest: entry for entry in target.past_champions() if entry.digest != champion.digest}
     for entry in entries.values():
         with suppress(SlipwayError):
@@ -167,7 +166,7 @@ def _register(client: Any, experiment: str, name: str, bundle: Bundle) -> str:
 
 
 def _log_bundle(client: Any, experiment: str, bundle: Bundle) -> Any:
-    """The run that holds the bundle: the one that a killed command began is finished, not made twice."""
+    """Log the bundle as a run; a run that a killed command left unfinished is completed instead of duplicated."""
     begun = client.search_runs([experiment], f"tags.`{_RUN_DIGEST}` = '{bundle.digest}'", max_results=1)
     tags = {_RUN_DIGEST: bundle.digest}
     run = begun[0] if begun else client.create_run(experiment, run_name=f"bundle {bundle.release.version}", tags=tags)

@@ -1,4 +1,4 @@
-"""A target's copies of releases: those that refused and killed rollouts leave are removed, damaged ones restored."""
+"""Clean up a target's copies of releases: remove those that refused and killed rollouts left, restore damaged ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _WAIT_SECONDS = 2.0
 
 
 def remove_unused(target: Target, *, who: str = "clear") -> list[str]:
-    """Remove the copies that never were champion and what kills left half-made; returns their names.
+    """Remove copies that never were champion and half-written files of killed commands; returns their names.
 
     Raises:
-        NotFoundError: there is no such target.
-        BusyError: another command is at work on it.
-        StorageError: something cannot be removed.
+        NotFoundError: the target does not exist.
+        BusyError: another command holds its lock.
+        StorageError: a file cannot be removed.
     """
     with target.lock(who):
         swept = [*atomic.sweep(target.path), *atomic.sweep(target.path / "releases")]
@@ -30,18 +30,18 @@ def remove_unused(target: Target, *, who: str = "clear") -> list[str]:
 
 
 def remove_unused_locked(target: Target) -> None:
-    """Remove the copies that never were champion; the caller holds the target's lock."""
-    # What cannot be removed now is told by `doctor`; the rollout has ended all the same.
+    """As ``remove_unused`` for unused copies only, for a caller that holds the target's lock."""
+    # The rollout has already ended, so a copy that cannot be removed is no error; `slipway doctor` reports it.
     with suppress(StorageError):
         for name in target.unused_releases():
             _try_remove(target, name)
 
 
 def find_damage(target: Target) -> Iterator[tuple[Entry, str]]:
-    """The past champions whose folder is here but not whole, and why; the champion's also where it is gone."""
+    """The past champions with a damaged folder, each with the reason; the champion also if its folder is missing."""
     entries = {entry.folder: entry for entry in target.past_champions() if entry.folder}
-    here = {*target.releases(), target.champion_folder()}
-    for entry in [entry for folder, entry in entries.items() if folder in here]:
+    present = {*target.releases(), target.champion_folder()}
+    for entry in [entry for folder, entry in entries.items() if folder in present]:
         try:
             verify(target.release_path(entry.folder or ""), expected_digest=entry.digest)
         except (BundleError, NotFoundError) as error:
@@ -49,13 +49,11 @@ def find_damage(target: Target) -> Iterator[tuple[Entry, str]]:
 
 
 def restore(target: Target, entry: Entry, sealed: Path, *, who: str) -> bool:
-    """Replace a damaged release by its sealed twin; returns whether there is a whole one.
-
-    What is damaged can be loaded by nobody, so that it is gone for a moment takes nothing away.
+    """Replace a damaged release by the bundle in ``sealed``; returns False if there is no intact one.
 
     Raises:
-        BusyError: another command is at work on the target.
-        StorageError: it cannot be written.
+        BusyError: another command holds the target's lock.
+        StorageError: the release cannot be written.
     """
     folder = entry.folder or ""
     try:
@@ -63,6 +61,7 @@ def restore(target: Target, entry: Entry, sealed: Path, *, who: str) -> bool:
     except (BundleError, NotFoundError):
         return False
     with target.lock(who):
+        # A damaged release cannot be loaded anyway, so removing it before its replacement is in place costs nothing.
         if target.release_path(folder).exists():
             atomic.remove_folder(target.release_path(folder))
         atomic.publish_folder(twin.path, target.release_path(folder))
@@ -70,7 +69,7 @@ def restore(target: Target, entry: Entry, sealed: Path, *, who: str) -> bool:
 
 
 def _try_remove(target: Target, name: str) -> bool:
-    """Remove a copy, unless a server that has yet to turn back still serves it."""
+    """Remove a copy, unless a server that has not switched back yet still serves it; returns whether it was removed."""
     digests = {entry.digest for entry in target.entries() if entry.folder == name and entry.digest}
     if not all(wait_until_released(target.path, digest, _WAIT_SECONDS) for digest in digests):
         return False

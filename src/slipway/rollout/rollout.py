@@ -1,4 +1,4 @@
-"""Making a bundle champion, or going back: staged, flipped, proved and written down, or undone."""
+"""Roll out a bundle or roll back to an earlier one: stage, switch, verify and record, or undo everything."""
 
 from __future__ import annotations
 
@@ -28,22 +28,23 @@ def roll_out(
     automatic: bool = True,
     check_signature: SignatureCheck = accept_any,
 ) -> Entry:
-    """Make a bundle the champion, or leave the target as it was.
+    """Make a bundle the champion, or leave the target unchanged.
 
-    A bundle that already is the champion is only proved again, and nothing is written.
+    A bundle that already is the champion is only verified again, and nothing is written.
 
     Args:
-        automatic: whether a hold stops it; a person who insists may say no.
-        vouch: raises where the bundle is not signed by one who is trusted.
+        automatic: True if a hold stops this rollout; False overrides the hold.
+        check_signature: raises SignatureError if the bundle is not signed by the trusted signer.
 
     Returns:
         The journal entry that made the bundle champion.
 
     Raises:
-        BusyError, HeldError: not now.
-        NotFoundError, BundleError: there is no whole bundle.
-        SignatureError: it is not signed by one who is trusted.
-        RolloutError: its version may not follow, or the proof failed; the champion is still the one it was.
+        BusyError: another command holds the target's lock.
+        HeldError: a rollback holds rollouts.
+        NotFoundError, BundleError: the bundle is missing or damaged.
+        SignatureError: the bundle is not signed by the trusted signer.
+        RolloutError: the version is not newer, or verification failed; the champion is unchanged.
     """
     with target.lock(who, create=True):
         settle_locked(target)
@@ -66,21 +67,21 @@ def roll_back(
     bundle_folder: Path | None = None,
     check_signature: SignatureCheck = accept_any,
 ) -> Entry:
-    """Make a past champion the champion again, mark the present one bad and hold automatic rollouts.
+    """Make a past champion the champion again, mark the current one as rolled back, and hold automatic rollouts.
 
-    Said again while its hold lasts, it only proves the champion again: a job that was killed and is run a second time
-    must not go back two releases. To go further back, ``to`` names where.
+    Repeated during the hold, it only verifies the champion again: a job that was killed and runs a second time must not
+    go back two releases. Use ``to`` to go further back.
 
     Args:
-        to: a version or a folder name; without it, the latest past champion that is not marked bad.
-        bundle_folder: where the earlier release is, for a target that need never have served it: GitHub did.
-        vouch: raises where a bundle from elsewhere is not signed by one who is trusted.
+        to: a version or a folder name; by default the newest past champion that was not rolled back.
+        bundle_folder: the earlier release, downloaded from GitHub; this target need never have served it.
+        check_signature: raises SignatureError if the bundle in ``bundle_folder`` is not signed by the trusted signer.
 
     Raises:
-        SettingsError: no reason is given.
-        NotFoundError: there is no such past champion here.
-        BundleError: it is not whole any more; nothing was changed.
-        RolloutError: the proof failed; the champion is still the one it was.
+        SettingsError: the reason is empty.
+        NotFoundError: the target has no such past champion.
+        BundleError: the past champion is damaged; nothing was changed.
+        RolloutError: verification failed; the champion is unchanged.
     """
     _check_reason(reason, "rollback")
     with target.lock(who):
@@ -95,10 +96,10 @@ def roll_back(
 
 
 def resume(target: Target, *, reason: str, who: str) -> Entry:
-    """Let automatic rollouts go on after a rollback; saying it twice does no harm.
+    """Lift the hold that a rollback put on automatic rollouts; repeating it is harmless.
 
     Raises:
-        SettingsError: no reason is given.
+        SettingsError: the reason is empty.
     """
     _check_reason(reason, "resume")
     with target.lock(who):
@@ -124,7 +125,7 @@ def _transact(target: Target, bundle: Bundle, action: Action, who: str, reason: 
         verify_rollout(target, bundle)
         done = conclude(target, intent, "proved")
     except BaseException as error:
-        # Also what a person's Ctrl-C interrupts goes back at once.
+        # BaseException, so that Ctrl-C is undone at once too.
         target.flip(intent.from_folder)
         conclude(target, intent, "failed")
         remove_unused_locked(target)
@@ -137,7 +138,7 @@ def _transact(target: Target, bundle: Bundle, action: Action, who: str, reason: 
 
 
 def _matching_hold(target: Target, to: str | None) -> Entry | None:
-    """The rollback that the target is still held by, if it led to the champion and to what is asked for."""
+    """The rollback that holds the target, if its result is the current champion and matches ``to``; else None."""
     held = target.active_hold()
     if held is None or held.folder != target.champion_folder():
         return None
@@ -147,10 +148,10 @@ def _matching_hold(target: Target, to: str | None) -> Entry | None:
 def _verify_again(target: Target, who: str, reason: str) -> Entry:
     champion = target.champion()
     if champion is None:
-        raise NotFoundError(f"{target} has no champion any more")
+        raise NotFoundError(f"{target} has no champion anymore; nothing was changed")
     verify_rollout(target, champion)
-    made = [entry for entry in target.past_champions() if entry.digest == champion.digest]
-    return made[-1] if made else new_entry(target, champion, "rollout", who, reason, "proved")
+    entries = [entry for entry in target.past_champions() if entry.digest == champion.digest]
+    return entries[-1] if entries else new_entry(target, champion, "rollout", who, reason, "proved")
 
 
 def _stage(target: Target, bundle: Bundle) -> Bundle:
@@ -168,4 +169,4 @@ def _stage(target: Target, bundle: Bundle) -> Bundle:
 
 def _check_reason(reason: str, command: str) -> None:
     if not reason.strip():
-        raise SettingsError(f"a {command} needs a reason, for those who read the history; give one with --reason")
+        raise SettingsError(f"a {command} needs a reason, which the history shows; give one with --reason")

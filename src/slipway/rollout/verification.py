@@ -1,7 +1,7 @@
-"""The proof of a rollout: batch and every live server answer with the new release and its golden predictions.
+"""Verify a rollout: batch and every running server must serve the new release and reproduce its golden predictions.
 
-As a program it is the fresh process of that proof: ``python -m slipway.rollout.verification <current>`` prints what it
-found as JSON.
+As a program, ``python -m slipway.rollout.verification <current>``, it is the fresh process of this check, and prints its
+result as JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from slipway.target.target import Target
 
 
 class VerificationResult(msgspec.Struct, frozen=True):
-    """What the fresh process found at ``current``."""
+    """Result of the fresh process: the release at ``current``, and the problems with its predictions."""
 
     digest: str | None
     release: str | None
@@ -36,21 +36,21 @@ class VerificationResult(msgspec.Struct, frozen=True):
 
 
 def verify_rollout(target: Target, bundle: Bundle, *, timeout: float = 60.0) -> None:
-    """Prove that the target serves this bundle.
+    """Verify that the target serves this bundle.
 
     Args:
-        timeout: the seconds that the fresh process, and then the servers' workers, may take.
+        timeout: limit in seconds for the fresh process, and again for the servers' workers.
 
     Raises:
         RolloutError: it does not; the message lists every problem.
     """
     problems = [*_process_problems(target, bundle, timeout), *_server_problems(target, bundle, timeout)]
     if problems:
-        raise RolloutError(f"{target} does not prove {bundle.release.version}: {'; '.join(problems)}")
+        raise RolloutError(f"verification of {bundle.release.version} failed at {target}: {'; '.join(problems)}")
 
 
 def verify_predictions(current: Path) -> VerificationResult:
-    """Score the golden rows of the bundle at a link, by the scorer and by batch."""
+    """Score the golden rows of the bundle that ``current`` links to, with the scorer and with batch."""
     try:
         scorer = load(current.resolve())
         scorer.check_golden()
@@ -61,16 +61,17 @@ def verify_predictions(current: Path) -> VerificationResult:
 
 
 def _process_problems(target: Target, bundle: Bundle, timeout: float) -> list[str]:
+    # A fresh process loads exactly what the next `slipway batch` will load; nothing is cached from this process.
     command = [sys.executable, "-P", "-m", "slipway.rollout.verification", str(target.current)]
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-        found = msgspec.json.decode(ended.stdout, type=VerificationResult)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        found = msgspec.json.decode(done.stdout, type=VerificationResult)
     except subprocess.TimeoutExpired:
         return [f"a fresh process took longer than {timeout:g} seconds to score the golden rows"]
     except msgspec.DecodeError:
-        return [f"a fresh process ended with {ended.returncode}: {ended.stderr[-2000:].strip()}"]
+        return [f"a fresh process ended with exit code {done.returncode}: {done.stderr[-2000:].strip()}"]
     if not found.problems and found.digest != bundle.digest:
-        return [f"a fresh process found {found.release} with the digest {found.digest}, not {bundle.digest}"]
+        return [f"a fresh process loaded {found.release}: expected the digest {bundle.digest}, got {found.digest}"]
     return found.problems
 
 
@@ -98,7 +99,7 @@ def _batch_problems(scorer: Scorer) -> Iterator[str]:
         source, out = Path(folder) / "golden.parquet", Path(folder) / "scored.parquet"
         pq.write_table(_golden_table(scorer, Path(folder) / "golden.json"), source)
         score_file(str(source), out, scorer, keep=["golden_row"])
-        # Not `read_table`: what it can do more imports pandas where it is installed.
+        # Not `read_table`, which imports pandas if it is installed.
         with pq.ParquetFile(out) as file:
             table = file.read()
     outputs = scorer.contract.outputs
@@ -107,12 +108,12 @@ def _batch_problems(scorer: Scorer) -> Iterator[str]:
     predictions = list(zip(*numbers, strict=True)) if scorer.contract.classes else numbers[0]
     if difference := golden_difference(scorer.golden, predictions, texts[0] if texts else None):
         yield f"batch does not reproduce the golden predictions of {version}: {difference}"
-    if (said := set(table["release"].to_pylist())) != {version}:
-        yield f"batch names the release {', '.join(map(str, said))} in its rows, not {version}"
+    if (releases := set(table["release"].to_pylist())) != {version}:
+        yield f"batch rows have the release {', '.join(map(str, releases))}, expected {version}"
 
 
 def _golden_table(scorer: Scorer, lines: Path) -> pa.Table:
-    # Arrow reads JSON lines itself; `pa.array` would import pandas where it is installed.
+    # Arrow reads JSON Lines itself; `pa.array` would import pandas if it is installed.
     kinds = {c.name: c.type for c in scorer.contract.inputs if c.name in scorer.golden.inputs}
     columns = {name: _convert_booleans(scorer.golden.inputs[name], kind) for name, kind in kinds.items()}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,2 +1,2 @@
-"""The directory that serves: releases, `current`, journal, transactions, registered servers. May import bundle, settings
-and storage."""
+"""The target, a directory that servers and batch jobs read: releases, the link `current`, the journal, transactions and
+registered servers. May import bundle, settings and storage."""

@@ -1,4 +1,7 @@
-"""What happened to a target, in the order in which it did: an intent before each flip, its outcome after the proof."""
+"""Read and append a target's journal: an intent before each switch, and its outcome after verification.
+
+An intent without an outcome means that the command was killed; the next command rolls it back (``settle``).
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ JOURNAL_FILE = "journal.jsonl"
 Action = Literal["rollout", "rollback", "resume"]
 Outcome = Literal["", "proved", "failed", "interrupted", "done"]
 _INTERNAL_FIELDS = ("id", "folder", "from_folder")
-"""What a row of the history leaves out: it means something inside the target only."""
+"""Fields that rows of the history leave out, because they mean something only inside the target."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. An intent has no outcome yet; the line that brings it has the same ``id``."""
+    """One line of the journal. An intent has no outcome; the line with its outcome has the same ``id``."""
 
     id: str
     at: str
@@ -37,16 +40,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(path: Path) -> list[Entry]:
-    """Every entry, oldest first.
+    """Read every entry, oldest first.
 
     Raises:
-        RolloutError: a line is not one that Slipway wrote.
+        RolloutError: a line is malformed.
     """
     return [_decode_entry(path, number, line) for number, line in enumerate(atomic.whole_lines(path), 1)]
 
 
 def malformed_line(path: Path) -> int | None:
-    """The number of the first line that is not one that Slipway wrote, if there is one."""
+    """The number of the first malformed line; None if every line is well-formed."""
     for number, line in enumerate(atomic.whole_lines(path), 1):
         try:
             _decode_entry(path, number, line)
@@ -56,17 +59,17 @@ def malformed_line(path: Path) -> int | None:
 
 
 def append(path: Path, entry: Entry) -> Entry:
-    """Write an entry to the disk and return it.
+    """Append an entry, flushed to disk, and return it.
 
     Raises:
-        StorageError: it cannot be written; the journal is as it was.
+        StorageError: the entry cannot be written; the journal is unchanged.
     """
     atomic.append_line(path, msgspec.json.encode(entry))
     return entry
 
 
 def open_intents(entries: Sequence[Entry]) -> list[Entry]:
-    """The intents that have no outcome."""
+    """The intents without an outcome."""
     ended = {entry.id for entry in entries if entry.outcome}
     return [entry for entry in entries if entry.id not in ended]
 
@@ -77,7 +80,7 @@ def champion_entries(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def rolled_back(entries: Sequence[Entry]) -> set[str]:
-    """The folder names that a rollback left behind and none chose again."""
+    """The folder names of releases that were rolled back and that no later rollback made champion again."""
     found: set[str] = set()
     for entry in champion_entries(entries):
         if entry.action == "rollback":
@@ -87,7 +90,7 @@ def rolled_back(entries: Sequence[Entry]) -> set[str]:
 
 
 def active_hold(entries: Sequence[Entry]) -> Entry | None:
-    """The last rollback since the last resume, which holds automatic rollouts."""
+    """The newest rollback after the last resume, which holds automatic rollouts; None if there is no hold."""
     last: Entry | None = None
     for entry in entries:
         if entry.action == "resume":
@@ -98,12 +101,12 @@ def active_hold(entries: Sequence[Entry]) -> Entry | None:
 
 
 def current_actor() -> str:
-    """The person or workflow behind this command, for the journal."""
+    """The person or workflow that runs this command, for the journal."""
     return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
 
 
 def history(entries: Sequence[Entry]) -> list[dict[str, str | None]]:
-    """One row per command, oldest first: an intent together with its outcome."""
+    """One row per command, oldest first: the intent together with its outcome."""
     rows: dict[str, dict[str, str | None]] = {}
     for entry in entries:
         row = {name: value for name, value in msgspec.to_builtins(entry).items() if name not in _INTERNAL_FIELDS}

@@ -1,4 +1,4 @@
-"""For a rollout: which servers live, whether every worker serves the new release, and what one answers over HTTP."""
+"""Check a target's servers for a rollout: which ones run, whether every worker serves the release, and their responses."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ Record = TypeVar("Record")
 
 
 def live_servers(target: Path) -> list[Server]:
-    """The servers of a target that run now."""
+    """The servers of a target that are running."""
     return _read_live_records(servers_folder(target), f"*/{SERVER_FILE}", Server)
 
 
 def remove_dead_servers(target: Path) -> None:
-    """Remove the folders that killed servers left."""
+    """Remove the folders that killed servers left behind."""
     for file in servers_folder(target).glob(f"*/{SERVER_FILE}"):
         if not is_held(file.with_suffix(".lock")):
             shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def acknowledgements(target: Path, server: Server) -> list[Acknowledgement]:
-    """What each living worker of a server last said."""
+    """The newest acknowledgement of each running worker of a server."""
     return _read_live_records(servers_folder(target) / server.id, "worker-*.json", Acknowledgement)
 
 
 def wait_for_workers(target: Path, digest: str, timeout: float) -> list[str]:
-    """Wait until every worker of every living server serves the bundle with this digest.
+    """Wait until every worker of every running server serves the bundle with this digest.
 
     Returns:
-        What is not so, one sentence each: empty when all is well; at once when a worker failed to load it.
+        The problems, one sentence each; empty if there are none. A worker that failed to load the bundle ends the wait.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -63,9 +63,9 @@ def wait_for_workers(target: Path, digest: str, timeout: float) -> list[str]:
 
 
 def wait_until_released(target: Path, digest: str, timeout: float) -> bool:
-    """Wait until no worker of a living server serves the bundle with this digest; returns whether that came."""
+    """Wait until no worker of a running server serves the bundle with this digest; returns False after ``timeout``."""
     deadline = time.monotonic() + timeout
-    while any(said.digest == digest for server in live_servers(target) for said in acknowledgements(target, server)):
+    while any(ack.digest == digest for server in live_servers(target) for ack in acknowledgements(target, server)):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_SECONDS)
@@ -74,38 +74,41 @@ def wait_until_released(target: Path, digest: str, timeout: float) -> bool:
 
 def load_failures(target: Path, server: Server, digest: str) -> Iterator[str]:
     """The workers that could not load the bundle with this digest, one sentence each."""
-    for said in acknowledgements(target, server):
-        if said.error is not None and digest_in_name(Path(said.wanted)) == digest[:12]:
-            yield f"worker {said.pid} of {server} could not load {said.wanted}: {said.error}"
+    for worker in acknowledgements(target, server):
+        if worker.error is not None and digest_in_name(Path(worker.wanted)) == digest[:12]:
+            yield f"worker {worker.pid} of {server} could not load {worker.wanted}: {worker.error}"
 
 
 def laggards(target: Path, server: Server, digest: str) -> Iterator[str]:
-    """The workers that do not serve the bundle with this digest, one sentence each."""
-    said = acknowledgements(target, server)
-    if len(said) != server.workers:
-        yield f"{len(said)} of the {server.workers} workers of {server} are ready"
-    for worker in said:
-        # One that serves it but last turned elsewhere has yet to see that `current` came back.
+    """The workers that do not yet serve the bundle with this digest, one sentence each."""
+    workers = acknowledgements(target, server)
+    if len(workers) != server.workers:
+        yield f"{len(workers)} of the {server.workers} workers of {server} are ready"
+    for worker in workers:
+        # A worker that serves the bundle but last tried another one has not yet noticed that `current` was switched back.
         if worker.digest != digest or digest_in_name(Path(worker.wanted)) not in {digest[:12], None}:
-            yield f"worker {worker.pid} of {server} serves {worker.release or 'nothing'} and turned to {worker.wanted}"
+            yield (
+                f"worker {worker.pid} of {server} serves {worker.release or 'no release'} and last tried to load "
+                f"{worker.wanted}"
+            )
 
 
 def check_golden_response(
     target: Path, server: Server, golden: GoldenRows, release: str, timeout: float = 10.0
 ) -> list[str]:
-    """POST the golden inputs to a server of the target and compare its answer.
+    """POST the golden inputs to a server of the target and check its response.
 
     Returns:
-        What is wrong with the answer, one sentence each: empty when all is well.
+        The problems with the response, one sentence each; empty if there are none.
     """
     token = rollout_token(servers_folder(target) / server.id)
     try:
-        status, answered, body = _post(server, token, {"inputs": golden.inputs}, timeout)
+        status, served, body = _post(server, token, {"inputs": golden.inputs}, timeout)
     except (OSError, http.client.HTTPException) as error:
-        return [f"{server} did not answer: {error}"]
+        return [f"{server} did not respond: {error}"]
     if status != 200:
-        return [f"{server} answered {status}: {body.decode(errors='replace')[:500]}"]
-    problems = [] if answered == release else [f"{server} answered with release {answered}, not {release}"]
+        return [f"{server} responded with HTTP {status}: {body.decode(errors='replace')[:500]}"]
+    problems = [] if served == release else [f"{server} serves release {served}, expected {release}"]
     if difference := golden_difference(golden, msgspec.json.decode(body).get("predictions", [])):
         problems.append(f"{server} does not reproduce the golden predictions: {difference}")
     return problems
@@ -124,8 +127,8 @@ def _post(server: Server, token: str | None, request: dict[str, Any], timeout: f
     with contextlib.closing(_connection(server, timeout)) as connection:
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         connection.request("POST", "/invocations", msgspec.json.encode(request), headers)
-        answer = connection.getresponse()
-        return answer.status, answer.getheader("x-model-version"), answer.read()
+        response = connection.getresponse()
+        return response.status, response.getheader("x-model-version"), response.read()
 
 
 def _connection(server: Server, timeout: float) -> http.client.HTTPConnection:
@@ -134,7 +137,7 @@ def _connection(server: Server, timeout: float) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(host, server.port, timeout=timeout)
     import ssl
 
-    # The server's own certificate is all that is trusted here, so its name need not be this address.
+    # Only the server's own certificate is trusted here, so it need not name this address (often a loopback one).
     context = ssl.create_default_context(cafile=server.certificate)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

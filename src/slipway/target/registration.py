@@ -1,7 +1,7 @@
-"""What a running server says of itself in ``<target>/servers/``, and the locks that prove it still runs.
+"""Register a running server in ``<target>/servers/``, with a lock that proves it still runs.
 
-A process holds a lock on a file for as long as it lives, so a killed one is known to be dead at once, also from
-another container, and no recycled process id can stand in for it.
+A process holds a lock on a file for as long as it lives. So a killed process is detected at once, even from another
+container, and a reused process id cannot be mistaken for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LOOPBACK_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # 
 
 
 class Server(msgspec.Struct, frozen=True):
-    """One server: its parent process, its address (and certificate, with TLS), and how many workers must acknowledge."""
+    """Record of a server: its parent process, its address (and certificate, with TLS), and its number of workers."""
 
     id: str
     pid: int
@@ -41,7 +41,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Acknowledgement(msgspec.Struct, frozen=True):
-    """What one worker serves (None: nothing), and the folder that it last turned to, with the reason if that failed."""
+    """Record of what a worker serves (None: nothing), and of the folder that it last tried, with the error if any."""
 
     pid: int
     release: str | None
@@ -52,12 +52,12 @@ class Acknowledgement(msgspec.Struct, frozen=True):
 
 
 def local_address(host: str) -> str:
-    """The address at which a server that listens on ``host`` can be reached from its own machine."""
+    """The address to reach a server that listens on ``host`` from its own machine."""
     return _LOOPBACK_ADDRESSES.get(host, host)
 
 
 def servers_folder(target: Path) -> Path:
-    """Where servers leave their folders."""
+    """The folder in which each server of the target has its own folder."""
     return target / "servers"
 
 
@@ -65,10 +65,10 @@ def servers_folder(target: Path) -> Path:
 def register_server(
     target: Path, host: str, port: int, workers: int, certificate: Path | None = None
 ) -> Iterator[Path]:
-    """Announce this process as a server of the target; the folder goes away when the block ends.
+    """Register this process as a server of the target; its folder is removed when the block ends.
 
     Args:
-        certificate: with TLS, the file by which a rollout on this machine trusts the server.
+        certificate: with TLS, the certificate file that a rollout on this machine trusts.
 
     Raises:
         StorageError: the target cannot be written.
@@ -83,7 +83,9 @@ def register_server(
         lock = hold_lock(folder / "server.lock")
         write_record(folder / SERVER_FILE, server)
     except (OSError, StorageError) as error:
-        raise StorageError(f"{folder} cannot be written, so no rollout could see this server: {error}") from None
+        raise StorageError(
+            f"{folder} cannot be written, so rollouts could not find this server: {error}; the server was not started"
+        ) from None
     try:
         yield folder
     finally:
@@ -92,7 +94,7 @@ def register_server(
 
 
 def rollout_token(folder: Path) -> str | None:
-    """What a rollout on this machine brings to a server that asks for tokens; None where this user may not read it."""
+    """The token that a rollout on this machine sends to a server with tokens; None if this user cannot read it."""
     try:
         return (folder / _TOKEN_FILE).read_text()
     except OSError:
@@ -100,9 +102,9 @@ def rollout_token(folder: Path) -> str | None:
 
 
 def write_record(path: Path, content: msgspec.Struct) -> None:
-    """Replace a file, for readers of this boot: no server outlasts a crash of its machine.
+    """Replace a record atomically, without flushing it to disk: no server survives a crash of its machine.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: the record cannot be written.
     """
     atomic.write_file(path, msgspec.json.encode(content), durable=False)

@@ -1,4 +1,4 @@
-"""What a command means to do to a target, written before it does, and how that ended."""
+"""Write what a command intends to do to a target and how it ended, and undo what a killed command left unfinished."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from slipway.target.target import Target
 
 
 def settle(target: Target, *, who: str = "settle") -> list[Entry]:
-    """Undo what a killed command left: go back to where its intent began, and write that it was interrupted.
+    """Undo what killed commands left unfinished: switch back to where each began, and record it as interrupted.
 
     Returns:
-        How each of them was concluded.
+        The concluding entry of each.
 
     Raises:
-        NotFoundError: there is no such target.
-        BusyError: another command is at work on it.
+        NotFoundError: the target does not exist.
+        BusyError: another command holds its lock.
     """
     with target.lock(who):
         return settle_locked(target)
@@ -29,6 +29,7 @@ def settle(target: Target, *, who: str = "settle") -> list[Entry]:
 
 def settle_locked(target: Target) -> list[Entry]:
     """As ``settle``, for a caller that holds the target's lock."""
+    # Newest first, so that the target ends at the start of the oldest unfinished command.
     return [_undo_intent(target, intent) for intent in reversed(journal.open_intents(target.entries()))]
 
 
@@ -41,7 +42,7 @@ def _undo_intent(target: Target, intent: Entry) -> Entry:
 def new_entry(
     target: Target, bundle: Bundle | None, action: Action, who: str, reason: str, outcome: Outcome = ""
 ) -> Entry:
-    """An entry that begins now, from the present champion to ``bundle``."""
+    """Build an entry that begins now, from the current champion to ``bundle``."""
     before = target.champion_folder()
     return Entry(
         id=secrets.token_hex(8),
@@ -59,5 +60,5 @@ def new_entry(
 
 
 def conclude(target: Target, intent: Entry, outcome: Outcome) -> Entry:
-    """Write how an intent ended."""
+    """Append the outcome of an intent to the journal."""
     return journal.append(target.journal, msgspec.structs.replace(intent, at=now(), outcome=outcome))

@@ -1,1 +1,1 @@
-"""MLflow as the pipeline uses it: the store, the runs, and which of them may go."""
+"""The pipeline's use of MLflow: the store, the runs, and removing old runs."""

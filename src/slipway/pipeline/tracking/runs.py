@@ -1,4 +1,4 @@
-"""The pipeline's runs in MLflow: none is left running, however its process ended, and what nothing needs is removed."""
+"""Open, close and remove the pipeline's runs in MLflow; runs of dead processes are closed, unused ones removed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from slipway.settings.settings import Settings
 PROCESS_TAG = "slipway.process"
 STEP_TAG = "slipway.step"
 USED_RUNS_TAG = "slipway.used"
-"""On the run of a whole pipeline: the runs that its steps' files came from, whoever made them."""
+"""Tag of a pipeline's parent run: ids of the runs that hold its steps' files; cached steps are runs of earlier pipelines."""
 _BATCH_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class OldRun:
-    """A run that nothing needs, and the bytes of its files, where they lie in a folder."""
+    """A run that nothing needs, and the size of its files in bytes (0 if they are not in a local folder)."""
 
     id: str
     name: str
@@ -37,7 +37,7 @@ class OldRun:
 
 
 def open_run(client: Any, experiment: str, name: str, overrides: Sequence[str]) -> Any:
-    """A new run that says which process it belongs to; runs of processes that are gone are closed first."""
+    """Open a new run, tagged with this process; runs of processes that have ended are closed first."""
     for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
         if _is_gone(run.data.tags.get(PROCESS_TAG, "")):
             close_run(client, run, "KILLED")
@@ -47,7 +47,7 @@ def open_run(client: Any, experiment: str, name: str, overrides: Sequence[str]) 
 
 @contextmanager
 def closing_run(client: Any, run: Any) -> Iterator[None]:
-    """End the run with the block: finished, failed, or killed by a signal."""
+    """Close the run when the block ends: as finished, failed, or killed by a signal."""
     try:
         yield
     except StopSignal:
@@ -60,19 +60,19 @@ def closing_run(client: Any, run: Any) -> Iterator[None]:
 
 
 def log_scores(client: Any, run_id: str, scores: Mapping[str, float]) -> None:
-    """Scores as the run's metrics."""
+    """Log scores as the run's metrics."""
     for name, value in scores.items():
         client.log_metric(run_id, name, value)
 
 
 def artifact_folder(run: Any) -> Path | None:
-    """The folder of a run's files, where the store keeps them in one."""
-    place = urlparse(run.info.artifact_uri)
-    return Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
+    """The folder of a run's files; None if the store does not keep them in a local folder."""
+    uri = urlparse(run.info.artifact_uri)
+    return Path(url2pathname(uri.path)) if uri.scheme in ("", "file") else None
 
 
 def close_run(client: Any, run: Any, status: str) -> None:
-    """End a run, and those of its steps that were left open."""
+    """Close a run and those of its steps that are still open."""
     inside = f"tags.`mlflow.parentRunId` = '{run.info.run_id}' and attributes.status = 'RUNNING'"
     for step in client.search_runs([run.info.experiment_id], inside):
         client.set_terminated(step.info.run_id, status)
@@ -80,10 +80,10 @@ def close_run(client: Any, run: Any, status: str) -> None:
 
 
 def old_runs(settings: Settings, keep: int) -> list[OldRun]:
-    """The pipeline's runs but the newest ``number``, those that are running, and the steps that either of them uses.
+    """The pipeline's runs that can be removed: all except the newest ``keep``, running ones, and the steps these use.
 
-    Steps are the cache: one that a kept run took from it stays, whoever made it. Runs that hold a registered bundle are
-    the registry's, and no run of anybody else's is looked at.
+    Steps are the cache: a step that a kept run reused stays, even if another run created it. Runs that contain a
+    registered bundle belong to the registry, and runs that are not the pipeline's are ignored.
 
     Raises:
         TrackingError: the store cannot be opened.
@@ -99,18 +99,18 @@ def old_runs(settings: Settings, keep: int) -> list[OldRun]:
     kept = [*parents[:keep], *(run for run in parents[keep:] if run.info.status == "RUNNING")]
     names = {run.info.run_id for run in kept}
     used = {id_ for run in kept for id_ in run.data.tags.get(USED_RUNS_TAG, "").split()}
-    gone = [run for run in parents if run.info.run_id not in names]
-    gone += [s for s in steps if s.data.tags.get("mlflow.parentRunId") not in names and s.info.run_id not in used]
-    return [OldRun(run.info.run_id, run.info.run_name or "", _size(run)) for run in gone]
+    old = [run for run in parents if run.info.run_id not in names]
+    old += [s for s in steps if s.data.tags.get("mlflow.parentRunId") not in names and s.info.run_id not in used]
+    return [OldRun(run.info.run_id, run.info.run_name or "", _size(run)) for run in old]
 
 
 def delete_runs(settings: Settings, runs: Sequence[OldRun]) -> None:
-    """Delete runs, and where the store is a file beside the settings also their rows and files, for good.
+    """Delete runs; in a local SQLite store their rows and files are removed permanently.
 
-    On a team's server they are marked as deleted, and its `mlflow gc` removes them.
+    On a team's server they are only marked as deleted, and its own `mlflow gc` removes them.
 
     Raises:
-        TrackingError: the store does not let them go.
+        TrackingError: the store could not remove them.
     """
     if not runs:
         return
@@ -123,7 +123,7 @@ def delete_runs(settings: Settings, runs: Sequence[OldRun]) -> None:
 
 
 def _is_gone(process: str) -> bool:
-    """Whether the process ran on this machine and does no more; nothing is known of other machines."""
+    """Whether the process ran on this machine and has ended; False for other machines, where this is unknown."""
     host, _, pid = process.rpartition(" ")
     if host != socket.gethostname():
         return False
@@ -137,7 +137,7 @@ def _is_gone(process: str) -> bool:
 
 
 def _has_store(settings: Settings) -> bool:
-    """A serving host has none, and need not have MLflow either."""
+    """Whether there is an MLflow store. A serving host has none, and MLflow need not even be installed there."""
     local = Path(settings.tracking_uri.removeprefix("sqlite:///"))
     return find_spec("mlflow") is not None and (bool(os.environ.get("MLFLOW_TRACKING_URI")) or local.exists())
 
@@ -146,8 +146,8 @@ def _run_mlflow_gc(uri: str, ids: Sequence[str]) -> None:
     command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", uri, "--run-ids", ",".join(ids)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise TrackingError(f"`mlflow gc` could not remove {len(ids)} runs that are marked as deleted; it said: {said}")
+        reason = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        raise TrackingError(f"`mlflow gc` could not remove {len(ids)} runs that are marked as deleted: {reason}")
 
 
 def _size(run: Any) -> int:

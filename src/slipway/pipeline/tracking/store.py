@@ -1,4 +1,4 @@
-"""Where MLflow keeps its records: the team's server, or SQLite beside the settings, made whole or not at all."""
+"""Open the MLflow store: the team's server, or an SQLite database beside the settings, which is created if missing."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from slipway.settings.settings import Settings
 
 
 def connect(settings: Settings) -> Any:
-    """An MLflow client on the team's server, or on SQLite beside the settings, which is made where it lacks."""
+    """An MLflow client for the team's server, or for SQLite beside the settings, which is created if missing."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    # An unset variable of a workflow arrives as an empty text.
+    # In a workflow, an unset variable arrives as an empty string.
     uri = os.environ["MLFLOW_TRACKING_URI"] = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
     import mlflow
 
@@ -27,18 +27,18 @@ def connect(settings: Settings) -> Any:
 
 
 def client_and_experiment(settings: Settings) -> tuple[Any, str]:
-    """An MLflow client, and the id of the experiment that has the settings' name; both are made where they lack."""
+    """An MLflow client, and the id of the experiment with the project's name; both are created if missing."""
     client = connect(settings)
     experiment = client.get_experiment_by_name(settings.name)
     if experiment is not None:
         return client, experiment.experiment_id
     local = os.environ["MLFLOW_TRACKING_URI"].startswith("sqlite:")
-    place = (settings.root / "mlartifacts").as_uri() if local else None
-    return client, client.create_experiment(settings.name, artifact_location=place)
+    location = (settings.root / "mlartifacts").as_uri() if local else None
+    return client, client.create_experiment(settings.name, artifact_location=location)
 
 
 def open_store(settings: Settings) -> tuple[Any, str]:
-    """As ``store``, with one error for all the kinds that MLflow, its database and its server raise.
+    """As ``client_and_experiment``, with one error for everything that MLflow, its database and its server raise.
 
     Raises:
         TrackingError: the store cannot be reached or read.
@@ -48,12 +48,12 @@ def open_store(settings: Settings) -> tuple[Any, str]:
     except SlipwayError:
         raise
     except Exception as error:
-        reason, place = str(error).strip().splitlines()[0], _redact_credentials(os.environ["MLFLOW_TRACKING_URI"])
-        raise TrackingError(f"the MLflow store at {place} cannot be opened: {reason}; nothing was started") from error
+        reason, uri = str(error).strip().splitlines()[0], _redact_credentials(os.environ["MLFLOW_TRACKING_URI"])
+        raise TrackingError(f"the MLflow store at {uri} cannot be opened: {reason}; nothing was started") from error
 
 
 def _create_database(database: Path) -> None:
-    """Make a new database elsewhere and move it here: MLflow never recovers from one that was half made."""
+    """Create the database in a temporary folder and link it here: MLflow cannot recover from a half-created one."""
     if database.is_file() and database.stat().st_size:
         return
     import mlflow
@@ -62,7 +62,7 @@ def _create_database(database: Path) -> None:
         new = Path(folder) / database.name
         mlflow.MlflowClient(f"sqlite:///{new}").search_experiments()
         database.unlink(missing_ok=True)
-        # Another first run may have been quicker: its database is as good, and may be in use already.
+        # Another first run may have been faster: its database is equally good, and may already be in use.
         with suppress(FileExistsError):
             os.link(new, database)
 
