@@ -1,6 +1,6 @@
-"""The pipeline, top to bottom: six components make a candidate of the data pin, and change nothing else.
+"""The pipeline, top to bottom: six components build a candidate from the data pin, and change nothing else.
 
-`slipway run` and `slipway ship` run it, and so does `mlflow run .#pipeline`. Each step is a folder in `components/`.
+`slipway run`, `slipway ship` and `mlflow run .#pipeline` all run it. Each step is a folder in `components/`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Evaluate: score the fitted model on rows it has never seen, and say how sure the numbers are."""
+"""Evaluate: score the fitted model on rows that it has never seen, with a confidence interval for each metric."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def evaluate(
 ) -> dict[str, float]:
     """Write ``metrics.json``, ``predictions.parquet``, ``summary.md`` and ``report.html``; score every metric.
 
-    Intervals come from resampling whole blocks of ``time``, since rows of one day are not independent.
+    Intervals come from resampling complete blocks of ``time``, because rows of the same day are not independent.
 
     Raises:
-        DataError: the holdout lacks a column or a class, or the model answers NaN.
-        SettingsError: an unknown slice column or block.
-        ContractError: the model does not give what the contract promises.
+        DataError: the holdout lacks a column or a class, or the model predicts NaN.
+        SettingsError: a slice column or the block is unknown.
+        ContractError: the model's output does not match the contract.
     """
     fitted, rows, public = load_model(model), read_parquet(holdout), read_contract(contract)
     scored = score_holdout(fitted, rows, public, target=target, time=time, block=block or "row", slices=slices)

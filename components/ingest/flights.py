@@ -1,4 +1,4 @@
-"""New York's flights of 2013: will one arrive more than 15 minutes late, from what is known before it leaves?"""
+"""Build the rows of the example from New York's flights of 2013: will a flight arrive more than 15 minutes late?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressur
 
 
 def features(files: Mapping[str, Path]) -> pd.DataFrame:
-    """One row for each flight that arrived: what was known before it left, and whether it was late.
+    """One row per flight that arrived: the inputs known before departure, and the label ``late``.
 
     Cancelled and diverted flights have no arrival delay and are left out.
     """
@@ -24,9 +24,9 @@ def features(files: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def inputs(files: Mapping[str, Path]) -> pd.DataFrame:
-    """What is known of each flight before it leaves, in the order of the file: its plan, weather and plane.
+    """The inputs known before departure, one row per flight in the order of the file: schedule, weather and plane.
 
-    The weather is that of the scheduled hour at the airport of departure. Batch scoring starts from here too.
+    The weather is that of the scheduled hour at the airport of departure. Batch scoring uses this function too.
     """
     flights = pd.read_csv(files["flights"], engine="pyarrow", usecols=PLAN)
     weather = pd.read_csv(files["weather"], engine="pyarrow", usecols=["origin", "time_hour", *WEATHER])
@@ -37,7 +37,7 @@ def inputs(files: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def _add_time_columns(rows: pd.DataFrame) -> pd.DataFrame:
-    """Local scheduled time, weekday, and planned minutes of the day."""
+    """Replace the date columns by local scheduled time, weekday, and scheduled minutes of the day."""
     day = pd.to_datetime(rows[["year", "month", "day"]])
     departure, arrival = _minutes(rows["sched_dep_time"]), _minutes(rows["sched_arr_time"])
     return rows.assign(
@@ -49,5 +49,5 @@ def _add_time_columns(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _minutes(clock: pd.Series) -> pd.Series:
-    """Minutes since midnight of a clock time written as hour * 100 + minute."""
+    """Convert a clock time written as hour * 100 + minute to minutes since midnight."""
     return clock // 100 * 60 + clock % 100

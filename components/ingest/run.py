@@ -1,4 +1,4 @@
-"""Ingest: the pinned files, and no other bytes, become one row for each example."""
+"""Ingest: turn the pinned files into one row per example, after checking that their bytes match the pin."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ def ingest(
     time: str = "",
     through: str = "",
 ) -> dict[str, float]:
-    """Write ``data.parquet``: what ``function`` (``file.py:name``) makes of the pinned files, to the end of ``through``.
+    """Write ``data.parquet``: the rows that ``function`` (``file.py:name``) builds from the pinned files.
+
+    Rows after the day ``through`` are left out.
 
     Raises:
-        DataError: a file is missing, empty or truncated, a column is missing, mixed or no times, or no row is left.
-        DataChangedError: a file's bytes are not those that the pin names.
+        DataError: a file is missing, empty or truncated, a column is missing, of mixed types or not a time, or no row is
+            left.
+        DataChangedError: a file's bytes differ from the pinned ones.
         SettingsError: the function cannot be found.
     """
     with fetch(sources) as files:

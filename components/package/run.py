@@ -1,4 +1,4 @@
-"""Package: compile the model to ONNX, prove that it predicts the same, and wrap it for MLflow without a pickle."""
+"""Package: compile the model to ONNX, check that its predictions are the same, and save it for MLflow without pickles."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def package(
     block: str = "row",
     seed: int = 0,
 ) -> dict[str, float]:
-    """Write ``model/``, an MLflow model directory with ``model.onnx`` and the proof that it is exact.
+    """Write ``model/``, an MLflow model directory with ``model.onnx`` and the result of the parity check.
 
-    What cannot be compiled exactly is packaged as ``model.skops`` and said aloud. ``reference.json`` says how the
-    holdout and the predictions for it are distributed, by ``block`` of the column ``time``.
+    A model that cannot be compiled exactly is packaged as ``model.skops``, and the log says so. ``reference.json``
+    describes the distribution of the holdout and its predictions, by ``block`` of the column ``time``.
 
     Raises:
         ContractError: the model, the holdout and the contract disagree.

@@ -1,4 +1,4 @@
-"""Split: choose the holdout, the rows that judge the model and never train it."""
+"""Split: choose the holdout, the rows that evaluate the model and never train it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def split(
 ) -> dict[str, float]:
     """Write ``train.parquet``, ``holdout.parquet`` and ``split.json``.
 
-    By ``time`` the last ``holdout_days`` days are the holdout, so the future never trains the past. By ``hash`` a
-    row's place follows from the sha256 of its ``key`` columns (comma-separated; all columns if empty), so a holdout
-    row stays one when data grows; ``group`` does the same with the group's columns as key.
+    With ``by="time"``, the last ``holdout_days`` days are the holdout, so the model never trains on the future. With
+    ``hash``, the sha256 of a row's ``key`` columns (comma-separated; all columns if empty) decides, so a holdout row
+    stays one when the data grows; ``group`` does the same with the group's columns as key.
 
     Raises:
-        DataError: one side would be empty, or trains on one class only.
+        DataError: one side would be empty, or the training rows would have only one class.
         SettingsError: ``by`` is unknown, or a column that it needs is missing.
     """
     rows = read_parquet(data)

@@ -1,4 +1,4 @@
-"""Train: one scikit-learn pipeline, from the columns that a caller sends to the estimator that the settings name."""
+"""Train: fit one scikit-learn pipeline, from the columns that a caller sends to the estimator in the settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def train(
     """Write ``model.skops``: the same inputs and seed always give the same predictions.
 
     Raises:
-        SettingsError: there is no such estimator or parameter, or a parameter's value is none that it takes.
+        SettingsError: the estimator or a parameter does not exist, or a parameter's value is invalid.
         DataError: a feature is null in every row, or the target is null somewhere.
     """
     public = read_contract(contract)

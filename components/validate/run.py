@@ -1,4 +1,4 @@
-"""Validate: rows that break the contract or an expectation train nothing, and all that is wrong is said at once."""
+"""Validate: check the rows against the contract and the expectations, and report every failed check at once."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def validate(
     time: str = "",
     expectations: dict,  # type: ignore[type-arg]  # the harness looks a parameter's plain type up
 ) -> dict[str, float]:
-    """Write ``validation.json`` with every check, and give the number of rows and checks.
+    """Write ``validation.json`` with every check; returns the number of rows and checks.
 
     Raises:
-        ValidationError: at least one check failed; a sentence for each.
-        SettingsError: an expectation has an unknown name, column or class, or bounds that cannot be met.
+        ValidationError: at least one check failed; the message has a sentence for each.
+        SettingsError: an expectation has an unknown name, column or class, or bounds that no value can satisfy.
     """
     rows, public = read_parquet(data), read_contract(contract)
     rules = [
-        *build_contract_checks(public, target, time),  # types, nulls, allowed values, classes: what callers rely on
+        *build_contract_checks(public, target, time),  # types, nulls, allowed values, classes
         *build_expectation_checks(
             expectations, rows, public, target
-        ),  # `[validate]`: how many rows, what ranges and shares
+        ),  # `[validate]`: row counts, ranges and shares
     ]
     return run_checks(rows, rules, data, out)
 
