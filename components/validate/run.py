@@ -32,9 +32,7 @@ def validate(
     rows, public = read_parquet(data), read_contract(contract)
     rules = [
         *build_contract_checks(public, target, time),  # types, nulls, allowed values, classes
-        *build_expectation_checks(
-            expectations, rows, public, target
-        ),  # `[validate]`: row counts, ranges and shares
+        *build_expectation_checks(expectations, rows, public, target),  # `[validate]`: row counts, ranges and shares
     ]
     return run_checks(rows, rules, data, out)
 

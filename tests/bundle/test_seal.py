@@ -131,5 +131,7 @@ def test_a_verdict_is_one_sentence_with_both_numbers_and_the_state_of_the_world(
     why = "gate refused 1.4.0: roc_auc 0.612 is below the required 0.680"
     assert verdict_sentence(REFUSED, "1.4.0", "1.3.2") == f"{why}; the champion is still 1.3.2"
     assert verdict_sentence(REFUSED, "1.4.0", None) == f"{why}; there is still no champion"
-    assert "none to compare it with" in verdict_sentence(PASSED, "1.4.0", None)
-    assert "may replace the champion 1.3.2" in verdict_sentence(Verdict("publish", (), False), "1.4.0", "1.3.2")
+    assert "all 1 rules passed; first release, so there was no champion to compare with" in verdict_sentence(
+        PASSED, "1.4.0", None
+    )
+    assert "it can replace the champion 1.3.2" in verdict_sentence(Verdict("publish", (), False), "1.4.0", "1.3.2")

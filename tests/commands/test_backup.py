@@ -39,7 +39,7 @@ def test_all_that_was_backed_up_while_others_wrote_is_there_again_elsewhere(
     run = slipway(elsewhere, "run")
     assert run.stderr.count("(cached)") == 5, run.stderr  # the path of ingest's function is another one
     back = slipway(elsewhere, "rollback", "--reason", "tried")
-    assert (back.returncode, "1.0.0 serves again" in back.stdout) == (0, True), back.stderr
+    assert (back.returncode, "1.0.0 is live again" in back.stdout) == (0, True), back.stderr
 
 
 def in_(world: World, project: Path, command: str) -> str:

@@ -174,7 +174,7 @@ def test_a_current_that_is_a_folder_moves_nothing(world: World) -> None:
     copytree(champion.path, world.target.current)
     with nothing_moves(world):
         for command in (["ship"], BACK, ["status"]):
-            assert "`slipway doctor` says how to mend it" in refused(world, 14, *command)
+            assert "`slipway doctor` shows how to fix it" in refused(world, 14, *command)
     rmtree(world.target.current)
 
 
@@ -205,7 +205,7 @@ def test_a_rollback_said_again_goes_no_further_back(world: World) -> None:
     assert world.told(*BACK)["from"] == third
     again = world.told(*BACK)
     assert (again["to"], again["again"]) == ("1.1.0", True)
-    assert "name a release with --to" in world.succeed(*BACK).stdout
+    assert "use --to to go back further" in world.succeed(*BACK).stdout
     assert world.told(*BACK, "--to", "1.0.0")["to"] == "1.0.0"
 
 

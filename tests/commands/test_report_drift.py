@@ -78,10 +78,10 @@ def test_three_alarms_are_one_issue_with_the_report_and_the_command(
 def test_recovery_closes_it_and_the_next_drift_opens_another(
     github: GitHub, client: Client, found: dict[str, Drift]
 ) -> None:
-    assert update_issue(client, found["calm"], "issue", quiet) == "flights does not drift"
+    assert update_issue(client, found["calm"], "issue", quiet) == "flights: no drift"
     assert issues(github) == []
     update_issue(client, found["moved"], "issue", quiet)
-    assert "drifts no more; closed" in update_issue(client, found["calm"], "issue", quiet)
+    assert "the drift has ended; closed" in update_issue(client, found["calm"], "issue", quiet)
     assert issues(github) == [("flights has drifted", "closed", 1)]
     assert github.repository.issues[0].comments[0].body.startswith("The drift has ended.\n\n**No drift** of flights.")
     update_issue(client, found["calm"], "issue", quiet)

@@ -78,7 +78,7 @@ def test_a_target_that_asks_for_a_signature_takes_no_ship_without_that_key(tmp_p
     repository(project)
     unsigned = slipway(project, "ship")
     assert unsigned.returncode == 31
-    assert "SLIPWAY_SIGNING_KEY holds no key to sign with; nothing was started" in unsigned.stderr
+    assert "SLIPWAY_SIGNING_KEY is not set, so there is no key to sign with; nothing was started" in unsigned.stderr
     assert not (project.parent / "mlflow.db").exists()
     foreign = slipway(project, "ship", SLIPWAY_SIGNING_KEY=stranger)
     assert foreign.returncode == 31
@@ -129,7 +129,7 @@ def test_a_rollback_with_an_unreachable_registry_is_done_and_the_mirror_is_owed(
     gone = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     owed = slipway(project, "rollback", "--reason", "bad", **gone)
     assert owed.returncode == 15
-    assert "serves and is proved, but the registry could not be told" in owed.stderr
+    assert "is live and verified, but the registry could not be updated" in owed.stderr
     assert status(project) == ("1.0.1", "1.0.0", "1.0.0")
     assert slipway(project, "doctor").returncode == 0
     assert status(project) == ("1.0.0", "1.0.0", "1.0.0")

@@ -143,7 +143,7 @@ def test_after_a_kill_without_mlflow_the_rollback_converges_and_the_mirror_is_pa
     check_one_digest(world, {"1.0.0", "1.1.0"}, tmp_path)
     again = slipway(world.project, *line("rollback"), **UNREACHABLE)
     assert again.returncode == 15, again.stderr
-    assert "`slipway doctor` pays what is owed" in again.stderr
+    assert "`slipway doctor` updates it" in again.stderr
     assert world.told("status")["registry"]["release"] == "1.1.0"
     check_one_digest(world, {"1.0.0"}, tmp_path)
     world.succeed("doctor")

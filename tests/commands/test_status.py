@@ -111,7 +111,7 @@ def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(world: Wo
     world.begin("second")
     ended = slipway(world.project, "status", "--json", **UNREACHABLE)
     assert ended.returncode == 0
-    assert '"problem": "the registry does not answer' in ended.stdout
+    assert '"problem": "the registry does not respond' in ended.stdout
 
 
 def test_rows_are_plain_lines_in_a_pipe_and_a_table_on_a_terminal(world: World) -> None:

@@ -62,7 +62,7 @@ def test_files_that_are_not_the_ones_that_were_made_never_reach_github(
 ) -> None:
     files, digest = release_files(tmp_path, "1.0.0")
     (files / "report.html").write_text("<html>other</html>")
-    with pytest.raises(BundleError, match=r"report.html has the sha256"):
+    with pytest.raises(BundleError, match=r"report.html: expected sha256"):
         publish(client, "v1.0.0", files, digest=digest, say=quiet)
     assert github.requests == []
 
@@ -89,7 +89,7 @@ def test_a_token_without_the_power_is_told_so(
 
     files, digest = release_files(tmp_path, "1.0.0")
     monkeypatch.setenv("GH_TOKEN", github.token(contents="read"))
-    with pytest.raises(GitHubError, match=r"the draft of v1.0.0 could not be made.*403"):
+    with pytest.raises(GitHubError, match=r"the draft of v1.0.0 could not be created.*403"):
         publish(connect(), "v1.0.0", files, digest=digest, say=quiet)
 
 

@@ -78,14 +78,14 @@ def test_every_problem_is_listed_in_the_order_of_the_rows(tmp_path: Path) -> Non
 
 def test_a_missing_required_column_is_named(tmp_path: Path) -> None:
     scorer = load(make_bundle(tmp_path))
-    with pytest.raises(ContractError, match="column 'carrier' is missing.*'distance' came"):
+    with pytest.raises(ContractError, match="column 'carrier' is missing.*got 'distance'"):
         scorer.predict(columns_of({"distance": [1.0]}, scorer.contract))
 
 
 def test_golden_predictions_beyond_a_billionth_are_refused(tmp_path: Path) -> None:
     expected = answers(GOLDEN)
     load(make_bundle(tmp_path, "1.0.0", golden=expected * (1 + 1e-11))).check_golden()
-    with pytest.raises(BundleError, match="does not reproduce its golden predictions: row 0 gave"):
+    with pytest.raises(BundleError, match="does not reproduce its golden predictions: row 0: expected"):
         load(make_bundle(tmp_path, "1.0.1", golden=expected * (1 + 1e-7))).check_golden()
 
 
@@ -109,7 +109,7 @@ def test_a_model_of_another_contract_is_refused(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path)
     (bundle / "model.onnx").write_bytes((other / "model.onnx").read_bytes())
     seal(bundle, "1.2.3")
-    with pytest.raises(BundleError, match="gives prediction, but the contract of 'flights'"):
+    with pytest.raises(BundleError, match="the outputs prediction, but the contract of 'flights'"):
         load(bundle)
 
 

@@ -393,7 +393,7 @@ def test_a_file_that_may_not_be_read_is_named(place: Path) -> None:
     )
     file.chmod(0o644)
     assert done.returncode == DATA, done.stderr
-    assert "orders.csv cannot be read: Permission denied; no candidate was made" in done.stderr
+    assert "orders.csv cannot be read: Permission denied; no candidate was created" in done.stderr
 
 
 def without_the_powers_of_root() -> None:
@@ -413,7 +413,7 @@ def test_it_is_refused_by_its_own_code_and_sentence_and_nothing_is_half_written(
     for part in said:
         assert part in done.stderr
     assert "Traceback" not in done.stderr
-    assert code == COMPONENT or "o candidate was made" in done.stderr
+    assert code == COMPONENT or "o candidate was created" in done.stderr
     assert (done.stdout, {path.name for path in project.parent.iterdir()} <= before) == ("", True)
     assert {path.name for path in tmp_path.iterdir()} <= {".ses"}
     assert runs(project, "attributes.status = 'RUNNING'") == []

@@ -49,11 +49,11 @@ DAMAGE: list[tuple[str, str, Callable[[Path], object], str]] = [
     ("train", "model.skops", flipped, "has changed"),
     ("ingest", "data.parquet", cut_short, "has changed"),
     ("split", "holdout.parquet", emptied, "has changed"),
-    ("package", "model/model.onnx", Path.unlink, "is gone"),
+    ("package", "model/model.onnx", Path.unlink, "was removed"),
     ("package", "model/extra.py", Path.touch, "was added"),
     ("evaluate", "scores.json", cut_short, "has changed"),
-    ("evaluate", "outputs.json", flipped, "is not the one that was recorded"),
-    ("validate", "outputs.json", Path.unlink, "is not there"),
+    ("evaluate", "outputs.json", flipped, "outputs.json has changed"),
+    ("validate", "outputs.json", Path.unlink, "is missing"),
     ("train", ".", shutil.rmtree, "cannot be read"),
 ]
 
@@ -61,7 +61,7 @@ DAMAGE: list[tuple[str, str, Callable[[Path], object], str]] = [
 def test_a_store_that_nobody_touched_gives_every_step(project: Path) -> None:
     done = slipway(project, "run", "--json")
     assert cached(done) == dict.fromkeys(STEPS, True)
-    assert "runs again" not in done.stderr
+    assert "running again" not in done.stderr
 
 
 @pytest.mark.parametrize(("step", "file", "damage", "said"), DAMAGE, ids=lambda v: getattr(v, "__name__", str(v)))
@@ -71,7 +71,7 @@ def test_a_step_whose_files_changed_runs_again_and_says_why(
     damage(store_of(project, step) / file)
     done = slipway(project, "run", "--json")
     assert cached(done) == dict.fromkeys(STEPS, True) | {step: False}
-    assert f"{step}: runs again, since " in done.stderr
+    assert f"{step}: running again, because " in done.stderr
     assert said in done.stderr
 
 

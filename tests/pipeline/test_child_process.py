@@ -36,7 +36,7 @@ child.process.kill()
     [
         ("", "0 None"),
         ("raise SystemExit(4)", "4 component 'late' stopped: "),
-        ("raise SystemExit", "0 component 'late' ended without its scores.json"),
+        ("raise SystemExit", "0 component 'late' ended without writing scores.json"),
         ("raise ValueError('too far')", "1 component 'late' failed with exit code 1: ValueError: too far"),
     ],
 )

@@ -32,16 +32,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (MANY, "failed with exit code 1: ValueError: first line", "second line"),
         (TOO_MUCH, "failed with exit code 1: MemoryError", "steps/train.py"),
         ("import sys; print('bye'); sys.exit(77)", "failed with exit code 77: bye", "bye"),
-        ("import os; os.kill(os.getpid(), 11)", "was killed by signal 11 (SIGSEGV): it said nothing", ""),
+        ("import os; os.kill(os.getpid(), 11)", "was killed by signal 11 (SIGSEGV): it printed nothing", ""),
         (
             "import os; print('so far', flush=True); os.kill(os.getpid(), 9)",
-            "was killed by signal 9 (SIGKILL, as the system does when memory runs out): so far",
+            "was killed by signal 9 (SIGKILL, which usually means that the machine ran out of memory): so far",
             "so far",
         ),
         ("return (", "failed with exit code 1: SyntaxError: '(' was never closed", "steps/train.py"),
-        ("raise SystemExit(0)", "ended without its scores.json: it said nothing", ""),
-        ("return None", "TypeError: train must return its scores, a number by name, but returned None", "Traceback"),
-        ("return {'rows': 'many'}", "a number by name, but returned {'rows': 'many'}", "Traceback"),
+        ("raise SystemExit(0)", "ended without writing scores.json: it printed nothing", ""),
+        (
+            "return None",
+            "TypeError: train must return a dict of scores (name to number), but returned None",
+            "Traceback",
+        ),
+        ("return {'rows': 'many'}", "(name to number), but returned {'rows': 'many'}", "Traceback"),
     ],
 )
 def test_a_component_that_breaks_is_named_with_its_log(

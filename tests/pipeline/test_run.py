@@ -112,7 +112,7 @@ def test_a_script_without_the_function_that_wires_the_steps_is_refused(tmp_path:
     script.write_text("def step() -> None: ...\n")
     refused = slipway(settings, "run")
     assert refused.returncode == 3
-    assert f"slipway: {script} has no function 'steps', which wires the steps of the pipeline" in refused.stderr
+    assert f"slipway: {script} has no function 'steps', which must wire the steps of the pipeline" in refused.stderr
 
 
 def test_a_project_may_wire_its_steps_in_another_way(tmp_path: Path) -> None:

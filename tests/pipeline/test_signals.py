@@ -93,7 +93,7 @@ def test_a_signal_ends_the_run_with_its_components_and_its_records(
     send(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.endswith(f"slipway: stopped by {number.name}; its components ended too, and nothing was changed\n")
+    assert said.endswith(f"slipway: stopped by {number.name}; its components have ended too, and nothing was changed\n")
     assert "Traceback" not in said
     assert gone(children)
     assert runs(project, "attributes.status = 'RUNNING'") == []

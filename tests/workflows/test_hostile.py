@@ -57,7 +57,7 @@ def test_reasons_that_are_programs_stay_text(world: World, attack: str) -> None:
         world.dispatched("resume.yml", reason=attack),
     )
     assert "no published release v1.0.0" in back.log
-    assert "no champion on GitHub yet" in on.log
+    assert "GitHub has no champion yet" in on.log
     did_nothing(world, back)
     did_nothing(world, on)
 

@@ -41,12 +41,14 @@ def ship(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_ma
       slipway ship --json
     """
     from slipway.cli import results
-    from slipway.commands.ship import ship as shipped
+    from slipway.commands.ship import ship as run_ship
     from slipway.settings.settings import load_settings
     from slipway.target.target import target_of
 
     settings = load_settings(settings_file, overrides)
-    done = shipped(settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, progress=stderr_progress)
+    done = run_ship(
+        settings, overrides=overrides, cache=not no_cache, env_manager=env_manager, progress=stderr_progress
+    )
     if as_json:
         print_json(results.ship_as_json(done))
     elif done.candidate:
@@ -113,14 +115,14 @@ def resume(settings_file: Path, reason: str, github: bool, as_json: bool) -> Non
       slipway resume --github --reason "fixed in 1.4.1"
     """
     from slipway.github.promote import resume as resume_on_github
-    from slipway.rollout.rollout import resume as resumed
+    from slipway.rollout.rollout import resume as resume_rollouts
     from slipway.target.journal import current_actor
 
     if github:
         retry_on_github(lambda on: resume_on_github(on, who=current_actor(), reason=reason, say=stderr_progress))
         return
     _, target = open_target(settings_file)
-    entry = resumed(target, reason=reason, who=current_actor())
+    entry = resume_rollouts(target, reason=reason, who=current_actor())
     live = f"{entry.to} is live" if entry.to else "there is no champion yet"
     print_result(history_row(entry), f"automatic rollouts resumed; {live}", as_json)
 

@@ -71,18 +71,18 @@ def make_release(out: Path, settings_file: Path, repository: str | None) -> None
       slipway ci make-release dist/
     """
     from slipway.bundle.verdict import verdict_table
-    from slipway.commands.make_release import make_release as made_release
+    from slipway.commands.make_release import make_release as build_release
     from slipway.commands.rehearse import open_baselines
     from slipway.github.workflows import write_outputs, write_summary
     from slipway.settings.settings import load_settings
 
     settings = load_settings(settings_file)
     with open_baselines(settings, github=True, repository=repository) as opponents:
-        made = made_release(settings, opponents, into=out, progress=stderr_progress)
-    write_outputs(verdict=made.verdict.verdict, digest=made.sums_digest)
-    parts = [f"## {made.release}: {made.verdict.verdict}", verdict_table(made.verdict), made.rehearsal_note]
+        done = build_release(settings, opponents, into=out, progress=stderr_progress)
+    write_outputs(verdict=done.verdict.verdict, digest=done.sums_digest)
+    parts = [f"## {done.release}: {done.verdict.verdict}", verdict_table(done.verdict), done.rehearsal_note]
     write_summary("\n\n".join(filter(None, parts)))
-    click.echo(f"{made.verdict.verdict} {made.release}: files in {out}, sha256 of SHA256SUMS {made.sums_digest}")
+    click.echo(f"{done.verdict.verdict} {done.release}: files in {out}, sha256 of SHA256SUMS {done.sums_digest}")
 
 
 @click.command()
@@ -166,12 +166,12 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
       slipway promote v1.4.0
       slipway promote v1.3.2 --rollback --reason "scores drifted"
     """
-    from slipway.github.promote import promote as promoted
+    from slipway.github.promote import promote as promote_release
     from slipway.target.journal import current_actor
 
     why = reason if rollback else reason or "released"
     retry_on_github(
-        lambda on: promoted(on, tag, who=current_actor(), reason=why, rollback=rollback, say=stderr_progress),
+        lambda on: promote_release(on, tag, who=current_actor(), reason=why, rollback=rollback, say=stderr_progress),
         repository,
     )
 
@@ -224,10 +224,10 @@ def dispatch(workflow: str, ref: str, inputs: tuple[str, ...], repository: str |
       slipway ci dispatch deploy.yml --ref v1.4.0 --input dry-run=false
     """
     from slipway.github.client import connect
-    from slipway.github.workflows import dispatch as dispatched
+    from slipway.github.workflows import dispatch as start_workflow
 
     given = dict(text.partition("=")[::2] for text in inputs)
-    dispatched(connect(repository), workflow, ref, given, stderr_progress)
+    start_workflow(connect(repository), workflow, ref, given, stderr_progress)
 
 
 @click.command()

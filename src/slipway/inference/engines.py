@@ -30,7 +30,7 @@ class Predictions:
 class Engine(Protocol):
     """A loaded model. Pass ``labels=False`` to skip the cost of computing labels."""
 
-    def __call__(self, columns: Columns, labels: bool = True) -> Predictions:  # noqa: D102 - the class says it
+    def __call__(self, columns: Columns, labels: bool = True) -> Predictions:  # noqa: D102 - see the class
         ...
 
 
