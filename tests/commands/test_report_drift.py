@@ -64,7 +64,7 @@ def test_three_alarms_are_one_issue_with_the_report_and_the_command(
     moved = found["moved"]
     for day in ("14", "15", "16"):
         later = msgspec.structs.replace(moved, until=f"2013-10-{day}")
-        assert update_issue(client, later, "issue", quiet).startswith("flights drifts: http")
+        assert update_issue(client, later, "issue", quiet).startswith("flights has drifted: http")
     assert issues(github) == [("flights has drifted", "open", 0)]
     (issue,) = github.repository.issues
     assert "| distance | yes | " in issue.body

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError
+from slipway.github.client import retry
 from slipway.github.deployments import records
 from slipway.github.promote import promote, resume
 from slipway.github.release_page import publish
@@ -97,6 +98,15 @@ def test_going_back_needs_a_reason_and_a_past_champion(client: Client, tmp_path:
         made_latest(client, "v1.0.0", rollback=True, reason=" ")
     with pytest.raises(NotFoundError, match="never was champion"):
         made_latest(client, "v1.0.0", rollback=True, reason="try")
+
+
+def test_after_a_temporary_failure_the_retry_concludes_the_record(
+    github: GitHub, client: Client, tmp_path: Path
+) -> None:
+    publish_release(client, tmp_path, "1.0.0")
+    github.plan(Fault("answer", at=1, matching="PATCH", after=True, status=502))
+    retry(lambda: made_latest(client, "v1.0.0"), quiet)
+    assert story(client) == [("rollout", None, "v1.0.0", "ann", "done")]
 
 
 def test_resuming_twice_does_no_harm(client: Client, tmp_path: Path) -> None:
