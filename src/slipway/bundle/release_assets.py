@@ -23,8 +23,10 @@ BUNDLE_SUFFIX = ".bundle.tar.gz"
 SIGNATURE = "release.json.sig"
 ATTESTATIONS = (SIGNATURE, "provenance.json")
 """Files that later jobs add: they attest the finished files, so SHA256SUMS cannot list them."""
+# A name without slashes: the list is downloaded too, and must not refer to a file outside its folder.
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._+-]*)")
 _MAX_BYTES = 4 << 30
+"""Limit for an unpacked bundle, so that a malicious archive cannot fill the disk of a serving host."""
 
 
 def write_sums(folder: Path) -> str:

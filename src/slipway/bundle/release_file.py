@@ -15,6 +15,7 @@ from slipway.errors import BundleError, NotFoundError
 from slipway.storage.digests import file_digest
 
 FORMAT = 1
+"""Goes up when a field changes or disappears; new fields do not need it, since older versions ignore unknown ones."""
 RELEASE_FILE = "release.json"
 _CHUNK = 1 << 20
 _FOLDER_NAME = re.compile(r"(?P<version>.+)-(?P<digest>[0-9a-f]{12})")
@@ -103,6 +104,7 @@ def verify_and_read(
     folder = folder.resolve()
     text = _release_bytes(folder)
     digest = hashlib.sha256(text).hexdigest()
+    # Folder names contain 12 digits; a shorter prefix could match another bundle by chance.
     if expected_digest is not None and (len(expected_digest) < 12 or not digest.startswith(expected_digest)):
         raise BundleError(f"{folder / RELEASE_FILE}: expected sha256 {expected_digest}, got {digest}")
     release = decode_release(text, str(folder / RELEASE_FILE))
@@ -177,6 +179,7 @@ def _files_in(folder: Path, top: Path) -> Iterator[str]:
         elif entry.is_file(follow_symlinks=False):
             yield name
         else:
+            # A link could point to bytes outside the bundle, which can change after the check.
             raise BundleError(f"'{name}' in {top} is a link or a device; a bundle can contain only plain files")
 
 

@@ -57,6 +57,7 @@ def seal(
         raise GateRefused(f"{version} was not sealed: the gate refused it: {reasons}")
     files: dict[str, Path | bytes] = {**_sources(candidate), "verdict.json": encode_verdict(verdict)}
     release = _release(candidate, version, commit, verdict, files, name, lock_digest)
+    # Indented for people who read and compare it; the digest covers exactly these bytes.
     text = msgspec.json.format(msgspec.json.encode(release), indent=2) + b"\n"
     digest = hashlib.sha256(text).hexdigest()
     final = into / folder_name(version, digest)
@@ -101,6 +102,7 @@ def _release(
         data=dict(sorted(candidate.data.items())),
         lock_digest=lock_digest,
         split=dict(sorted(candidate.split.items())),
+        # JSON has no NaN: it would be written as null, which cannot be read back as a number.
         scores={key: value for key, value in sorted(candidate.scores.items()) if math.isfinite(value)},
         verdict=msgspec.to_builtins(verdict),
         files={place: _digest(files[place]) for place in sorted(files)},

@@ -42,7 +42,9 @@ def connect(name: str | None = None) -> Repository:
         auth=Auth.Token(token) if token else None,
         base_url=_api_url(),
         timeout=int(os.environ.get("SLIPWAY_GITHUB_TIMEOUT", _TIMEOUT)),
+        # Only reads are retried here; `retry` below repeats complete actions that are safe to repeat.
         retry=GithubRetry(total=3, backoff_factor=0.2, allowed_methods={"GET"}, secondary_rate_wait=60),
+        # PyGithub's default throttling would add up to a second to every request.
         seconds_between_requests=None,
         seconds_between_writes=None,
         per_page=100,

@@ -22,6 +22,7 @@ ENVIRONMENT = "champion"
 Action = Literal["rollout", "rollback", "resume"]
 State = Literal["unfinished", "done", "failed"]
 _MAX_DESCRIPTION = 140
+"""GitHub's limit for the description of a deployment status."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,11 +104,13 @@ def conclude(deployment: Deployment, state: State, description: str = "") -> Non
     """Record how a deployment ended."""
     status = {"done": "success", "failed": "failure", "unfinished": "in_progress"}[state]
     with github_errors("the outcome could not be recorded; run the command again to record it"):
+        # `auto_inactive` would add a status to every earlier deployment of the environment.
         deployment.create_status(status, description=description[:_MAX_DESCRIPTION], auto_inactive=False)
 
 
 def _read(deployment: Deployment) -> DeploymentRecord | None:
     payload: Any = deployment.payload
+    # GitHub returns a payload as an object or as a JSON string.
     if isinstance(payload, str):
         payload = msgspec.json.decode(payload or "{}")
     try:

@@ -72,6 +72,8 @@ def _download(asset: Any, into: Path) -> Path:
     path = into / str(asset.name)
     with github_errors(f"{asset.name} could not be downloaded; nothing was changed"):
         asset.download_asset(str(path), chunk_size=_CHUNK)
+    # GitHub reports digests only for assets uploaded since June 2025; the list SHA256SUMS covers the bundle in any case.
+    # https://github.blog/changelog/2025-06-03-releases-now-expose-digests-for-release-assets/
     wanted = str(asset.digest or "").removeprefix("sha256:")
     if wanted and (actual := file_digest(path)) != wanted:
         raise BundleError(f"{asset.name}: expected sha256 {wanted} as on GitHub, got {actual}; nothing was changed")

@@ -35,12 +35,14 @@ def publish(repository: Repository, tag: str, folder: Path, *, digest: str | Non
     sums = check_sums(folder, digest)
     if (page := find_published(repository, tag)) is not None:
         return _check_same_files(page, file_digest(folder / SUMS), say)
+    # A draft first: with release immutability, no file can be added after publishing.
     files = {path.name: path for path in sorted(folder.iterdir())}
     title = tag if any(name.endswith(BUNDLE_SUFFIX) for name in sums) else tag + REFUSED_SUFFIX
     draft = _draft(repository, tag, title, _body(files))
     _upload_files(draft, files, say)
     _check_uploads(draft, files)
     with github_errors(f"{tag} is complete as a draft but could not be published"):
+        # Latest is the champion, so only `promote` sets it.
         patch(draft, tag_name=tag, draft=False, prerelease=True, make_latest="false")
     page = get_published(repository, tag)
     say(f"{tag} is published with {len(files)} files: {page.html_url}")

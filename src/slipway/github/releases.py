@@ -94,6 +94,6 @@ def _read_or_none(read: Any, what: str) -> Any:
 
     with github_errors(what):
         try:
-            return read().complete()
+            return read().complete()  # the client is lazy: without this, a missing release fails only when it is used
         except UnknownObjectException:
             return None

@@ -88,6 +88,7 @@ def skops_engine(model: bytes, contract: Contract) -> Engine:
 
     def classify(columns: Columns, labels: bool = True) -> Predictions:
         rows = frame(columns)
+        # scikit-learn sorts the classes; callers get them in the contract's order.
         order = [list(fitted.classes_).index(label) for label in contract.classes]
         names = np.asarray(fitted.predict(rows), dtype=object) if labels else None
         return Predictions(fitted.predict_proba(rows)[:, order], names)

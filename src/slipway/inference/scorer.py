@@ -45,6 +45,7 @@ class Scorer:
 
     def predict_checked(self, columns: Columns, *, labels: bool = True) -> Predictions:
         """Predict columns that are complete and satisfy the contract."""
+        # scikit-learn refuses zero rows.
         if len(columns[self.contract.inputs[0].name]) == 0:
             return _empty_predictions(self.contract)
         return self.engine(columns, labels)

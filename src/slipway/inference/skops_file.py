@@ -36,6 +36,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
 
 SCHEMA = "schema.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest date that a zip can store."""
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -98,6 +99,7 @@ def _renumber(schema: dict[str, Any]) -> dict[str, str]:
     names: dict[str, str] = {}
     for node in _nodes(schema):
         if "__id__" in node:
+            # skops writes the object's memory address here, which differs in every process.
             node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
         if isinstance(node.get("file"), str):
             suffix = PurePosixPath(node["file"]).suffix

@@ -165,6 +165,7 @@ def _imports_of(path: Path) -> tuple[Path, ...]:
 
 
 def _read_imports(path: Path) -> Iterator[Path]:
+    # Parsed instead of imported: a component must not run while its key is computed.
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -56,6 +56,7 @@ def start_component(folder: Path, arguments: Mapping[str, str], out: Path) -> Ch
     for module in _PRELOADED_MODULES:
         importlib.import_module(module)
     out.mkdir()
+    # Only a forked child inherits imports; a spawned one would import pandas and scikit-learn again in every step.
     process = multiprocessing.get_context("fork").Process(target=_run_component, args=(folder, arguments, out))
     process.start()
     return ChildProcess(folder.name, out, process)
@@ -146,6 +147,7 @@ def _run_component(folder: Path, arguments: Mapping[str, str], out: Path) -> Non
     restore_default_handlers()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     log = os.open(log_path(out, folder.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    # Redirects the file descriptors, so that output of C libraries is logged too.
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have replaced them
@@ -175,7 +177,7 @@ def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)
+        os._exit(1)  # `sys.exit` would end only this thread
 
 
 def _find_tools_of_this_environment() -> None:

@@ -107,6 +107,7 @@ class Flow:
     def _cache_hit(self, plan: cache.StepPlan) -> StepResult | None:
         """The newest finished step with the same key; None if there is none or its files have changed."""
         key = f"tags.`slipway.key` = '{plan.key}' and attributes.status = 'FINISHED'"
+        # MLflow returns the newest run first.
         found = self.client.search_runs([self.parent.info.experiment_id], key, max_results=1) if self.use_cache else []
         if not found:
             return None
@@ -127,6 +128,7 @@ class Flow:
         children: list[ChildProcess] = []
         try:
             for plan in plans:
+                # A signal between the fork and the append would leave a child that nobody kills.
                 with defer_signals():
                     children.append(start_component(plan.folder, plan.arguments, self.work_folder / plan.name))
             with self.say.heartbeat(", ".join(plan.name for plan in plans)):

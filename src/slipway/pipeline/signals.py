@@ -36,6 +36,7 @@ def defer_signals() -> Iterator[None]:
         with _use_handler(lambda number, frame: kept.append(number)):
             yield
     finally:
+        # Only the first: it raises, and a second one would interrupt the clean-up after it.
         for number in kept[:1]:
             signal.raise_signal(number)
 

@@ -109,6 +109,7 @@ def _registry_lock(settings: Settings, target: Target) -> AbstractContextManager
 
 @contextmanager
 def _short_timeouts() -> Iterator[None]:
+    # A value that the user has set takes precedence.
     ours = {name: value for name, value in _SHORT_TIMEOUTS.items() if name not in os.environ}
     os.environ.update(ours)
     try:

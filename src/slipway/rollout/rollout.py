@@ -55,6 +55,7 @@ def roll_out(
             check_not_held(target)
         check_order(target, bundle, allow_prerelease)
         check_signature(bundle)
+        # Staged before the intent is written, so that only a bundle that loads and predicts gets into the journal.
         return _transact(target, _stage(target, bundle), "rollout", who, reason)
 
 
@@ -126,6 +127,7 @@ def _transact(target: Target, bundle: Bundle, action: Action, who: str, reason: 
         done = conclude(target, intent, "proved")
     except BaseException as error:
         # BaseException, so that Ctrl-C is undone at once too.
+        # Switch back before recording it: a kill in between leaves an open intent, which the next command settles.
         target.flip(intent.from_folder)
         conclude(target, intent, "failed")
         remove_unused_locked(target)

@@ -117,6 +117,7 @@ def check_golden_response(
 def _read_live_records(folder: Path, pattern: str, kind: type[Record]) -> list[Record]:
     found = []
     for file in sorted(folder.glob(pattern)):
+        # A server that ends at this instant removes its files.
         with contextlib.suppress(FileNotFoundError):
             if is_held(file.with_suffix(".lock")):
                 found.append(msgspec.json.decode(file.read_bytes(), type=kind))

@@ -78,6 +78,7 @@ def register_server(
     server = Server(name, os.getpid(), host, port, workers, now(), str(certificate.absolute()) if certificate else None)
     try:
         folder.mkdir(parents=True)
+        # Created with its mode before the token is written, so that no other user can read it in between.
         (folder / _TOKEN_FILE).touch(mode=0o600, exist_ok=False)
         (folder / _TOKEN_FILE).write_text(secrets.token_urlsafe(32))
         lock = hold_lock(folder / "server.lock")

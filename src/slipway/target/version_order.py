@@ -69,6 +69,7 @@ def _past_versions(target: Target) -> dict[str, set[str | None]]:
     past: dict[str, set[str | None]] = {}
     for entry in target.past_champions():
         past.setdefault(entry.to or "", set()).add(entry.digest)
+    # The champion counts even if the journal was lost.
     if (folder := target.champion_folder()) is not None:
         past.setdefault(version_in_name(folder), set())
     return past

@@ -25,6 +25,7 @@ STEP_TAG = "slipway.step"
 USED_RUNS_TAG = "slipway.used"
 """Tag of a pipeline's parent run: ids of the runs that hold its steps' files; cached steps are runs of earlier pipelines."""
 _BATCH_SIZE = 500
+"""Run ids per call of ``mlflow gc``, which takes them on its command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +129,10 @@ def _is_gone(process: str) -> bool:
     if host != socket.gethostname():
         return False
     try:
-        os.kill(int(pid), 0)
+        os.kill(int(pid), 0)  # signal 0 only checks whether the process exists
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except PermissionError:  # it exists, but belongs to another user
         return False
     return False
 

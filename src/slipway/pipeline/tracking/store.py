@@ -14,6 +14,7 @@ from slipway.settings.settings import Settings
 
 def connect(settings: Settings) -> Any:
     """An MLflow client for the team's server, or for SQLite beside the settings, which is created if missing."""
+    # MLflow reads these when it is imported.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     # In a workflow, an unset variable arrives as an empty string.
