@@ -90,8 +90,8 @@ def _sync_versions(client: Any, experiment: str, name: str, past: Iterable[Bundl
     named = _find_alias(client, name)
     if named is None or str(named.version) != version:
         client.set_registered_model_alias(name, ALIAS, version)
-        past = f"pointed to {named.tags.get('release')}" if named else "was not set"
-        yield f"the alias '{ALIAS}' {past}; the champion is {champion.release.version}"
+        state = f"pointed to {named.tags.get('release')}" if named else "was not set"
+        yield f"the alias '{ALIAS}' {state}; the champion is {champion.release.version}"
 
 
 def _registry_lock(settings: Settings, target: Target) -> AbstractContextManager[None]:
