@@ -260,7 +260,7 @@ def test_a_rollout_that_cannot_be_written_down_goes_back(
 def test_the_fresh_process_of_the_proof_needs_no_training_library(made: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from slipway.rollout import rollout, verification\n"
-        "found = verification.find(Path(sys.argv[1]))\n"
+        "found = verification.verify_predictions(Path(sys.argv[1]))\n"
         "print(found.release, found.problems, {'pandas', 'sklearn', 'mlflow', 'pydantic'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", program, str(make_bundle(made, task="regression"))]
