@@ -77,7 +77,7 @@ def prepare(world: World, command: str) -> None:
 def arguments(world: World, command: str) -> list[str]:
     settings = ["--settings", str(world.folder / "host" / "slipway.toml")]
     return {
-        "release-page": ["release-page", "v1.0.1", "--files", str(world.files), "--digest", world.digest],
+        "release-page": ["ci", "release-page", "v1.0.1", "--files", str(world.files), "--digest", world.digest],
         "promote": ["promote", "v1.0.1"],
         "pull": ["pull", *settings],
     }[command]

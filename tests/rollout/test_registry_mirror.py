@@ -51,7 +51,7 @@ def answers(address: str) -> bool:
 
 def register(folder: Path, tracking: str) -> None:
     (folder / "slipway.toml").write_text(SETTINGS)
-    done = slipway(folder, "register", MLFLOW_TRACKING_URI=tracking)
+    done = slipway(folder, "ci", "register", MLFLOW_TRACKING_URI=tracking)
     assert done.returncode == 0, done.stderr
 
 

@@ -48,8 +48,8 @@ _PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 _GRANT = re.compile(r"^ +(?:[a-z-]+): (?:read|write)\b(.*)$")
 _NEEDS_HISTORY = (
     "slipway release",
-    "slipway release-plan",
-    "slipway make-release",
+    "slipway ci release-plan",
+    "slipway ci make-release",
     "slipway commits",
     "contract check",
     "slipway preview",

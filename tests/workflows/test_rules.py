@@ -94,7 +94,7 @@ def test_a_called_workflow_is_granted_what_it_needs() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_dispatch_sends_inputs_that_the_started_workflow_has(name: str) -> None:
-    for started, rest in re.findall(r"slipway dispatch (\S+)\.yml(.*)", text_of(name)):
+    for started, rest in re.findall(r"slipway ci dispatch (\S+)\.yml(.*)", text_of(name)):
         taken = yaml.safe_load(text_of(started))[True]["workflow_dispatch"] or {}
         inputs: dict[str, Any] = taken.get("inputs", {})
         sent = dict(re.findall(r"--input ([\w-]+)=(\S+)", rest))

@@ -23,7 +23,7 @@ _MAX_CHART_LINES = 6
 
 
 def write_report(drift: Drift, *, html: Path | None, folder: Path | None) -> None:
-    """Write the HTML page, and the folder that `report-drift` reads.
+    """Write the HTML page, and the folder that `slipway ci report-drift` reads.
 
     Raises:
         StorageError: a file cannot be written.
