@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from slipway.bundle.release_file import verify
-from slipway.commands.history import champion_at, history_rows, parse_time
+from slipway.commands.history.champion_at import champion_at, parse_time
+from slipway.commands.history.refusals import Refusal
+from slipway.commands.history.releases import ReleaseSummary, release_summaries
+from slipway.commands.history.rows import history_rows
 from slipway.errors import SettingsError
-from slipway.rollout.rollout import roll_out
+from slipway.rollout.rollout import roll_back, roll_out
 from slipway.target import journal
 from slipway.target.target import Target
 from slipway.target.transaction import new_entry
@@ -99,6 +102,53 @@ def test_a_rollout_that_was_killed_is_told_as_under_way_until_it_was_taken_back(
     assert champion_at(target, datetime.now(UTC)).under_way is None
 
 
+def ship(target: Target, folder: Path, version: str, **changed: Any) -> None:
+    roll_out(target, make_bundle(folder, version), who="ann", reason="new", allow_prerelease=False, **changed)
+
+
+def lines(summaries: list[ReleaseSummary]) -> list[tuple[str, str, str, str]]:
+    return [(summary.release, summary.status, summary.who, summary.reason) for summary in summaries]
+
+
+def test_each_release_is_one_line_the_newest_first_also_one_that_was_rolled_back_or_failed(tmp_path: Path) -> None:
+    target = Target(tmp_path / "target")
+    ship(target, tmp_path, "1.0.0")
+    ship(target, tmp_path, "1.1.0")
+    ship(target, tmp_path, "1.2.0")
+    roll_back(target, to=None, reason="scores drifted", who="bob")
+    bundle = verify(make_bundle(target.path / "releases", "1.3.0"))
+    intent = journal.append(target.journal, new_entry(target, bundle, "rollout", "eve", "newer"))
+    found = release_summaries(target)
+    assert lines(found) == [
+        ("1.3.0", "in progress", "eve", "newer"),
+        ("1.1.0", "live", "bob", "scores drifted"),
+        ("1.2.0", "rolled back", "bob", "scores drifted"),
+        ("1.0.0", "replaced", "ann", "new"),
+    ]
+    by_release = {summary.release: summary for summary in found}
+    assert by_release["1.2.0"].until == by_release["1.1.0"].since
+    assert (by_release["1.1.0"].until, by_release["1.3.0"].until) == (None, None)
+    assert by_release["1.1.0"].metric == "roc_auc"
+    journal.append(target.journal, msgspec.structs.replace(intent, outcome="failed"))
+    assert release_summaries(target)[0].status == "failed"
+
+
+def test_a_refused_release_is_listed_once_until_a_release_of_that_version_is_rolled_out(tmp_path: Path) -> None:
+    target = Target(tmp_path / "target")
+    ship(target, tmp_path, "1.0.0")
+    at = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    refusal = Refusal(
+        at=at, who="eve", release="1.1.0", champion="1.0.0", scores={"roc_auc": 0.6}, reason="roc_auc 0.600"
+    )
+    found = release_summaries(target, refusals=[refusal, refusal])
+    assert lines(found)[0] == ("1.1.0", "refused", "eve", "roc_auc 0.600")
+    assert [summary.release for summary in found] == ["1.1.0", "1.0.0"]
+    row = history_rows(target, refusals=[refusal])[-1]
+    assert (row["outcome"], row["from"], row["to"], row["score"]) == ("refused", "1.0.0", "1.1.0", 0.6)
+    ship(target, tmp_path, "1.1.0")
+    assert [summary.status for summary in release_summaries(target, refusals=[refusal])] == ["live", "replaced"]
+
+
 @pytest.mark.parametrize(
     ("text", "utc"),
     [
@@ -114,7 +164,7 @@ def test_a_time_without_a_zone_is_utc(text: str, utc: str) -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "3026-11-22T10:00"])
 def test_what_is_no_time_or_in_the_future_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"is no time|is in the future"):
+    with pytest.raises(SettingsError, match=r"is not a time|is in the future"):
         parse_time(text)
 
 
@@ -125,6 +175,6 @@ def test_the_command_tells_people_and_machines(world: World) -> None:
     assert (told["release"], told["replaced"], told["reason"]) == ("1.1.0", "1.0.0", "ship")
     assert "rmse" in told["scores"] and len(told["data"]["diabetes"]) == 64
     shown = world.succeed("history", "--at", now).stdout
-    assert "served" in shown and "1.1.0" in shown and "and still does" in shown
+    assert "served" in shown and "1.1.0" in shown and "still live" in shown
     assert f"rmse {told['scores']['rmse']:.3f}" in world.succeed("history").stdout
     assert slipway(world.project, "history", "--at", "noon").returncode == 3

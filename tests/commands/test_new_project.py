@@ -122,7 +122,7 @@ def test_a_project_with_releases_is_no_fresh_copy_unless_forced(root: Path) -> N
 )
 def test_a_name_that_cannot_be_one_is_refused(root: Path, name: str) -> None:
     before = contents(root)
-    with pytest.raises(SettingsError, match="cannot be a project's name"):
+    with pytest.raises(SettingsError, match="is not a valid project name"):
         initialize(root / "slipway.toml", name)
     assert contents(root) == before
 

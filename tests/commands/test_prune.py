@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slipway.bundle.release_file import verify
-from slipway.commands.history import history_rows
+from slipway.commands.history.rows import history_rows
 from slipway.commands.prune import prune_target
 from slipway.rollout.rollout import resume, roll_back, roll_out
 from slipway.target import journal

@@ -97,6 +97,9 @@ def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publish
     told = refused.told
     assert [rule["rule"] for rule in told["rules"] if not rule["ok"]] == ["ceiling.roc_auc"]
     assert told["verdict"] == "refuse"
+    (row,) = slipway(project, "history", "--json").told
+    assert (row["to"], row["outcome"], row["metric"]) == (told["release"], "refused", "roc_auc")
+    assert "refused" in slipway(project, "history").stdout
     assert status(project) == (None, None, None)
     edit(project, "[gate]", '[gate]\noff = ["ceiling.roc_auc"]')
     assert shipped(project)["verdict"] == "publish"

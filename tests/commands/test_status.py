@@ -119,15 +119,32 @@ def test_rows_are_plain_lines_in_a_pipe_and_a_table_on_a_terminal(world: World) 
     piped = world.succeed("history").stdout.splitlines()
     assert len(piped) == 2
     assert all("\x1b" not in line for line in piped)
-    assert [line.split()[3:6] for line in piped] == [["nothing", "->", "1.0.0"], ["1.0.0", "->", "1.1.0"]]
+    assert [line.split()[0] for line in piped] == ["1.1.0", "1.0.0"]
+    assert ["live" in line for line in piped] == [True, False]
     shown = on_a_terminal([str(SLIPWAY), "history", "--settings", str(world.project / "slipway.toml")])
     assert "\x1b[" in shown
-    assert "outcome" in shown
+    assert "status" in shown
 
 
-def on_a_terminal(command: list[str]) -> str:
+def test_a_terminal_without_color_is_respected(world: World) -> None:
+    world.begin("rollback")
+    command = [str(SLIPWAY), "status", "--settings", str(world.project / "slipway.toml")]
+    assert "\x1b[1;36m" in on_a_terminal(command)
+    assert "36m" not in on_a_terminal(command, NO_COLOR="1")
+
+
+def test_a_long_reason_is_shortened_to_fit_the_terminal(world: World) -> None:
+    world.begin("rollback")
+    world.succeed("rollback", "--reason", "scores drifted " * 20)
+    shown = on_a_terminal([str(SLIPWAY), "history", "--settings", str(world.project / "slipway.toml")])
+    assert "..." in shown
+    assert len(shown.splitlines()) == 3
+    assert ("scores drifted " * 20).strip() in world.succeed("history").stdout
+
+
+def on_a_terminal(command: list[str], **variables: str) -> str:
     main, side = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"} | variables
     subprocess.run(command, stdout=side, env=environment, check=True)
     os.close(side)
     shown = b""

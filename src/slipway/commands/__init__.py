@@ -1,1 +1,1 @@
-"""Jobs that join several rooms, one file for each. May import every room below but batch, realtime, steps and inference."""
+"""Commands that combine several rooms. May import every room below but batch, realtime, steps and inference."""

@@ -1,4 +1,4 @@
-"""What disagrees in the world, mended where that is safe, and the one command that mends the rest."""
+"""Find inconsistencies between target, registry and servers, fix the safe ones, and name a command for the rest."""
 
 from __future__ import annotations
 
@@ -40,21 +40,22 @@ _SERVER_TIMEOUT = 5.0
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """One thing that disagreed: what and where, whether it agrees now, and the command that mends it if not."""
+    """An inconsistency: what and where, whether it is repaired now, and the command that repairs it if not."""
 
     kind: Kind
     what: str
     where: str
-    mended: bool
+    # The JSON of `doctor --json` keeps the field's first name; scripts read it.
+    repaired: bool = msgspec.field(name="mended")
     command: str | None = None
 
 
 def check_and_repair(settings: Settings, target: Target) -> list[Issue]:
-    """Look at everything, mend what is safe to mend, and say the rest.
+    """Check everything, repair what is safe to repair, and return all findings.
 
     Raises:
-        NotFoundError: there is no target.
-        BusyError: a command is at work on it.
+        NotFoundError: the target does not exist.
+        BusyError: another command is running on the target.
     """
     if broken := list(_check_readable(target)):
         return broken
@@ -63,17 +64,17 @@ def check_and_repair(settings: Settings, target: Target) -> list[Issue]:
 
 
 def remaining_error(issues: Sequence[Issue]) -> SlipwayError | None:
-    """The error that the unmended findings amount to; a hold is somebody's decision and none."""
-    left = [finding for finding in issues if not finding.mended and finding.kind != "held"]
+    """Return the error to exit with for the findings that remain, if any; a hold is a decision and not an error."""
+    left = [issue for issue in issues if not issue.repaired and issue.kind != "held"]
     if not left:
         return None
-    kinds = {_ERROR_BY_KIND.get(finding.kind, InconsistentStateError) for finding in left}
+    kinds = {_ERROR_BY_KIND.get(issue.kind, InconsistentStateError) for issue in left}
     error = kinds.pop() if len(kinds) == 1 else InconsistentStateError
-    return error("; ".join(finding.what for finding in left))
+    return error("; ".join(issue.what for issue in left))
 
 
 def _check_readable(target: Target) -> Iterator[Issue]:
-    """What keeps every command out: it is not ours to guess what a person meant by it."""
+    """Yield what blocks every command. A person must decide about it, so nothing is repaired here."""
     if (number := journal.malformed_line(target.journal)) is not None:
         what = f"line {number} of {target.journal} is malformed"
         yield Issue("journal", what, str(target.journal), False, f"sed -i.bak {number}d {_shell_quote(target.journal)}")
@@ -88,7 +89,7 @@ def _check_readable(target: Target) -> Iterator[Issue]:
 
 def _settle_interrupted(target: Target) -> Iterator[Issue]:
     for entry in settle(target, who=current_actor()):
-        what = f"the {entry.action} from {entry.from_} to {entry.to} by {entry.who} was interrupted, and is taken back"
+        what = f"the {entry.action} from {entry.from_} to {entry.to} by {entry.who} was interrupted and is rolled back"
         yield Issue("interrupted", what, str(target.journal), True)
 
 
@@ -113,9 +114,9 @@ def _suggest_repair(target: Target, entry: Entry) -> str:
 def _remove_leftovers(settings: Settings, target: Target) -> Iterator[Issue]:
     remove_dead_servers(target.path)
     for name in remove_unused(target, who=current_actor()):
-        yield Issue("copy", f"{name} was left by a rollout that never proved it", str(target.release_path(name)), True)
+        yield Issue("copy", f"{name} is left over from an unproved rollout", str(target.release_path(name)), True)
     for name in target.unused_releases():
-        what = f"{name} was never proved, and a server still serves it"
+        what = f"{name} was never proved, but a server still serves it"
         yield Issue("copy", what, str(target.release_path(name)), False, "slipway doctor")
     try:
         with ship_lock(settings):
@@ -123,30 +124,31 @@ def _remove_leftovers(settings: Settings, target: Target) -> Iterator[Issue]:
     except BusyError:
         return
     for path in swept:
-        yield Issue("leftover", f"{path.name} was left half-made by a ship that was killed", str(path), True)
+        yield Issue("leftover", f"{path.name} is an incomplete bundle of a killed ship", str(path), True)
 
 
 def _sync_registry(settings: Settings, target: Target) -> Iterator[Issue]:
     where = "the MLflow registry"
     try:
-        for told in sync_registry(settings, target):
-            yield Issue("registry", told, where, True)
+        for change in sync_registry(settings, target):
+            yield Issue("registry", change, where, True)
     except RegistrySyncError as error:
         yield Issue("registry", str(error), where, False, "slipway doctor")
     except SlipwayError:
-        return  # A champion that is damaged was found already.
+        return  # A damaged champion is reported by _restore_damaged.
     if target.champion_folder() is None and (named := read_registry_champion(settings).release):
         what = f"the registry names {named} as champion, but {target} has none"
         yield Issue("registry", what, where, False, "slipway ship")
 
 
 def _check_servers(target: Target) -> Iterator[Issue]:
-    place, _ = read_status(target)
-    if place.batch.digest:
-        wait_for_workers(target.path, place.batch.digest, _SERVER_TIMEOUT)
+    target_status, _ = read_status(target)
+    if target_status.batch.digest:
+        # Workers that are loading a new champion get a few seconds before they count as lagging.
+        wait_for_workers(target.path, target_status.batch.digest, _SERVER_TIMEOUT)
     ports = {server.pid: server for server in live_servers(target.path)}
-    place, _ = read_status(target)
-    for state in place.realtime.servers:
+    target_status, _ = read_status(target)
+    for state in target_status.realtime.servers:
         if state.problems and (server := ports.get(state.pid)):
             serve = f"slipway serve --host {server.host} --port {server.port} --workers {server.workers}"
             yield Issue("server", "; ".join(state.problems), state.address, False, f"kill {server.pid}; {serve}")
@@ -154,8 +156,10 @@ def _check_servers(target: Target) -> Iterator[Issue]:
 
 def _check_hold(target: Target) -> Iterator[Issue]:
     if (held := target.active_hold()) is not None:
-        what = f"automatic rollouts are held since {held.who} rolled back from {held.from_} to {held.to}: {held.reason}"
-        yield Issue("held", what, str(target), False, "slipway resume --reason 'why they may go on'")
+        what = (
+            f"automatic rollouts are on hold since {held.who} rolled back from {held.from_} to {held.to}: {held.reason}"
+        )
+        yield Issue("held", what, str(target), False, "slipway resume --reason '...'")
 
 
 def _shell_quote(path: object) -> str:

@@ -1,4 +1,4 @@
-"""`slipway init`: a fresh copy of the template becomes a project of its own, in one step or not at all."""
+"""`slipway init`: turn a fresh copy of the template into a new project, completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from slipway.versioning.commit_types import PROJECT_FILE
 from slipway.versioning.git.checkout import list_changes, newest_tag
 
 CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
-"""What python-semantic-release writes into: it inserts each release after the mark, and without it nothing at all."""
+"""The empty changelog. python-semantic-release inserts each release after the mark, and nothing without the mark."""
 _INITIAL_VERSION = "0.0.0"
 _TEMPLATE_TITLE = "# Slipway\n"
 _PROJECT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}[a-z0-9]")
@@ -28,7 +28,7 @@ _README = Path(__file__).with_name("new_project_readme.txt")
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file's new content, and in words what is different about it."""
+    """A file's new content, and a summary of what is different."""
 
     path: Path
     content: bytes
@@ -36,19 +36,20 @@ class FileChange:
 
 
 def initialize(settings_file: Path, name: str, *, description: str = "", force: bool = False) -> list[str]:
-    """Make the copy at ``settings_file`` the project ``name``; returns what changed, nothing where all is right already.
+    """Turn the copy at ``settings_file`` into the project ``name`` and return one line per changed file.
 
-    The example's data, features and estimator stay until you swap them, so everything keeps running.
+    The example's data, features and estimator stay until you replace them, so everything keeps running. A project that
+    has this name already is left as it is.
 
     Raises:
-        SettingsError: the name cannot be used, or a settings file cannot be read.
-        InitError: there are uncommitted changes or releases, and no ``force``.
-        StorageError: a file could not be written; all are as they were.
+        SettingsError: the name is not allowed, or a settings file cannot be read.
+        InitError: there are uncommitted changes or releases, and ``force`` is not set.
+        StorageError: a file could not be written; every file is unchanged.
     """
     if not _PROJECT_NAME.fullmatch(name):
         raise SettingsError(
-            f"{name[:80]!r} cannot be a project's name: 2 to 64 small letters, digits, - and _ can, with a "
-            "letter first and no sign last"
+            f"{name[:80]!r} is not a valid project name: use 2 to 64 lower-case letters, digits, - and _, beginning "
+            "with a letter and ending with a letter or digit; nothing was changed"
         )
     settings = load_settings(settings_file)
     plan = [change for change in _plan_changes(settings, settings_file, name, description) if not _is_applied(change)]
@@ -61,26 +62,26 @@ def initialize(settings_file: Path, name: str, *, description: str = "", force: 
 def _plan_changes(settings: Settings, settings_file: Path, name: str, description: str) -> Iterator[FileChange]:
     root = settings.root
     project = root / PROJECT_FILE
-    text, told = _rename_project(_read_text(project), name, description)
+    text, shown_description = _rename_project(_read_text(project), name, description)
     yield FileChange(
-        project, text.encode(), f"the name {name}, its description and version {_INITIAL_VERSION}: the first is 1.0.0"
+        project, text.encode(), f"name {name}, description, and version {_INITIAL_VERSION}; the first release is 1.0.0"
     )
     document = tomlkit.parse(_read_text(settings_file))
     document["name"] = name
     yield FileChange(
-        settings_file, tomlkit.dumps(document).encode(), f"the model's name {name}; data and estimator stay"
+        settings_file, tomlkit.dumps(document).encode(), f"model name {name}; data and estimator are unchanged"
     )
     contract = msgspec.structs.replace(settings.contract, name=name)
     yield FileChange(root / CONTRACT_FILE, encode_contract(contract), "written from the settings")
-    yield FileChange(root / "CHANGELOG.md", CHANGELOG.encode(), "empty, for the first release")
+    yield FileChange(root / "CHANGELOG.md", CHANGELOG.encode(), "empty, ready for the first release")
     readme = root / "README.md"
     if not readme.exists() or _read_text(readme).startswith(_TEMPLATE_TITLE):
-        page = _read_text(_README).format(name=name, description=told)
-        yield FileChange(readme, page.encode(), "a first page of your own")
+        page = _read_text(_README).format(name=name, description=shown_description)
+        yield FileChange(readme, page.encode(), "a first page for your project")
 
 
 def _rename_project(text: str, name: str, description: str) -> tuple[str, str]:
-    """The project file under its new name, and the description that it ends up with."""
+    """Return the project file with its new name, and the description in it."""
     document = tomlkit.parse(text)
     project: Any = document["project"]
     if description or project["name"] != name:
@@ -91,10 +92,10 @@ def _rename_project(text: str, name: str, description: str) -> tuple[str, str]:
 
 def _check_fresh_copy(root: Path) -> None:
     if names := list_changes(root):
-        raise InitError(f"{root} has uncommitted changes ({names}); commit them or use --force; nothing was changed")
+        raise InitError(f"{root} has uncommitted changes ({names}); commit them, or use --force; nothing was changed")
     if tag := newest_tag(root):
         raise InitError(
-            f"{root} has releases, the last one {tag}, so it is no fresh copy; --force does it all the same, though "
+            f"{root} already has releases, the last one {tag}, so it is not a fresh copy; --force proceeds anyway, but "
             "the next version still follows that tag; nothing was changed"
         )
 
@@ -111,7 +112,7 @@ def _is_applied(change: FileChange) -> bool:
 
 
 def _write_all(plan: list[FileChange]) -> None:
-    """Write every file; when one fails, those before it become what they were."""
+    """Write every file; if one fails, restore those that were already written."""
     before = {change.path: change.path.read_bytes() if change.path.exists() else None for change in plan}
     written: list[Path] = []
     try:

@@ -1,4 +1,4 @@
-"""What nobody needs any more: old releases of a target, sealed bundles and pipeline runs, beyond a stated number."""
+"""Remove old releases of a target, old sealed bundles and old pipeline runs, beyond the numbers in ``[retention]``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Kind = Literal["release", "bundle", "run"]
 
 
 class Removed(msgspec.Struct, frozen=True):
-    """One thing that was removed, or would be, and how many bytes it had; ``kept`` says why it was not."""
+    """A thing that was removed, or would be, and its size; ``kept`` is the reason if it was kept."""
 
     kind: Kind
     name: str
@@ -31,16 +31,16 @@ class Removed(msgspec.Struct, frozen=True):
 
 
 def prune(settings: Settings, target: Target, *, dry_run: bool) -> list[Removed]:
-    """Remove what is beyond ``[retention]``.
+    """Remove what exceeds ``[retention]``.
 
-    The champion, the release before it, and as many earlier good ones as the setting says are never touched, in the
-    target or among the sealed bundles. Of a release that goes, its ``release.json`` is kept as a record, so that the
-    history can still be told. The registry, the journal and whatever is at work now are left alone.
+    The champion, the release before it, and the configured number of earlier good releases are never touched, in the
+    target or among the sealed bundles. The ``release.json`` of a removed release is kept as a record for the history.
+    The registry, the journal and everything that is in use are left alone.
 
     Raises:
-        NotFoundError: there is no target.
-        BusyError: a ship or another command is at work.
-        StorageError: something cannot be removed; what is gone is gone whole.
+        NotFoundError: the target does not exist.
+        BusyError: a ship or another command is running.
+        StorageError: something cannot be removed; everything else was removed completely or not at all.
         TrackingError: the MLflow store cannot be opened.
     """
     number = settings.retention.releases
@@ -54,7 +54,7 @@ def prune(settings: Settings, target: Target, *, dry_run: bool) -> list[Removed]
 
 
 def protected_folders(target: Target, keep_count: int) -> Iterator[str]:
-    """The champion's folder, the one before it whatever became of it, and the last ``number`` that were not bad."""
+    """Yield the folders of the champion, of the release before it (even a bad one), and of ``keep_count`` good ones."""
     champion, bad = target.champion_folder(), target.rolled_back_releases()
     past = dict.fromkeys(entry.folder for entry in reversed(target.past_champions()) if entry.folder)
     others = [folder for folder in past if folder != champion]
@@ -64,24 +64,24 @@ def protected_folders(target: Target, keep_count: int) -> Iterator[str]:
 
 
 def prune_target(target: Target, keep_count: int, *, dry_run: bool) -> Iterator[Removed]:
-    """Remove the releases of a target that nothing goes back to; the caller holds its lock."""
+    """Remove the releases of a target that are too old to roll back to; the caller holds the target's lock."""
     if not dry_run:
         settle_locked(target)
     needed = set(protected_folders(target, keep_count))
     digests = {entry.folder: entry.digest for entry in target.past_champions()}
     for name in target.releases():
-        # What never was champion is a copy that `doctor` clears; what the journal does not know is not ours to judge.
+        # `doctor` removes copies that never were champion; a folder that the journal does not name may belong to somebody.
         if name in needed or name not in digests:
             continue
         folder = target.release_path(name)
-        gone = Removed("release", name, _folder_size(folder))
+        removed = Removed("release", name, _folder_size(folder))
         if not wait_until_released(target.path, digests[name] or "", 0):
-            yield msgspec.structs.replace(gone, kept="a server still serves it")
+            yield msgspec.structs.replace(removed, kept="a server is still using it")
             continue
         if not dry_run:
             _save_record(target, name)
             atomic.remove_folder(folder)
-        yield gone
+        yield removed
 
 
 def _save_record(target: Target, name: str) -> None:
@@ -93,17 +93,17 @@ def _save_record(target: Target, name: str) -> None:
 
 
 def _prune_bundles(settings: Settings, target: Target, protected: set[str], dry_run: bool) -> Iterator[Removed]:
-    """Of those that never were champion, the newest may yet be rolled out."""
+    """Remove sealed bundles, except the newest ones that never were champion: they can still be rolled out."""
     was_champion = {entry.folder for entry in target.past_champions()}
     newest = sorted(bundles_folder(settings).glob("[!.]*"), key=lambda path: path.stat().st_mtime, reverse=True)
     waiting = [path for path in newest if path.name not in was_champion][: settings.retention.releases]
     for folder in newest:
         if folder.name in protected or folder in waiting:
             continue
-        gone = Removed("bundle", folder.name, _folder_size(folder))
+        removed = Removed("bundle", folder.name, _folder_size(folder))
         if not dry_run:
             atomic.remove_folder(folder)
-        yield gone
+        yield removed
 
 
 def _folder_size(folder: Path) -> int:
@@ -111,5 +111,5 @@ def _folder_size(folder: Path) -> int:
 
 
 def freed_bytes(removed: Sequence[Removed]) -> int:
-    """The bytes that are free now, or would be."""
+    """Return how many bytes were freed, or would be."""
     return sum(each.bytes for each in removed if not each.kept)

@@ -1,4 +1,4 @@
-"""What the gate would say now of a candidate beside those whom it must beat; nothing is sealed, registered or moved."""
+"""Train a candidate and get the gate's verdict on it; nothing is sealed, registered or rolled out."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from slipway.settings.settings import Settings
 from slipway.target.target import RECENT_CHAMPIONS, recent_champions, target_of
 
 Baselines = tuple[Bundle | None, Sequence[Bundle]]
-"""The champion, and the last ones before it."""
+"""The champion, and the champions before it."""
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A candidate, the verdict on it beside the champion (a version, or None), and the verdict in words."""
+    """A candidate, the verdict on it, the version of the champion (if there is one), and the verdict as a sentence."""
 
     candidate: Candidate
     verdict: Verdict
@@ -34,14 +34,15 @@ class Rehearsal:
 
 @contextmanager
 def open_baselines(settings: Settings, *, github: bool = False, repository: str | None = None) -> Iterator[Baselines]:
-    """Those of the local target, or those that GitHub has, which are here for as long as the block lasts.
+    """Open the bundles that a candidate is compared with; those of GitHub are downloaded until the block ends.
 
     Args:
-        repository: GitHub's ``owner/name``, by default that of the checkout.
+        github: use GitHub's releases instead of the local target.
+        repository: GitHub's ``owner/name``; by default the checkout's.
 
     Raises:
-        BundleError: the bytes of one are not the sealed ones.
-        GitHubError: they could not be downloaded.
+        BundleError: a bundle's files are not the sealed ones.
+        GitHubError: a bundle could not be downloaded.
     """
     if not github:
         target = target_of(settings)
@@ -50,7 +51,7 @@ def open_baselines(settings: Settings, *, github: bool = False, repository: str 
     from slipway.github.client import connect
     from slipway.github.download import fetch_baselines
 
-    with TemporaryDirectory(prefix="slipway-opponents-") as folder:
+    with TemporaryDirectory(prefix="slipway-baselines-") as folder:
         yield fetch_baselines(connect(repository), Path(folder), RECENT_CHAMPIONS)
 
 
@@ -63,13 +64,13 @@ def train_and_judge(
     cache: bool = True,
     progress: Progress,
 ) -> Rehearsal:
-    """Train, or take from the cache, and judge as `ship` would.
+    """Train (or reuse the cache) and evaluate the candidate as `ship` would.
 
     Args:
-        called: what to call the candidate in words, such as its version.
+        display_name: what to call the candidate in sentences, such as its version.
 
     Raises:
-        SlipwayError: whatever stopped it.
+        SlipwayError: training or evaluation failed.
     """
     policy, (champion, recent) = policy_of(settings), baselines
     candidate = pipeline.run(settings, overrides=overrides, cache=cache, say=progress)

@@ -1,4 +1,4 @@
-"""Store and target brought back from a backup, where there is neither."""
+"""Restore the MLflow store and the target from a backup, into a project that has neither."""
 
 from __future__ import annotations
 
@@ -28,28 +28,29 @@ PATH_COLUMNS = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-"""Where MLflow keeps absolute paths."""
+"""The table columns in which MLflow keeps absolute paths."""
 
 
 def restore_backup(settings: Settings, target: Target, backup: Path) -> Manifest:
-    """Unpack a backup where there is neither store nor target, check every byte, and put all of it in place.
+    """Unpack a backup, verify every file, and move the files into place.
 
-    MLflow's absolute paths become those of here. The target comes last, so nothing serves before all is there.
+    MLflow's absolute paths are changed to this project's folder.
 
     Raises:
-        NotFoundError: there is no such file.
-        StorageError: something is here already, or cannot be written.
-        BundleError: a byte is not the one that was backed up.
+        NotFoundError: the file does not exist or is not a backup.
+        StorageError: something exists already, or cannot be written.
+        BundleError: a file differs from the one that was backed up.
     """
-    places = backup_paths(settings, target)
+    paths = backup_paths(settings, target)
     with ship_lock(settings), target.lock(current_actor(), create=True):
-        if here := [str(path) for path in (*places.values(), target.current) if os.path.lexists(path)]:
-            raise StorageError(f"{', '.join(here)} would be overwritten; move it away first; nothing was changed")
+        if existing := [str(path) for path in (*paths.values(), target.current) if os.path.lexists(path)]:
+            raise StorageError(f"{', '.join(existing)} would be overwritten; move that away first; nothing was changed")
         with TemporaryDirectory(prefix=".slipway-backup-", dir=settings.root) as work:
             manifest = _unpack(backup, Path(work))
             _rewrite_paths(Path(work) / "store" / "mlflow.db", manifest.root, settings.root)
-            for name, path in places.items():
+            for name, path in paths.items():
                 _move_into_place(Path(work) / name, path)
+        # The link to the champion comes last, so nothing can serve before every file is in place.
         if manifest.champion:
             target.flip(manifest.champion)
     return manifest
@@ -61,22 +62,25 @@ def _unpack(backup: Path, work_folder: Path) -> Manifest:
             extract(tar, work_folder)
         manifest = msgspec.json.decode((work_folder / MANIFEST_FILE).read_bytes(), type=Manifest)
     except FileNotFoundError as error:
-        raise NotFoundError(f"{backup} is no backup: there is no {error.filename}; nothing was changed") from None
+        raise NotFoundError(f"{backup} is not a backup: {error.filename} does not exist; nothing was changed") from None
     except (tarfile.TarError, EOFError, msgspec.DecodeError) as error:
-        raise BundleError(f"{backup} is no whole backup: {error}; nothing was changed") from None
+        raise BundleError(f"{backup} is not a complete backup: {error}; nothing was changed") from None
     _check_digests(backup, work_folder, manifest.files)
     return manifest
 
 
 def _check_digests(backup: Path, work_folder: Path, files: Mapping[str, str]) -> None:
-    came = {path.relative_to(work_folder).as_posix() for path in work_folder.rglob("*") if path.is_file()} - {
+    unpacked = {path.relative_to(work_folder).as_posix() for path in work_folder.rglob("*") if path.is_file()} - {
         MANIFEST_FILE
     }
-    for name in sorted({*files, *came}):
+    for name in sorted({*files, *unpacked}):
         path = work_folder / name
-        found = file_digest(path) if path.is_file() else "nothing"
+        found = file_digest(path) if path.is_file() else "missing"
         if found != files.get(name):
-            raise BundleError(f"'{name}' in {backup} is not what was backed up: {found}; nothing was changed")
+            raise BundleError(
+                f"'{name}' in {backup} differs from what was backed up: expected sha256 {files.get(name, 'nothing')}, "
+                f"got {found}; nothing was changed"
+            )
 
 
 def _rewrite_paths(database: Path, old_root: str, new_root: Path) -> None:
@@ -84,12 +88,12 @@ def _rewrite_paths(database: Path, old_root: str, new_root: Path) -> None:
         return
     with closing(sqlite3.connect(database)) as store, store:
         for table, column in PATH_COLUMNS:
-            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # table and column are constants above
             store.execute(moved, (old_root, str(new_root)))
 
 
 def _move_into_place(source: Path, path: Path) -> None:
-    """Put a file or folder in place whole, also on another disk."""
+    """Move a file or folder into place atomically, even to another disk."""
     if source.is_dir():
         atomic.publish_folder(source, path)
     elif source.is_file():

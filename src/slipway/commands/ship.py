@@ -11,6 +11,7 @@ from slipway.bundle.release_file import Bundle
 from slipway.bundle.seal import seal
 from slipway.bundle.signature import Trust, check_can_sign, sign_and_check
 from slipway.bundle.verdict import Verdict, verdict_sentence
+from slipway.commands.history.refusals import record_refusal
 from slipway.errors import SlipwayError, VersionError
 from slipway.gate.judge import judge
 from slipway.gate.policy import policy_of
@@ -76,6 +77,7 @@ def ship(
             verdict = judge(candidate, champion, recent_champions(target), policy)
         done = replace(done, verdict=verdict, verdict_text=verdict_sentence(verdict, version.text, done.champion))
         if verdict.verdict == "refuse":
+            record_refusal(settings, version.text, verdict, candidate.scores, name)
             return done
         with progress.step_timer("seal"):
             name, lock = settings.name, settings.lock_digest

@@ -1,4 +1,4 @@
-"""What serves where, as the target, its live servers and the registry say themselves. Looking changes nothing."""
+"""Read what serves batch and real time, from the target and its live servers. Reading changes nothing."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from slipway.target.target import Target
 
 
 class ActiveRelease(msgspec.Struct, frozen=True):
-    """What answers: a release and its bundle's digest, or nothing."""
+    """The release that serves predictions and its bundle's digest, or nothing."""
 
     release: str | None
     digest: str | None
 
 
 class ServerState(msgspec.Struct, frozen=True):
-    """A live server: how many of its workers are ready, what they acknowledged, and how they lag."""
+    """A live server: how many of its workers are ready, which release they acknowledged, and its problems."""
 
     address: str
     pid: int
@@ -36,7 +36,7 @@ class ServerState(msgspec.Struct, frozen=True):
 
 
 class RealTimeStatus(msgspec.Struct, frozen=True):
-    """What every ready worker acknowledged (nothing, when they differ); with no server, what one would serve."""
+    """The release that all ready workers acknowledged, or nothing if they differ; without a server, the champion."""
 
     release: str | None
     digest: str | None
@@ -44,7 +44,7 @@ class RealTimeStatus(msgspec.Struct, frozen=True):
 
 
 class UnfinishedRollout(msgspec.Struct, frozen=True, kw_only=True):
-    """An intent that has no outcome yet, and who is at work on it; nobody, when it was killed."""
+    """An intent without an outcome; ``by`` is the running command, or null if it was killed."""
 
     action: str
     from_: str | None = msgspec.field(name="from")
@@ -55,7 +55,7 @@ class UnfinishedRollout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetStatus(msgspec.Struct, frozen=True):
-    """One target."""
+    """The status of one target."""
 
     name: str
     kind: str
@@ -72,13 +72,13 @@ _Value = TypeVar("_Value")
 
 
 def read_status(target: Target) -> tuple[TargetStatus, list[SlipwayError]]:
-    """What a target says now, also while a command is at work on it, and what keeps it from saying more."""
+    """Return the status of a target, even while a command is running on it, and the errors that left parts unread."""
     errors: list[SlipwayError] = []
     champion = _read_or_note(errors, target.champion)
     entries = _read_or_note(errors, target.entries) or []
     batch = ActiveRelease(champion.release.version, champion.digest) if champion else NO_RELEASE
     held = journal.active_hold(entries)
-    place = TargetStatus(
+    target_status = TargetStatus(
         name="local",
         kind="directory",
         path=str(target),
@@ -88,7 +88,7 @@ def read_status(target: Target) -> tuple[TargetStatus, list[SlipwayError]]:
         held=held.reason if held else None,
         problems=[str(error) for error in errors],
     )
-    return place, errors
+    return target_status, errors
 
 
 def _read_or_note(errors: list[SlipwayError], read: Callable[[], _Value]) -> _Value | None:
@@ -103,7 +103,7 @@ def _unfinished_rollouts(target: Target, entries: list[Entry]) -> list[Unfinishe
     intents = journal.open_intents(entries)
     by = target.holder() if intents else None
     if intents and by is None:
-        # One that ended while we looked was not killed.
+        # A rollout that ended between the two reads was not killed.
         still = {entry.id for entry in journal.open_intents(_read_or_note([], target.entries) or [])}
         intents = [intent for intent in intents if intent.id in still]
     return [UnfinishedRollout(action=i.action, from_=i.from_, to=i.to, who=i.who, at=i.at, by=by) for i in intents]
@@ -118,17 +118,19 @@ def _real_time_status(target: Target, batch: ActiveRelease) -> RealTimeStatus:
 
 
 def _server_state(target: Target, server: Server, batch: ActiveRelease) -> ServerState:
-    said = acknowledgements(target.path, server)
-    served = _common_release(ActiveRelease(worker.release, worker.digest) for worker in said)
+    ready = acknowledgements(target.path, server)
+    served = _common_release(ActiveRelease(worker.release, worker.digest) for worker in ready)
     lagging = list(laggards(target.path, server, batch.digest)) if batch.digest else []
-    refused = [f"worker {w.pid} of {server} could not load {w.wanted}: {w.error}" for w in said if w.error]
-    orphaned = [f"{server} serves {served.release}, which the target does not"] if not batch.digest and said else []
+    refused = [f"worker {w.pid} of {server} could not load {w.wanted}: {w.error}" for w in ready if w.error]
+    orphaned = (
+        [f"{server} serves {served.release}, but the target has no champion"] if not batch.digest and ready else []
+    )
     return ServerState(
         address=f"{server.host}:{server.port}",
         pid=server.pid,
         started=server.started,
         workers=server.workers,
-        ready=len(said),
+        ready=len(ready),
         release=served.release,
         digest=served.digest,
         problems=[*lagging, *refused, *orphaned],
