@@ -301,7 +301,9 @@ def test_ship_tells_a_person_the_steps_the_scores_the_verdict_the_release_and_wh
     assert re.search(
         r"^gate passed 1\.0\.0: all \d+ rules passed; first release, so there was no champion", told, re.MULTILINE
     )
-    assert f"\n1.0.0 serves batch and real time at {flights.root}/.slipway/target, proved by prediction\n" in told
+    assert (
+        f"\n1.0.0 is live for batch and real time at {flights.root}/.slipway/target, verified by predictions\n" in told
+    )
     report = re.search(r"^report +(\S+)$", told, re.MULTILINE)
     assert report
     assert "<title>Evaluation of flights</title>" in Path(report[1]).read_text()

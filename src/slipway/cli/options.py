@@ -1,4 +1,4 @@
-"""Options that several verbs share."""
+"""Options and output functions that several verbs share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ settings_option: Decorator = click.option(
     type=click.Path(path_type=Path),
     default=Path("slipway.toml"),
     show_default=True,
-    help="The settings file; paths in it count from its folder.",
+    help="The settings file; paths in it are relative to its folder.",
 )
 set_option: Decorator = click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run."
@@ -67,10 +67,12 @@ class RenamedOptionsCommand(click.Command):
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of a verb that runs the pipeline."""
+    """Add the options of a verb that runs the pipeline."""
     managers = click.Choice(["local", "uv", "virtualenv"])
-    env_manager = click.option("--env-manager", type=managers, default="local", show_default=True)
-    no_cache = click.option("--no-cache", is_flag=True, help="Run every component, whatever the cache holds.")
+    env_manager = click.option(
+        "--env-manager", type=managers, default="local", show_default=True, help="Which environment runs components."
+    )
+    no_cache = click.option("--no-cache", is_flag=True, help="Run every component, even if its result is cached.")
     for option in (json_option, env_manager, no_cache, set_option, settings_option):
         command = option(command)
     return command
@@ -85,16 +87,16 @@ def _show_heartbeat(label: str) -> AbstractContextManager[Note]:
 
 
 stderr_progress = Progress(print_to_stderr, _show_heartbeat)
-"""Progress for people, on stderr."""
+"""Progress messages for people, on stderr."""
 
 
 def print_json(value: Any) -> None:
-    """A result for machines, on stdout."""
+    """Print a result as JSON on stdout."""
     print(json.dumps(value, indent=2, default=str))
 
 
 def print_result(result: Any, sentence: str, as_json: bool) -> None:
-    """A result on stdout: for machines, or in a sentence for people."""
+    """Print a result on stdout: as JSON for machines, or as a sentence for people."""
     if as_json:
         print_json(result)
     else:
@@ -102,7 +104,7 @@ def print_result(result: Any, sentence: str, as_json: bool) -> None:
 
 
 def open_target(settings_file: Path) -> tuple[Settings, Target]:
-    """The settings, and the target that they name."""
+    """Load the settings and open the target that they name."""
     from slipway.settings.settings import load_settings
     from slipway.target.target import target_of
 
@@ -111,7 +113,7 @@ def open_target(settings_file: Path) -> tuple[Settings, Target]:
 
 
 def retry_on_github(action: Callable[[Repository], _Result], repository: str | None = None) -> _Result:
-    """Do something that is safe to do again with the repository on GitHub, again while its faults are passing ones."""
+    """Run ``action`` on the GitHub repository, again after temporary errors; it must be safe to repeat."""
     from slipway.github.client import connect, retry
 
     on = connect(repository)
@@ -119,7 +121,7 @@ def retry_on_github(action: Callable[[Repository], _Result], repository: str | N
 
 
 def github_champion(settings: Settings, folder: Path) -> Bundle:
-    """The bundle of the release that GitHub calls Latest, verified, in a folder of its own in ``folder``."""
+    """Download and verify the bundle of the release marked as Latest on GitHub, into a new folder in ``folder``."""
     from slipway.github.download import fetch_champion
     from slipway.target.target import trust_of
 
@@ -128,14 +130,15 @@ def github_champion(settings: Settings, folder: Path) -> Bundle:
 
 
 def resolve_bundle(settings_file: Path, bundle: Path | None) -> Path:
-    """The bundle that an option names, or the champion's; a link is followed once, here.
+    """Return the folder of the bundle that an option names, or of the champion's bundle.
 
     Raises:
-        NotFoundError: nothing serves yet.
+        NotFoundError: there is no champion yet.
     """
+    # Links are resolved once, so that a job reads one bundle to its end, even if the champion changes meanwhile.
     if bundle:
         return bundle.resolve()
     _, target = open_target(settings_file)
     if not target.current.exists():
-        raise NotFoundError(f"no champion serves at {target}; `slipway ship` makes the first one")
+        raise NotFoundError(f"{target} has no champion yet; `slipway ship` creates the first one")
     return target.current.resolve()

@@ -1,4 +1,4 @@
-"""What `slipway run` and `slipway ship` tell at the end, to people and to machines."""
+"""Format the results of `slipway run` and `slipway ship`, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from slipway.settings.settings import SETTINGS_FILE
 from slipway.target.target import Target
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-"""Where `slipway serve` listens unless it is told otherwise."""
+"""The default address of `slipway serve`."""
 
 
 def candidate_as_json(candidate: Candidate) -> dict[str, Any]:
-    """The candidate as JSON."""
+    """Return the candidate as JSON."""
     return {
         "model_uri": candidate.model_uri,
         "run_id": candidate.run_id,
@@ -33,7 +33,7 @@ def candidate_as_json(candidate: Candidate) -> dict[str, Any]:
 
 
 def ship_as_json(result: ShipResult) -> dict[str, Any]:
-    """How a ship ended, as JSON."""
+    """Return the result of a ship as JSON."""
     verdict = result.verdict
     return {
         "release": result.release,
@@ -46,7 +46,7 @@ def ship_as_json(result: ShipResult) -> dict[str, Any]:
 
 
 def score_lines(candidate: Candidate) -> Iterator[str]:
-    """Each metric of the holdout with its 95 % interval, and where the whole report is."""
+    """Yield each holdout metric with its 95 % interval, and the path of the report."""
     results = json.loads(candidate.metrics.read_text())
     yield f"{results['rows']:,} holdout rows, 95 % intervals by {results['block']}"
     for name, value in candidate.scores.items():
@@ -57,18 +57,18 @@ def score_lines(candidate: Candidate) -> Iterator[str]:
 
 
 def champion_lines(result: ShipResult, target: Target) -> Iterator[str]:
-    """What the gate said and what serves where."""
+    """Yield the gate's verdict and which release is live."""
     if result.verdict_text:
         yield result.verdict_text
-    yield f"{result.release} serves batch and real time at {target}, proved by prediction"
+    yield f"{result.release} is live for batch and real time at {target}, verified by predictions"
 
 
 def usage_lines(target: Target, settings_file: Path) -> Iterator[str]:
-    """How to ask the champion, with a real row."""
+    """Yield the commands to use the champion, with a golden row as the example."""
     option = "" if settings_file == Path(SETTINGS_FILE) else f" --settings {shlex.quote(str(settings_file))}"
     _, files = verify_and_read(target.current, ["golden.json"])
     golden = decode_golden(files["golden.json"], "golden.json")
-    yield f"ask       slipway predict{option}"
+    yield f"predict   slipway predict{option}"
     yield f"serve     slipway serve{option}"
     yield f"          {curl_command(DEFAULT_URL, golden)}"
     yield f"score     slipway batch IN OUT{option}"

@@ -1,4 +1,4 @@
-"""The verb that moves the data pin."""
+"""The verb `retrain`: change which data the model is trained on."""
 
 from __future__ import annotations
 
@@ -15,54 +15,60 @@ if TYPE_CHECKING:
     from slipway.commands.retrain.run import RetrainResult
 
 _NO_CHANGE_MESSAGES = {
-    "unchanged": "the data pin is {pin} already; nothing was changed",
-    "unreleased": "the data pin is {pin} already, and no release has it yet; `slipway release` makes one; nothing was "
-    "changed",
+    "unchanged": "the data pin is already {pin}; nothing was changed",
+    "unreleased": "the data pin is already {pin}, but no release has it yet; run `slipway release`; nothing was changed",
 }
 
 
-@click.command(epilog='Example: slipway retrain --through 2013-10-31 --reason "October arrived" --commit')
+@click.command()
 @click.option("--through", default="", envvar="SLIPWAY_THROUGH", metavar="YYYY-MM-DD",
-              help="The last day of the data; also `yesterday`, or $SLIPWAY_THROUGH.")  # fmt: skip
+              help="The last day of the data, or `yesterday`; also $SLIPWAY_THROUGH.")  # fmt: skip
 @click.option("--source", "sources", multiple=True, envvar="SLIPWAY_SOURCE", metavar="[NAME=]URI",
-              help="New data: a path, package://, or what fsspec reads; also $SLIPWAY_SOURCE.")  # fmt: skip
+              help="New data: a path, package://, or a URI that fsspec reads; also $SLIPWAY_SOURCE.")  # fmt: skip
 @click.option("--restore", default="", envvar="SLIPWAY_RESTORE", metavar="X.Y.Z",
-              help="Bring the pin of an earlier release back; also $SLIPWAY_RESTORE.")  # fmt: skip
+              help="Restore the data pin of an earlier release; also $SLIPWAY_RESTORE.")  # fmt: skip
 @click.option("--set", "parameters", multiple=True, envvar="SLIPWAY_SET", metavar="NAME=VALUE",
-              help="Move a training parameter too; also $SLIPWAY_SET, several apart by blanks.")  # fmt: skip
-@click.option("--reason", default="", envvar="SLIPWAY_REASON", help="Why, for the commit; also $SLIPWAY_REASON.")
-@click.option("--rehearse", is_flag=True, help="Train and judge first; a refused rehearsal moves nothing.")
+              help="Also change a training parameter; also $SLIPWAY_SET, separated by spaces.")  # fmt: skip
+@click.option("--reason", default="", envvar="SLIPWAY_REASON", help="The reason, for the commit; also $SLIPWAY_REASON.")
+@click.option("--rehearse", is_flag=True, help="Do a trial run first; if the gate refuses it, nothing is changed.")
 @click.option("--rehearsed", default="", envvar="SLIPWAY_REHEARSED", metavar="JSON",
-              help="What an earlier rehearsal said, which must still count; also $SLIPWAY_REHEARSED.")  # fmt: skip
-@click.option("--commit", "goal", flag_value="commit", help="Commit the pin.")
-@click.option("--push", "goal", flag_value="push", help="Commit the pin and push it to the branch.")
-@click.option("--propose", "goal", flag_value="propose", help="Push it to a branch of its own, as a pull request.")
-@click.option("--github", is_flag=True, help="Rehearse against the release that GitHub calls Latest.")
+              help="Result of an earlier rehearsal, which must still be valid; also $SLIPWAY_REHEARSED.")  # fmt: skip
+@click.option("--commit", "goal", flag_value="commit", help="Commit the data pin.")
+@click.option("--push", "goal", flag_value="push", help="Commit the data pin and push it to the branch.")
+@click.option("--propose", "goal", flag_value="propose", help="Push to a separate branch and open a pull request.")
+@click.option("--github", is_flag=True, help="Compare the trial run with the release marked as Latest on GitHub.")
 @settings_option
 @json_option
 def retrain(
     through: str, sources: tuple[str, ...], restore: str, parameters: tuple[str, ...], reason: str,
     rehearse: bool, rehearsed: str, goal: Any, github: bool, settings_file: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    """Move the data pin: look at new data, validate it, show what changes, and change slipway.toml (or commit it).
+    """Validate new data and make it the training data.
 
-    The commit is released like any other: a retrain is a release.
+    The command shows what changes and updates the data pin in slipway.toml. With --commit, --push or --propose, it also
+    commits the change, which is then released like any other commit.
+
+    \b
+    Examples:
+      slipway retrain --through 2013-10-31
+      slipway retrain --through 2013-10-31 --reason "October arrived" --commit
     """
     from slipway.commands.retrain.pin import RetrainRequest
     from slipway.commands.retrain.run import RetrainJob
-    from slipway.commands.retrain.run import retrain as retrained
+    from slipway.commands.retrain.run import retrain as run_retrain
 
     if rehearse and rehearsed:
-        raise SettingsError("--rehearsed is what an earlier --rehearse said; give one of the two")
-    wish = RetrainRequest(through, sources, restore, parameters, reason)
-    done = retrained(RetrainJob(settings_file, wish, goal or "file", rehearse, rehearsed, github), stderr_progress)
-    _write_for_workflow(done)
+        raise SettingsError("use either --rehearse or --rehearsed (the result of an earlier --rehearse), not both")
+    request = RetrainRequest(through, sources, restore, parameters, reason)
+    job = RetrainJob(settings_file, request, goal or "file", rehearse, rehearsed, github)
+    result = run_retrain(job, stderr_progress)
+    _write_for_workflow(result)
     if as_json:
-        print_json(_result_as_json(done))
+        print_json(_result_as_json(result))
     else:
-        click.echo("\n".join(_result_lines(done)))
-    if done.rehearsal and done.refused:
-        raise GateRefused(f"{done.rehearsal.verdict_text}; nothing was committed, and the pin stays where it was")
+        click.echo("\n".join(_result_lines(result)))
+    if result.rehearsal and result.refused:
+        raise GateRefused(f"{result.rehearsal.verdict_text}; nothing was committed, and the data pin is unchanged")
 
 
 def _result_lines(result: RetrainResult) -> Iterator[str]:
@@ -87,20 +93,28 @@ def _describe_outcome(result: RetrainResult) -> str:
     if plan.state != "moved":
         return _NO_CHANGE_MESSAGES[plan.state].format(pin=_describe_pin(result))
     if not result.commit:
-        return f"{plan.repo_path} is {_describe_pin(result)} now; review it, and say --commit for `{plan.subject}`"
+        return (
+            f"updated {plan.repo_path}: {_describe_new_data(result)}. Review it, then run again with --commit to create "
+            f"`{plan.subject}`"
+        )
     if result.proposal:
         return f"proposed {result.commit[:7]} `{plan.subject}`: {result.proposal}"
     after = (
-        f"; this checkout could not follow ({result.fast_forward_error}), so update it"
+        f"; this checkout could not be updated ({result.fast_forward_error}), so run `git pull`"
         if result.fast_forward_error
         else ""
     )
     return f"committed {result.commit[:7]} on {result.branch}: {plan.subject}{after}"
 
 
+def _describe_new_data(result: RetrainResult) -> str:
+    through = result.plan.pin.through
+    return f"data now ends {through}" if through else "new data sources"
+
+
 def _describe_pin(result: RetrainResult) -> str:
     through = result.plan.pin.through
-    return f"through {through}" if through else "on this data"
+    return f"through {through}" if through else "set to this data"
 
 
 def _result_as_json(result: RetrainResult) -> dict[str, Any]:
@@ -123,7 +137,7 @@ def _result_as_json(result: RetrainResult) -> dict[str, Any]:
 
 
 def _write_for_workflow(result: RetrainResult) -> None:
-    """The record for later jobs, and all that a person reads before the pin moves, in the job's summary."""
+    """Write the record for later jobs, and a summary for the person who approves the new data."""
     import msgspec
 
     from slipway.bundle.verdict import verdict_table

@@ -38,7 +38,7 @@ def test_a_rehearsal_counts_until_something_moves_and_is_found_at_the_tag(root: 
     assert "slipway: ingest.py changed since the rehearsal" in sentence
     other = ["--through", "2024-03-09", "--push"]
     assert "slipway.toml changed" in refused(root, *other, SLIPWAY_REHEARSED=record, code=43)
-    assert "is not what a rehearsal said" in refused(root, *other, SLIPWAY_REHEARSED="{}; touch canary", code=3)
+    assert "is not the result of a rehearsal" in refused(root, *other, SLIPWAY_REHEARSED="{}; touch canary", code=3)
     git(root, "revert", "--no-edit", "HEAD")
     git(root, "push", "-q", "origin", "HEAD")
     done = retrain(root, "--through", MARCH, "--push", "--reason", "March", SLIPWAY_REHEARSED=record)
@@ -48,7 +48,7 @@ def test_a_rehearsal_counts_until_something_moves_and_is_found_at_the_tag(root: 
     assert slipway_here(root, "release").returncode == 0
     assert model not in (root / "CHANGELOG.md").read_text()
     same = pipeline.run(load_settings(root / "slipway.toml"))
-    assert compare_to_rehearsal(root, same) == f"the model is the rehearsed one, byte for byte: sha256 {model}"
+    assert compare_to_rehearsal(root, same) == f"the model is identical to the rehearsed one: sha256 {model}"
     another = pipeline.run(load_settings(root / "slipway.toml", ["train.max_iter=5"]))
     assert compare_to_rehearsal(root, another).startswith("the model is another than the rehearsed one")
     commit(root, "docs: after it")
@@ -66,7 +66,7 @@ def test_of_two_at_once_the_later_one_is_told_to_begin_again(root: Path, tmp_pat
     sentence = refused(second, "--through", MARCH, "--push", SLIPWAY_REHEARSED=record, code=43)
     assert "slipway.toml changed since the rehearsal" in sentence
     git(second, "pull", "-q", "--rebase")
-    assert "is before that" in refused(second, "--through", "2024-03-07", "--push", code=45)
+    assert "is earlier" in refused(second, "--through", "2024-03-07", "--push", code=45)
     same = retrain(second, "--through", "2024-03-08", "--push", "--json")
     assert json.loads(same.stdout)["state"] == "unreleased"
 
@@ -77,7 +77,7 @@ def test_a_refused_rehearsal_moves_nothing(root: Path) -> None:
     for goal in ("--commit", "--push", "--propose"):
         sentence = refused(root, "--through", MARCH, "--rehearse", goal, code=9)
         assert f"gate refused the retrain through {MARCH}" in sentence
-        assert "nothing was committed, and the pin stays where it was" in sentence
+        assert "nothing was committed, and the data pin is unchanged" in sentence
 
 
 def test_a_retrain_may_be_proposed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_a_retrain_may_be_proposed(root: Path, monkeypatch: pytest.MonkeyPatch) 
         assert (pull.title, pull.head, pull.base) == (SUBJECT, f"retrain/parcels-{MARCH}", "main")
         assert "Reason: March came" in pull.body
         assert (git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain")) == (before, "")
-        assert "with another pin" in refused(root, "--through", MARCH, "--propose", "--set", "train.seed=1", code=45)
+        assert "with another data pin" in refused(root, "--through", MARCH, "--propose", "--set", "train.seed=1", code=45)
         assert github.unknown == []
     merged = clone(root, root.parent / "merged")
     git(merged, "merge", "-q", f"origin/retrain/parcels-{MARCH}")

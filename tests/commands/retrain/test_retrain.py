@@ -49,7 +49,7 @@ def test_a_commit_says_why_and_releases_a_patch(root: Path) -> None:
     assert slipway_here(root, "release", "--no-push").returncode == 0
     assert git(root, "describe", "--tags") == "v1.0.1"
     again = retrain(root, "--through", MARCH, "--commit")
-    assert (again.returncode, again.stdout.partition(";")[0]) == (0, f"the data pin is through {MARCH} already")
+    assert (again.returncode, again.stdout.partition(";")[0]) == (0, f"the data pin is already through {MARCH}")
 
 
 def test_a_pin_that_no_release_has_yet_is_told_from_one_that_has(root: Path, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_dates_that_cannot_be_are_refused(root: Path) -> None:
     tomorrow = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)
     assert "is in the future" in refused(root, "--through", str(tomorrow), code=45)
     for text in ("20240310", "2024-02-30", "March", "$(touch canary)", "2024-W10-1"):
-        assert "takes a day as YYYY-MM-DD" in refused(root, "--through", text, code=3)
+        assert "expects YYYY-MM-DD" in refused(root, "--through", text, code=3)
     assert "no day that the data does not reach" in refused(root, "--through", "2024-06-30", "--commit", code=4)
     assert "no day that the data does not reach" in refused(root, "--through", "yesterday", "--commit", code=4)
     assert "needs new data" in refused(root, code=3)
@@ -86,13 +86,13 @@ def test_dates_that_cannot_be_are_refused(root: Path) -> None:
 
 def test_going_back_takes_a_reason(root: Path) -> None:
     sentence = refused(root, "--through", "2024-02-10", "--commit", code=45)
-    assert f"is through {THROUGH} already, and 2024-02-10 is before that" in sentence
+    assert f"is through {THROUGH} already, and 2024-02-10 is earlier" in sentence
     assert retrain(root, "--through", "2024-02-10", "--commit", "--reason", "a broken week").returncode == 0
 
 
 def test_a_checkout_that_is_not_ready_is_refused(root: Path) -> None:
     git(root, "checkout", "-q", "-b", "topic")
-    assert "no release is made from the branch topic" in refused(root, "--through", MARCH, code=45)
+    assert "the branch topic makes no releases" in refused(root, "--through", MARCH, code=45)
     git(root, "checkout", "-q", "--detach")
     assert "detached HEAD" in refused(root, "--through", MARCH, code=45)
     git(root, "checkout", "-q", "main")
@@ -101,7 +101,7 @@ def test_a_checkout_that_is_not_ready_is_refused(root: Path) -> None:
     git(root, "checkout", "slipway.toml")
     (root / ".slipway").mkdir(exist_ok=True)
     with exclusive_lock(root / ".slipway" / "retrain.lock", "slipway retrain", busy_error=BusyError):
-        assert "is at work in" in refused(root, "--through", MARCH, "--commit", code=13)
+        assert "is running in" in refused(root, "--through", MARCH, "--commit", code=13)
 
 
 def test_new_data_comes_by_its_digest_and_with_its_file(root: Path) -> None:
@@ -116,14 +116,14 @@ def test_new_data_comes_by_its_digest_and_with_its_file(root: Path) -> None:
     assert "the data has no column" in refused(root, "--source", "spring.csv", code=4)
     (root / "spring.csv").unlink()
     assert "cannot be read" in refused(root, "--source", "spring.csv", code=4)
-    assert "names none of the sources" in refused(root, "--source", "rows=spring.csv", code=3)
+    assert "does not name any of the sources" in refused(root, "--source", "rows=spring.csv", code=3)
 
 
 def test_earlier_data_that_is_gone_stops_no_retrain(root: Path) -> None:
     (root / "parcels.csv").rename(root / "all.csv")
     done = retrain(root, "--source", "all.csv", "--reason", "moved", "--commit")
     assert done.returncode == 0, done.stderr
-    assert "the earlier data is gone" in done.stderr
+    assert "the earlier data cannot be read" in done.stderr
     assert git(root, "log", "-1", "--format=%s").startswith("fix(data): retrain on parcels data ")
 
 
@@ -136,9 +136,9 @@ def test_the_pin_of_an_earlier_release_comes_back(root: Path) -> None:
     assert git(root, "log", "-1", "--format=%s") == "fix(data): train parcels on the data of 1.0.0 again"
     assert f"through = {THROUGH} # the last day" in settings(root)
     assert "max_iter = 31" in settings(root)
-    assert "there is no release v9.9.9" in refused(root, "--restore", "9.9.9", code=16)
-    assert "takes a release" in refused(root, "--restore", "$(touch canary)", code=3)
-    assert "as it was" in refused(root, "--restore", "1.0.0", "--through", MARCH, code=3)
+    assert "no release v9.9.9" in refused(root, "--restore", "9.9.9", code=16)
+    assert "expects a release" in refused(root, "--restore", "$(touch canary)", code=3)
+    assert "restores an earlier data pin unchanged" in refused(root, "--restore", "1.0.0", "--through", MARCH, code=3)
 
 
 @pytest.mark.parametrize("reason", ["BREAKING CHANGE: y", "x\n\nBREAKING CHANGE: y"])
@@ -168,7 +168,7 @@ def test_the_contract_decides_the_prefix_and_a_breaking_one_stops(root: Path) ->
 
 def test_a_push_is_whole_or_nothing(root: Path, tmp_path: Path) -> None:
     hook(root, 'echo "main is protected" >&2; exit 1')
-    assert "refused the pin" in refused(root, "--through", MARCH, "--push", code=45)
+    assert "rejected the data pin" in refused(root, "--through", MARCH, "--push", code=45)
     hook(root, "exit 0")
     other = clone(root, tmp_path / "other")
     pushed(other, "docs: meanwhile")

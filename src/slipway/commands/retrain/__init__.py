@@ -1,1 +1,1 @@
-"""`slipway retrain`: new data looked at, rehearsed, pinned by one commit."""
+"""`slipway retrain`: validate new data, do a trial run on it, and commit the new data pin."""

@@ -1,4 +1,4 @@
-"""What new data changes: rows, dates, and for each column how far the rows that came are from those before."""
+"""Compare new training data with the earlier data: rows, dates, and the shift of each column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_SHIFTS = 8
 
 
 class Span(msgspec.Struct, frozen=True):
-    """How many rows, and the moments of the first and the last one where rows have one."""
+    """The number of rows, and the timestamps of the first and the last row if there is a time column."""
 
     rows: int
     first: str
@@ -26,41 +26,45 @@ class Span(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A column, and the largest difference in the share of rows between the new and the old: 0 is none, 1 is all."""
+    """A column and its shift: the largest difference in the share of rows (0 = identical, 1 = completely different)."""
 
     column: str
     effect: float
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """The data before and after, how many rows came, and how far these are from those before, the furthest first."""
+    """The data before and after, the number of new rows, and the shifts, the largest first.
+
+    The JSON of `retrain --json` calls the new rows ``came``.
+    """
 
     before: Span
     after: Span
-    came: int
+    new_rows: int = msgspec.field(name="came")
     shifts: tuple[Shift, ...]
 
 
 def compare(before: Path, after: Path, settings: Settings) -> Changes:
-    """Compare two ``data.parquet``; along a calendar the rows after the earlier last day are those that came."""
+    """Compare two ``data.parquet`` files; with a time column, the rows after the earlier last timestamp are the new ones."""
     old, new, time = read_parquet(before), read_parquet(after), settings.data.time
-    came = new[new[time] > old[time].max()] if time else new
-    compared = came if len(came) else new
+    added = new[new[time] > old[time].max()] if time else new
+    compared = added if len(added) else new
     names = [name for name in (*settings.features, settings.data.target) if name in old and name in new]
     shifts = [Shift(name, round(distribution_distance(old[name], compared[name]), 4)) for name in names]
-    ordered = sorted(shifts, key=lambda one: -one.effect)
-    return Changes(_span(old, time), _span(new, time), len(came), tuple(ordered))
+    ordered = sorted(shifts, key=lambda shift: -shift.effect)
+    return Changes(_span(old, time), _span(new, time), len(added), tuple(ordered))
 
 
 def distribution_distance(before: pd.Series, after: pd.Series) -> float:
-    """The Kolmogorov-Smirnov distance of numbers, the total variation distance of anything else; null is a value.
+    """Return the Kolmogorov-Smirnov distance for numbers and the total variation distance for other values.
 
-    Both are the largest difference in the share of rows: over all bounds of a number, over all sets of other values.
+    Both are the largest difference in the share of rows: over all thresholds, or over all sets of values. A null is a
+    value like any other.
     """
     if not pd.api.types.is_numeric_dtype(before.dtype) or not pd.api.types.is_numeric_dtype(after.dtype):
         shares = [rows.astype(str).value_counts(normalize=True) for rows in (before, after)]
         return float(shares[0].sub(shares[1], fill_value=0).abs().sum() / 2)
-    # A null counts as less than any number.
+    # A null sorts below every number, so that more nulls are a shift too.
     old, new = (np.sort(rows.astype(np.float64).fillna(-np.inf).to_numpy()) for rows in (before, after))
     bounds = np.unique(np.concatenate([old, new]))
     below = [np.searchsorted(rows, bounds, side="right") / max(len(rows), 1) for rows in (old, new)]
@@ -68,17 +72,17 @@ def distribution_distance(before: pd.Series, after: pd.Series) -> float:
 
 
 def change_lines(changes: Changes) -> Iterator[str]:
-    """The changes for people."""
+    """Yield the changes as lines of text for people."""
     before, after = changes.before, changes.after
-    yield f"rows      {before.rows:,} -> {after.rows:,}, of which {changes.came:,} came"
+    yield f"rows      {before.rows:,} -> {after.rows:,} ({changes.new_rows:,} new)"
     if after.first:
         yield f"dates     {before.first} to {before.last} -> {after.first} to {after.last}"
-    yield "shift     of the rows that came against those before: 0 is none, 1 is all rows"
-    yield from (f"          {one.column:<22}{one.effect:.3f}" for one in changes.shifts[:_MAX_SHIFTS])
+    yield "shift     new rows compared with existing ones (0 = identical, 1 = completely different)"
+    yield from (f"          {shift.column:<22}{shift.effect:.3f}" for shift in changes.shifts[:_MAX_SHIFTS])
     if more := changes.shifts[_MAX_SHIFTS:]:
         yield f"          and {len(more)} more, each at most {more[0].effect:.3f}"
 
 
 def _span(rows: pd.DataFrame, time: str) -> Span:
-    moments = (rows[time].min(), rows[time].max()) if time else ("", "")
-    return Span(len(rows), *(str(moment) for moment in moments))
+    limits = (rows[time].min(), rows[time].max()) if time else ("", "")
+    return Span(len(rows), *(str(limit) for limit in limits))

@@ -1,4 +1,4 @@
-"""A retrain before anything is done: where it starts from, which settings it comes to, and the commit that says so."""
+"""Plan a retrain before anything is changed: the start commit, the new settings and the commit message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ State = Literal["moved", "unchanged", "unreleased"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What the pin moves from and to; ``committed`` is the settings file as it is, ``text`` as it will be."""
+    """The settings before and after; ``old_text`` is the settings file as committed, ``new_text`` as it will be."""
 
     checkout: Checkout
     repo_path: str
@@ -37,20 +37,20 @@ class Plan:
 
     @property
     def pin(self) -> Pin:
-        """The pin that it comes to."""
+        """The new data pin."""
         return pin_of(self.after)
 
     @cached_property
     def subject(self) -> str:
-        """The first line of the commit."""
+        """The first line of the commit message."""
         return subject(self.request, self.before, self.pin, choose_level(self.checkout, self.after))
 
     def message(self, model: str) -> str:
-        """The commit's message, with the digest of the model that the rehearsal made, if there was one."""
+        """Return the commit message, with the digest of the trial run's model if there was a trial run."""
         return message(self.subject, self.request, model, Linter(self.checkout.root))
 
     def pinned_files(self) -> Mapping[str, Path]:
-        """New data that lies inside the repository and is not ignored there, by its place: it belongs to the commit."""
+        """Return new data files to commit, by path: those inside the repository that git does not ignore."""
         found: dict[str, Path] = {}
         for name, source in self.pin.sources.items():
             path = None if "://" in source.uri else local_path(str(self.after.root / source.uri))
@@ -60,50 +60,51 @@ class Plan:
                 or not path.is_relative_to(self.checkout.root)
             ):
                 continue
-            place = path.relative_to(self.checkout.root).as_posix()
-            if run(self.checkout.root, "check-ignore", "-q", "--", place).returncode:
-                found[place] = path
+            repo_path = path.relative_to(self.checkout.root).as_posix()
+            if run(self.checkout.root, "check-ignore", "-q", "--", repo_path).returncode:
+                found[repo_path] = path
         return found
 
 
 def plan(settings_file: Path, request: RetrainRequest, today: datetime.date) -> Plan:
-    """What the wish comes to here. Nothing is changed, but new sources are kept where the settings say so.
+    """Plan the retrain. Nothing is changed, except that new sources are copied if ``data.snapshots`` is set.
 
     Raises:
-        RetrainError: the checkout is on no release branch or its settings are changed, or the day is a wrong one.
-        SlipwayError: what else `pin_for` and `moved` refuse.
+        RetrainError: the checkout is not on a release branch, its settings have uncommitted changes, or the day is wrong.
+        SlipwayError: what ``resolve_pin`` and ``move_pin`` raise.
     """
     path = settings_file.parent.resolve() / settings_file.name
     checkout = _check_branch(checkout_at(path.parent))
-    place = path.relative_to(checkout.root.resolve()).as_posix()
-    text, changed = _read_settings(checkout, path, place)
+    repo_path = path.relative_to(checkout.root.resolve()).as_posix()
+    text, changed = _read_settings(checkout, path, repo_path)
     before = parse_settings(text, path)
     pin = resolve_pin(request, before, today)
     new = move_pin(text, pin, request.parameters)
     if changed is not None and changed != new:
-        raise RetrainError(f"{place} has uncommitted changes; commit or discard them first; nothing was changed")
-    state: State = "moved" if new != text else _release_state(checkout, place, before)
-    return Plan(checkout, place, before, parse_settings(new, path), text, new, state, request)
+        raise RetrainError(f"{repo_path} has uncommitted changes; commit or discard them first; nothing was changed")
+    state: State = "moved" if new != text else _release_state(checkout, repo_path, before)
+    return Plan(checkout, repo_path, before, parse_settings(new, path), text, new, state, request)
 
 
 def _check_branch(checkout: Checkout) -> Checkout:
     if not checkout.branch:
         raise RetrainError(
-            f"{checkout.root} is at {checkout.commit[:7]} on no branch (a detached HEAD); check out the branch to "
+            f"{checkout.root} is at {checkout.commit[:7]}, not on a branch (detached HEAD); check out the branch to "
             "retrain on; nothing was changed"
         )
     if not is_release_branch(checkout.root, checkout.branch):
         raise RetrainError(
-            f"no release is made from the branch {checkout.branch}, so a pin there trains nothing; check out main or "
-            "1.x, and say --propose for a pull request; nothing was changed"
+            f"the branch {checkout.branch} makes no releases, so a data pin there would not train anything; check out main "
+            "or 1.x, and use --propose for a pull request; nothing was changed"
         )
     return checkout
 
 
 def _read_settings(checkout: Checkout, path: Path, repo_path: str) -> tuple[str, str | None]:
-    """The settings as they are committed, and as they are on the disk where that is something else.
+    """Return the settings file as committed, and as it is on disk if that differs.
 
-    A retrain without a commit, or one that was killed before it, left exactly what the same retrain makes again.
+    A difference is allowed: a retrain without --commit, or one that was killed, leaves exactly the file that the same
+    retrain writes again.
     """
     if not git(checkout.root, "status", "--porcelain", "--", repo_path):
         return path.read_bytes().decode(), None
@@ -113,7 +114,7 @@ def _read_settings(checkout: Checkout, path: Path, repo_path: str) -> tuple[str,
 
 
 def _release_state(checkout: Checkout, repo_path: str, settings: Settings) -> State:
-    """Whether the pin, which stays, has a release already."""
+    """Return whether the unchanged data pin has a release already."""
     text = file_at(checkout.root, f"refs/tags/{checkout.last_tag}", repo_path)
     if not checkout.last_tag or text is None:
         return "unchanged"

@@ -1,4 +1,4 @@
-"""The rehearsal: train and judge with the new pin before anything is committed, and prove later that it still counts."""
+"""Do a trial run with the new data pin before anything is committed, and check later that its result is still valid."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from slipway.versioning.git.checkout import checkout_at, earlier_release
 from slipway.versioning.git.command import git, run
 
 _TRAINING_INPUTS = (CONTRACT_FILE, "components", "pipeline", "src", LOCK_FILE)
-"""What a training depends on beside the settings and the data that they pin."""
+"""What training depends on, besides the settings and the data that they pin."""
 
 
 class RehearsalRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was rehearsed, by name and digest, and the sha256 of the model that it made: one line for a later job."""
+    """The inputs of a trial run, by name and digest, and the sha256 of its model; one line of JSON for a later job."""
 
     files: dict[str, str]
     model: str
@@ -33,69 +33,69 @@ class RehearsalRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class RetrainRehearsal(Rehearsal):
-    """How it went: the verdict, in rules and in words, on a candidate that no release has yet."""
+    """The result of a trial run, with the record for a later job."""
 
     record: RehearsalRecord
 
 
 def rehearse(plan: Plan, baselines: Baselines, progress: Progress) -> RetrainRehearsal:
-    """Train with the new pin, and judge as the tag's run will.
+    """Train with the new data pin and evaluate the model as the release will.
 
     Raises:
-        SlipwayError: whatever stopped the pipeline.
+        SlipwayError: the pipeline or the gate failed.
     """
-    judged = train_and_judge(plan.after, f"the retrain through {plan.pin.through}", baselines, progress=progress)
-    record = RehearsalRecord(_file_digests(plan), model_digest(judged.candidate))
-    return RetrainRehearsal(judged.candidate, judged.verdict, judged.champion, judged.verdict_text, record)
+    rehearsal = train_and_judge(plan.after, f"the retrain through {plan.pin.through}", baselines, progress=progress)
+    record = RehearsalRecord(_file_digests(plan), model_digest(rehearsal.candidate))
+    return RetrainRehearsal(rehearsal.candidate, rehearsal.verdict, rehearsal.champion, rehearsal.verdict_text, record)
 
 
 def check_still_valid(plan: Plan, text: str) -> RehearsalRecord:
-    """The record of a rehearsal, if it was one of exactly what would be committed now.
+    """Return the record of a trial run, if it covers exactly what would be committed now.
 
     Raises:
-        BranchMovedError: settings, data, components or lock are others than those that were rehearsed.
-        SettingsError: it is no such record.
+        BranchMovedError: settings, data, components or lock have changed since the trial run.
+        SettingsError: the text is not such a record.
     """
     try:
         rehearsed = msgspec.json.decode(text, type=RehearsalRecord)
     except msgspec.DecodeError as error:
-        raise SettingsError(f"--rehearsed is not what a rehearsal said: {error}") from None
+        raise SettingsError(f"--rehearsed is not the result of a rehearsal: {error}; nothing was changed") from None
     now = _file_digests(plan)
     if moved := [name for name in sorted({*now, *rehearsed.files}) if now.get(name) != rehearsed.files.get(name)]:
         raise BranchMovedError(
-            f"{', '.join(moved)} changed since the rehearsal, so its verdict does not count any more; nothing was "
+            f"{', '.join(moved)} changed since the rehearsal, so its result is no longer valid; nothing was "
             "changed; run the retrain again"
         )
     return rehearsed
 
 
 def model_digest(candidate: Candidate) -> str:
-    """The sha256 of the model file that serves."""
+    """Return the sha256 of the model file that would be served."""
     return file_digest(candidate.model / f"model.{engine_name(candidate.model)}")
 
 
 def compare_to_rehearsal(root: Path, candidate: Candidate) -> str:
-    """Whether a release's model is the one that its retrain rehearsed, in words; empty where nothing was rehearsed."""
+    """Return a sentence on whether a release's model is that of its trial run; empty if there was no trial run."""
     checkout = checkout_at(root)
     before = earlier_release(checkout)
     since = f"refs/tags/{before}..HEAD" if before else "HEAD"
-    said = git(
+    rehearsed = git(
         checkout.root, "log", f"--format=%(trailers:key={MODEL_TRAILER},valueonly,separator=%x20)", since
     ).split()
-    if not said:
+    if not rehearsed:
         return ""
-    made = model_digest(candidate)
-    if made == said[0]:
-        return f"the model is the rehearsed one, byte for byte: sha256 {made}"
+    released = model_digest(candidate)
+    if released == rehearsed[0]:
+        return f"the model is identical to the rehearsed one: sha256 {released}"
     return (
-        f"the model is another than the rehearsed one: sha256 {made} here and {said[0][:64]} there; settings, code, lock "
-        "or machine differ, and this release was judged by itself"
+        f"the model differs from the rehearsed one: sha256 {released}, rehearsed {rehearsed[0][:64]}; settings, code, "
+        "lock or machine differ, and the gate evaluated this release separately"
     )
 
 
 def _file_digests(plan: Plan) -> dict[str, str]:
     root, function = plan.after.root, plan.after.data.function.rpartition(":")[0]
-    # From which pin to which: another retrain in between counts as a change, even where this one would end the same.
+    # Old and new text: another retrain in between counts as a change, even if the new text would be the same.
     found = {plan.repo_path: hashlib.sha256(f"{plan.old_text}\0{plan.new_text}".encode()).hexdigest()}
     for name in (*_TRAINING_INPUTS, function):
         found[name] = run(root, "rev-parse", "--verify", "-q", f"HEAD:./{name}").stdout.strip()

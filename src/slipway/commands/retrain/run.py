@@ -1,4 +1,4 @@
-"""A retrain from wish to commit: plan, look at the data, rehearse, and move the pin as far as it was asked to go."""
+"""Run a retrain: plan it, compare the data, do a trial run, and change, commit or push the data pin."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Goal = Literal["file", "commit", "push", "propose"]
 
 @dataclass(frozen=True)
 class RetrainJob:
-    """What is asked for, how it is to be tried first, and how far it shall go."""
+    """The request, whether to do a trial run first, and the goal: change the file, commit, push or propose."""
 
     settings_file: Path
     request: RetrainRequest
@@ -40,9 +40,9 @@ class RetrainJob:
 
 @dataclass(frozen=True)
 class RetrainResult:
-    """What became of it: ``commit`` is the new one, ``branch`` the one that has it, ``proposal`` its pull request.
+    """The result: ``commit`` is the new commit on ``branch``, and ``proposal`` is its pull request.
 
-    ``behind`` is why this checkout could not follow a commit that was pushed.
+    ``fast_forward_error`` is why this checkout could not be updated to a pushed commit.
     """
 
     plan: Plan
@@ -55,18 +55,17 @@ class RetrainResult:
 
     @property
     def refused(self) -> bool:
-        """Whether the rehearsal was refused, so that nothing moved."""
+        """Whether the gate refused the trial run, so that nothing was changed."""
         return self.rehearsal is not None and self.rehearsal.verdict.verdict == "refuse"
 
 
 def retrain(job: RetrainJob, progress: Progress) -> RetrainResult:
-    """Move the data pin, or say why not; a pin that stays where it is changes nothing.
+    """Run a retrain and return its result; an unchanged data pin changes nothing.
 
     Raises:
-        GateRefused: the rehearsal was refused.
-        BranchMovedError: what was rehearsed is not what would be committed, or the branch moved.
-        BusyError: another retrain runs in this checkout.
-        SlipwayError: whatever else stood in the way. The pin is where it was.
+        BranchMovedError: the inputs changed since the trial run, or the branch moved.
+        BusyError: another retrain is running in this checkout.
+        SlipwayError: anything else failed. The data pin is unchanged.
     """
     with _retrain_lock(job.settings_file.absolute().parent):
         planned = plan(job.settings_file, job.request, datetime.datetime.now(datetime.UTC).date())
@@ -84,19 +83,19 @@ def retrain(job: RetrainJob, progress: Progress) -> RetrainResult:
 
 
 def _compare_data(planned: Plan, progress: Progress) -> Changes | None:
-    """Validate the new data and compare it with the earlier, where that can still be read."""
+    """Validate the new data and compare it with the earlier data, if that can still be read."""
     after = pipeline.ingest_only(planned.after, say=progress)
     try:
         before = pipeline.ingest_only(planned.before, validate=False, say=progress)
     except (DataError, DataChangedError) as error:
-        progress(f"what changes cannot be shown, since the earlier data is gone: {error}")
+        progress(f"the changes cannot be shown, because the earlier data cannot be read: {error}")
         return None
     return compare(before, after, planned.after)
 
 
 def _rehearse(planned: Plan, job: RetrainJob, progress: Progress) -> RetrainRehearsal:
-    with open_baselines(planned.after, github=job.github) as opponents:
-        return rehearse(planned, opponents, progress)
+    with open_baselines(planned.after, github=job.github) as baselines:
+        return rehearse(planned, baselines, progress)
 
 
 def _move_pin(result: RetrainResult, goal: Goal, model: str) -> RetrainResult:
@@ -108,15 +107,15 @@ def _move_pin(result: RetrainResult, goal: Goal, model: str) -> RetrainResult:
         settings = Path(folder, "settings")
         settings.write_bytes(planned.new_text.encode())
         files = {planned.repo_path: settings, **planned.pinned_files()}
-        made = commit.create_commit(planned.checkout, files, planned.message(model))
+        commit_hash = commit.create_commit(planned.checkout, files, planned.message(model))
     if goal == "propose":
-        return _open_pull_request(result, made, planned.message(model))
+        return _open_pull_request(result, commit_hash, planned.message(model))
     if goal == "push":
-        commit.push(planned.checkout, made)
-    behind = commit.fast_forward(planned.checkout, made, files)
-    if behind and goal == "commit":
-        raise RetrainError(f"the checkout could not follow the commit of the pin: {behind}; the branch is where it was")
-    return replace(result, commit=made, branch=planned.checkout.branch, fast_forward_error=behind)
+        commit.push(planned.checkout, commit_hash)
+    error = commit.fast_forward(planned.checkout, commit_hash, files)
+    if error and goal == "commit":
+        raise RetrainError(f"the checkout could not be updated to the new commit: {error}; the branch is unchanged")
+    return replace(result, commit=commit_hash, branch=planned.checkout.branch, fast_forward_error=error)
 
 
 def _open_pull_request(result: RetrainResult, commit_hash: str, message: str) -> RetrainResult:
@@ -133,9 +132,11 @@ def _open_pull_request(result: RetrainResult, commit_hash: str, message: str) ->
 
 
 def _retrain_lock(root: Path) -> AbstractContextManager[None]:
-    """Be the only retrain of this checkout."""
+    """Hold the lock that allows one retrain per checkout."""
     return exclusive_lock(
         root / STATE / "retrain.lock",
         "slipway retrain",
-        busy_error=lambda by: BusyError(f"{by} is at work in {root}; nothing was changed; try again when it has ended"),
+        busy_error=lambda by: BusyError(
+            f"{by} is running in {root}; nothing was changed; try again when it has finished"
+        ),
     )

@@ -1,4 +1,4 @@
-"""A snapshot of new data, named by its sha256: read once, kept where `data.snapshots` says so, and pinned there."""
+"""Take a snapshot of new data: hash it, copy it to `data.snapshots` if that is set, and return what to pin."""
 
 from __future__ import annotations
 
@@ -21,41 +21,42 @@ _BLOCK_SIZE = 1 << 20
 
 
 def snapshot(uri: str, store: str, root: Path) -> Source:
-    """Where the bytes behind ``uri`` are from now on, and their sha256.
+    """Return the URI to pin for the data behind ``uri``, and its sha256.
 
     Args:
-        store: a folder or a URI that fsspec writes, which keeps a copy; empty to pin the bytes where they are.
-        root: what relative places count from.
+        store: a folder or an fsspec URI for a copy; empty to pin the data where it is.
+        root: the folder that relative paths are relative to.
 
     Raises:
-        DataError: it is not there, empty, or cannot be read or kept.
-        DataChangedError: it changed while it was read.
+        DataError: the data is missing, empty, or cannot be read or copied.
+        DataChangedError: the data changed while it was read.
     """
     with tempfile.TemporaryDirectory(prefix="slipway-snapshot-") as folder:
         copy = Path(folder, "copy")
         digest = _read_source(resolve_uri(root, uri), copy if store else None)
         if not store:
             return Source(uri=_relative_uri(uri, root), sha256=digest)
-        place = f"{store.rstrip('/')}/{digest}/{Path(uri.rpartition('::')[2]).name}"
-        with _data_errors(place, "kept"):
-            _store_copy(copy, resolve_uri(root, place))
-        return Source(uri=place, sha256=digest)
+        copy_uri = f"{store.rstrip('/')}/{digest}/{Path(uri.rpartition('::')[2]).name}"
+        with _data_errors(copy_uri, "copied"):
+            _store_copy(copy, resolve_uri(root, copy_uri))
+        return Source(uri=copy_uri, sha256=digest)
 
 
 def _read_source(uri: str, copy: Path | None) -> str:
-    """The sha256 of what is there, copied in the same breath; refused where it moved meanwhile."""
+    """Return the sha256 of the data and copy it in the same pass; data that changes meanwhile is an error."""
     path = local_path(uri)
     if path is not None and path.is_dir():
-        raise DataError(f"the data {uri} is a folder; name the files in it one by one; nothing was changed")
+        raise DataError(f"the data {uri} is a folder; name each file in it instead; nothing was changed")
     with _data_errors(uri, "read"):
-        system, place = fsspec.core.url_to_fs(str(path) if path else uri)
-        before = system.checksum(place)
-        digest = _copy_and_hash(system, place, copy)
+        system, remote_path = fsspec.core.url_to_fs(str(path) if path else uri)
+        before = system.checksum(remote_path)
+        digest = _copy_and_hash(system, remote_path, copy)
+        # fsspec caches listings; without this, the second checksum would repeat the first.
         system.invalidate_cache()
-        after = system.checksum(place)
+        after = system.checksum(remote_path)
     if before != after:
         raise DataChangedError(
-            f"the data {uri} changed while it was read; nothing was changed; try again when it rests"
+            f"the data {uri} changed while it was read; nothing was changed; try again when no one is writing to it"
         )
     return digest
 
@@ -72,16 +73,16 @@ def _copy_and_hash(system: Any, path: str, copy: Path | None) -> str:
 
 
 def _store_copy(copy: Path, uri: str) -> None:
-    """Put the copy there, unless it is there already: its folder's name is its digest."""
-    here = local_path(uri)
-    if here is not None:
-        _store_locally(copy, here)
+    """Write the copy, unless it exists: its folder is named by its digest, so equal size means equal content."""
+    path = local_path(uri)
+    if path is not None:
+        _store_locally(copy, path)
         return
-    system, there = fsspec.core.url_to_fs(uri)
-    if system.exists(there) and system.size(there) == copy.stat().st_size:
+    system, remote_path = fsspec.core.url_to_fs(uri)
+    if system.exists(remote_path) and system.size(remote_path) == copy.stat().st_size:
         return
-    system.makedirs(there.rpartition("/")[0], exist_ok=True)
-    system.put_file(str(copy), there)
+    system.makedirs(remote_path.rpartition("/")[0], exist_ok=True)
+    system.put_file(str(copy), remote_path)
 
 
 def _store_locally(copy: Path, path: Path) -> None:
@@ -91,7 +92,7 @@ def _store_locally(copy: Path, path: Path) -> None:
 
 
 def _relative_uri(uri: str, root: Path) -> str:
-    """A path inside the project as it counts from there, whatever folder the command was given it in."""
+    """Return a path inside the project relative to its root, and any other URI unchanged."""
     path = Path(uri)
     inside = "://" not in uri and path.is_absolute() and path.is_relative_to(root)
     return path.relative_to(root).as_posix() if inside else uri
@@ -103,5 +104,5 @@ def _data_errors(uri: str, action: str) -> Iterator[None]:
         yield
     except SlipwayError:
         raise
-    except Exception as error:  # every file system of fsspec raises its own kind
+    except Exception as error:  # each file system of fsspec raises its own exception types
         raise DataError(f"the data {uri} cannot be {action}: {error}; nothing was changed") from error
