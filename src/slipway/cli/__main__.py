@@ -1,4 +1,4 @@
-"""The command line as a file that spark-submit can be given, and as ``python -m slipway.cli``."""
+"""Run the command line as ``python -m slipway.cli``, and as the file that spark-submit is given."""
 
 from slipway.cli.main import main
 

@@ -93,7 +93,9 @@ def test_a_retrain_may_be_proposed(root: Path, monkeypatch: pytest.MonkeyPatch) 
         assert (pull.title, pull.head, pull.base) == (SUBJECT, f"retrain/parcels-{MARCH}", "main")
         assert "Reason: March came" in pull.body
         assert (git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain")) == (before, "")
-        assert "with another data pin" in refused(root, "--through", MARCH, "--propose", "--set", "train.seed=1", code=45)
+        assert "with another data pin" in refused(
+            root, "--through", MARCH, "--propose", "--set", "train.seed=1", code=45
+        )
         assert github.unknown == []
     merged = clone(root, root.parent / "merged")
     git(merged, "merge", "-q", f"origin/retrain/parcels-{MARCH}")
