@@ -30,7 +30,7 @@ def test_all_that_was_backed_up_while_others_wrote_is_there_again_elsewhere(
     assert told["champion"].startswith("1.1.0-")
     ended = slipway(elsewhere, "restore", str(tmp_path / "backup.tar.gz"))
     assert ended.returncode == 0, ended.stderr
-    assert "1.1.0 serves" in ended.stdout
+    assert "1.1.0 is live" in ended.stdout
     with closing(sqlite3.connect(elsewhere / "mlflow.db")) as store:
         assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert not store.execute("SELECT 1 FROM runs WHERE artifact_uri LIKE ?", (f"%{world.project}/%",)).fetchall()
@@ -85,7 +85,7 @@ def test_nothing_is_overwritten_and_no_changed_byte_is_brought_back(
     again = slipway(world.project, "backup", str(file))
     assert (again.returncode, "exists already" in again.stderr) == (14, True)
     here = slipway(world.project, "restore", str(file))
-    assert (here.returncode, "would be overwritten; move it away first" in here.stderr) == (14, True)
+    assert (here.returncode, "would be overwritten; move that away first" in here.stderr) == (14, True)
     content = file.read_bytes()
     place = content.index(b"journal.jsonl") + 700
     file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])

@@ -19,24 +19,26 @@ Row = Sequence[str | None]
 
 
 def print_rows(rows: Sequence[Row], header: Sequence[str] = ()) -> None:
-    """Print rows of texts on stdout; ``header`` names the columns where a person reads them."""
+    """Print rows on stdout: as a table with the ``header`` on a terminal, as plain aligned lines in a pipe."""
     texts = [[cell or "" for cell in row] for row in rows]
     if sys.stdout.isatty() and find_spec("rich"):
         _print_table(texts, header)
         return
-    widths = [max((len(row[place]) for row in texts), default=0) for place in range(len(texts[0]) if texts else 0)]
+    widths = [max((len(row[column]) for row in texts), default=0) for column in range(len(texts[0]) if texts else 0)]
     for row in texts:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _print_table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
+    # rich honors NO_COLOR and TERM=dumb; it takes a tenth of a second to import, so a pipe does without it.
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, show_header=bool(header), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for place in range(len(rows[0]) if rows else 0):
-        table.add_column(header[place] if header else "", style="bold cyan" if place == 0 else None, overflow="fold")
+    for column in range(len(rows[0]) if rows else 0):
+        style = "bold cyan" if column == 0 else None
+        table.add_column(header[column] if header else "", style=style, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
@@ -44,7 +46,7 @@ def _print_table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
 
 @contextmanager
 def show_spinner(label: str) -> Iterator[Note]:
-    """Show ``work`` with its time on the terminal at stderr while the block lasts."""
+    """Show ``label`` with the elapsed time on stderr until the block ends."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
