@@ -81,6 +81,8 @@ def test_nothing_is_overwritten_and_no_changed_byte_is_brought_back(
     world: World, elsewhere: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "backup.tar"
+    missing = slipway(elsewhere, "restore", str(file))
+    assert (missing.returncode, f"{file}: no such file; nothing was changed" in missing.stderr) == (16, True)
     world.told("backup", str(file))
     again = slipway(world.project, "backup", str(file))
     assert (again.returncode, "exists already" in again.stderr) == (14, True)

@@ -57,12 +57,14 @@ def restore_backup(settings: Settings, target: Target, backup: Path) -> Manifest
 
 
 def _unpack(backup: Path, work_folder: Path) -> Manifest:
+    if not backup.exists():
+        raise NotFoundError(f"{backup}: no such file; nothing was changed")
     try:
         with tarfile.open(backup) as tar:
             extract(tar, work_folder)
         manifest = msgspec.json.decode((work_folder / MANIFEST_FILE).read_bytes(), type=Manifest)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{backup} is not a backup: {error.filename} does not exist; nothing was changed") from None
+    except FileNotFoundError:
+        raise NotFoundError(f"{backup} is not a backup: it has no {MANIFEST_FILE}; nothing was changed") from None
     except (tarfile.TarError, EOFError, msgspec.DecodeError) as error:
         raise BundleError(f"{backup} is not a complete backup: {error}; nothing was changed") from None
     _check_digests(backup, work_folder, manifest.files)
