@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,7 +16,10 @@ import pytest
 from slipway.cli.main import slipway
 from slipway.settings.settings import Settings
 from slipway.steps.validate.expectations import Expectations
-from tests.support.documents import DOCUMENTS, ROOT, anchors, commands, links, slipway_calls, spans, tables
+from tests.support.documents import DOCUMENTS, ROOT, Command, anchors, commands, links, slipway_calls, spans, tables
+from tests.support.flights import Flights
+from tests.support.git_repositories import git
+from tests.support.walkthrough import PAGES, Step, follow, mask, shell_in
 
 REFERENCE = ROOT / "docs/reference.md"
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
@@ -164,3 +168,43 @@ def places(document: Path, file: str) -> Iterator[Path]:
 @pytest.mark.parametrize(("document", "file"), FILES, ids=lambda v: v if isinstance(v, str) else v.name)
 def test_a_file_of_the_code_that_a_page_names_is_there(document: Path, file: str) -> None:
     assert "<" in file or file in THEIRS or any(place.is_file() for place in places(document, file))
+
+
+@pytest.fixture
+def clone(flights: Flights, tmp_path: Path) -> Path:
+    """A fresh clone of the shipped example, with its champion restored from a backup."""
+    if json.loads((ROOT / "contract.json").read_text())["name"] != "flights":
+        pytest.skip("the example was swapped for another project")
+    backup, clone = tmp_path / "backup.tar.gz", tmp_path / "slipway"
+    flights.slipway("backup", str(backup))
+    git(tmp_path, "clone", "-q", str(flights.root), str(clone))
+    Flights(clone).slipway("restore", str(backup))
+    text = flights.shipped["stderr"] + flights.shipped["stdout"]
+    (tmp_path / "shipped").write_text(text.replace(str(flights.root), str(clone)))
+    return clone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_run_in_order_and_print_what_it_says(page: Path, clone: Path) -> None:
+    with shell_in(clone, make_ship=f"cat {clone.parent / 'shipped'}", make_test=":") as shell:
+        for step in follow(page, shell):
+            difference = unified_diff(
+                mask(step.command.output), mask(step.printed), "the page", "the command", lineterm=""
+            )
+            assert step.agrees, "\n".join([f"$ {step.command.text}", f"exit code {step.exit_code}", *difference])
+
+
+def test_only_what_differs_between_two_runs_is_masked() -> None:
+    lines = [
+        "roc_auc 0.715 of 1.0.0-dev.3+g1a2b3c4.dirty  52bb68bd1d66 took 12.5 s",
+        "rows 244,737 of 2013-09-30 23:59:00",
+    ]
+    assert mask(lines) == ["roc_auc 0.715 of <version> <digest> took <seconds> s", lines[1]]
+
+
+def test_a_page_may_leave_lines_out_at_an_ellipsis() -> None:
+    step = Step(Command("seq 5", ["1", "...", "4", "5"]), ["1", "2", "3", "4", "5"], 0)
+    assert step.agrees
+    assert not Step(step.command, ["1", "2", "3", "5", "5"], 0).agrees
+    assert not Step(step.command, step.output, 1).agrees
