@@ -88,7 +88,8 @@ class Shell:
 
     def run(self, text: str) -> tuple[int, list[str]]:
         """Run a command to its end, or one that ends in `&` until its port accepts connections."""
-        command = self._aliases.get(text.partition("  #")[0].strip(), text).replace(PORT, str(self._port))
+        without_comment = text.partition("  #")[0].rstrip()
+        command = self._aliases.get(without_comment, without_comment).replace(PORT, str(self._port))
         in_background = command.endswith("&")
         if in_background:
             command = f"{command.removesuffix('&')} >/dev/null 2>&1 &"
