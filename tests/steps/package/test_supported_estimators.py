@@ -14,7 +14,7 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "reference.md"
 
 
 @pytest.mark.parametrize(
-    ("place", "known"), [("classifiers", CLASSIFIERS), ("regressors", REGRESSORS), ("before them", CONVERTERS)]
+    ("place", "known"), [("classifiers", CLASSIFIERS), ("regressors", REGRESSORS), ("preprocessing", CONVERTERS)]
 )
 def test_the_reference_lists_every_class_that_compiles(place: str, known: dict[type, object]) -> None:
     (row,) = re.findall(rf"^\| {place} \| (.*) \|$", REFERENCE.read_text(), re.MULTILINE)
