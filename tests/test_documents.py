@@ -217,7 +217,7 @@ def test_only_what_differs_between_two_runs_is_masked() -> None:
         "roc_auc 0.715 of 1.0.0-dev.3+g1a2b3c4.dirty  52bb68bd1d66 took 12.5 s",
         "rows 244,737 of 2013-09-30 23:59:00",
     ]
-    assert mask(lines) == ["roc_auc 0.715 of <version> <digest> took <seconds> s", lines[1]]
+    assert mask(lines) == ["roc_auc 0.715 of <version>  <digest> took <seconds> s", lines[1]]
 
 
 def test_a_page_may_leave_lines_out_at_an_ellipsis() -> None:

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 
 from tests.support.documents import ROOT, Command, blocks
@@ -28,7 +29,7 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "tutorial.md")
 FOLDER = "/home/you/slipway"
 """The folder of the clone, as the pages print it."""
 PORT = "8080"
-"""The port of the pages; a free one takes its place, since another test may listen there."""
+"""The port in the pages. Tests use a free port instead, because several run at the same time."""
 ELISION = "..."
 _END = "end of command:"
 _HEARTBEAT = re.compile(r".*: running for \d+ s.*")
@@ -39,6 +40,8 @@ _MASKS = (
     (re.compile(r"\b20[2-9]\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z| UTC|[+-]\d\d:\d\d)?"), "<time>"),
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b"), "<digest>"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "<seconds> s"),
+    (re.compile(r'"pid":\d+'), '"pid":<pid>'),
+    (re.compile(r"(\.\d{3})\d{6,}"), r"\1<digits>"),
     (re.compile(r"  +"), "  "),
 )
 """What differs between two runs; columns are as wide as the version in them."""
@@ -58,6 +61,12 @@ class Step:
         return self.exit_code == 0 and mask(self.printed) == mask(self.command.output)
 
     @property
+    def difference(self) -> str:
+        """How the page and the real output differ, for the message of a failed test."""
+        lines = unified_diff(mask(self.command.output), mask(self.printed), "the page", "the command", lineterm="")
+        return "\n".join([f"$ {self.command.text}", f"exit code {self.exit_code}", *lines, "", *self.output])
+
+    @property
     def printed(self) -> list[str]:
         """The real output, cut as the page cuts it."""
         if ELISION not in self.command.output:
@@ -70,10 +79,10 @@ class Step:
 class Shell:
     """One bash session, so `cd` and background jobs work as they do for a reader."""
 
-    def __init__(self, folder: Path, aliases: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, aliases: Mapping[str, str], port: str) -> None:
         self.folder = folder
         self._aliases = _SETUP | aliases
-        self._port = _free_port()
+        self._port = port
         people = {f"GIT_{role}_{what}": "you" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         self._bash = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
@@ -89,7 +98,7 @@ class Shell:
     def run(self, text: str) -> tuple[int, list[str]]:
         """Run a command to its end, or one that ends in `&` until its port accepts connections."""
         without_comment = text.partition("  #")[0].rstrip()
-        command = self._aliases.get(without_comment, without_comment).replace(PORT, str(self._port))
+        command = self._aliases.get(without_comment, without_comment).replace(PORT, self._port)
         in_background = command.endswith("&")
         if in_background:
             command = f"{command.removesuffix('&')} >/dev/null 2>&1 &"
@@ -118,17 +127,17 @@ class Shell:
 
     def _as_printed(self, lines: list[str]) -> list[str]:
         text = "\n".join(line for line in lines if not _HEARTBEAT.fullmatch(line))
-        return text.replace(str(self.folder), FOLDER).replace(str(self._port), PORT).strip("\n").splitlines()
+        return text.replace(str(self.folder), FOLDER).replace(f":{self._port}", f":{PORT}").strip("\n").splitlines()
 
     def _accepts_connections(self) -> bool:
         with socket.socket() as caller:
-            return caller.connect_ex(("127.0.0.1", self._port)) == 0
+            return caller.connect_ex(("127.0.0.1", int(self._port))) == 0
 
 
 @contextmanager
-def shell_in(folder: Path, **aliases: str) -> Iterator[Shell]:
-    """A session in a clone; an alias is what to run instead of `make_ship`, `make_test` and so on."""
-    shell = Shell(folder, {name.replace("_", " "): command for name, command in aliases.items()})
+def shell_in(folder: Path, *, port: str = "", **aliases: str) -> Iterator[Shell]:
+    """Open a session in a clone; the aliases `make_ship` and `make_test` are what to run instead of these commands."""
+    shell = Shell(folder, {name.replace("_", " "): command for name, command in aliases.items()}, port or _free_port())
     try:
         yield shell
     finally:
@@ -168,10 +177,10 @@ def rewrite(page: Path, shell: Shell) -> None:
     page.write_text(text)
 
 
-def _free_port() -> int:
+def _free_port() -> str:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+        return str(listener.getsockname()[1])
 
 
 def main() -> None:
@@ -180,7 +189,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             clone = Path(folder, "slipway")
             git(Path(folder), "clone", "-q", str(ROOT), str(clone))
-            with shell_in(clone, make_ship="slipway ship", make_test=":") as shell:
+            with shell_in(clone, port=PORT, make_ship="slipway ship", make_test=":") as shell:
                 rewrite(page, shell)
 
 
