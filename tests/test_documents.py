@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 import msgspec
 import pytest
+from filelock import FileLock
 
 from slipway.cli.main import slipway
 from slipway.settings.settings import Settings
@@ -188,8 +189,10 @@ def clone(flights: Flights, tmp_path: Path) -> Path:
 @pytest.fixture
 def make_ship(flights: Flights, clone: Path) -> str:
     """A command that leaves the clone as `make ship` does, and prints the same: it restores the champion from a backup."""
-    backup, shipped = clone.parent / "backup.tar.gz", clone.parent / "shipped"
-    flights.slipway("backup", str(backup))
+    backup, shipped = flights.root.parent / "backup.tar.gz", clone.parent / "shipped"
+    with FileLock(backup.with_suffix(".lock")):
+        if not backup.exists():
+            flights.slipway("backup", str(backup))
     text = flights.shipped["stderr"] + flights.shipped["stdout"]
     shipped.write_text(text.replace(str(flights.root), str(clone)))
     return f"slipway restore {backup} >/dev/null && cat {shipped}"
