@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
+from slipway.target.journal import current_actor
 from tests.support.documents import ROOT, Command, blocks
 from tests.support.eventually import eventually
 from tests.support.flights import environment_for_people
@@ -87,7 +88,7 @@ class Shell:
         self._bash = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             cwd=folder,
-            env=environment_for_people() | people | {"GITHUB_ACTOR": "you", "COLUMNS": "110", "PWD": str(folder)},
+            env=environment_for_people() | people | {"COLUMNS": "110"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,7 +99,7 @@ class Shell:
     def run(self, text: str) -> tuple[int, list[str]]:
         """Run a command to its end, or one that ends in `&` until its port accepts connections."""
         without_comment = text.partition("  #")[0].rstrip()
-        command = self._aliases.get(without_comment, without_comment).replace(PORT, self._port)
+        command = self._aliases.get(without_comment) or re.sub(rf"(?<=[: ]){PORT}\b", self._port, without_comment)
         in_background = command.endswith("&")
         if in_background:
             command = f"{command.removesuffix('&')} >/dev/null 2>&1 &"
@@ -127,7 +128,9 @@ class Shell:
 
     def _as_printed(self, lines: list[str]) -> list[str]:
         text = "\n".join(line for line in lines if not _HEARTBEAT.fullmatch(line))
-        return text.replace(str(self.folder), FOLDER).replace(f":{self._port}", f":{PORT}").strip("\n").splitlines()
+        text = text.replace(str(self.folder), FOLDER).replace(f":{self._port}", f":{PORT}")
+        who = rf"(?<=  ){re.escape(current_actor())}(?=  |$)"  # only as a column, because it can be any word
+        return re.sub(who, "you", text, flags=re.MULTILINE).strip("\n").splitlines()
 
     def _accepts_connections(self) -> bool:
         with socket.socket() as caller:
