@@ -114,10 +114,10 @@ def test_the_hooks_refuse_a_bad_message_bad_code_and_bad_spelling(checkout: Path
     refused = committed(checkout, "feta: a cheese")
     assert "did you mean `feat`?" in refused
     assert refused.endswith("exit 1")
-    (checkout / "bad.py").write_text('"""Recieve nothing."""\nimport os\n')
+    (checkout / "bad.py").write_text('"""Recieve nothing."""\nimport  os\n')
     git(checkout, "add", "bad.py")
     refused = committed(checkout, "feat: a module")
-    for part in ("`os` imported but unused", "Recieve ==> Receive", "Would reformat: bad.py"):
+    for part in ("`os` imported but unused", "Recieve ==> Receive", "File would be reformatted"):
         assert part in refused
     (checkout / "bad.py").write_text('"""Receive nothing."""\n')
     git(checkout, "add", "bad.py")
