@@ -45,11 +45,12 @@ FAST := $(addprefix tests/, test_structure.py test_documents.py test_style.py \
 	versioning/test_checkout_version.py versioning/test_commit_lint.py versioning/test_remote.py \
 	workflows/test_rules.py)
 
-check: setup ## check style, types, imports, spelling and workflows
+check: setup ## check style, types, imports, wording, spelling and workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m style.check
 	$(BIN)/codespell *.md docs src components pipeline deploy style .github Makefile slipway.toml pyproject.toml
 	@if compgen -G '.github/workflows/*.yml' >/dev/null; then \
 		$(BIN)/actionlint && $(BIN)/zizmor --offline --persona=pedantic .github; fi
