@@ -218,7 +218,7 @@ def test_a_project_of_your_own_is_made_by_following_its_page(clone: Path) -> Non
 def test_only_what_differs_between_two_runs_is_masked() -> None:
     lines = [
         "roc_auc 0.715 of 1.0.0-dev.3+g1a2b3c4.dirty  52bb68bd1d66 took 12.5 s",
-        "rows 244,737 of 2013-09-30 23:59:00",
+        "rows 244,737 of 2013-09-30 23:59:00 from 127.0.0.1:8080",
     ]
     assert mask(lines) == ["roc_auc 0.715 of <version>  <digest> took <seconds> s", lines[1]]
 

@@ -37,7 +37,7 @@ _HEARTBEAT = re.compile(r".*: running for \d+ s.*")
 _SETUP = {"git clone https://github.com/you/slipway": ":", "cd slipway": ":", "source .venv/bin/activate": ":"}
 """What a reader does first; a walkthrough begins in a clone, with this checkout's environment on its path."""
 _MASKS = (
-    (re.compile(r"\b\d+\.\d+\.\d+(-dev\.\d+)?(\+g[0-9a-f]{7,}(\.dirty)?)?(?![\w.])"), "<version>"),
+    (re.compile(r"(?<![\w.])\d+\.\d+\.\d+(-dev\.\d+)?(\+g[0-9a-f]{7,}(\.dirty)?)?(?![\w.])"), "<version>"),
     (re.compile(r"\b20[2-9]\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z| UTC|[+-]\d\d:\d\d)?"), "<time>"),
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b"), "<digest>"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "<seconds> s"),
