@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class SlipwayError(Exception):
-    """Base class; the message tells the user what is wrong, with the numbers involved, and what was or was not changed."""
+    """Base class; the message names what is wrong, with the numbers involved, and what was or was not changed."""
 
     # Scripts and workflows compare these codes, so a code is never reused or changed. 2 is click's, for usage errors.
     exit_code: ClassVar[int] = 1

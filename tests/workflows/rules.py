@@ -14,7 +14,7 @@ Job = dict[str, Any]
 GRANTS: dict[str, dict[str, str]] = {
     "ci.check": {"contents": "read"},
     "ci.test": {"contents": "read"},
-    "ci.honest": {"contents": "read"},
+    "ci.compatibility": {"contents": "read"},
     "ci.all-green": {},
     "release.ci": {"contents": "read"},
     "release.version": {"contents": "write"},

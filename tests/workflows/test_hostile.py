@@ -87,7 +87,7 @@ def test_a_title_that_is_a_program_is_refused(world: World, attack: str) -> None
     git(world.team, "checkout", "--quiet", "-B", "topic", "origin/main")
     run = world.pull_request(f"{attack} fix: all is well")
     git(world.team, "checkout", "--quiet", "main")
-    assert run.jobs["honest"] == "failure"
+    assert run.jobs["compatibility"] == "failure"
     did_nothing(world, run)
 
 
@@ -95,7 +95,7 @@ def test_a_message_that_is_a_program_is_text_in_the_preview(world: World, attack
     git(world.team, "checkout", "--quiet", "-B", "topic", "origin/main")
     run = world.pull_request(f"fix: all is well\n\n{attack}")
     git(world.team, "checkout", "--quiet", "main")
-    assert run.jobs["honest"] == "success", run.why
+    assert run.jobs["compatibility"] == "success", run.why
     did_nothing(world, run)
 
 

@@ -57,7 +57,7 @@ def seal(
         raise GateRefused(f"{version} was not sealed: the gate refused it: {reasons}")
     files: dict[str, Path | bytes] = {**_sources(candidate), "verdict.json": encode_verdict(verdict)}
     release = _release(candidate, version, commit, verdict, files, name, lock_digest)
-    # Indented for people who read and compare it; the digest covers exactly these bytes.
+    # Indented, so that people can read and compare it; the digest covers exactly these bytes.
     text = msgspec.json.format(msgspec.json.encode(release), indent=2) + b"\n"
     digest = hashlib.sha256(text).hexdigest()
     final = into / folder_name(version, digest)

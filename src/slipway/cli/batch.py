@@ -1,4 +1,4 @@
-"""`slipway batch`: score whole data sets."""
+"""`slipway batch`: score data sets."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def resolve_bundle(settings_file: Path, bundle: Path | None) -> Path:
     Raises:
         NotFoundError: there is no champion yet.
     """
-    # Links are resolved once, so that a job reads one bundle to its end, even if the champion changes meanwhile.
+    # Links are resolved once, so that a job reads one bundle to its end, even if the champion changes while it runs.
     if bundle:
         return bundle.resolve()
     _, target = open_target(settings_file)

@@ -33,7 +33,7 @@ class PublishedContract:
 class CompatibilityResult:
     """The changes since the champion, the bump that they require, the next version, and a sentence that sums it up.
 
-    ``honest`` says whether the next version's bump is large enough. The fields are printed by `contract check --json`.
+    The fields are printed by `contract check --json`; ``honest`` is true if the next version's bump is large enough.
     """
 
     honest: bool

@@ -1,4 +1,4 @@
-"""Train, gate and seal the release whose tag is checked out, and write every file for its GitHub page to one folder."""
+"""Train, gate and seal the release of the checked-out tag, and write every file for its GitHub page to one folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReleaseResult:
 
 
 def make_release(settings: Settings, baselines: Baselines, *, into: Path, progress: Progress) -> ReleaseResult:
-    """Create the files of the release whose tag is checked out; a refused release gets a report but no bundle.
+    """Create the files of the release of the checked-out tag; a refused release gets a report but no bundle.
 
     Args:
         settings: the settings of the project.

@@ -70,7 +70,7 @@ def prune_target(target: Target, keep_count: int, *, dry_run: bool) -> Iterator[
     needed = set(protected_folders(target, keep_count))
     digests = {entry.folder: entry.digest for entry in target.past_champions()}
     for name in target.releases():
-        # `doctor` removes copies that never were champion; a folder that the journal does not name may belong to somebody.
+        # `doctor` removes copies that never were champion. A folder that the journal does not name can be in use elsewhere.
         if name in needed or name not in digests:
             continue
         folder = target.release_path(name)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 REMOTE_PREFIX = "github:"
-"""Prefix in the journal for a person whose decision reached this host through GitHub."""
+"""Prefix in the journal for a person who decided on GitHub, not on this host."""
 
 
 def follow_latest(target: Target, repository: Repository, *, trust: Trust, progress: PrintLine) -> Entry | None:

@@ -14,7 +14,7 @@ Task = Literal["classification", "regression"]
 
 FORMAT = 1
 NULL_STRING = "\x00null"
-"""Stands for a missing string inside `model.onnx`, whose strings have no null."""
+"""Stands for a missing string inside `model.onnx`, where strings cannot be null."""
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

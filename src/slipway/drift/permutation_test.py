@@ -42,7 +42,7 @@ def p_values(tables: Tables, *, by_block: bool, seed: int = 0, rounds: int = MIN
     exchanged, independently in each column.
     """
     shifts = {
-        # Blocks are exchanged alike in all columns, which keeps their correlations; rows are drawn anew for each column.
+        # Blocks are exchanged alike in all columns, which keeps their correlations; rows are drawn again for each column.
         name: _shifts(pair, by_block, seed if by_block else seed + place, rounds)
         for place, (name, pair) in enumerate(tables.items())
     }

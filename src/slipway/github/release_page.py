@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 MARK = "<!-- made by slipway -->"
-"""Tells our drafts from those of people; existing pages have this text, so it must not change."""
+"""Distinguishes our drafts from other drafts; existing pages have this text, so it must not change."""
 
 
 def publish(repository: Repository, tag: str, folder: Path, *, digest: str | None, say: PrintLine) -> str:

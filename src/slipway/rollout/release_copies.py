@@ -31,7 +31,7 @@ def remove_unused(target: Target, *, who: str = "clear") -> list[str]:
 
 def remove_unused_locked(target: Target) -> None:
     """As ``remove_unused`` for unused copies only, for a caller that holds the target's lock."""
-    # The rollout has already ended, so a copy that cannot be removed is no error; `slipway doctor` reports it.
+    # The rollout has already ended, so a copy that cannot be removed does not fail it; `slipway doctor` reports it.
     with suppress(StorageError):
         for name in target.unused_releases():
             _try_remove(target, name)

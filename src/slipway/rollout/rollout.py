@@ -127,7 +127,7 @@ def _transact(target: Target, bundle: Bundle, action: Action, who: str, reason: 
         done = conclude(target, intent, "proved")
     except BaseException as error:
         # BaseException, so that Ctrl-C is undone at once too.
-        # Switch back before recording it: a kill in between leaves an open intent, which the next command settles.
+        # Switch back before recording it: if the process is killed in between, the next command settles the open intent.
         target.flip(intent.from_folder)
         conclude(target, intent, "failed")
         remove_unused_locked(target)

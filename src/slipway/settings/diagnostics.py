@@ -35,7 +35,7 @@ def explain(
         loc = tuple(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         named = _SETTING_NAME.match(message)
-        # A check across settings has no location of its own: its message begins with the setting that is wrong.
+        # A check across settings has no location: its message begins with the setting that is wrong.
         where = loc or (tuple(named[0].split(".")) if named else ())
         yield f"{_origin(where, file, text, overridden)}: {_sentence(problem, loc, message, model)}"
 

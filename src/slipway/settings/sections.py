@@ -63,7 +63,7 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """The columns by whose values the report breaks down the metrics."""
+    """The report breaks down the metrics by the values of these columns."""
 
     slices: tuple[str, ...] = Field(default=(), strict=False)
 

@@ -24,7 +24,7 @@ def extract(archive: tarfile.TarFile, into: Path) -> None:
 
 def _check_member(member: tarfile.TarInfo) -> None:
     if not (member.isfile() or member.isdir() or member.issym()):
-        raise tarfile.TarError(f"{member.name!r} is neither a file nor a folder")
+        raise tarfile.TarError(f"{member.name!r} is not a file, a folder or a link")
     linked = posixpath.join(posixpath.dirname(member.name), member.linkname)
     for path in (member.name, linked if member.issym() else member.name):
         if path.startswith("/") or posixpath.normpath(path).split("/")[0] == "..":

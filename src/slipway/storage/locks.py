@@ -121,7 +121,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _remove_held(descriptor: int, path: Path) -> None:
-    # A lock file that cannot be removed is no reason to fail after the work is done.
+    # A lock file that cannot be removed must not fail work that is done.
     with suppress(OSError):
         if _is_at(descriptor, path):
             path.unlink()

@@ -16,7 +16,7 @@ from slipway.versioning.next_version import decide_version
 
 @dataclass(frozen=True)
 class TagResult:
-    """The release tag at HEAD (empty: none), whether this run created it, and a sentence that says what happened."""
+    """The release tag at HEAD (empty: none), whether this run created it, and a sentence on what happened."""
 
     tag: str
     new: bool

@@ -48,9 +48,9 @@ def test_a_rehearsal_counts_until_something_moves_and_is_found_at_the_tag(root: 
     assert slipway_here(root, "release").returncode == 0
     assert model not in (root / "CHANGELOG.md").read_text()
     same = pipeline.run(load_settings(root / "slipway.toml"))
-    assert compare_to_rehearsal(root, same) == f"the model is identical to the rehearsed one: sha256 {model}"
+    assert compare_to_rehearsal(root, same) == f"the model is identical to that of the trial run: sha256 {model}"
     another = pipeline.run(load_settings(root / "slipway.toml", ["train.max_iter=5"]))
-    assert compare_to_rehearsal(root, another).startswith("the model is another than the rehearsed one")
+    assert compare_to_rehearsal(root, another).startswith("the model differs from that of the trial run")
     commit(root, "docs: after it")
     git(root, "tag", "v1.0.2")
     assert compare_to_rehearsal(root, same) == ""

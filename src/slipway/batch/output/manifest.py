@@ -19,7 +19,7 @@ def manifest_of(plan: Plan, contract: Contract, records: Sequence[PartRecord], f
     """Return everything in the manifest that is the same in every run of the job; its parts are in ``folder``.
 
     Raises:
-        DataError: a row was neither scored nor quarantined.
+        DataError: a row was not scored and not quarantined.
     """
     rows = [sum(record.files.get(str(number), 0) for record in records) for number in range(len(plan.inputs))]
     measures = summarize([record.measures for record in records if record.rows])
@@ -41,7 +41,7 @@ def count_rows(plan: Plan, records: Sequence[PartRecord]) -> dict[str, int]:
     """Count the rows that were read (``in``), ``scored`` and ``quarantined``.
 
     Raises:
-        DataError: a row was neither scored nor quarantined.
+        DataError: a row was not scored and not quarantined.
     """
     rows, scored, quarantined = (
         sum(getattr(record, key) for record in records) for key in ("rows_in", "rows", "quarantined")

@@ -1,4 +1,4 @@
-"""Summarize each release in one line, for people who read `slipway history`."""
+"""Summarize each release in one line, for `slipway history` on a terminal."""
 
 from __future__ import annotations
 

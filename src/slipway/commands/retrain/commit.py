@@ -154,7 +154,7 @@ def fast_forward(checkout: Checkout, commit: str, files: Mapping[str, Path]) -> 
 
 
 def _author(root: Path) -> dict[str, str]:
-    """Return GitHub's bot as the author, in a workflow whose checkout configures no author."""
+    """Return GitHub's bot as the author, in a workflow, where the checkout configures no author."""
     known = run(root, "var", "GIT_COMMITTER_IDENT").returncode == 0
     if known or os.environ.get("GITHUB_ACTIONS") != "true":
         return {}

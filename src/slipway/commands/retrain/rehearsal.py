@@ -86,9 +86,9 @@ def compare_to_rehearsal(root: Path, candidate: Candidate) -> str:
         return ""
     released = model_digest(candidate)
     if released == rehearsed[0]:
-        return f"the model is identical to the rehearsed one: sha256 {released}"
+        return f"the model is identical to that of the trial run: sha256 {released}"
     return (
-        f"the model differs from the rehearsed one: sha256 {released}, rehearsed {rehearsed[0][:64]}; settings, code, "
+        f"the model differs from that of the trial run: sha256 {released}, then {rehearsed[0][:64]}; settings, code, "
         "lock or machine differ, and the gate evaluated this release separately"
     )
 

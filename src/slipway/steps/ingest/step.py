@@ -73,7 +73,7 @@ def _call_function(features: FeaturesFunction, name: str, files: Mapping[str, Pa
     except KeyError as error:
         raise DataError(f"{name} needs column {error}, which the data files do not have") from error
     except ValueError as error:
-        # pandas has no class of its own for a column missing from `usecols`; any other ValueError is a bug in the function.
+        # pandas has no separate class for a column missing from `usecols`; any other ValueError is a bug in the function.
         if not str(error).startswith("Usecols do not match columns"):
             raise
         raise DataError(f"{name}: {error}") from error

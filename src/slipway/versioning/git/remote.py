@@ -79,7 +79,7 @@ def push_release(checkout: Checkout, tag: str, tag_object: str, commit: str) -> 
     """Push the tag, and the branch if it has a new commit; the remote accepts both or neither.
 
     Raises:
-        BranchMovedError: the remote's branch moved meanwhile.
+        BranchMovedError: the remote's branch moved during the push.
         ReleaseError: the remote already has this tag, or its rules reject one of the two.
     """
     wanted = {f"{_TAGS}{tag}": tag_object}

@@ -162,7 +162,7 @@ def test_the_outputs_that_were_asked_for_come_in_their_order_and_form() -> None:
             "all columns must have the same number of rows, but 'distance' has 1, 'seats' has 2, 'weekend' has 2, "
             "'carrier' has 2, 'tail' has 2",
         ),
-        (body(without("tail", "data")), "column 'tail' has neither 'data' nor 'binary_data_size'"),
+        (body(without("tail", "data")), "column 'tail' has no 'data' and no 'binary_data_size'"),
         (
             body(tensors()["tail"] | {"parameters": {"binary_data_size": 0}}),
             "column 'tail' has both 'data' and 'binary_data_size'; send only one of them",

@@ -34,7 +34,7 @@ def json_values(tensor: Tensor, column: Column) -> list[Any]:
     """
     values, shape, rows = tensor.data, tensor.shape, _count_rows(tensor, column)
     if values is None:
-        raise ContractError(f"column '{column.name}' has neither 'data' nor 'binary_data_size'")
+        raise ContractError(f"column '{column.name}' has no 'data' and no 'binary_data_size'")
     if len(values) != rows:
         raise ContractError(f"column '{column.name}': expected {rows} values for the shape {shape}, got {len(values)}")
     if len(shape) == 2 and values and type(values[0]) is list:
