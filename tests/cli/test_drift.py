@@ -87,7 +87,7 @@ def test_a_live_metric_below_its_minimum_is_drift(settings: Path) -> None:
     assert re.search(r"slipway: floor\.accuracy requires 0\.9, but the live metric is 0\.7\d\d", done.stderr)
 
 
-def test_the_truth_may_come_in_a_file_of_its_own(settings: Path) -> None:
+def test_labels_can_be_in_a_separate_file(settings: Path) -> None:
     folder = settings.parent
     keys = [f"flight {n}" for n in range(len(CALM["tail"]))]
     written(folder / "keyed.parquet", CALM, flight=keys)

@@ -206,7 +206,7 @@ def report_drift(folder: Path, settings_file: Path, repository: str | None) -> N
 
     \b
     Examples:
-      slipway report-drift drift/
+      slipway ci report-drift drift/
     """
     from slipway.commands.report_drift import update_issue
     from slipway.drift.report import read_report, render_markdown
