@@ -135,6 +135,7 @@ def test_each_release_is_one_line_the_newest_first_also_one_that_was_rolled_back
 
 def test_a_refused_release_is_listed_once_until_a_release_of_that_version_is_rolled_out(tmp_path: Path) -> None:
     target = Target(tmp_path / "target")
+    assert release_summaries(target) == []
     ship(target, tmp_path, "1.0.0")
     at = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     refusal = Refusal(

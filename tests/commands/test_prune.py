@@ -91,7 +91,7 @@ def test_what_a_server_still_serves_stays_and_is_told(tmp_path: Path) -> None:
             removed = list(prune_target(target, 1, dry_run=False))
         finally:
             os.kill(stopped, signal.SIGCONT)
-    assert [(r.name.rpartition("-")[0], r.kept) for r in removed] == [("1.0.0", "a server still serves it")]
+    assert [(r.name.rpartition("-")[0], r.kept) for r in removed] == [("1.0.0", "a server is still using it")]
     assert here(target) == ["1.0.0", "1.1.0", "1.2.0"]
     prune_target_whole(target, 1)
     assert here(target) == ["1.1.0", "1.2.0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +64,7 @@ def _served_and_failed(entries: Sequence[Entry], scores: Mapping[str, tuple[str,
     for move in all_moves:
         if move.entry.digest not in ever_proved and move.entry.to:
             yield _summary(move.entry, scores, move.began, None, _UNPROVED.get(move.entry.outcome, "failed"))
-    for move, following in zip(proved, [*proved[1:], None], strict=True):
+    for move, following in zip_longest(proved, proved[1:]):
         decisive, status = move.entry, _end_status(move, following, rolled_back)
         if status == "rolled back" and following:
             decisive = msgspec.structs.replace(decisive, who=following.entry.who, reason=following.entry.reason)
