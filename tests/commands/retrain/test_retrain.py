@@ -192,7 +192,7 @@ def test_a_retrain_starts_from_an_earlier_release_on_a_branch_of_its_own(root: P
 
 GIT = """#!/bin/sh
 real={real}
-case " $* " in *" {verb} "*) if [ {when} = after ]; then "$real" "$@"; fi; kill -9 "$SLIPWAY"; sleep 5 ;; esac
+case " $* " in *" {verb} "*) if [ {when} = after ]; then "$real" "$@"; fi; kill -9 "$SLIPWAY"; exit 1 ;; esac
 exec "$real" "$@"
 """
 """A git that has the command killed when it comes to a verb, before or after doing it."""

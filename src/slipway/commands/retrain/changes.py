@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -24,8 +23,8 @@ class Span(msgspec.Struct, frozen=True):
     last: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shift:
+# An array in the JSON of `retrain --json`, as scripts read it: [column, effect].
+class Shift(msgspec.Struct, frozen=True, array_like=True):
     """A column and its shift: the largest difference in the share of rows (0 = identical, 1 = completely different)."""
 
     column: str
