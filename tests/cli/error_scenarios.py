@@ -1,0 +1,219 @@
+"""One way into each kind of error, through the real command line, and what the user then reads.
+
+``python -m tests.cli.error_scenarios`` writes ``error_messages.txt`` anew after a message has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from slipway import errors
+from slipway.errors import ERRORS, SlipwayError, error_for
+from slipway.storage.locks import exclusive_lock
+from tests.support.fork_server import Ended, slipway
+from tests.support.git_repositories import clone, released
+from tests.support.git_repositories import commit as commit_file
+from tests.support.orders_project import data, function, orders, put, setting, unpinned
+from tests.support.project_states import UNREACHABLE
+from tests.support.projects import commit, diabetes, edit, repository
+
+MESSAGES = Path(__file__).with_name("error_messages.txt")
+Scenario = Callable[[Path], Ended]
+
+
+def run_orders(*edits: Callable[[Path], None], **environment: str) -> Scenario:
+    """`slipway run` in a small project after some edits."""
+
+    def scenario(folder: Path) -> Ended:
+        settings = orders(folder / "orders")
+        for change in edits:
+            change(settings)
+        return slipway(settings, "run", **environment)
+
+    return scenario
+
+
+def in_shipped(
+    *arguments: str, prepare: Callable[[Path], object] = lambda settings: None, **environment: str
+) -> Scenario:
+    """A command in a project whose release 1.0.0 is live."""
+
+    def scenario(folder: Path) -> Ended:
+        settings = repository(diabetes(folder / "project"))
+        assert slipway(settings, "ship").returncode == 0
+        prepare(settings)
+        return slipway(settings, *arguments, **environment)
+
+    return scenario
+
+
+def in_repository(*arguments: str, prepare: Callable[[Path], object] = lambda root: None) -> Scenario:
+    """A command in a repository with the release v1.0.0 and a remote."""
+
+    def scenario(folder: Path) -> Ended:
+        root = released(folder)
+        prepare(root)
+        return slipway(root, *arguments)
+
+    return scenario
+
+
+def ship_again(settings: Path) -> None:
+    """Make 1.1.0 the champion."""
+    edit(settings, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
+    commit(settings, "v1.1.0")
+    assert slipway(settings, "ship").returncode == 0
+
+
+def roll_back(settings: Path) -> None:
+    """Go back from 1.1.0 to 1.0.0, and commit what would be 1.2.0."""
+    ship_again(settings)
+    assert slipway(settings, "rollback", "--reason", "bad").returncode == 0
+    edit(settings, "alpha = 0.9", "alpha = 0.8")
+    commit(settings, "v1.2.0")
+
+
+def damage_champion(settings: Path) -> None:
+    """Flip a byte of the release that is live, and lose the sealed bundle that could replace it."""
+    model = settings.parent / ".slipway/target/current/model.onnx"
+    model.chmod(0o644)
+    model.write_bytes(model.read_bytes()[:-1] + b"\0")
+    for bundle in (settings.parent / ".slipway/bundles").iterdir():
+        (bundle / "model.onnx").chmod(0o644)
+        (bundle / "model.onnx").unlink()
+
+
+def shift_rows(settings: Path) -> None:
+    """Write rows that are far from those that trained the model."""
+    rows = pd.read_csv(settings.parent / "diabetes.csv")
+    (rows + 5).to_csv(settings.parent / "shifted.csv", index=False)
+
+
+def repeat_row(settings: Path) -> None:
+    """Write the same row many times, so all predictions are one number."""
+    rows = pd.read_csv(settings.parent / "diabetes.csv")
+    pd.concat([rows.head(1)] * 200).to_csv(settings.parent / "constant.csv", index=False)
+
+
+def trust_a_key(settings: Path) -> None:
+    """Trust one signer only."""
+    with settings.open("a") as file:
+        file.write('[trust]\nidentity = "https://github.com/o/r/.github/workflows/deploy.yml@refs/tags/v1.0.0"\n')
+        file.write('issuer = "https://token.actions.githubusercontent.com"\n')
+
+
+def lose_race(root: Path) -> None:
+    """Let somebody push to main while the release is being made."""
+    commit_file(root, "fix: one")
+    other = clone(root, root.parent / "other")
+    commit_file(other, "feat: two")
+    hook = root / ".git" / "hooks" / "pre-push"
+    hook.write_text(f"#!/bin/sh\nenv -u GIT_DIR git -C {other} push -q origin main\n")
+    hook.chmod(0o755)
+
+
+def while_busy(folder: Path) -> Ended:
+    """Another command has the target's lock."""
+    settings = repository(diabetes(folder / "project"))
+    assert slipway(settings, "ship").returncode == 0
+    lock = settings.parent / ".slipway/target/lock"
+    with exclusive_lock(lock, "slipway rollback", busy_error=errors.BusyError):
+        return slipway(settings, "rollback", "--reason", "bad")
+
+
+def remove_input(settings: Path) -> None:
+    """Change the model's interface in a commit that does not say so."""
+    text = settings.read_text()
+    settings.write_text("".join(line for line in text.splitlines(keepends=True) if not line.startswith('"s6"')))
+    assert slipway(settings, "contract", "write").returncode == 0
+    commit(settings, "v1.0.1")
+
+
+SCENARIOS: dict[type[SlipwayError], Scenario] = {
+    errors.SettingsError: run_orders(setting("[gate]\n", "[gate]\nminimun = 3\n")),
+    errors.DataError: run_orders(unpinned(Path.unlink)),
+    errors.DataChangedError: run_orders(unpinned(lambda file: file.write_bytes(file.read_bytes() + b"\n"))),
+    errors.ContractError: run_orders(lambda settings: edit(settings.parent / "contract.json", "amount", "price")),
+    errors.ValidationError: run_orders(data(put("returned", 7, None))),
+    errors.ComponentError: run_orders(
+        function('return read(files["orders"])', 'raise RuntimeError("the feed is down")')
+    ),
+    errors.GateRefused: in_shipped("ship", prepare=lambda settings: refuse(settings)),
+    errors.BundleError: in_shipped("verify", ".slipway/target/current", prepare=damage_champion),
+    errors.RolloutError: in_shipped("status", prepare=lambda settings: garble_journal(settings)),
+    errors.HeldError: in_shipped("ship", prepare=roll_back),
+    errors.BusyError: while_busy,
+    errors.StorageError: in_shipped("batch", "diabetes.csv", "ingest.py/scores.parquet"),
+    errors.RegistrySyncError: in_shipped("rollback", "--reason", "bad", prepare=ship_again, **UNREACHABLE),
+    errors.NotFoundError: in_shipped("verify", "nowhere"),
+    errors.VersionError: lambda folder: slipway(diabetes(folder / "project"), "ship"),
+    errors.TrackingError: run_orders(**UNREACHABLE),
+    errors.InconsistentStateError: in_shipped("doctor", prepare=damage_champion),
+    errors.SuspiciousPredictionsError: in_shipped(
+        "batch", "--on-anomaly", "fail", "constant.csv", "out", prepare=repeat_row
+    ),
+    errors.DriftError: in_shipped("drift", "shifted.csv", prepare=shift_rows),
+    errors.SparkError: in_shipped("batch", "--engine", "spark", "diabetes.csv", "out"),
+    errors.GitHubError: in_shipped(
+        "promote", "v1.0.0", "--repository", "o/r", GITHUB_API_URL="http://127.0.0.1:9", GH_TOKEN="t"
+    ),
+    errors.SignatureError: in_shipped("verify", ".slipway/target/current", prepare=trust_a_key),
+    errors.CommitsError: in_repository("commits", "--title", "update the model"),
+    errors.CompatibilityError: in_shipped("contract", "check", prepare=remove_input),
+    errors.ReleaseError: in_repository("release", prepare=lambda root: (root / "work.txt").write_text("changed")),
+    errors.BranchMovedError: in_repository("release", prepare=lose_race),
+    errors.InitError: in_repository("init", "--name", "churn"),
+    errors.RetrainError: in_shipped("retrain", "--through", "1999-01-01"),
+    errors.StoppedError: run_orders(
+        function(
+            'return read(files["orders"])',
+            f"import os\n    os.kill(os.getppid(), {signal.SIGINT.value})\n    __import__('time').sleep(60)",
+        )
+    ),
+}
+
+
+def refuse(settings: Path) -> None:
+    """Ask for more than the model can reach."""
+    edit(settings, "minimum_holdout_rows = 20\n", "minimum_holdout_rows = 20\n[gate.minimum]\nr2 = 0.99\n")
+    commit(settings, "v1.1.0")
+
+
+def garble_journal(settings: Path) -> None:
+    """Put a line that is not JSON among those of the journal."""
+    journal = settings.parent / ".slipway/target/journal.jsonl"
+    journal.write_text("{\n" + journal.read_text())
+
+
+def message_of(ended: Ended, folder: Path) -> str:
+    """The exit code, the error's class and the message on stderr on one line, without what differs from run to run."""
+    error = error_for(ended.returncode)
+    message = ended.stderr[ended.stderr.rfind("\nslipway: ") + 1 :].strip().replace("\n", " | ")
+    text = message.replace(str(folder), "FOLDER").replace(sys.executable, "PYTHON")
+    text = re.sub(r"\b[0-9a-f]{12,64}\b", "DIGEST", text)
+    text = re.sub(r"process \d+", "process PID", text)
+    text = re.sub(r"0x[0-9a-f]+", "ADDRESS", text)
+    return f"{ended.returncode} {error.__name__ if error else '?'}: {text}"
+
+
+def main() -> None:
+    """Write every message down."""
+    lines = []
+    for error in ERRORS:
+        with tempfile.TemporaryDirectory(prefix="slipway-error-") as folder:
+            lines.append(message_of(SCENARIOS[error](Path(folder)), Path(folder)))
+            print(lines[-1], file=sys.stderr)
+    MESSAGES.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    main()
