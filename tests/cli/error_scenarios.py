@@ -156,7 +156,7 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.NotFoundError: in_shipped("verify", "nowhere"),
     errors.VersionError: lambda folder: slipway(diabetes(folder / "project"), "ship"),
     errors.TrackingError: run_orders(**UNREACHABLE),
-    errors.InconsistentStateError: in_shipped("doctor", prepare=damage_champion),
+    errors.InconsistentStateError: in_shipped("doctor", prepare=damage_champion, **UNREACHABLE),
     errors.SuspiciousPredictionsError: in_shipped(
         "batch", "--on-anomaly", "fail", "constant.csv", "out", prepare=repeat_row
     ),
@@ -165,7 +165,7 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.GitHubError: in_shipped(
         "promote", "v1.0.0", "--repository", "o/r", GITHUB_API_URL="http://127.0.0.1:9", GH_TOKEN="t"
     ),
-    errors.SignatureError: in_shipped("verify", ".slipway/target/current", prepare=trust_a_key),
+    errors.SignatureError: in_shipped("ship", prepare=trust_a_key),
     errors.CommitsError: in_repository("commits", "--title", "update the model"),
     errors.CompatibilityError: in_shipped("contract", "check", prepare=remove_input),
     errors.ReleaseError: in_repository("release", prepare=lambda root: (root / "work.txt").write_text("changed")),
@@ -198,7 +198,8 @@ def message_of(ended: Ended, folder: Path) -> str:
     error = error_for(ended.returncode)
     message = ended.stderr[ended.stderr.rfind("\nslipway: ") + 1 :].strip().replace("\n", " | ")
     text = message.replace(str(folder), "FOLDER").replace(sys.executable, "PYTHON")
-    text = re.sub(r"\b[0-9a-f]{12,64}\b", "DIGEST", text)
+    text = re.sub(r"(?<![.\w])[0-9a-f]{12,64}\b", "DIGEST", text)
+    text = re.sub(r"(API request to \S+ failed).*", r"\1 ...", text)
     text = re.sub(r"process \d+", "process PID", text)
     text = re.sub(r"0x[0-9a-f]+", "ADDRESS", text)
     return f"{ended.returncode} {error.__name__ if error else '?'}: {text}"

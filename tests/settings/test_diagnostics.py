@@ -40,7 +40,7 @@ def test_an_old_setting_given_by_set_is_not_blamed_on_the_file() -> None:
 
 def test_a_typo_is_still_answered_with_the_nearest_setting() -> None:
     sentences = refused("[gate.minimun]\n", {"gate": {"minimun": {}}})
-    assert sentences == ["slipway.toml:1: unknown setting 'gate.minimun'; did you mean 'minimum'?"]
+    assert sentences == ["slipway.toml:1: unknown setting 'gate.minimun'; did you mean 'gate.minimum'?"]
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())

@@ -33,19 +33,21 @@ def line(text: str) -> int:
 
 def test_an_unknown_setting_suggests_the_nearest_and_names_the_line(tmp_path: Path) -> None:
     said = refused(tmp_path, "[gate.minimum]", "[gate.minimun]")
-    assert said == f"slipway.toml:{line('[gate.minimum]')}: unknown setting 'gate.minimun'; did you mean 'minimum'?"
+    assert (
+        said == f"slipway.toml:{line('[gate.minimum]')}: unknown setting 'gate.minimun'; did you mean 'gate.minimum'?"
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "where", "said"),
     [
         ("holdout_days = 30", 'holdout_days = "thirty"', "", "'split.holdout_days' is \"thirty\": input should be a"),
-        ("holdout_days = 30", "holdout_day = 30", "", "unknown setting 'split.holdout_day'; did you mean 'holdout_days'?"),
+        ("holdout_days = 30", "holdout_day = 30", "", "'split.holdout_day'; did you mean 'split.holdout_days'?"),
         ('by = "time"', 'by = "tme"', "", "'split.by' is \"tme\": input should be 'time', 'hash' or 'group'"),
         ("[split]", "[splitt]", "", "unknown setting 'splitt'; did you mean 'split'?"),
         ('distance = "long"', 'distance = "int"', "", "'features.distance.type' is \"int\": input should be"),
-        ('temp = { type = "double", nullable', 'temp = { type = "double", nullble', "", "did you mean 'nullable'?"),
-        ('planes.csv"\nsha256', 'planes.csv"\nsha265', "planes.csv", "'data.sources.planes.sha265'; did you mean 'sha256'"),
+        ('temp = { type = "double", nullable', 'temp = { type = "double", nullble', "", "nullable'?"),
+        ('planes.csv"\nsha256', 'planes.csv"\nsha265', "planes.csv", "did you mean 'data.sources.planes.sha256'"),
         ('target = "late"', "", "[data]", "the setting 'data.target' is missing"),
         ('block = "day"', 'block = ""', "", "gate.block is required because data.time is 'time'"),
         ('classes = ["on_time", "late"]', 'classes = ["late"]', "", "data.classes must name at least two classes"),
@@ -86,7 +88,7 @@ def test_features_that_are_no_table_are_refused(tmp_path: Path, features: str) -
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("split.holdout_dais=3", "--set: unknown setting 'split.holdout_dais'; did you mean 'holdout_days'?"),
+        ("split.holdout_dais=3", "--set: unknown setting 'split.holdout_dais'; did you mean 'split.holdout_days'?"),
         ("split.holdout_days=many", "--set: 'split.holdout_days' is \"many\": "),
         ("splt.by=hash", "--set: unknown setting 'splt'; did you mean 'split'?"),
         ("name.first=a", "--set name.first: 'name' is a value, not a section"),

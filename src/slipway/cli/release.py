@@ -42,7 +42,7 @@ def init(settings_file: Path, name: str | None, description: str, force: bool) -
     \b
     Examples:
       slipway init --name churn
-      slipway init --name churn --description "Predicts which customers will leave."
+      slipway init --name churn --description "Predicts who will leave."
     """
     from slipway.commands.new_project import initialize
 

@@ -162,7 +162,7 @@ def _read_times(values: pa.Array, name: str, file: InputFile) -> npt.NDArray[np.
         raise DataError(f"column '{name}' of {file.path}: expected timestamps: {error}") from None
     if local.null_count:
         raise DataError(f"column '{name}' of {file.path} is null in {local.null_count} of {len(local)} rows")
-    # Through integers, since to_numpy would need pandas' rules for time zones and copy the values.
+    # DLPack has no type for timestamps, so they are passed as integers.
     microseconds: Array = np.from_dlpack(local.cast(pa.timestamp("us"), safe=False).cast(pa.int64()))
     return microseconds.astype("datetime64[us]")
 

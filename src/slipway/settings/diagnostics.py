@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from slipway.reporting.suggestions import did_you_mean
+from slipway.reporting.suggestions import closest_match
 
 _HEADER = re.compile(r"\s*\[\[?([^\]=]+)\]\]?\s*(#.*)?")
 _KEY = re.compile(r"""\s*((?:[\w.\s-]|"[^"]*"|'[^']*')+?)\s*=""")
@@ -84,7 +84,9 @@ def _split_key(dotted: str) -> KeyPath:
 
 def _suggestion(path: KeyPath, model: Any) -> str:
     names = _setting_names(path[:-1], model)
-    return did_you_mean(path[-1], names, f"known settings: {', '.join(names)}" if names else "")
+    if closest := closest_match(path[-1], names):
+        return f"; did you mean '{'.'.join((*path[:-1], closest))}'?"
+    return f"; known settings: {', '.join(names)}" if names else ""
 
 
 def _setting_names(section: KeyPath, model: Any) -> list[str]:

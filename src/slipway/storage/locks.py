@@ -41,6 +41,7 @@ def exclusive_lock(
         busy_error: creates the error to raise if another process holds the lock, from that process's description.
         unwritable_error: creates the error to raise if the file cannot be written; by default a ``StorageError``.
         timeout: seconds to wait for a lock that is held.
+        remove: remove the lock file at the end, while the lock is still held.
     """
     with ExitStack() as stack:
         try:
