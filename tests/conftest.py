@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from fake_github.fake import GitHub
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
@@ -20,7 +21,6 @@ from slipway.github.client import connect
 from slipway.inference.skops_file import save_model
 from slipway.pipeline.candidate import Candidate
 from slipway.tables.data_frame import write_parquet
-from tests.fake_github.fake import GitHub
 from tests.support.candidates import CLASSES, HOLDOUT, SPLIT, TRAIN, Build, contract_for, fitted, measured, released
 from tests.support.flights import TOLD, Flights, ship
 from tests.support.git_repositories import ROOT, environment

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from fake_github.fake import GitHub
 from msgspec.structs import replace
 
 from slipway.contract.schema import Contract, encode_contract
@@ -13,7 +14,6 @@ from slipway.errors import CompatibilityError, ReleaseError
 from slipway.github.client import connect
 from slipway.settings.settings import load_settings
 from slipway.versioning.next_version import find_next_version
-from tests.fake_github.fake import GitHub
 from tests.support.bundles import flip, make_bundle
 from tests.support.fork_server import Ended, slipway_here
 from tests.support.git_repositories import clone, commit, git, pushed, released

@@ -6,6 +6,7 @@ import fcntl
 from pathlib import Path
 
 import pytest
+from fake_github.fake import GitHub
 
 from slipway.bundle.signature import Trust
 from slipway.commands.pull import follow_latest, pull_tag
@@ -15,7 +16,6 @@ from slipway.rollout.rollout import resume as resume_here
 from slipway.rollout.rollout import roll_back
 from slipway.target.journal import history
 from slipway.target.target import Target
-from tests.fake_github.fake import GitHub
 from tests.support.bundles import serving
 from tests.support.release_files import Client, crowned, publish_release, quiet
 

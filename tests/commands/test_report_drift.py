@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from fake_github.fake import GitHub
+from fake_github.origin import git
 
 from slipway.bundle.release_file import verify
 from slipway.commands.report_drift import update_issue
@@ -14,8 +16,6 @@ from slipway.drift.reference import read_bundle_reference
 from slipway.drift.result import Drift
 from slipway.drift.windows import Threshold
 from slipway.errors import GitHubError
-from tests.fake_github.fake import GitHub
-from tests.fake_github.origin import git
 from tests.support.drifting_rows import bundle_of, days, written
 from tests.support.release_files import Client, quiet
 

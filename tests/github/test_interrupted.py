@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_github.fake import GitHub
+from fake_github.faults import Fault
 
 from slipway.bundle.signature import Trust
 from slipway.commands.pull import follow_latest
@@ -27,8 +29,6 @@ from slipway.github.deployments import records
 from slipway.github.promote import promote
 from slipway.github.release_page import publish
 from slipway.target.target import Target
-from tests.fake_github.fake import GitHub
-from tests.fake_github.faults import Fault
 from tests.support.fork_server import PROGRAM
 from tests.support.release_files import ALL, SETTINGS, bare_repository, crowned, quiet, release_files, truth
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_github.fake import GitHub
+from fake_github.faults import Fault
 
 from slipway.errors import HeldError, NotFoundError, RolloutError, SettingsError
 from slipway.github.client import retry
@@ -14,8 +16,6 @@ from slipway.github.promote import promote, resume
 from slipway.github.release_page import publish
 from slipway.github.releases import latest_release, state_of
 from slipway.versioning.semver import tag_of
-from tests.fake_github.fake import GitHub
-from tests.fake_github.faults import Fault
 from tests.support.release_files import Client, crowned, publish_release, quiet, release_files
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_github.fake import GitHub
 
 from slipway.bundle.release_assets import SIGNATURE, SUMS
 from slipway.errors import BundleError, GitHubError
 from slipway.github.issues import open_refusal_issue
 from slipway.github.release_page import MARK, publish
-from tests.fake_github.fake import GitHub
 from tests.support.release_files import Client, publish_release, quiet, release_files, truth
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from fake_github.fake import GitHub
 
 from slipway.bundle.release_assets import NOTES, pack, write_sums
 from slipway.bundle.release_file import verify
 from slipway.github.promote import promote
 from slipway.github.release_page import publish
-from tests.fake_github.fake import GitHub
 from tests.support.bundles import make_bundle
 from tests.support.git_repositories import git
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_github.fake import GitHub
 
 from slipway.github.client import connect
 from slipway.github.promote import promote
 from slipway.github.release_page import publish
-from tests.fake_github.fake import GitHub
 from tests.support.drifting_rows import SETTINGS, bundle_of, days, written
 from tests.support.release_files import packed, quiet
 from tests.workflows.act import Machine, Run, git

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from fake_github.fake import GitHub
 
-from tests.fake_github.fake import GitHub
 from tests.support.fork_server import PROGRAM
 from tests.support.release_files import key_pair
 from tests.workflows.act import HOST, Machine, Run, git

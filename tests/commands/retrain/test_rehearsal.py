@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from fake_github.fake import GitHub
 
 from slipway.commands.retrain.rehearsal import compare_to_rehearsal
 from slipway.pipeline import run as pipeline
 from slipway.settings.settings import load_settings
-from tests.fake_github.fake import GitHub
 from tests.support.fork_server import slipway_here
 from tests.support.git_repositories import clone, commit, git, pushed, refs
 from tests.support.retrain import MARCH, SUBJECT, refused, retrain, settings

@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
-from tests.fake_github.clients import Client
-from tests.fake_github.fake import GitHub
-from tests.fake_github.origin import git
+from fake_github.clients import Client
+from fake_github.fake import GitHub
+from fake_github.origin import git
 
 ALREADY = [{"resource": "Release", "code": "already_exists", "field": "tag_name"}]
 

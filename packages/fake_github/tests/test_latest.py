@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from tests.fake_github.clients import Client
+from fake_github.clients import Client
 
 REFUSAL = "Latest release cannot be draft or prerelease."
 

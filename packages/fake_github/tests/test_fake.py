@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_github.clients import Client
+from fake_github.fake import GitHub
+from fake_github.faults import Fault
+from fake_github.shapes import faults, misshapen
 
-from tests.fake_github.clients import Client
-from tests.fake_github.fake import GitHub
-from tests.fake_github.faults import Fault
-from tests.fake_github.shapes import faults, misshapen
 from tests.support.eventually import eventually
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def test_what_is_not_known_is_404_and_remembered(github: GitHub, writer: Client) -> None:
@@ -124,7 +124,7 @@ def test_the_program_serves_tells_what_happens_and_ends(bare: Path, end: str) ->
     command = [
         sys.executable,
         "-m",
-        "tests.fake_github",
+        "fake_github",
         str(bare),
         "--token",
         "contents=write",

@@ -11,11 +11,10 @@ import time
 
 import pytest
 import requests
+from fake_github.clients import Client, pygithub
+from fake_github.fake import GitHub
+from fake_github.faults import Fault
 from github import GithubException, GithubRetry, RateLimitExceededException
-
-from tests.fake_github.clients import Client, pygithub
-from tests.fake_github.fake import GitHub
-from tests.fake_github.faults import Fault
 
 CREATE = {"tag_name": "v1.0.0", "draft": True}
 

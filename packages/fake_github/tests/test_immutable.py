@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from tests.fake_github.clients import Client
-from tests.fake_github.conftest import Make
+from fake_github.clients import Client, Make
 
 BURNED = {
     "resource": "Release",

@@ -6,11 +6,10 @@ import io
 from pathlib import Path
 
 import pytest
+from fake_github.clients import Client, pygithub
+from fake_github.fake import GitHub
 from github import BadCredentialsException, GithubException, UnknownObjectException
 from github.Repository import Repository
-
-from tests.fake_github.clients import Client, pygithub
-from tests.fake_github.fake import GitHub
 
 CONTENT = b"0123456789" * 1000
 

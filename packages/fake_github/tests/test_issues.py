@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.fake_github.clients import Client
-from tests.fake_github.conftest import Make
-from tests.fake_github.fake import BOT, GitHub
-from tests.fake_github.origin import git
+from fake_github.clients import Client, Make
+from fake_github.fake import BOT, GitHub
+from fake_github.origin import git
 
 
 @pytest.fixture

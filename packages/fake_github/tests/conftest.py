@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.fake_github.clients import Client
-from tests.fake_github.fake import GitHub
-from tests.fake_github.origin import make_origin
-from tests.fake_github.shapes import misshapen
-
-Make = Callable[..., GitHub]
+from fake_github.clients import Client, Make
+from fake_github.fake import GitHub
+from fake_github.origin import make_origin
+from fake_github.shapes import misshapen
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,9 @@ import socket
 from typing import Any
 
 import pytest
+from fake_github.clients import Client, Make
+from fake_github.fake import GitHub
 
-from tests.fake_github.clients import Client
-from tests.fake_github.conftest import Make
-from tests.fake_github.fake import GitHub
 from tests.support.eventually import eventually
 
 CONTENT = bytes(range(256)) * 40

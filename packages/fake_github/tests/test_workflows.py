@@ -6,10 +6,9 @@ import queue
 from pathlib import Path
 
 import pytest
-
-from tests.fake_github.clients import Client, Reply
-from tests.fake_github.fake import BOT, GitHub
-from tests.fake_github.origin import git
+from fake_github.clients import Client, Reply
+from fake_github.fake import BOT, GitHub
+from fake_github.origin import git
 
 DISPATCH = "actions/workflows/deploy.yml/dispatches"
 

@@ -6,9 +6,8 @@ import re
 from dataclasses import replace
 
 import pytest
-
-from tests.fake_github.clients import Client, Reply, pygithub
-from tests.fake_github.fake import GitHub
+from fake_github.clients import Client, Reply, pygithub
+from fake_github.fake import GitHub
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
@@ -13,7 +13,10 @@ from urllib.parse import urlsplit
 from github import Auth, Github
 from github.Repository import Repository
 
-from tests.fake_github.fake import GitHub
+from .fake import GitHub
+
+Make = Callable[..., GitHub]
+"""Starts a fake with settings of a test's choice."""
 
 
 @dataclass(frozen=True)

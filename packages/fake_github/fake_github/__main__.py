@@ -1,4 +1,4 @@
-"""The fake as a program, beside ``act`` for one: ``python -m tests.fake_github BARE --token "contents=write"``.
+"""The fake as a program, beside ``act`` for one: ``python -m fake_github BARE --token "contents=write"``.
 
 It prints one line of JSON with the URL and the tokens, then one for each request, event and dispatch as it happens.
 It ends at SIGTERM or SIGINT, and when its standard input is a pipe that closes: it never outlives a test.
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.fake_github", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m fake_github", description=__doc__)
     parser.add_argument("bare", type=Path, help="the bare git repository behind it")
     parser.add_argument("--repository", default="octo/flights", help="OWNER/NAME")
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from tests.fake_github.clients import Client
-from tests.fake_github.conftest import Make
-from tests.fake_github.fake import GitHub
-from tests.fake_github.origin import git
+from fake_github.clients import Client, Make
+from fake_github.fake import GitHub
+from fake_github.origin import git
 
 WRITES = [
     ("POST", "releases", "contents"),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from tests.fake_github.clients import Client
-from tests.fake_github.fake import GitHub
-from tests.fake_github.origin import git
+from fake_github.clients import Client
+from fake_github.fake import GitHub
+from fake_github.origin import git
 
 
 def test_a_lightweight_tag_points_at_its_commit_and_an_annotated_one_at_its_object(reader: Client, bare: Path) -> None:
