@@ -160,7 +160,7 @@ def _report_progress(scored_units: Iterator[ScoredUnit], rows: int, progress: Pr
 def return_large_blocks() -> None:
     """Make this process return every large block to the system when it is freed; without glibc, do nothing.
 
-    A million flights in one file take about 330 MB at their peak instead of 400 MB, at the same speed.
+    A million rows in one file take about 330 MB at their peak instead of 400 MB, at the same speed.
     """
     if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is None:
         return
