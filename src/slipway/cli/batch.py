@@ -71,8 +71,8 @@ def batch(
 
     \b
     Examples:
-      slipway batch docs/flights.csv scores --keep carrier --max-invalid 0.1%
-      slipway batch docs/flights.csv scores.csv
+      slipway batch rows.csv scores --keep id --max-invalid 0.1%
+      slipway batch rows.csv scores.csv
     """
     from slipway.batch.engine import return_large_blocks
     from slipway.batch.job import BatchRequest
