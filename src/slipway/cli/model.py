@@ -61,7 +61,8 @@ def write(settings_file: Path) -> None:
     settings = load_settings(settings_file)
     path = settings.root / CONTRACT_FILE
     path.write_bytes(encode_contract(settings.contract))
-    click.echo(f"wrote {path.name}: {len(settings.contract.inputs)} inputs, {len(settings.contract.outputs)} outputs")
+    inputs, outputs = len(settings.contract.inputs), len(settings.contract.outputs)
+    click.echo(f"wrote {path.name}: {inputs} input{'s' * (inputs != 1)}, {outputs} output{'s' * (outputs != 1)}")
 
 
 @click.command()

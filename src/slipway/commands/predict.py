@@ -148,7 +148,7 @@ def _split_pair(pair: str, contract: Contract) -> tuple[str, str]:
 
 def _rows_of_file(path: Path, contract: Contract) -> GivenRows:
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: no such file; give COLUMN=VALUE pairs, a JSON object or a file")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise DataError(f"{path} has {path.stat().st_size:,} bytes, but {MAX_FILE_BYTES:,} is the limit{_LARGE}")
     match path.suffix.lower():
