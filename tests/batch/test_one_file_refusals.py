@@ -40,8 +40,8 @@ def refused(folder: Path, name: str, content: str | bytes, error: type[SlipwayEr
         ("", "Empty CSV file"),
         (HEADER, "has no rows"),
         ("distance,carier\n1,AA\n", "has no column 'carrier' (did you mean 'carier'?)"),
-        ("distance,distance,carrier\n1,1,AA\n", "has more than one column 'distance'"),
-        ("distance,note,carrier,note\n1,a,AA,b\n", "has more than one column 'note'"),
+        ("distance,distance,carrier\n1,1,AA\n", "has more than one column named 'distance'"),
+        ("distance,note,carrier,note\n1,a,AA,b\n", "has more than one column named 'note'"),
         ("distance,carrier,release\n1,AA,x\n", "already has a column 'release'"),
         (HEADER + '1,2,AA\n1,2,"AA\n', "a quote in row 1 is never closed"),
     ],
@@ -149,7 +149,7 @@ def test_two_columns_of_one_name_are_refused_in_parquet_too(tmp_path: Path, twic
     rows = pa.Table.from_arrays([*columns.values(), columns[twice]], names=[*columns, twice])
     pq.write_table(rows, tmp_path / "made.parquet")
     message = refused(tmp_path, "in.parquet", (tmp_path / "made.parquet").read_bytes(), DataError)
-    assert f"has more than one column '{twice}'" in message
+    assert f"has more than one column named '{twice}'" in message
 
 
 @pytest.mark.parametrize("cut", [0, 4, -20])

@@ -144,7 +144,7 @@ def damaged(path: Path, cut: int) -> Path:
      ("in.csv", b"distance,carier\n1,AA\n", "did you mean 'carier'"),
      ("in.csv", (HEADER + GOOD).encode("utf-16"), "cannot be read"),
      ("in.csv", bytes(1000), "Empty CSV file"),
-     ("in.csv", b"distance,distance,carrier\n1,1,AA\n", "more than one column 'distance'"),
+     ("in.csv", b"distance,distance,carrier\n1,1,AA\n", "more than one column named 'distance'"),
      ("in.csv", HEADER.encode() + GOOD.encode() + b"x" * (2 * BLOCK + 1) + b",1,1,AA,N\n", "cannot be read from row"),
      ("in.csv.gz", gzip.compress((HEADER + GOOD * 9).encode())[:-12], "Truncated"),
      ("in.csv.gz", b"no gzip at all", "cannot be read"),

@@ -71,7 +71,7 @@ def test_a_dataset_without_inputs_tells_the_drift_of_its_predictions(against: Re
     assert told.drifted
     other = make_bundle(tmp_path / "other", "1.3.0", bias=1.0)
     run(parquet, tmp_path / "others", other, keep=("time",))
-    with pytest.raises(DataError, match=r"scored by 1\.3\.0 and have no inputs that 1\.2\.3 could score"):
+    with pytest.raises(DataError, match=r"scored by 1\.3\.0 and lack the input columns that 1\.2\.3 needs"):
         found(against, tmp_path / "others")
 
 

@@ -101,7 +101,10 @@ def test_a_holdout_with_rows_that_have_no_target_cannot_be_scored(good: Candidat
     frame = read_parquet(good.holdout)
     frame.loc[0, "y"] = None
     write_parquet(frame, tmp_path / "holdout.parquet")
-    with pytest.raises(DataError, match="without a 'y'"):
+    with pytest.raises(DataError, match="holdout rows have no 'y' value"):
+        judge(replace(good, holdout=tmp_path / "holdout.parquet"), None, [], POLICY)
+    write_parquet(frame.iloc[:0], tmp_path / "holdout.parquet")
+    with pytest.raises(DataError, match="the holdout has no rows, so the gate"):
         judge(replace(good, holdout=tmp_path / "holdout.parquet"), None, [], POLICY)
 
 

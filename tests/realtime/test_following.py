@@ -120,7 +120,7 @@ def test_a_bundle_whose_folder_names_another_digest_is_never_served(target: Path
     (bundle / "notes" / "MLmodel").write_text("forged")
     seal(bundle, "2.0.0")
     flip(target, bundle)
-    assert any("expected sha256" in problem for problem in wait_for_workers(target, digest, 60))
+    assert any("expected a sha256" in problem for problem in wait_for_workers(target, digest, 60))
 
 
 def test_a_server_without_a_good_bundle_is_unhealthy_until_it_gets_one(tmp_path: Path) -> None:

@@ -122,6 +122,11 @@ def test_a_missing_file_is_named_whole_so_that_a_reader_sees_where_it_was_looked
     assert f"{tmp_path}/slipway.toml does not exist" in str(error.value)
 
 
+def test_a_file_that_cannot_be_read_is_not_reported_as_missing(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cannot be read: Is a directory; run slipway in the folder that contains"):
+        load_settings(tmp_path)
+
+
 @pytest.mark.parametrize("bar", ["nan", "inf", "-inf", "true", '"0.6"'])
 @pytest.mark.parametrize(
     ("setting", "old", "new"),

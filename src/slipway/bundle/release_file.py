@@ -106,7 +106,9 @@ def verify_and_read(
     digest = hashlib.sha256(text).hexdigest()
     # Folder names contain 12 digits; a shorter prefix could match another bundle by chance.
     if expected_digest is not None and (len(expected_digest) < 12 or not digest.startswith(expected_digest)):
-        raise BundleError(f"{folder / RELEASE_FILE}: expected sha256 {expected_digest}, got {digest}")
+        raise BundleError(
+            f"{folder / RELEASE_FILE}: expected a sha256 that begins with {expected_digest}, got {digest}"
+        )
     release = decode_release(text, str(folder / RELEASE_FILE))
     _check_names(folder, release.files)
     kept = {name: _verify_file(folder, name, sealed, name in names) for name, sealed in release.files.items()}
@@ -206,7 +208,8 @@ def engine_name(model: Path) -> str:
     """
     found = [name for name in ("onnx", "skops") if (model / f"model.{name}").is_file()]
     if len(found) != 1:
-        raise BundleError(f"{model} must contain exactly one of model.onnx and model.skops; it contains {len(found)}")
+        count = "both" if found else "neither"
+        raise BundleError(f"{model} must contain either model.onnx or model.skops; it contains {count}")
     return found[0]
 
 

@@ -60,7 +60,7 @@ def champion_lines(result: ShipResult, target: Target) -> Iterator[str]:
     """Yield the gate's verdict and which release is live."""
     if result.verdict_text:
         yield result.verdict_text
-    yield f"{result.release} is live for batch and real time at {target}, verified by predictions"
+    yield f"{result.release} is live for batch and real time at {target}; test predictions succeeded"
 
 
 def usage_lines(target: Target, settings_file: Path) -> Iterator[str]:

@@ -99,7 +99,7 @@ def pull_release(
             entry = rollout.roll_out(
                 target, bundle.path, who=who, reason=reason, allow_prerelease=False, check_signature=check
             )
-    progress(f"{entry.to} is live for batch and real time at {target}, verified by predictions")
+    progress(f"{entry.to} is live for batch and real time at {target}; test predictions succeeded")
     return entry
 
 

@@ -36,8 +36,8 @@ def _check_release(rows: Rows, scorer: Scorer) -> None:
     own = scorer.bundle.release.version
     if others := sorted(rows.releases - {own}):
         raise DataError(
-            f"the rows were scored by {', '.join(others)} and have no inputs that {own} could score; keep the inputs "
-            "with --keep, or use the bundle of that release as the reference"
+            f"the rows were scored by {', '.join(others)} and lack the input columns that {own} needs to score them again; "
+            "score them with --keep for these columns, or use the bundle that scored them as REFERENCE"
         )
 
 

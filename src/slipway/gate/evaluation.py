@@ -70,10 +70,12 @@ def evaluate_candidate(candidate: Candidate, contract: Contract, policy: GatePol
     frame = read_parquet(candidate.holdout).reset_index(drop=True)
     _check_columns(frame, policy)
     target = frame[policy.target]
-    if not len(frame) or target.isna().any():
+    if frame.empty:
+        raise DataError("the holdout has no rows, so the gate cannot score the candidate")
+    if unlabeled := int(target.isna().sum()):
         raise DataError(
-            f"the holdout has {len(frame):,} rows, {int(target.isna().sum()):,} of them without a '{policy.target}', "
-            "so the gate cannot score it"
+            f"{unlabeled:,} of the {len(frame):,} holdout rows have no '{policy.target}' value, so the gate cannot score "
+            "them"
         )
     truth = target.to_numpy(np.float64) if contract.task == "regression" else target.astype(str).to_numpy(object)
     blocks = blocks_of(frame[policy.time] if policy.time else None, policy.block, len(frame))

@@ -53,7 +53,9 @@ def records(repository: Repository) -> list[DeploymentRecord]:
 
 
 def settle(repository: Repository, latest: str | None) -> list[DeploymentRecord]:
-    """Conclude records of killed commands: done if Latest is the release that they wanted, else failed.
+    """Close the records that killed commands left unfinished.
+
+    A record is done if it is a resume, or if Latest is the release that the command was moving to; otherwise it has failed.
 
     Returns:
         Every record, newest first.

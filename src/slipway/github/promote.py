@@ -46,7 +46,7 @@ def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback
     if asset is None:
         raise RolloutError(f"{tag} has no bundle: the gate refused it; {_champion_sentence(champion)}")
     if rollback:
-        _check_reason(reason, "rollback")
+        _check_reason(reason, "a rollback")
         if release.prerelease:
             raise NotFoundError(
                 f"{tag} never was champion, so it cannot be rolled back to; {_champion_sentence(champion)}"
@@ -67,7 +67,7 @@ def resume(repository: Repository, *, who: str, reason: str, say: PrintLine) -> 
         SettingsError: the reason is empty.
         NotFoundError: there is no champion yet.
     """
-    _check_reason(reason, "resume")
+    _check_reason(reason, "`slipway resume`")
     champion = _tag(latest_release(repository))
     if champion is None:
         raise NotFoundError("GitHub has no champion yet, so there is no hold to lift; nothing was changed")
@@ -139,7 +139,7 @@ def _check_order(repository: Repository, tag: str, champion: str | None) -> None
 
 def _check_reason(reason: str, command: str) -> None:
     if not reason.strip():
-        raise SettingsError(f"a {command} needs a reason, which the history shows; give one with --reason")
+        raise SettingsError(f"{command} needs a reason for the history; give one with --reason")
 
 
 def _champion_sentence(champion: str | None) -> str:

@@ -70,7 +70,7 @@ def _refuse_untrusted(types: list[str], path: Path) -> None:
     if strange:
         raise BundleError(
             f"{path.name} contains types that Slipway does not trust: {', '.join(strange)}; use scikit-learn's own "
-            "estimators, or add the types to TRUSTED_TYPES in slipway.inference.skops_file after a review"
+            "estimators, or review the types and add them to TRUSTED_TYPES in slipway.inference.skops_file"
         )
 
 

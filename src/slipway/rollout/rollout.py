@@ -84,7 +84,7 @@ def roll_back(
         BundleError: the past champion is damaged; nothing was changed.
         RolloutError: verification failed; the champion is unchanged.
     """
-    _check_reason(reason, "rollback")
+    _check_reason(reason, "a rollback")
     with target.lock(who):
         settle_locked(target)
         if bundle_folder is not None:
@@ -102,7 +102,7 @@ def resume(target: Target, *, reason: str, who: str) -> Entry:
     Raises:
         SettingsError: the reason is empty.
     """
-    _check_reason(reason, "resume")
+    _check_reason(reason, "`slipway resume`")
     with target.lock(who):
         settle_locked(target)
         bundle = target.champion()
@@ -171,4 +171,4 @@ def _stage(target: Target, bundle: Bundle) -> Bundle:
 
 def _check_reason(reason: str, command: str) -> None:
     if not reason.strip():
-        raise SettingsError(f"a {command} needs a reason, which the history shows; give one with --reason")
+        raise SettingsError(f"{command} needs a reason for the history; give one with --reason")

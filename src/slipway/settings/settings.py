@@ -84,14 +84,17 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
     """Read the settings, with ``a.b=value`` overrides for one run.
 
     Raises:
-        SettingsError: the file is missing or not valid TOML, a name is unknown, a type is wrong, or an override would
-            change the gate.
+        SettingsError: the file is missing, cannot be read or is not valid TOML, a name is unknown, a type is wrong, or an
+            override would change the gate.
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError:
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        problem = "does not exist" if missing else f"cannot be read: {error.strerror}"
         raise SettingsError(
-            f"{_absolute_path(path)} does not exist; run slipway in the folder of slipway.toml, or pass --settings FILE"
+            f"{_absolute_path(path)} {problem}; run slipway in the folder that contains slipway.toml, or pass "
+            "--settings FILE"
         ) from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None

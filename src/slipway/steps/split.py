@@ -84,7 +84,7 @@ def _refuse_one_sided(train: pd.DataFrame, holdout: pd.DataFrame, target: str) -
             f"the split left {len(train)} training rows and {len(holdout)} holdout rows; both need at least one"
         )
     if train[target].dtype.kind not in "fiu" and train[target].nunique() < 2:
-        raise DataError(f"the training rows have one class of '{target}' only: {train[target].iloc[0]!r}")
+        raise DataError(f"the training rows contain only one class of '{target}': {train[target].iloc[0]!r}")
 
 
 def _describe_target(rows: pd.DataFrame, target: str) -> dict[str, float]:

@@ -46,7 +46,7 @@ def schema_of(file: InputFile, contract: Contract) -> pa.Schema:
     except READ_ERRORS as error:
         raise DataError(f"{file.path} cannot be read: {_error_text(error)}") from None
     if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
-        raise DataError(f"{file.path} has more than one column '{twice[0]}'")
+        raise DataError(f"{file.path} has more than one column named '{twice[0]}'")
     return schema
 
 

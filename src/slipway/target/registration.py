@@ -85,7 +85,7 @@ def register_server(
         write_record(folder / SERVER_FILE, server)
     except (OSError, StorageError) as error:
         raise StorageError(
-            f"{folder} cannot be written, so rollouts could not find this server: {error}; the server was not started"
+            f"{folder} cannot be written ({error}), so rollouts would not find this server; the server was not started"
         ) from None
     try:
         yield folder

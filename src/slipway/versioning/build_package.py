@@ -25,10 +25,11 @@ from slipway.versioning.semver import is_release_tag
 
 
 def build_package(path: Path, out: Path, tag: str = "") -> list[Path]:
-    """Build both into ``out`` from a clean export of the tag (by default the one at HEAD) and return the two files.
+    """Build the wheel and the source archive into ``out`` and return both files.
 
-    The version is taken from the tag even if the branch contains no version. Timestamps are the commit's, and the build
-    backend is the locked one.
+    They are built from a clean export of the tag, by default the one at HEAD. The version is taken
+    from the tag even if the branch contains no version. Timestamps are the commit's, and the build backend is the locked
+    one.
 
     Raises:
         ReleaseError: the tag does not exist, or the build failed.

@@ -57,8 +57,10 @@ def check_checkout(root: Path, tag: str) -> None:
         raise VersionError(f"{tag} is not checked out in {root}, which is at {version.text}; nothing was changed")
     branches = _git(root, "branch", "--remotes", "--contains", "HEAD", "--format", "%(refname:short)").splitlines()
     if not any(_RELEASE_BRANCH.fullmatch(branch) for branch in branches):
-        found = ", ".join(branches) or "no branch"
-        raise VersionError(f"{tag} is on {found}, not on a release branch such as main; nothing was changed")
+        found = ", ".join(branches) or "none"
+        raise VersionError(
+            f"{tag} is not on a release branch such as main (branches that contain it: {found}); nothing was changed"
+        )
 
 
 def _commit(root: Path) -> str:

@@ -67,7 +67,7 @@ def test_a_master_at_which_nobody_listens_is_told_at_once(folder: Path) -> None:
 def test_a_master_that_is_no_address_is_refused_with_examples(folder: Path, master: str) -> None:
     refused = batch(folder, Path(sys.executable), "--engine", "spark", "--master", master)
     assert refused.returncode == SettingsError.exit_code
-    assert f"--master must be like local[4], spark://host:7077, yarn or k8s://..., not '{master}'" in refused.stderr
+    assert f"--master must look like local[4], spark://host:7077, yarn or k8s://..., not '{master}'" in refused.stderr
 
 
 def test_a_master_belongs_to_spark_alone_and_spark_to_folders_alone(folder: Path) -> None:

@@ -120,8 +120,8 @@ def test_a_rollout_asks_the_golden_rows_without_a_token_of_a_caller(target: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no token, so every request would be refused; write one token per line"),
-        ("# only this\n", "has no token, so every request would be refused"),
+        ("", "contains no token, so the server would accept every request; write one token per line, or omit"),
+        ("# only this\n", "contains no token, so the server would accept every request"),
         (f"{OLD}\nshort\n", r"token 2 of .* must have at least 16 ASCII characters and no spaces, got 5 characters"),
         ("has a space in the middle\n", r"token 1 of .* must have at least 16 ASCII characters and no spaces"),
         ("ümlaut-in-a-token-of-20\n", r"token 1 of .* must have at least 16 ASCII characters"),

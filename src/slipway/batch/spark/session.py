@@ -68,7 +68,7 @@ def check_requirements(master: str | None) -> None:
     """
     if master is not None and not _MASTER.fullmatch(master):
         raise SettingsError(
-            f"--master must be like local[4], spark://host:7077, yarn or k8s://..., not '{master}'; {_NOTHING_WRITTEN}"
+            f"--master must look like local[4], spark://host:7077, yarn or k8s://..., not '{master}'; {_NOTHING_WRITTEN}"
         )
     if find_spec("pyspark") is None:
         raise SparkError(

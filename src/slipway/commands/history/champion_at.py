@@ -63,8 +63,9 @@ def parse_time(text: str) -> datetime:
 def champion_at(target: Target, at: datetime, bundle_folders: Sequence[Path] = ()) -> ServedRelease:
     """Return the champion at a given time: since when and until when, who made it champion and why, and its data.
 
-    A rollout counts from its proof on. Between its intent and its outcome, either release may have served predictions.
-    A killed rollout stays in that state until the next command rolls it back; ``under_way`` reports it.
+    A release counts as champion from the time its rollout was recorded as proved. Between the intent and the outcome of a
+    rollout, either release may have served predictions. A killed rollout stays in that state until the next
+    command rolls it back; ``under_way`` reports it.
 
     Args:
         bundle_folders: folders with sealed bundles, for releases that are no longer in the target.

@@ -60,7 +60,7 @@ class AdmissionQueue:
     def end(self, size: int, seconds: float | None) -> None:
         """Finish a prediction and record its cost, unless ``seconds`` is None because it failed.
 
-        After the last running one the event loop handles other events before the queue moves on.
+        When no prediction is running any more, the event loop handles other events before the next queued ones start.
         """
         if seconds is not None:
             self._learn(size, seconds)

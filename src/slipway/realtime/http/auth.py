@@ -31,7 +31,10 @@ def read_tokens(file: Path | None) -> tuple[str, ...]:
     tokens = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     origin = TOKENS_VARIABLE if file is None else str(file)
     if file is not None and not tokens:
-        raise SettingsError(f"{origin} has no token, so every request would be refused; write one token per line")
+        raise SettingsError(
+            f"{origin} contains no token, so the server would accept every request; write one token per line, or omit "
+            "--token-file"
+        )
     for number, token in enumerate(tokens, 1):
         if len(token) < _MIN_TOKEN_LENGTH or not token.isascii() or len(token.split()) != 1:
             raise SettingsError(

@@ -75,7 +75,7 @@ def rows_through(frame: pd.DataFrame, time: str, through: datetime.date) -> pd.D
     if times.max() < start:
         raise DataError(
             f"data.through is {through}, but the last of {len(frame):,} rows is from {times.max()}: "
-            "pin a day that the data reaches"
+            f"set data.through to {times.max().date()} or earlier"
         )
     return kept.sort_values(time, kind="stable").reset_index(drop=True)
 

@@ -40,9 +40,10 @@ class CompiledModel:
 def compile_exactly(
     fitted: Any, contract: Contract, holdout: pd.DataFrame, train: pd.DataFrame, seed: int
 ) -> CompiledModel:
-    """Compile the model and prove it on the ``holdout`` rows and on rows derived from ``holdout`` and ``train``.
+    """Compile the model and prove that it agrees with scikit-learn.
 
-    The result has no graph if a part of the model cannot be compiled, or if the graph is not exact.
+    The proof uses the ``holdout`` rows and rows derived from ``holdout`` and ``train``. The result has
+    no graph if a part of the model cannot be compiled, or if the graph is not exact.
     """
     try:
         graph = compile_pipeline(fitted, contract).SerializeToString()

@@ -48,7 +48,9 @@ def run(root: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> 
     try:
         return run_program(["git", "-C", str(root), *arguments], {**environment_of_git(), **(extra or {})})
     except FileNotFoundError:
-        raise ReleaseError("git is not installed, but releases consist of git commits and tags; install git") from None
+        raise ReleaseError(
+            "git is not installed; Slipway records releases as git commits and tags, so install git"
+        ) from None
 
 
 def run_program(
