@@ -1,4 +1,4 @@
-"""`slipway batch`: score data sets."""
+"""`slipway batch`: score datasets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def _parse_names(context: click.Context, parameter: click.Parameter, values: tup
               help="How many rows may break the contract before the job fails.")  # fmt: skip
 @click.option("--on-anomaly", type=click.Choice(["warn", "fail"]), default="warn", show_default=True,
               help="What to do if predictions are null, constant or far from the reference.")  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace an OUT of another input or release, in one step.")
+@click.option("--overwrite", is_flag=True,
+              help="Replace OUT, in one step, if it was made from another input or by another release.")  # fmt: skip
 @click.option("--github", is_flag=True, help="Score with the release that GitHub marks as Latest.")
 @click.option("--rows-per-part", type=click.IntRange(min=1), default=1 << 20, show_default=True,
               help="Rows of IN in each part of OUT; above 65536, rounded up to a multiple of it.")  # fmt: skip
@@ -64,7 +65,7 @@ def batch(
     on_anomaly: Literal["warn", "fail"], overwrite: bool, github: bool, rows_per_part: int,
     engine: Literal["local", "spark"], master: str | None, settings_file: Path, bundle: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Score a data set with the champion.
+    """Score a dataset with the champion.
 
     IN is a file, a folder, a glob or a URI: CSV, JSON Lines, Parquet or Arrow. OUT is a folder, which becomes a dataset
     with a manifest; if its name ends in .csv, .csv.gz or .parquet, it is a single file instead.

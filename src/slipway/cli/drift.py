@@ -39,9 +39,11 @@ _RENAMED = {"--rule": "--window-rule", "--truth": "--label", "--truth-file": "--
 
 @click.command(cls=RenamedOptionsCommand, renamed=_RENAMED)
 @click.argument("places", metavar="[REFERENCE] CURRENT", nargs=-1, required=True)
-@click.option("--windows", is_flag=True, help="Split CURRENT into time windows; drift.k and drift.n decide on drift.")
+@click.option("--windows", is_flag=True,
+              help="Split CURRENT into time windows; drift means that the newest window and at least drift.k of the last "
+                   "drift.n have drifted.")  # fmt: skip
 @click.option("--window-rule", metavar="K/N",
-              help="The same with another rule: the newest window and at least K of the last N must drift.")  # fmt: skip
+              help="Like --windows, with K and N instead of drift.k and drift.n.")  # fmt: skip
 @click.option("--label", default="", metavar="COLUMN", help="Column with the actual outcomes (labels).")
 @click.option("--labels-file", default="", metavar="FILE",
               help="File with that column, if labels arrive later than the rows.")  # fmt: skip
@@ -50,14 +52,14 @@ _RENAMED = {"--rule": "--window-rule", "--truth": "--label", "--truth-file": "--
 @click.option("--github", is_flag=True, help="Compare with the release that GitHub marks as Latest.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report as an HTML page.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR",
-              help="Write the files that `report-drift` needs to DIR.")  # fmt: skip
+              help="Write to DIR the files that `slipway ci report-drift` reads.")  # fmt: skip
 @settings_option
 @json_option
 def drift(
     places: tuple[str, ...], windows: bool, window_rule: str | None, label: str, labels_file: str, key: str,
     github: bool, html: Path | None, report: Path | None, settings_file: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    """Compare CURRENT with REFERENCE and report drift.
+    """Check new rows for drift against the champion.
 
     Both the rows and the predictions for them are compared. REFERENCE is a bundle, or files of rows; by default it is
     the champion. CURRENT is files that `slipway batch` can read, a dataset that it wrote, or a folder of the server's

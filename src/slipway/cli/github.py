@@ -158,8 +158,8 @@ def report_refusal(tag: str, files: Path, repository: str | None) -> None:
 def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> None:
     """Make a published release the champion on GitHub.
 
-    The release becomes Latest, and hosts that follow the repository pull it. Who did it, from which release and why is
-    recorded as a deployment.
+    The release becomes Latest, and hosts that follow the repository pull it. A GitHub deployment records who promoted
+    it, which release it replaced, and why.
 
     \b
     Examples:
@@ -185,7 +185,7 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
 def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repository: str | None) -> None:
     """Roll out a release from GitHub on this host.
 
-    Without a version, follows the release that is Latest: a newer one is rolled out, an earlier one is rolled back to.
+    Without a version, follow the release marked Latest: roll out a newer one, or roll back to an earlier one.
 
     \b
     Examples:

@@ -19,9 +19,10 @@ file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @json_option
 def prune(settings_file: Path, dry_run: bool, as_json: bool) -> None:
-    """Remove old releases, bundles and runs, as [retention] says.
+    """Remove old releases and runs according to [retention].
 
-    The champion, the release before it and the configured number of earlier good releases are always kept.
+    Old sealed bundles are removed too. The champion, the release before it and the configured number of earlier releases
+    that were not rolled back are always kept.
 
     \b
     Examples:

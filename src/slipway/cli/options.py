@@ -36,7 +36,7 @@ settings_option: Decorator = click.option(
 set_option: Decorator = click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run."
 )
-json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for machines.")
+json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 bundle_option: Decorator = click.option(
     "--bundle", type=click.Path(path_type=Path), help="A bundle's folder, instead of the champion."
 )

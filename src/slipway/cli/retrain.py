@@ -46,7 +46,8 @@ def retrain(
     """Validate new data and make it the training data.
 
     The command shows what changes and updates the data pin in slipway.toml. With --commit, --push or --propose, it also
-    commits the change, which is then released like any other commit.
+    commits the change, which is then released like any other commit. `slipway ship` or the release workflow then trains
+    on it.
 
     \b
     Examples:

@@ -57,7 +57,7 @@ def _champion_in_this_folder() -> str:
 @settings_option
 @json_option
 def status(settings_file: Path, as_json: bool) -> None:
-    """Show which release serves batch and real time.
+    """Show which release is live for batch and real time.
 
     Nothing is changed, and a running command is not disturbed.
 
@@ -87,7 +87,7 @@ def status(settings_file: Path, as_json: bool) -> None:
 @click.option("--at", metavar="TIME", help="Show what served at this time, in full; UTC unless it has a zone.")
 @json_option
 def history(settings_file: Path, at: str | None, as_json: bool) -> None:
-    """List the releases: when each served, its score, who and why.
+    """List the releases with time, score, author and reason.
 
     The newest comes first. Releases that the gate refused are listed if that happened in this checkout. With --json,
     each command of the journal is one entry, the oldest first.
