@@ -153,7 +153,7 @@ def _non_inferiority_rule(
 ) -> Rule:
     """Test non-inferiority by a paired block bootstrap, with the sign set so that higher is better.
 
-    The candidate is refused if it is worse by more than the margin *and* its complete 95 % interval lies below zero: then
+    The candidate is refused if it is worse by more than the margin *and* its entire 95 % interval lies below zero: then
     the loss is not small and not due to chance. The interval alone would refuse trivial losses on a large holdout, and the
     margin alone would refuse noise on a small one. A loss of more than twice the margin is refused regardless of the
     interval, so that a small or dependent holdout cannot let everything pass. A difference that is not a number is refused.

@@ -16,9 +16,9 @@ _CHANCE = 0.5
 
 
 def label_check(evaluation: Evaluation, champion_predictions: Array, champion_name: str) -> Iterator[Rule]:
-    """Yield a rule for the complete holdout and one for each slice; a regression has none.
+    """Yield a rule for the entire holdout and one for each slice; a regression has none.
 
-    A rule refuses if the champion's ROC AUC and its complete 95 % interval are below chance (the score alone if there is
+    A rule refuses if the champion's ROC AUC and its entire 95 % interval are below chance (the score alone if there is
     no interval). Drift moves a model towards chance; only inverted labels move it below.
     """
     if evaluation.contract.task == "regression":

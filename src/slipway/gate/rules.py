@@ -18,7 +18,7 @@ class RuleDoc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def family(self) -> str:
-        """The name without the placeholders, which switches off the complete family."""
+        """The name without the placeholders, which switches off the entire family."""
         return ".".join(word for word in self.rule.split(".") if not word.isupper())
 
 

@@ -95,7 +95,7 @@ def calibration_rules(evaluation: Evaluation) -> Iterator[Rule]:
     """Yield the rule on calibration: of the rows predicted late with 30 %, are 30 of 100 late?
 
     The candidate is refused if its calibration error is above the limit with 95 % confidence, or above twice the limit
-    regardless of the interval. A few rows, or one stormy month, can have a large error by chance, so the complete interval
+    regardless of the interval. A few rows, or one stormy month, can have a large error by chance, so the entire interval
     of the block bootstrap must lie above the limit. If there is no interval, only twice the limit applies.
     """
     if evaluation.contract.task == "regression":

@@ -1,4 +1,4 @@
-"""Run the checks on a data set: all of them run and are written before anything is refused."""
+"""Run the checks on a dataset: all of them run and are written before anything is refused."""
 
 from __future__ import annotations
 
