@@ -46,7 +46,8 @@ def parse(arguments: list[str]) -> None:
     command, left = found(arguments)
     assert not isinstance(command, click.Group) or left in ([], ["--help"]), f"there is no slipway {arguments}"
     if left != ["--help"]:
-        command.make_context(command.name, left)
+        # The settings of the group, since click keeps the help option that it makes first.
+        command.make_context(command.name, left, **slipway.context_settings)
 
 
 @pytest.mark.parametrize(("document", "arguments"), CALLS, ids=lambda v: " ".join(v) if isinstance(v, list) else v)

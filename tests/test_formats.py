@@ -273,7 +273,10 @@ def test_drift_says_of_an_earlier_dataset_and_log_what_it_said(past: Past, what:
         assert (asked.returncode, "of a day" in asked.stderr) == (TOO_LITTLE, True), asked.stderr
         return
     assert asked.returncode == 0, asked.stderr
-    assert_holds(json.loads(asked.stdout), past.said(f"drift-of-{what}") | {"current": str(past.made / what)})
+    assert_holds(
+        json.loads(asked.stdout),
+        past.said(f"drift-of-{what}") | {"current": str(past.made / what), "rule": "all rows compared at once"},
+    )
 
 
 def test_a_backup_is_restored_where_there_is_nothing(rents: Past, tmp_path: Path) -> None:

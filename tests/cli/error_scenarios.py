@@ -19,7 +19,7 @@ from slipway import errors
 from slipway.errors import ERRORS, SlipwayError, error_for
 from slipway.storage.locks import exclusive_lock
 from tests.support.fork_server import Ended, slipway
-from tests.support.git_repositories import clone, released
+from tests.support.git_repositories import clone, git, project, released
 from tests.support.git_repositories import commit as commit_file
 from tests.support.orders_project import data, function, orders, put, setting, unpinned
 from tests.support.project_states import UNREACHABLE
@@ -91,6 +91,15 @@ def damage_champion(settings: Path) -> None:
         (bundle / "model.onnx").unlink()
 
 
+def damage_older(settings: Path) -> None:
+    """Make 1.1.0 live, and lose the model of 1.0.0."""
+    ship_again(settings)
+    for folder in ("target/releases", "bundles"):
+        for release in (settings.parent / ".slipway" / folder).glob("1.0.0*"):
+            (release / "model.onnx").chmod(0o644)
+            (release / "model.onnx").unlink()
+
+
 def shift_rows(settings: Path) -> None:
     """Write rows that are far from those that trained the model."""
     rows = pd.read_csv(settings.parent / "diabetes.csv")
@@ -110,9 +119,17 @@ def trust_a_key(settings: Path) -> None:
         file.write('issuer = "https://token.actions.githubusercontent.com"\n')
 
 
+def leave_uncommitted(settings: Path) -> None:
+    """Change the settings without a commit."""
+    settings.with_name("pyproject.toml").write_text(project())
+    commit(settings, "v1.1.0")
+    settings.write_text(settings.read_text() + "# later\n")
+
+
 def lose_race(root: Path) -> None:
     """Let somebody push to main while the release is being made."""
     commit_file(root, "fix: one")
+    git(root, "push", "-q", "origin", "main")
     other = clone(root, root.parent / "other")
     commit_file(other, "feat: two")
     hook = root / ".git" / "hooks" / "pre-push"
@@ -156,7 +173,7 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.NotFoundError: in_shipped("verify", "nowhere"),
     errors.VersionError: lambda folder: slipway(diabetes(folder / "project"), "ship"),
     errors.TrackingError: run_orders(**UNREACHABLE),
-    errors.InconsistentStateError: in_shipped("doctor", prepare=damage_champion, **UNREACHABLE),
+    errors.InconsistentStateError: in_shipped("doctor", prepare=damage_older, **UNREACHABLE),
     errors.SuspiciousPredictionsError: in_shipped(
         "batch", "--on-anomaly", "fail", "constant.csv", "out", prepare=repeat_row
     ),
@@ -170,8 +187,10 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.CompatibilityError: in_shipped("contract", "check", prepare=remove_input),
     errors.ReleaseError: in_repository("release", prepare=lambda root: (root / "work.txt").write_text("changed")),
     errors.BranchMovedError: in_repository("release", prepare=lose_race),
-    errors.InitError: in_repository("init", "--name", "churn"),
-    errors.RetrainError: in_shipped("retrain", "--through", "1999-01-01"),
+    errors.InitError: in_shipped(
+        "init", "--name", "churn", prepare=lambda settings: settings.with_name("pyproject.toml").write_text(project())
+    ),
+    errors.RetrainError: in_shipped("retrain", "--source", "diabetes=diabetes.csv", prepare=leave_uncommitted),
     errors.StoppedError: run_orders(
         function(
             'return read(files["orders"])',
@@ -200,6 +219,9 @@ def message_of(ended: Ended, folder: Path) -> str:
     text = message.replace(str(folder), "FOLDER").replace(sys.executable, "PYTHON")
     text = re.sub(r"(?<![.\w])[0-9a-f]{12,64}\b", "DIGEST", text)
     text = re.sub(r"(API request to \S+ failed).*", r"\1 ...", text)
+    text = re.sub(r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7}\b", "COMMIT", text)
+    text = re.sub(r"\d+\.\d{6,}", "NUMBER", text)
+    text = re.sub(r"because \S+ rolled back", "because USER rolled back", text)
     text = re.sub(r"process \d+", "process PID", text)
     text = re.sub(r"0x[0-9a-f]+", "ADDRESS", text)
     return f"{ended.returncode} {error.__name__ if error else '?'}: {text}"

@@ -163,7 +163,7 @@ def test_a_tampered_or_missing_past_champion_is_not_gone_back_to(world: World) -
         assert "the champion is still 1.1.0; `slipway doctor` may restore it" in refused(world, 10, *BACK)
     rmtree(past)
     with nothing_moves(world):
-        assert f"{past.name} is gone" in refused(world, 16, *BACK)
+        assert f"{past.name} is missing" in refused(world, 16, *BACK)
 
 
 def test_a_current_that_is_a_folder_moves_nothing(world: World) -> None:

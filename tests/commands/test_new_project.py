@@ -59,7 +59,7 @@ def test_a_copy_becomes_a_project_of_its_own_and_keeps_every_comment(root: Path)
         text=True,
     )
     assert [line.split(":")[0] for line in done.stdout.splitlines()[:5]] == list(FILES)
-    assert "commit it as `feat: start` and push: that releases 1.0.0" in done.stdout
+    assert "commit as `feat: start` and push: that releases 1.0.0" in done.stdout
     told_of = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     assert (told_of["name"], told_of["version"], told_of["description"]) == ("churn", "0.0.0", "Who leaves?")
     assert {name: comments(root / name) for name in told} == told

@@ -78,7 +78,7 @@ def test_every_input_of_a_retrain_stays_text(world: World) -> None:
     before = world.head("main")
     run = world.dispatched("retrain.yml", **given)
     assert run.jobs == {"rehearse": "failure"}
-    assert "--through takes a day as YYYY-MM-DD" in run.log
+    assert "--through expects YYYY-MM-DD" in run.log
     assert (world.head("main"), list(world.folder.glob("**/canary*"))) == (before, [])
     did_nothing(world, run)
 
@@ -118,7 +118,7 @@ def test_a_tag_beside_the_main_line_is_refused(world: World) -> None:
     run = world.deploy("v1.0.0")
     git(world.team, "push", "--quiet", "origin", ":refs/tags/v1.0.0")
     assert run.jobs["plan"] == "failure"
-    assert "not on main" in run.log
+    assert "not on a release branch" in run.log
     did_nothing(world, run)
 
 

@@ -62,7 +62,7 @@ def test_the_issue_is_opened_kept_and_closed_and_what_cannot_be_read_is_red(
     assert [(issue.title, issue.state) for issue in github.repository.issues] == [("flights has drifted", "open")]
     run = looked(machine, tmp_path / "nowhere.parquet")
     assert run.jobs == {"drift": "failure"}, run.why
-    assert "matches no file" in run.log
+    assert "no such file or folder" in run.log
     calm = written(tmp_path / "calm.parquet", days(21, start="2013-10-01", seed=1))
     run = looked(machine, calm)
     assert run.green, run.why

@@ -114,7 +114,7 @@ def test_a_rollout_asks_the_golden_rows_without_a_token_of_a_caller(target: Path
     (file,) = (target / "servers").glob("*/token")
     assert file.stat().st_mode & 0o777 == 0o600
     file.unlink()
-    assert "answered 401" in check_golden_response(target, known, golden, "1.0.0")[0]
+    assert " 401: " in check_golden_response(target, known, golden, "1.0.0")[0]
 
 
 @pytest.mark.parametrize(

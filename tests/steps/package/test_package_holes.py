@@ -66,8 +66,8 @@ def numbers_as(change: Callable[[Any], Any]) -> Patch:
 
     def apply(patch: pytest.MonkeyPatch) -> None:
         for module in (linear, trees):
-            right = module.numbers
-            patch.setattr(module, "numbers", lambda matrix, right=right: change(right(matrix)))
+            right = module.as_tensor
+            patch.setattr(module, "as_tensor", lambda matrix, right=right: change(right(matrix)))
 
     return apply
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +18,7 @@ from slipway.storage.clock import now
 from slipway.target.journal import current_actor
 
 REFUSALS_FILE = "refusals.jsonl"
+_Row = TypeVar("_Row")
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,3 +55,16 @@ def read_refusals(settings: Settings) -> list[Refusal]:
 def refusals_path(settings: Settings) -> Path:
     """Return the path of the file; it exists after the first refusal."""
     return settings.root / STATE / REFUSALS_FILE
+
+
+def insert_refusals(rows: Sequence[_Row], refused: Sequence[_Row], time_of: Callable[[_Row], str]) -> list[_Row]:
+    """Insert each refused release after the last row that is not later.
+
+    The other rows keep the order of the journal, not of their times, because a clock can be set back.
+    """
+    merged = list(rows)
+    for refusal in refused:
+        at = datetime.fromisoformat(time_of(refusal))
+        earlier = [place for place, row in enumerate(merged, 1) if datetime.fromisoformat(time_of(row)) <= at]
+        merged.insert(max(earlier, default=0), refusal)
+    return merged

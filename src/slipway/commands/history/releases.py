@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from slipway.commands.history.moves import Move, main_scores, moves, primary_metric
-from slipway.commands.history.refusals import Refusal
+from slipway.commands.history.refusals import Refusal, insert_refusals
 from slipway.target import journal
 from slipway.target.journal import Entry
 from slipway.target.target import Target
@@ -47,12 +47,15 @@ def release_summaries(
     """
     entries = target.entries()
     scores = main_scores(target, entries, bundle_folders)
-    found = {summary.digest: summary for summary in _served_and_failed(entries, scores)}
+    found: dict[str | None, ReleaseSummary] = {}
+    for summary in _served_and_failed(entries, scores):
+        found.pop(summary.digest, None)  # the last time that a release served decides its place
+        found[summary.digest] = summary
     known = {summary.release for summary in found.values()}
     # A ship that is repeated unchanged is refused again; the last refusal is the one that counts.
     refused = {refusal.release: refusal for refusal in refusals if refusal.release not in known}
-    summaries = [*found.values(), *map(_refused_summary, refused.values())]
-    return sorted(summaries, key=lambda summary: datetime.fromisoformat(summary.since), reverse=True)
+    refused_summaries = list(map(_refused_summary, refused.values()))
+    return insert_refusals(list(found.values()), refused_summaries, lambda summary: summary.since)[::-1]
 
 
 def _served_and_failed(entries: Sequence[Entry], scores: Mapping[str, tuple[str, float]]) -> Iterator[ReleaseSummary]:

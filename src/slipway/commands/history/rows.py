@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from slipway.commands.history.moves import main_scores, primary_metric
-from slipway.commands.history.refusals import Refusal
+from slipway.commands.history.refusals import Refusal, insert_refusals
 from slipway.target import journal
 from slipway.target.target import Target
 
@@ -29,7 +28,7 @@ def history_rows(
     for row in journal.history(entries):
         name, value = scores.get(row["digest"] or "", (None, None))
         rows.append(row | {"metric": name, "score": value})
-    return sorted([*rows, *map(_refused_row, refusals)], key=lambda row: datetime.fromisoformat(row["at"]))
+    return insert_refusals(rows, list(map(_refused_row, refusals)), lambda row: str(row["at"]))
 
 
 def _refused_row(refusal: Refusal) -> dict[str, Any]:

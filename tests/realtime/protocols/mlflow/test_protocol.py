@@ -106,11 +106,11 @@ def records(**second: Any) -> dict[str, Any]:
         ),
         (
             {"dataframe_records": [{"distance": 1}]},
-            "column 'carrier' is missing, which the contract of 'flights' requires; 'distance' came",
+            "column 'carrier' is missing, which the contract of 'flights' requires; got 'distance'",
         ),
         (
             {"dataframe_records": []},
-            "column 'distance', 'carrier' is missing, which the contract of 'flights' requires; nothing came",
+            "column 'distance', 'carrier' is missing, which the contract of 'flights' requires; got no columns",
         ),
         (
             {"dataframe_records": [ROW, 5]},
