@@ -194,7 +194,7 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.StoppedError: run_orders(
         function(
             'return read(files["orders"])',
-            f"import os\n    os.kill(os.getppid(), {signal.SIGINT.value})\n    __import__('time').sleep(60)",
+            f"import os\n    os.kill(os.getppid(), {signal.SIGTERM.value})\n    __import__('time').sleep(60)",
         )
     ),
 }
