@@ -47,15 +47,14 @@ def release_summaries(
     """
     entries = target.entries()
     scores = main_scores(target, entries, bundle_folders)
-    found: dict[str | None, ReleaseSummary] = {}
-    for summary in _served_and_failed(entries, scores):
-        found.pop(summary.digest, None)  # the last time that a release served decides its place
-        found[summary.digest] = summary
+    found = {summary.digest: summary for summary in _served_and_failed(entries, scores)}
+    places = {move.entry.digest: number for number, move in enumerate(moves(entries))}
+    in_order = sorted(found.values(), key=lambda summary: places.get(summary.digest, -1))
     known = {summary.release for summary in found.values()}
     # A ship that is repeated unchanged is refused again; the last refusal is the one that counts.
     refused = {refusal.release: refusal for refusal in refusals if refusal.release not in known}
     refused_summaries = list(map(_refused_summary, refused.values()))
-    return insert_refusals(list(found.values()), refused_summaries, lambda summary: summary.since)[::-1]
+    return insert_refusals(in_order, refused_summaries, lambda summary: summary.since)[::-1]
 
 
 def _served_and_failed(entries: Sequence[Entry], scores: Mapping[str, tuple[str, float]]) -> Iterator[ReleaseSummary]:
