@@ -29,7 +29,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_exit_code_is_0_without_drift_and_its_own_with(settings: Path) -> None:
     done = slipway(settings, "drift", "calm.parquet")
-    assert done.returncode == 0, done.stderr
+    # A slow machine prints a heartbeat, and nothing else.
+    assert (done.returncode, re.sub(r"drift: running for .*\n", "", done.stderr)) == (0, "")
     assert done.stdout.startswith("840 rows from 2013-10-01 to 2013-10-14, compared with 1,800 rows of release 1.2.3\n")
     assert "no drift (all rows compared at once; false-alarm rate 1 %)" in done.stdout
     done = slipway(settings, "drift", "moved.parquet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -88,7 +89,8 @@ def test_a_status_makes_nothing_where_nothing_is(tmp_path: Path) -> None:
     project = diabetes(tmp_path / "p")
     before = everything(tmp_path)
     done = subprocess.run([str(SLIPWAY), "status", "--settings", str(project)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    # A slow machine prints a heartbeat, and nothing else.
+    assert (done.returncode, re.sub(r"[a-z ]+: running for .*\n", "", done.stderr)) == (0, "")
     assert everything(tmp_path) == before
 
 

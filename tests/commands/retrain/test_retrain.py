@@ -79,8 +79,8 @@ def test_dates_that_cannot_be_are_refused(root: Path) -> None:
     assert "is in the future" in refused(root, "--through", str(tomorrow), code=45)
     for text in ("20240310", "2024-02-30", "March", "$(touch canary)", "2024-W10-1"):
         assert "expects YYYY-MM-DD" in refused(root, "--through", text, code=3)
-    assert "or earlier" in refused(root, "--through", "2024-06-30", "--commit", code=4)
-    assert "or earlier" in refused(root, "--through", "yesterday", "--commit", code=4)
+    assert "set data.through to 2024-03-30 or earlier" in refused(root, "--through", "2024-06-30", "--commit", code=4)
+    assert "set data.through to 2024-03-30 or earlier" in refused(root, "--through", "yesterday", "--commit", code=4)
     assert "needs new data" in refused(root, code=3)
 
 
