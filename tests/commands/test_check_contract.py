@@ -18,7 +18,7 @@ from tests.support.bundles import flip, make_bundle
 from tests.support.fork_server import Ended, slipway_here
 from tests.support.git_repositories import clone, commit, git, pushed, released
 from tests.support.projects import diabetes
-from tests.support.release_files import bare_repository, crowned
+from tests.support.release_files import bare_repository, publish_and_promote
 
 pytestmark = pytest.mark.usefixtures("own_environment")
 
@@ -173,7 +173,7 @@ def test_the_release_that_github_calls_latest_is_what_callers_rely_on(
         monkeypatch.setenv("GH_TOKEN", github.token("octocat", contents="write", deployments="write"))
         none = check(root, "--github")
         assert (none.returncode, none.stdout.split(",")[0]) == (0, "there is no release to compare with")
-        crowned(connect(), tmp_path / "pages", "1.0.1")
+        publish_and_promote(connect(), tmp_path / "pages", "1.0.1")
         commit(root, "fix: another model altogether")
         done = check(root, "--github")
     assert done.returncode == CompatibilityError.exit_code

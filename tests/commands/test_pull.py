@@ -17,7 +17,7 @@ from slipway.rollout.rollout import roll_back
 from slipway.target.journal import history
 from slipway.target.target import Target
 from tests.support.bundles import serving
-from tests.support.release_files import Client, crowned, publish_release, quiet
+from tests.support.release_files import Client, publish_and_promote, publish_release, quiet
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def left_behind(target: Target) -> list[Path]:
 
 
 def test_a_host_follows_latest_and_journals_who_decided(client: Client, target: Target, tmp_path: Path) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     pull(target, client)
-    crowned(client, tmp_path, "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.1")
     pull(target, client)
     assert serving(target) == "1.0.1"
     told = [(row["who"], row["to"], row["reason"], row["outcome"]) for row in history(target.entries())]
@@ -47,7 +47,7 @@ def test_a_host_follows_latest_and_journals_who_decided(client: Client, target: 
 def test_pulling_again_downloads_and_writes_nothing(
     github: GitHub, client: Client, target: Target, tmp_path: Path
 ) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     pull(target, client)
     journal, asked = target.journal.read_bytes(), len(github.requests)
     pull(target, client)
@@ -55,10 +55,10 @@ def test_pulling_again_downloads_and_writes_nothing(
     assert [str(request) for request in github.requests[asked:]] == [f"GET /repos/{github.full_name}/releases/latest"]
 
 
-def test_a_published_release_that_nobody_crowned_is_not_followed(
+def test_a_published_release_that_nobody_promoted_is_not_followed(
     client: Client, target: Target, tmp_path: Path
 ) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     publish_release(client, tmp_path, "1.0.1")
     pull(target, client)
     assert serving(target) == "1.0.0"
@@ -72,14 +72,14 @@ def test_before_the_first_champion_there_is_nothing_to_pull(client: Client, targ
 def test_a_rollback_on_github_rolls_the_host_back_and_a_resume_there_lifts_the_hold(
     client: Client, target: Target, tmp_path: Path
 ) -> None:
-    crowned(client, tmp_path, "1.0.0", "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.0", "1.0.1")
     pull(target, client)
     promote(client, "v1.0.0", who="bob", reason="drifted", rollback=True, say=quiet)
     pull(target, client)
     assert serving(target) == "1.0.0"
     assert (target.active_hold() or pytest.fail("not held")).reason == "drifted"
     resume(client, who="bob", reason="mended", say=quiet)
-    crowned(client, tmp_path, "1.0.2")
+    publish_and_promote(client, tmp_path, "1.0.2")
     pull(target, client)
     assert serving(target) == "1.0.2"
     assert [row["action"] for row in history(target.entries())] == ["rollout", "rollback", "resume", "rollout"]
@@ -88,12 +88,12 @@ def test_a_rollback_on_github_rolls_the_host_back_and_a_resume_there_lifts_the_h
 def test_a_hold_that_a_person_put_on_the_host_stays_until_lifted_there(
     client: Client, target: Target, tmp_path: Path
 ) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     pull(target, client)
-    crowned(client, tmp_path, "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.1")
     pull(target, client)
     roll_back(target, reason="wrong here", who="eve")
-    crowned(client, tmp_path, "1.1.0")
+    publish_and_promote(client, tmp_path, "1.1.0")
     with pytest.raises(HeldError, match=r"eve rolled back.*wrong here"):
         pull(target, client)
     assert serving(target) == "1.0.0"
@@ -102,14 +102,14 @@ def test_a_hold_that_a_person_put_on_the_host_stays_until_lifted_there(
     assert serving(target) == "1.1.0"
 
 
-def test_a_named_release_is_brought_before_it_is_crowned(client: Client, target: Target, tmp_path: Path) -> None:
+def test_a_named_release_is_pulled_before_it_is_promoted(client: Client, target: Target, tmp_path: Path) -> None:
     publish_release(client, tmp_path, "1.0.0")
     pull_tag(target, client, "v1.0.0", reason="released", who="ann", rollback=False, trust=Trust(), progress=quiet)
     assert serving(target) == "1.0.0"
 
 
 def test_an_older_release_is_brought_by_a_rollback_only(client: Client, target: Target, tmp_path: Path) -> None:
-    crowned(client, tmp_path, "1.0.0", "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.0", "1.0.1")
     pull(target, client)
     with pytest.raises(RolloutError, match=r"1\.0\.0 is not newer than 1\.0\.1"):
         pull_tag(target, client, "v1.0.0", reason="", who="ann", rollback=False, trust=Trust(), progress=quiet)
@@ -128,9 +128,9 @@ def test_a_refused_release_cannot_be_brought(client: Client, target: Target, tmp
 def test_bytes_that_differ_from_what_was_released_are_never_served(
     github: GitHub, client: Client, target: Target, tmp_path: Path, name: str
 ) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     pull(target, client)
-    crowned(client, tmp_path, "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.1")
     page = next(release for release in github.repository.releases if release.tag_name == "v1.0.1")
     asset = next(asset for asset in page.assets if asset.name == name)
     asset.content = asset.content[:-1] + bytes([asset.content[-1] ^ 1])
@@ -149,14 +149,14 @@ def test_a_bundle_on_another_releases_page_is_not_taken(client: Client, target: 
 def test_an_unsigned_release_is_not_taken_where_signatures_are_asked_for(
     client: Client, target: Target, tmp_path: Path
 ) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     with pytest.raises(SignatureError, match="1.0.0 is not signed"):
         follow_latest(target, client, trust=Trust(identity="deploy.yml", issuer="github"), progress=quiet)
     assert serving(target) is None
 
 
 def test_a_second_pull_is_refused_while_one_runs(client: Client, target: Target, tmp_path: Path) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     target.path.mkdir(parents=True)
     with (target.path / ".incoming.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -167,7 +167,7 @@ def test_a_second_pull_is_refused_while_one_runs(client: Client, target: Target,
 def test_a_pull_during_another_rollout_is_refused_and_works_the_next_time(
     client: Client, target: Target, tmp_path: Path
 ) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     with target.lock("ann", create=True), pytest.raises(BusyError, match="ann holds the lock"):
         pull(target, client)
     pull(target, client)
@@ -179,11 +179,11 @@ def test_a_private_repository_needs_a_token(
 ) -> None:
     from slipway.github.client import connect
 
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     monkeypatch.delenv("GH_TOKEN")
     pull(target, connect())
     github.repository.private = True
-    crowned(client, tmp_path / "more", "1.0.1")
+    publish_and_promote(client, tmp_path / "more", "1.0.1")
     with pytest.raises((NotFoundError, GitHubError)):
         pull(target, connect())
     assert serving(target) == "1.0.0"

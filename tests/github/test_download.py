@@ -10,13 +10,13 @@ from slipway.bundle.signature import Trust
 from slipway.errors import NotFoundError, SignatureError
 from slipway.github.download import fetch_champion
 from slipway.github.promote import promote
-from tests.support.release_files import Client, crowned, quiet
+from tests.support.release_files import Client, publish_and_promote, quiet
 
 
 def test_it_is_the_latest_one_after_a_rollback_too(client: Client, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no champion yet"):
         fetch_champion(client, tmp_path, Trust())
-    crowned(client, tmp_path, "1.0.0", "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.0", "1.0.1")
     assert fetch_champion(client, tmp_path, Trust()).release.version == "1.0.1"
     promote(client, "v1.0.0", who="ann", reason="worse", rollback=True, say=quiet)
     again = [fetch_champion(client, tmp_path, Trust()) for _ in range(2)]

@@ -30,7 +30,7 @@ from slipway.github.promote import promote
 from slipway.github.release_page import publish
 from slipway.target.target import Target
 from tests.support.fork_server import PROGRAM
-from tests.support.release_files import ALL, SETTINGS, bare_repository, crowned, quiet, release_files, truth
+from tests.support.release_files import ALL, SETTINGS, bare_repository, publish_and_promote, quiet, release_files, truth
 
 KINDS: dict[str, Callable[[int], Fault]] = {
     "a 500": lambda k: Fault("answer", at=k, status=500),
@@ -46,7 +46,7 @@ STATE = ("releases", "pinned_latest", "burned_tags", "deployments", "issues", "i
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One GitHub, one host, and the release that is to be published, crowned and brought."""
+    """One GitHub, one host, and the release that is to be published, promoted and pulled."""
 
     github: GitHub
     folder: Path
@@ -65,7 +65,7 @@ class World:
 def prepare(world: World, command: str) -> None:
     """1.0.0 is champion (and serves, where the command is about that); 1.0.1 is as far as the command needs it."""
     client = connect()
-    crowned(client, world.folder / "first", "1.0.0")
+    publish_and_promote(client, world.folder / "first", "1.0.0")
     if command == "pull":
         follow_latest(world.target, client, trust=Trust(), progress=quiet)
     if command != "release-page":

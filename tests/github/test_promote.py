@@ -16,7 +16,7 @@ from slipway.github.promote import promote, resume
 from slipway.github.release_page import publish
 from slipway.github.releases import latest_release, state_of
 from slipway.versioning.semver import tag_of
-from tests.support.release_files import Client, crowned, publish_release, quiet, release_files
+from tests.support.release_files import Client, publish_and_promote, publish_release, quiet, release_files
 
 
 def made_latest(client: Client, tag: str, **changes: Any) -> None:
@@ -35,7 +35,7 @@ def story(client: Client) -> list[tuple[str, str | None, str | None, str, str]]:
 
 
 def test_a_promoted_release_is_latest_and_recorded(client: Client, tmp_path: Path) -> None:
-    crowned(client, tmp_path, "1.0.0", "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.0", "1.0.1")
     assert on_top(client) == "v1.0.1"
     assert story(client) == [
         ("rollout", None, "v1.0.0", "ann", "done"),
@@ -44,7 +44,7 @@ def test_a_promoted_release_is_latest_and_recorded(client: Client, tmp_path: Pat
 
 
 def test_promoting_again_changes_and_records_nothing(github: GitHub, client: Client, tmp_path: Path) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     asked = len(github.requests)
     made_latest(client, "v1.0.0")
     assert {request.method for request in github.requests[asked:]} == {"GET"}
@@ -63,7 +63,7 @@ def test_a_refused_release_cannot_be_promoted(client: Client, tmp_path: Path) ->
 
 def test_an_older_release_cannot_be_promoted_over_a_newer_one(client: Client, tmp_path: Path) -> None:
     files, digest = release_files(tmp_path, "1.0.1")
-    crowned(client, tmp_path, "1.0.2")
+    publish_and_promote(client, tmp_path, "1.0.2")
     publish(client, "v1.0.1", files, digest=digest, say=quiet)
     with pytest.raises(RolloutError, match=r"v1\.0\.1 is not newer than v1\.0\.2.*still v1\.0\.2"):
         made_latest(client, "v1.0.1")
@@ -73,7 +73,7 @@ def test_an_older_release_cannot_be_promoted_over_a_newer_one(client: Client, tm
 def test_a_rollback_makes_the_earlier_one_latest_and_holds_the_next_until_resumed(
     client: Client, tmp_path: Path
 ) -> None:
-    crowned(client, tmp_path, "1.0.0", "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.0", "1.0.1")
     made_latest(client, "v1.0.0", rollback=True, reason="drifted", who="bob")
     assert on_top(client) == "v1.0.0"
     assert state_of(client, "v1.0.1") == "replaced"
@@ -92,7 +92,7 @@ def test_a_rollback_makes_the_earlier_one_latest_and_holds_the_next_until_resume
 
 
 def test_going_back_needs_a_reason_and_a_past_champion(client: Client, tmp_path: Path) -> None:
-    crowned(client, tmp_path, "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.1")
     publish_release(client, tmp_path, "1.0.0")
     with pytest.raises(SettingsError, match="needs a reason"):
         made_latest(client, "v1.0.0", rollback=True, reason=" ")
@@ -110,17 +110,17 @@ def test_after_a_temporary_failure_the_retry_concludes_the_record(
 
 
 def test_resuming_twice_does_no_harm(client: Client, tmp_path: Path) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     resume(client, who="bob", reason="nothing is held", say=quiet)
     assert len(story(client)) == 1
 
 
 @pytest.mark.parametrize(("at", "state"), [("PATCH", "failed"), ("GET .*/releases/latest", "done")])
-def test_a_rollback_that_begins_while_a_release_is_crowned_counts(
+def test_a_rollback_that_begins_while_a_release_is_promoted_counts(
     github: GitHub, client: Client, tmp_path: Path, at: str, state: str
 ) -> None:
     """The race that no concurrency group may settle, for a rollback waits for nobody."""
-    crowned(client, tmp_path, "1.0.0", "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.0", "1.0.1")
     publish_release(client, tmp_path, "1.0.2")
     from slipway.github.client import connect
 

@@ -18,7 +18,7 @@ from slipway.bundle.release_file import verify
 from slipway.github.promote import promote
 from tests.support.eventually import eventually
 from tests.support.fork_server import slipway
-from tests.support.release_files import SETTINGS, Client, crowned, quiet
+from tests.support.release_files import SETTINGS, Client, publish_and_promote, quiet
 
 pytestmark = pytest.mark.slow
 
@@ -71,13 +71,13 @@ def named(tracking: str) -> str:
 
 
 def test_the_registry_of_a_server_names_githubs_champion(client: Client, tracking: str, tmp_path: Path) -> None:
-    crowned(client, tmp_path, "1.0.0")
+    publish_and_promote(client, tmp_path, "1.0.0")
     register(tmp_path, tracking)
     register(tmp_path, tracking)
     first = versions(tracking)
     assert ([release for release, _ in first], named(tracking)) == (["1.0.0"], "1.0.0")
 
-    crowned(client, tmp_path, "1.0.1")
+    publish_and_promote(client, tmp_path, "1.0.1")
     register(tmp_path, tracking)
     assert named(tracking) == "1.0.1"
     promote(client, "v1.0.0", who="bob", reason="drifted", rollback=True, say=quiet)

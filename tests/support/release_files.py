@@ -90,7 +90,7 @@ def publish_release(client: Client, folder: Path, version: str, *, tag: str = ""
     return files, digest
 
 
-def crowned(client: Client, folder: Path, *versions: str) -> None:
+def publish_and_promote(client: Client, folder: Path, *versions: str) -> None:
     """Publish and promote releases one after the other."""
     for number, version in enumerate(versions):
         publish_release(client, folder, version, bias=number / 10)

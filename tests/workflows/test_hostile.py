@@ -46,7 +46,7 @@ def did_nothing(world: World, run: Run) -> None:
 
 def test_a_version_that_is_a_program_is_refused(world: World, attack: str) -> None:
     run = world.dispatched("rollback.yml", version=attack, reason="why")
-    assert run.jobs["crown"] == "failure"
+    assert run.jobs["promote"] == "failure"
     assert "is not a release; it must be X.Y.Z" in run.log
     did_nothing(world, run)
 

@@ -73,7 +73,7 @@ def first_release(world: World) -> None:
 
     deployed = world.deploy()
     assert deployed.green, deployed.why
-    assert set(deployed.jobs) == {"plan", "train", "vouch", "page", "approve", "rollout", "crown", "verdict"}
+    assert set(deployed.jobs) == {"plan", "train", "sign", "page", "approve", "rollout", "promote", "verdict"}
     assert world.latest() == "v1.0.0"
     sums = parse_sums(world.asset("v1.0.0", "SHA256SUMS").decode(), "SHA256SUMS")
     for name, digest in sums.items():
@@ -131,7 +131,7 @@ def a_worse_model_is_refused(world: World) -> None:
     assert world.tags()[-1] == "v1.0.2"
     deployed = world.deploy()
     assert deployed.jobs["verdict"] == "failure"
-    assert "crown" not in deployed.jobs
+    assert "promote" not in deployed.jobs
     assert world.page("v1.0.2").name == "v1.0.2 (refused by the gate)"
     assert world.page("v1.0.2").prerelease
     assert not any("bundle" in asset.name for asset in world.page("v1.0.2").assets)

@@ -59,7 +59,7 @@ def test_unmarking_a_pre_release_alone_does_not_move_latest(writer: Client) -> N
     assert latest(writer) == "v2.0.0"
 
 
-def test_a_pre_release_is_crowned_in_one_edit(writer: Client) -> None:
+def test_a_pre_release_is_promoted_in_one_edit(writer: Client) -> None:
     writer.release("v1.0.0")
     new = writer.release("v2.0.0", prerelease=True)
     assert edit(writer, new, prerelease=False, make_latest="true") == 200
