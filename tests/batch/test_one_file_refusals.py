@@ -228,5 +228,5 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path: Path, out: str) -> No
         "except StorageError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert f"{tmp_path / out} cannot be written: File too large; nothing half-written was left" in done.stdout
+    assert f"{tmp_path / out} cannot be written: File too large; no partial file is left" in done.stdout
     assert sorted(tmp_path.iterdir()) == before

@@ -207,7 +207,7 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_it_was(tmp_path: Path) ->
     )
     command = [sys.executable, "-c", program, str(source), str(tmp_path / "out"), str(bundle)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "cannot be written: File too large; nothing half-written was left" in done.stdout
+    assert "cannot be written: File too large; no partial file is left" in done.stdout
     assert not (tmp_path / "out").exists()
     assert list((tmp_path / "out.slipway-work/dataset").iterdir()) == []
     run(source, tmp_path / "out", bundle, part=20_000)

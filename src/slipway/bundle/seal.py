@@ -49,7 +49,7 @@ def seal(
     Raises:
         GateRefused: the verdict is not "publish".
         NotFoundError: a file of the candidate is missing.
-        StorageError: the bundle could not be written; nothing half-written is left.
+        StorageError: the bundle could not be written; no partial file is left.
         BundleError: the bundle's folder exists but is damaged.
     """
     if verdict.verdict != "publish":

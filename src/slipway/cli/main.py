@@ -155,5 +155,5 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
-        print(f"slipway: {error.strerror}: {error.filename}; nothing half-written was left", file=sys.stderr)
+        print(f"slipway: {error.strerror}: {error.filename}; no partial file is left", file=sys.stderr)
         raise SystemExit(StorageError.exit_code) from None

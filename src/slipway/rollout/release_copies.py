@@ -17,7 +17,7 @@ _WAIT_SECONDS = 2.0
 
 
 def remove_unused(target: Target, *, who: str = "clear") -> list[str]:
-    """Remove copies that never were champion and half-written files of killed commands; returns their names.
+    """Remove copies that never were champion and incomplete files of killed commands, and return their names.
 
     Raises:
         NotFoundError: the target does not exist.

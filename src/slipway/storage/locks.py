@@ -33,7 +33,7 @@ def exclusive_lock(
     timeout: float = _DEFAULT_TIMEOUT,
     remove: bool = False,
 ) -> Iterator[None]:
-    """Hold the lock until the block ends. The lock file and its folder are kept.
+    """Hold the lock until the block ends. The folder is kept, and so is the lock file unless ``remove`` says otherwise.
 
     Args:
         path: the lock file; it is created if it does not exist.
@@ -46,15 +46,7 @@ def exclusive_lock(
     with ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            while True:
-                descriptor = _open(path)
-                stack.callback(os.close, descriptor)
-                if not _acquire(descriptor, timeout):
-                    raise busy_error(os.pread(descriptor, 1000, 0).decode(errors="replace") or _UNKNOWN_HOLDER)
-                # The last holder can have removed the file after it was opened here. That lock is worth nothing, because
-                # the next process creates and locks a new file.
-                if _is_at(descriptor, path):
-                    break
+            descriptor = _lock_file(path, stack, busy_error, timeout)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} of {owner}".encode(), 0)
         except OSError as error:
@@ -112,6 +104,18 @@ def lock_holder(path: Path) -> str | None:
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _lock_file(path: Path, stack: ExitStack, busy_error: Callable[[str], SlipwayError], timeout: float) -> int:
+    while True:
+        descriptor = _open(path)
+        stack.callback(os.close, descriptor)
+        if not _acquire(descriptor, timeout):
+            raise busy_error(os.pread(descriptor, 1000, 0).decode(errors="replace") or _UNKNOWN_HOLDER)
+        # The last holder can have removed the file after it was opened here. That lock is worth nothing, because the next
+        # process creates and locks a new file.
+        if _is_at(descriptor, path):
+            return descriptor
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

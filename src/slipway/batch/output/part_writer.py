@@ -153,6 +153,6 @@ def _as_storage_error(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StorageError(f"{out} cannot be written: {reason}; nothing half-written was left") from None
+        raise StorageError(f"{out} cannot be written: {reason}; no partial file is left") from None
     except pa.ArrowException as error:
         raise DataError(f"{out} cannot store these columns: {error}; choose other columns with --keep") from None
