@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from slipway.cli.main import slipway
-from slipway.commands.predict import read_rows
+from slipway.commands.predict.given_rows import read_rows
 from slipway.contract.schema import Column, Contract, outputs_of
 from slipway.errors import ContractError, DataError, SettingsError, SlipwayError
 from tests.support.bundles import GOLDEN, answers, make_bundle

@@ -105,7 +105,8 @@ def predict(rows: tuple[str, ...], settings_file: Path, bundle: Path | None, as_
       slipway predict
       slipway predict --json
     """
-    from slipway.commands.predict import ignored_columns, predict_rows, prediction_lines, read_rows
+    from slipway.commands.predict.given_rows import ignored_columns, read_rows
+    from slipway.commands.predict.prediction import predict_rows, prediction_lines
     from slipway.inference.scorer import load
 
     scorer = load(resolve_bundle(settings_file, bundle))
