@@ -1,17 +1,18 @@
-"""Find the name and version of the installed distribution; `slipway init` changes the name."""
+"""The installed version of the library."""
 
 from __future__ import annotations
 
 import functools
 
-_COMMAND = "slipway"
+DISTRIBUTION = "slipway-ml"
 
 
 @functools.cache
-def name_and_version() -> tuple[str, str]:
-    """Return the name and version of the distribution that provides the `slipway` command."""
-    from importlib.metadata import entry_points
+def installed_version() -> str:
+    """Return the version of the installed distribution; "unknown" where only the package's folder is on the path."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    # By the command and not by a distribution's name: a project that `slipway init` renamed installs the same command.
-    found = [entry.dist for entry in entry_points(group="console_scripts", name=_COMMAND) if entry.dist is not None]
-    return (found[0].name, found[0].version) if found else (_COMMAND, "unknown")
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "unknown"

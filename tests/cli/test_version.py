@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from slipway.__about__ import name_and_version
+from slipway.__about__ import installed_version
 from slipway.cli.state import DEFAULT_TARGET
 from slipway.settings.sections import Target as TargetSettings
 from tests.support.bundles import flip, make_bundle
 from tests.support.fork_server import slipway
 
-INSTALLED = f"slipway, version {name_and_version()[1]}\n"
+INSTALLED = f"slipway, version {installed_version()}\n"
 
 
 def champion(target: Path, version: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.__about__ import name_and_version
+from slipway.__about__ import DISTRIBUTION, installed_version
 from slipway.commands.new_project import CHANGELOG, initialize
 from slipway.contract.schema import encode_contract, read_contract
 from slipway.errors import InitError, SettingsError, StorageError
@@ -146,9 +146,10 @@ def test_without_a_terminal_the_name_must_be_given(root: Path) -> None:
     )
 
 
-def test_the_command_knows_its_version_under_any_name_that_the_project_has() -> None:
-    name, version = name_and_version()
-    assert name == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
+def test_the_command_knows_the_librarys_version() -> None:
+    version = installed_version()
+    library = tomllib.loads((ROOT / "src/pyproject.toml").read_text())["project"]
+    assert (DISTRIBUTION, version) == (library["name"], library["version"])
     done = subprocess.run([SLIPWAY, "--version"], check=True, capture_output=True, text=True, env=dict(os.environ))
     assert done.stdout == f"slipway, version {version}\n"
     assert is_release_tag(f"v{version}")

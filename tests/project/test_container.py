@@ -66,7 +66,7 @@ def test_it_runs_as_a_numbered_user_who_is_not_root_from_the_verification_on() -
 def test_nothing_is_installed_without_a_hash_but_the_wheel_from_the_context() -> None:
     installs = [value for value in values("RUN") if "pip" in value.split()[0]]
     assert ["--require-hashes" in install for install in installs] == [True, False]
-    assert "--no-index" in installs[1] and installs[1].endswith("/build/*.whl")
+    assert "--no-index" in installs[1] and installs[1].endswith("/build/vendor/slipway_ml-*.whl")
     assert [value for value in values("RUN") if re.search(r"apt|curl|wget|uv ", value)] == []
 
 
@@ -86,7 +86,7 @@ def test_only_what_it_copies_reaches_the_builder() -> None:
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     copied = [value.split()[0] for value in values("COPY") if not value.startswith("--from")]
     assert ignored == ["*", "!deploy/realtime/requirements.lock", "!dist/*.whl", "!.slipway/target/releases"]
-    assert copied == ["deploy/realtime/requirements.lock", "dist/*.whl", "${BUNDLE}"]
+    assert copied == ["dist/*.whl", "deploy/realtime/requirements.lock", "${BUNDLE}"]
 
 
 def test_it_says_which_release_it_is_and_how_it_is_asked_and_stopped() -> None:
@@ -172,7 +172,7 @@ def test_its_code_is_compiled_so_no_start_compiles_it(image: Image) -> None:
 
 @pytest.mark.slow
 def test_the_server_knows_its_version(image: Image) -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = tomllib.loads((ROOT / "src/pyproject.toml").read_text())["project"]["version"]
     assert image.run("slipway", "--version") == (0, f"slipway, version {version}\n")
 
 

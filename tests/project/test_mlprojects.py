@@ -58,12 +58,12 @@ def test_an_mlproject_is_named_as_its_folder_and_shares_the_environment(project:
 
 
 @pytest.mark.parametrize("folder", [*(path.parent for path in PROJECTS), ROOT / "pipeline"], ids=lambda f: f.name)
-def test_the_environment_of_an_mlproject_is_the_one_lock(folder: Path) -> None:
-    """MLflow looks for the file beside the MLproject, so a link leads to the one at the root."""
+def test_the_environment_of_an_mlproject_is_the_training_lock(folder: Path) -> None:
+    """MLflow looks for the file beside the MLproject, so a link leads to the one of all components."""
     environment = yaml.safe_load((COMPONENTS / "python_env.yaml").read_text())
     assert environment["dependencies"] == ["-r requirements.lock"]
     assert (folder / "requirements.lock").is_symlink()
-    assert (folder / "requirements.lock").resolve() == ROOT / "requirements.lock"
+    assert (folder / "requirements.lock").resolve() == COMPONENTS / "requirements.lock"
 
 
 def test_an_mlproject_has_the_parameters_and_types_of_the_signature(project: Path, component: Any) -> None:

@@ -114,5 +114,5 @@ class Image:
 
 
 def _build_wheel(out: Path) -> None:
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT / "src")]
     subprocess.run(build, check=True, capture_output=True)

@@ -45,9 +45,9 @@ def template(folder: Path, first: str = "Initial commit") -> Path:
 
 
 def project(version: str = "0.0.0") -> str:
-    """The real project file, under the template's name and at this version, whatever became of them here."""
+    """The real project file at this version, whatever became of it here."""
     document: Any = tomlkit.parse((ROOT / "pyproject.toml").read_text())
-    document["project"]["name"], document["project"]["version"] = "slipway-ml", version
+    document["project"]["version"] = version
     return tomlkit.dumps(document)
 
 

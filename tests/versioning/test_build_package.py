@@ -23,10 +23,16 @@ SLIPWAY = Path(sys.executable).with_name("slipway")
 def root(tmp_path: Path) -> Path:
     """A package of a few real files, tagged without a release commit: its version stands in the tag only."""
     root = template(tmp_path)
-    package = root / "src" / "slipway"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text('"""Slipway."""\n')
-    for name in ("README.md", "LICENSE"):
+    (root / "components" / "ingest").mkdir(parents=True)
+    (root / "pipeline").mkdir()
+    for name in (
+        "README.md",
+        "LICENSE",
+        "slipway.toml",
+        "contract.json",
+        "pipeline/run.py",
+        "components/ingest/flights.py",
+    ):
         (root / name).write_bytes((ROOT / name).read_bytes())
     pushed(root, "feat: a package")
     assert tag_release(root, tag_only=True).tag == "v1.0.0"
@@ -37,11 +43,11 @@ def test_two_builds_of_a_tag_are_the_same_bytes_whatever_lies_around(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = build_package(root, tmp_path / "one")
-    assert [path.name for path in first] == ["slipway_ml-1.0.0-py3-none-any.whl", "slipway_ml-1.0.0.tar.gz"]
+    assert [path.name for path in first] == ["flights-1.0.0-py3-none-any.whl", "flights-1.0.0.tar.gz"]
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     other = clone(root, tmp_path / "elsewhere" / "clone")
-    (other / "src" / "slipway" / "stray.py").write_text("not committed")
+    (other / "pipeline" / "stray.py").write_text("not committed")
     (other / "README.md").write_text("changed")
     umask = os.umask(0o077)
     try:
@@ -60,10 +66,10 @@ def test_the_version_inside_is_the_tags_and_the_time_is_the_commits(root: Path, 
     pushed(root, "fix: later")
     wheel, source = build_package(root, tmp_path / "out", "v1.0.0")
     with ZipFile(wheel) as files:
-        assert "\nVersion: 1.0.0\n" in files.read("slipway_ml-1.0.0.dist-info/METADATA").decode()
+        assert "\nVersion: 1.0.0\n" in files.read("flights-1.0.0.dist-info/METADATA").decode()
     with tarfile.open(source) as archive:
         assert {member.mtime for member in archive} == {int(git(root, "log", "-1", "--format=%ct", "v1.0.0"))}
-        assert "slipway_ml-1.0.0/pyproject.toml" in archive.getnames()
+        assert "flights-1.0.0/pyproject.toml" in archive.getnames()
 
 
 def test_without_a_release_there_is_no_package(root: Path, tmp_path: Path) -> None:

@@ -31,10 +31,10 @@ DEFAULT_TARGET = ".slipway/target"
 
 def version_text() -> str:
     """Return the installed version and, inside a project with a champion, the champion's version."""
-    from slipway.__about__ import name_and_version
+    from slipway.__about__ import installed_version
 
     champion = _champion_in_this_folder()
-    return f"slipway, version {name_and_version()[1]}" + (f"\nchampion {champion}" if champion else "")
+    return f"slipway, version {installed_version()}" + (f"\nchampion {champion}" if champion else "")
 
 
 def _champion_in_this_folder() -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.__about__ import name_and_version
+from slipway.__about__ import DISTRIBUTION
 from slipway.pipeline.component import SCORES_FILE
 from slipway.pipeline.project_files import component_folder
 from slipway.storage.digests import digest_of, file_digest
@@ -91,7 +91,7 @@ def environment_digest() -> str:
 
     The library's modules are part of the step's code, so a new version that changes none of them keeps the cache.
     """
-    own = f"Name: {name_and_version()[0]}"
+    own = f"Name: {DISTRIBUTION}"
     others = sorted(names for d in importlib.metadata.distributions() if own not in (names := _name_and_version(d)))
     text = "\n".join([platform.python_version(), platform.platform(), *("==".join(names) for names in others)])
     return hashlib.sha256(text.encode()).hexdigest()

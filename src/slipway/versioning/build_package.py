@@ -1,10 +1,7 @@
-"""Build the wheel and the source archive of a release reproducibly: the same tag always gives the same bytes."""
+"""Build the packages of a release reproducibly: the same tag always gives the same bytes."""
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -13,19 +10,22 @@ from email.parser import HeaderParser
 from pathlib import Path
 from zipfile import ZipFile
 
-import tomlkit
-
-from slipway.errors import ReleaseError, StorageError
-from slipway.storage import atomic
+from slipway.__about__ import DISTRIBUTION
+from slipway.errors import ReleaseError
 from slipway.storage.archives import extract
 from slipway.versioning.commit_types import PROJECT_FILE
 from slipway.versioning.git.checkout import checkout_at
-from slipway.versioning.git.command import git, last_line, plain_environment
+from slipway.versioning.git.command import git
+from slipway.versioning.library_wheel import SOURCE, VENDOR, WHEEL_PATTERN, build_library, version_at
+from slipway.versioning.reproducible_build import build_reproducibly, keep_package, stamp_version
 from slipway.versioning.semver import is_release_tag
 
 
 def build_package(path: Path, out: Path, tag: str = "") -> list[Path]:
-    """Build the wheel and the source archive into ``out`` and return both files.
+    """Build the wheel and the source archive into ``out``, add the wheel of the library, and return the files.
+
+    The library's wheel is the one in the release's ``vendor/``, or it is built where the release has the library's
+    source; a release that takes the library from an index has none.
 
     They are built from a clean export of the tag, by default the one at HEAD. The version is taken
     from the tag even if the branch contains no version. Timestamps are the commit's, and the build backend is the locked
@@ -41,11 +41,22 @@ def build_package(path: Path, out: Path, tag: str = "") -> list[Path]:
         raise ReleaseError(f"{checkout.root} is not at a release tag, so no package was built; check out vX.Y.Z")
     time = git(checkout.root, "log", "-1", "--format=%ct", f"refs/tags/{tag}^{{commit}}")
     with _export(checkout.root, tag) as source, tempfile.TemporaryDirectory(prefix="slipway-package-") as folder:
-        _stamp(source / PROJECT_FILE, tag[1:])
-        built = _build(source, Path(folder), time)
+        stamp_version(source / PROJECT_FILE, tag[1:])
+        built = build_reproducibly(source, Path(folder), time)
         for package in built:
             _check_version(package, tag[1:])
-        return [_keep(package, out) for package in built]
+        built += sorted((source / VENDOR).glob(WHEEL_PATTERN)) or _build_library(
+            checkout.root, source, tag, Path(folder), time
+        )
+        return [keep_package(package.name, package.read_bytes(), out) for package in built]
+
+
+def _build_library(root: Path, source: Path, tag: str, out: Path, time: str) -> list[Path]:
+    library = source / SOURCE
+    if not (library / PROJECT_FILE).is_file():
+        return []
+    version = version_at(root, source / SOURCE, tag)
+    return [build_library(library, version, time, out / DISTRIBUTION)]
 
 
 @contextmanager
@@ -58,29 +69,6 @@ def _export(root: Path, tag: str) -> Iterator[Path]:
         with tarfile.open(archive) as files:
             extract(files, source)
         yield source
-
-
-def _stamp(project: Path, version: str) -> None:
-    document = tomlkit.parse(project.read_text(encoding="utf-8"))
-    document["project"]["version"] = version
-    project.write_text(tomlkit.dumps(document), encoding="utf-8")
-
-
-def _build(source: Path, out: Path, time: str) -> list[Path]:
-    # --no-isolation: the build backend of our locked environment, not a newer one that `build` would download.
-    command = [sys.executable, "-I", "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
-    # All that can vary between two builds: https://reproducible-builds.org/docs/source-date-epoch/
-    environment = {**plain_environment(), "SOURCE_DATE_EPOCH": time, "PYTHONHASHSEED": "0", "TZ": "UTC"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise ReleaseError(f"the package could not be built: {_reason(done.stdout + done.stderr)}; nothing was kept")
-    return sorted(out.iterdir())
-
-
-def _reason(output: str) -> str:
-    """Return the build backend's own error if there is one; the last line only says that the build failed."""
-    raised = [line for line in output.splitlines() if re.match(r"[\w.]*(Error|Exception): ", line)]
-    return last_line(raised[-1] if raised else output)
 
 
 def _check_version(package: Path, version: str) -> None:
@@ -98,12 +86,3 @@ def _metadata(package: Path) -> str:
         name = next(name for name in archive.getnames() if name.count("/") == 1 and name.endswith("/PKG-INFO"))
         found = archive.extractfile(name)
         return found.read().decode() if found else ""
-
-
-def _keep(package: Path, out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{out} cannot be created: {error.strerror}; no package was kept") from None
-    atomic.write_file(out / package.name, package.read_bytes())
-    return out / package.name

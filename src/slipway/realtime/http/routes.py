@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from slipway.__about__ import name_and_version
+from slipway.__about__ import installed_version
 from slipway.realtime.protocols.messages import (
     ErrorResponse,
     Handler,
@@ -104,7 +104,7 @@ def _redirect_to_docs(request: Request, serving: ServedModel | None) -> Response
 
 def _version(request: Request, serving: ServedModel | None) -> Response:
     release, digest = (serving.release, serving.digest) if serving else (None, None)
-    version = {"release": release, "digest": digest, "server": name_and_version()[1], "pid": os.getpid()}
+    version = {"release": release, "digest": digest, "server": installed_version(), "pid": os.getpid()}
     return Response(200, msgspec.json.encode(version))
 
 

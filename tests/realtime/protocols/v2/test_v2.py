@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.__about__ import name_and_version
+from slipway.__about__ import installed_version
 from slipway.contract.schema import Contract, outputs_of
 from slipway.errors import ContractError
 from slipway.inference.engines import Predictions
@@ -287,7 +287,7 @@ def test_a_real_model_answers_as_numpy_works_it_out(tmp_path: Path) -> None:
 
 
 def test_server_and_model_describe_themselves() -> None:
-    server = {"name": "slipway", "version": name_and_version()[1], "extensions": ["binary_tensor_data"]}
+    server = {"name": "slipway", "version": installed_version(), "extensions": ["binary_tensor_data"]}
     assert json.loads(server_metadata()) == server
     model = json.loads(model_metadata(CONTRACT, "1.2.3"))
     inputs = [(one["name"], one["datatype"], one["shape"]) for one in model.pop("inputs")]

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from slipway.__about__ import name_and_version
+from slipway.__about__ import installed_version
 from slipway.contract.schema import Column, Contract, Type
 
 EXTENSIONS = ["binary_tensor_data"]
@@ -30,7 +30,7 @@ ACCEPTED_DATATYPES: dict[Type, tuple[str, ...]] = {
 
 def server_metadata() -> bytes:
     """Body of ``GET /v2``."""
-    return msgspec.json.encode({"name": "slipway", "version": name_and_version()[1], "extensions": EXTENSIONS})
+    return msgspec.json.encode({"name": "slipway", "version": installed_version(), "extensions": EXTENSIONS})
 
 
 def model_metadata(contract: Contract, release: str, platform: str = "onnx") -> bytes:
