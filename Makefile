@@ -46,11 +46,12 @@ lock: $(UV) ## resolve the dependencies: requirements.lock, and a lock for each 
 	$(call resolve,serving,deploy/realtime/requirements.lock,../../)
 	$(call resolve,spark,deploy/batch/requirements-spark.lock,../../)
 	$(call resolve,release,.github/requirements.lock,../)
+	@$(AFTER_LOCK)
 # $(1) is the dependency group, $(2) the lock, and $(3) leads from the lock's folder here: uv and pip look for vendor/ from there.
 define resolve
 	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" \
-		$(LIBRARY) $(if $(3),-c requirements.lock) --group $(1) -o $(2)
-	@sed -i.bak 's|^--find-links vendor$$|--find-links $(3)vendor|' $(2) && rm $(2).bak
+		$(LIBRARY) $(if $(3),-c requirements.lock) $(if $(filter-out release,$(1)),pyproject.toml) --group $(1) -o $(2)
+	@awk '/^--find-links/ { if (found++) next; $$0 = "--find-links $(3)vendor" } 1' $(2) > $(2).tmp && mv $(2).tmp $(2)
 endef
 # The library comes from the wheel in vendor/, or from an index if there is no such folder.
 LIBRARY ?= $(if $(wildcard vendor),--find-links vendor --emit-find-links)

@@ -19,7 +19,7 @@ FAST := $(addprefix tests/, test_structure.py test_documents.py test_style.py \
 	bundle contract inference settings statistics storage tables target \
 	batch/test_anomalies.py batch/test_dataset.py batch/test_one_file.py batch/test_quarantine.py \
 	cli/test_batch.py \
-	commands/retrain/test_pin.py commands/retrain/test_snapshot.py commands/test_new_project.py \
+	commands/retrain/test_pin.py commands/retrain/test_snapshot.py commands/project/test_init.py \
 	drift/test_detect.py drift/test_labels.py \
 	gate/test_holdout.py gate/test_judge.py gate/test_policy.py \
 	github/test_download.py github/test_promote.py github/test_release_page.py \
@@ -30,3 +30,6 @@ FAST := $(addprefix tests/, test_structure.py test_documents.py test_style.py \
 	steps/evaluate steps/validate steps/test_split.py steps/package/test_package_refusals.py \
 	versioning/test_checkout_version.py versioning/test_commit_lint.py versioning/test_remote.py \
 	workflows/test_rules.py)
+
+# The versions that a new project's locks prefer: those of this lock, which the tests ran with.
+AFTER_LOCK = sed -n 's/^\([a-z][^ ]*==.*[^ ]\) *\\$$/\1/p' requirements.lock > src/slipway/commands/project/tested_versions.txt

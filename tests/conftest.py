@@ -24,6 +24,7 @@ from slipway.tables.data_frame import write_parquet
 from tests.support.candidates import CLASSES, HOLDOUT, SPLIT, TRAIN, Build, contract_for, fitted, measured, released
 from tests.support.flights import TOLD, Flights, ship
 from tests.support.git_repositories import ROOT, environment
+from tests.support.new_projects import make_once
 from tests.support.project_states import World
 from tests.support.random_histories import Life
 from tests.support.release_files import ALL, Client, bare_repository
@@ -51,6 +52,16 @@ def flights(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Flights
             return Flights(shared / "repository")
         shutil.rmtree(shared / "repository", ignore_errors=True)
         return ship(shared / "repository")
+
+
+@pytest.fixture(scope="session")
+def churn(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A project as `slipway new` makes it; to change it, copy it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "new"
+    shared.mkdir(exist_ok=True)
+    with FileLock(shared / "lock"):
+        return make_once(shared)
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from slipway.bundle.release_file import RELEASE_FILE, Bundle, verify
-from slipway.bundle.signature import KEY_VARIABLE, Trust, check_signature, sign
+from slipway.bundle.signature import KEY_VARIABLE, Trust, check_signature, sign, sign_and_check
 from slipway.errors import NotFoundError, SettingsError, SignatureError
 from slipway.rollout.rollout import roll_out
 from slipway.target.target import Target
@@ -41,6 +42,25 @@ def test_where_nobody_is_trusted_in_particular_no_signature_is_needed(bundle: Bu
 def test_an_unsigned_bundle_is_refused(bundle: Bundle, signed: tuple[Trust, Path]) -> None:
     with pytest.raises(SignatureError, match="1.0.0 is not signed"):
         check_signature(bundle, trust=signed[0], signature=None)
+
+
+def test_unsigned_is_allowed_only_where_it_says_so_and_never_a_strangers_signature(
+    bundle: Bundle, signed: tuple[Trust, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, stranger = key_pair(tmp_path, "stranger")
+    check_signature(bundle, trust=replace(signed[0], allow_unsigned=True), signature=None)
+    with pytest.raises(SignatureError, match="is not signed by the key"):
+        check_signature(bundle, trust=Trust(stranger, allow_unsigned=True), signature=signed[1])
+    monkeypatch.delenv(KEY_VARIABLE)
+    sign_and_check(bundle, trust=replace(signed[0], allow_unsigned=True))
+    with pytest.raises(SettingsError, match="nothing to sign with"):
+        sign_and_check(bundle, trust=signed[0])
+
+
+def test_the_version_in_a_workflows_identity_is_the_bundles() -> None:
+    workflow = "https://github.com/octo/churn/.github/workflows/deploy.yml@refs/tags/v{version}"
+    trust = Trust(identity=workflow, issuer="https://token.actions.githubusercontent.com")
+    assert trust.signer_of("1.2.3") == workflow.replace("{version}", "1.2.3")
 
 
 def test_a_signature_by_another_key_is_refused(bundle: Bundle, signed: tuple[Trust, Path], tmp_path: Path) -> None:

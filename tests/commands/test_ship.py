@@ -78,7 +78,7 @@ def test_a_target_that_asks_for_a_signature_takes_no_ship_without_that_key(tmp_p
     repository(project)
     unsigned = slipway(project, "ship")
     assert unsigned.returncode == 31
-    assert "SLIPWAY_SIGNING_KEY is not set, so there is no key to sign with; nothing was started" in unsigned.stderr
+    assert "SLIPWAY_SIGNING_KEY is not set, so nothing can be signed; nothing was started" in unsigned.stderr
     assert not (project.parent / "mlflow.db").exists()
     foreign = slipway(project, "ship", SLIPWAY_SIGNING_KEY=stranger)
     assert foreign.returncode == 31

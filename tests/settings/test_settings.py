@@ -158,3 +158,10 @@ def test_bounds_of_slices_stand_under_their_column_and_may_be_whole_numbers(tmp_
     text = (ROOT / "slipway.toml").read_text() + "[gate.slice_maximum.origin]\nlog_loss = 1\n"
     (tmp_path / "slipway.toml").write_text(text)
     assert load_settings(tmp_path / "slipway.toml").gate.slice_maximum == {"origin": {"log_loss": 1.0}}
+
+
+def test_refusing_unsigned_bundles_takes_a_signer(tmp_path: Path) -> None:
+    old, new = "[target]\n", "[trust]\nallow_unsigned = false\n\n[target]\n"
+    assert "trust must name a signer: public_key, or identity and issuer" in refused(tmp_path, old, new)
+    (tmp_path / "slipway.toml").write_text((tmp_path / "slipway.toml").read_text().replace("= false", "= true"))
+    assert load_settings(tmp_path / "slipway.toml").trust.allow_unsigned

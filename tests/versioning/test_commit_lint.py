@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from semantic_release.cli.config import RawConfig
 
-from slipway.commands.new_project import CHANGELOG
+from slipway.commands.project.init import CHANGELOG
 from slipway.errors import CommitsError, ReleaseError, SettingsError
 from slipway.versioning.commit_lint import Commit, Linter, commits_in, largest_bump
 from slipway.versioning.commit_types import commit_types, is_release_branch

@@ -19,14 +19,25 @@ KEY_VARIABLE = "SLIPWAY_SIGNING_KEY"
 
 @dataclass(frozen=True)
 class Trust:
-    """The trusted signer: a key, or an identity that Sigstore confirms, such as a workflow. Empty trusts every bundle."""
+    """The trusted signer: a key, or an identity that Sigstore confirms, such as a workflow. Empty trusts every bundle.
+
+    ``{version}`` in the identity stands for the bundle's version: a workflow that runs at a tag has the tag in its
+    identity. With ``allow_unsigned``, a bundle without a signature is accepted too, but none of another signer.
+    """
 
     public_key: Path | None = None
     identity: str = ""
     issuer: str = ""
+    allow_unsigned: bool = False
 
     def __bool__(self) -> bool:
         return self.public_key is not None or bool(self.identity)
+
+    def signer_of(self, version: str) -> str:
+        """The key or the identity that must have signed the bundle of this version."""
+        if self.public_key is not None:
+            return f"the key {self.public_key}"
+        return self.identity.replace("{version}", version)
 
 
 def sign(release: Path, signature: Path) -> None:
@@ -64,16 +75,18 @@ def check_signature(bundle: Bundle, *, trust: Trust, signature: Path | None) -> 
     if not trust:
         return
     if signature is None:
+        if trust.allow_unsigned:
+            return
         raise SignatureError(
-            f"{version} is not signed, and [trust] accepts only bundles signed by {_signer_name(trust)}"
+            f"{version} is not signed, and [trust] accepts only bundles signed by {trust.signer_of(version)}"
         )
     with _signing_folder((bundle.path / RELEASE_FILE).read_bytes()) as folder:
         try:
-            _verifier(trust).verify(folder, signature)
+            _verifier(trust, version).verify(folder, signature)
         except FileNotFoundError as error:
             raise NotFoundError(f"the public key of [trust] is missing: {error}") from None
         except Exception as error:  # sigstore, cryptography and json each raise their own
-            raise SignatureError(f"{version} is not signed by {_signer_name(trust)}: {error}") from error
+            raise SignatureError(f"{version} is not signed by {trust.signer_of(version)}: {error}") from error
 
 
 def check_can_sign(trust: Trust) -> None:
@@ -82,10 +95,10 @@ def check_can_sign(trust: Trust) -> None:
     Raises:
         SignatureError: signatures are required, and there is no key to sign with.
     """
-    if trust and not os.environ.get(KEY_VARIABLE):
+    if trust and not trust.allow_unsigned and not os.environ.get(KEY_VARIABLE):
         raise SignatureError(
-            f"[trust] accepts only bundles signed by {_signer_name(trust)}, and {KEY_VARIABLE} is not set, so there is no "
-            "key to sign with; nothing was started"
+            f"[trust] accepts only bundles signed by {trust.signer_of('X.Y.Z')}, and {KEY_VARIABLE} is not set, so "
+            "nothing can be signed; nothing was started"
         )
 
 
@@ -95,7 +108,7 @@ def sign_and_check(bundle: Bundle, *, trust: Trust) -> None:
     Raises:
         SignatureError: the key in the environment is not the trusted one.
     """
-    if trust:
+    if trust and not (trust.allow_unsigned and not os.environ.get(KEY_VARIABLE)):
         with tempfile.TemporaryDirectory(prefix="slipway-sign-") as folder:
             signature = Path(folder, "release.json.sig")
             sign(bundle.path / RELEASE_FILE, signature)
@@ -111,17 +124,13 @@ def _signer(key: Path | None) -> Any:
     return config.use_sigstore_signer(use_ambient_credentials=True)
 
 
-def _verifier(trust: Trust) -> Any:
+def _verifier(trust: Trust, version: str) -> Any:
     from model_signing import verifying
 
     config: Any = verifying.Config()  # type: ignore[no-untyped-call]
     if trust.public_key is not None:
         return config.use_elliptic_key_verifier(public_key=trust.public_key)
-    return config.use_sigstore_verifier(identity=trust.identity, oidc_issuer=trust.issuer)
-
-
-def _signer_name(trust: Trust) -> str:
-    return f"the key {trust.public_key}" if trust.public_key is not None else trust.identity
+    return config.use_sigstore_verifier(identity=trust.signer_of(version), oidc_issuer=trust.issuer)
 
 
 @contextmanager

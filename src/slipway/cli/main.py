@@ -8,7 +8,19 @@ from typing import Any
 
 import click
 
-from slipway.cli import batch, champion, drift, gate, github, maintenance, model, release, retrain, serve, state
+from slipway.cli import (
+    batch,
+    champion,
+    drift,
+    github,
+    maintenance,
+    model,
+    project,
+    release,
+    retrain,
+    serve,
+    state,
+)
 from slipway.cli.terminal import short_usage_errors
 from slipway.errors import SlipwayError, StorageError
 from slipway.reporting.suggestions import closest_match
@@ -130,8 +142,8 @@ contract.add_section("Commands", model.write, release.check)
 ci.add_section("Release page", github.release_plan, github.make_release, github.sign, github.release_page)
 ci.add_section("Reports", github.report_refusal, drift.report_drift)
 ci.add_section("Other", github.dispatch, github.register, release.build_package)
-slipway.add_section("Start", release.init)
-slipway.add_section("Train", model.run, gate.gate, contract)
+slipway.add_section("Start", project.new, project.init)
+slipway.add_section("Train", model.run, model.gate, contract)
 slipway.add_section(
     "Release",
     *(champion.ship, release.release, retrain.retrain, champion.rollback, champion.resume, github.promote),

@@ -1,4 +1,4 @@
-"""Define the commands about versions: init, commits, preview, contract check, release and build-package."""
+"""Define the commands about versions: commits, preview, contract check, release and build-package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from slipway.cli.options import Decorator, json_option, print_json, print_result, settings_option
-from slipway.errors import CommitsError, CompatibilityError, SettingsError
+from slipway.errors import CommitsError, CompatibilityError
 
 title_option: Decorator = click.option(
     "--title",
@@ -27,40 +27,6 @@ against_option: Decorator = click.option(
 github_option: Decorator = click.option(
     "--github", is_flag=True, help="Compare with the release that GitHub marks as Latest instead of the local champion."
 )
-
-
-@click.command()
-@settings_option
-@click.option("--name", help="Name of the project and its model; you are prompted for it if you omit it.")
-@click.option("--description", default="", help="One sentence about the model.")
-@click.option("--force", is_flag=True, help="Proceed despite uncommitted changes or existing releases.")
-def init(settings_file: Path, name: str | None, description: str, force: bool) -> None:
-    """Turn a fresh copy of the template into your own project.
-
-    Sets the name and version, and writes an empty changelog, the contract and a new README. A second run changes nothing.
-
-    \b
-    Examples:
-      slipway init --name churn
-      slipway init --name churn --description "Predicts who will leave."
-    """
-    from slipway.commands.new_project import initialize
-
-    if name is None and not sys.stdin.isatty():
-        raise SettingsError("the project needs a name; run `slipway init --name my-model`; nothing was changed")
-    name = name or click.prompt("Name of the project and its model", default=settings_file.absolute().parent.name)
-    changed = initialize(settings_file, str(name), description=description, force=force)
-    for line in changed:
-        click.echo(line)
-    click.echo(f"\n{_NEXT_STEPS}" if changed else f"the project is already named {name}; nothing was changed")
-
-
-_NEXT_STEPS = """next:
-  git diff                  review the changes, then commit as `feat: start` and push: that releases 1.0.0
-  make ship                 the example still runs, under your name
-  slipway.toml              set your own data, features, estimator and gate when you have them
-  slipway contract write    run it after each change of the features
-  LICENSE                   is Slipway's; choose your own for what you add"""
 
 
 @click.command()

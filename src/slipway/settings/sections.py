@@ -116,6 +116,7 @@ class Trust(Section):
     public_key: Path | None = Field(default=None, strict=False)
     identity: str = ""
     issuer: str = ""
+    allow_unsigned: bool | None = None
 
 
 class Retention(Section):

@@ -54,6 +54,10 @@ class Settings(sections.Section):
             raise ValueError("split.by = 'time' requires data.time, the column with each row's timestamp")
         if bool(self.trust.identity) != bool(self.trust.issuer) or (self.trust.identity and self.trust.public_key):
             raise ValueError("trust takes either public_key, or identity and issuer together")
+        if self.trust.allow_unsigned is False and not (self.trust.identity or self.trust.public_key):
+            raise ValueError(
+                "trust.allow_unsigned is false, so trust must name a signer: public_key, or identity and issuer"
+            )
         if self.drift.k > self.drift.n:
             raise ValueError(f"drift.k is {self.drift.k}, which is more than drift.n = {self.drift.n} windows")
         if self.data.target in self.features:

@@ -186,4 +186,5 @@ def target_of(settings: Settings) -> Target:
 def trust_of(settings: Settings) -> Trust:
     """The signer that ``[trust]`` requires, with the key's path relative to the settings file."""
     trust = settings.trust
-    return Trust(trust.public_key and settings.root / trust.public_key, trust.identity, trust.issuer)
+    key = trust.public_key and settings.root / trust.public_key
+    return Trust(key, trust.identity, trust.issuer, bool(trust.allow_unsigned))

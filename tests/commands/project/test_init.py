@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from slipway.__about__ import DISTRIBUTION, installed_version
-from slipway.commands.new_project import CHANGELOG, initialize
+from slipway.commands.project.init import CHANGELOG, initialize
 from slipway.contract.schema import encode_contract, read_contract
 from slipway.errors import InitError, SettingsError, StorageError
 from slipway.settings.settings import check_contract, load_settings

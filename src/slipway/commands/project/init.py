@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import tomlkit
 
+from slipway.commands.project.file_changes import FileChange, read_text, write_all
+from slipway.commands.project.template_values import check_name, default_description
 from slipway.contract.schema import encode_contract
-from slipway.errors import InitError, SettingsError, SlipwayError
+from slipway.errors import InitError
 from slipway.settings.settings import CONTRACT_FILE, Settings, load_settings
-from slipway.storage import atomic
 from slipway.versioning.commit_types import PROJECT_FILE
 from slipway.versioning.git.checkout import list_changes, newest_tag
 
@@ -22,17 +21,7 @@ CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
 """The empty changelog. python-semantic-release inserts each release after the mark, and nothing without the mark."""
 _INITIAL_VERSION = "0.0.0"
 _TEMPLATE_TITLE = "# Slipway\n"
-_PROJECT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}[a-z0-9]")
-_README = Path(__file__).with_name("new_project_readme.txt")
-
-
-@dataclass(frozen=True)
-class FileChange:
-    """A file's new content, and a summary of what is different."""
-
-    path: Path
-    content: bytes
-    summary: str
+_README = Path(__file__).with_name("readme.txt")
 
 
 def initialize(settings_file: Path, name: str, *, description: str = "", force: bool = False) -> list[str]:
@@ -46,27 +35,23 @@ def initialize(settings_file: Path, name: str, *, description: str = "", force: 
         InitError: there are uncommitted changes or releases, and ``force`` is not set.
         StorageError: a file could not be written; every file is unchanged.
     """
-    if not _PROJECT_NAME.fullmatch(name):
-        raise SettingsError(
-            f"{name[:80]!r} is not a valid project name: use 2 to 64 lower-case letters, digits, - and _, beginning "
-            "with a letter and ending with a letter or digit; nothing was changed"
-        )
+    check_name(name)
     settings = load_settings(settings_file)
-    plan = [change for change in _plan_changes(settings, settings_file, name, description) if not _is_applied(change)]
+    plan = [change for change in _plan_changes(settings, settings_file, name, description) if not change.is_applied]
     if plan and not force:
         _check_fresh_copy(settings.root)
-    _write_all(plan)
+    write_all(plan)
     return [f"{change.path.name}: {change.summary}" for change in plan]
 
 
 def _plan_changes(settings: Settings, settings_file: Path, name: str, description: str) -> Iterator[FileChange]:
     root = settings.root
     project = root / PROJECT_FILE
-    text, shown_description = _rename_project(_read_text(project), name, description)
+    text, shown_description = _rename_project(read_text(project), name, description)
     yield FileChange(
         project, text.encode(), f"name {name}, description, and version {_INITIAL_VERSION}; the first release is 1.0.0"
     )
-    document = tomlkit.parse(_read_text(settings_file))
+    document = tomlkit.parse(read_text(settings_file))
     document["name"] = name
     yield FileChange(
         settings_file, tomlkit.dumps(document).encode(), f"model name {name}; data and estimator are unchanged"
@@ -75,8 +60,8 @@ def _plan_changes(settings: Settings, settings_file: Path, name: str, descriptio
     yield FileChange(root / CONTRACT_FILE, encode_contract(contract), "written from the settings")
     yield FileChange(root / "CHANGELOG.md", CHANGELOG.encode(), "empty, ready for the first release")
     readme = root / "README.md"
-    if not readme.exists() or _read_text(readme).startswith(_TEMPLATE_TITLE):
-        page = _read_text(_README).format(name=name, description=shown_description)
+    if not readme.exists() or read_text(readme).startswith(_TEMPLATE_TITLE):
+        page = read_text(_README).format(name=name, description=shown_description)
         yield FileChange(readme, page.encode(), "a first page for your project")
 
 
@@ -85,7 +70,7 @@ def _rename_project(text: str, name: str, description: str) -> tuple[str, str]:
     document = tomlkit.parse(text)
     project: Any = document["project"]
     if description or project["name"] != name:
-        project["description"] = description or f"The model {name}: from a commit to a served, reversible release"
+        project["description"] = description or default_description(name)
     project["name"], project["version"] = name, _INITIAL_VERSION
     return tomlkit.dumps(document), str(project.get("description", ""))
 
@@ -98,31 +83,3 @@ def _check_fresh_copy(root: Path) -> None:
             f"{root} already has releases, the last one {tag}, so it is not a fresh copy; --force proceeds anyway, but "
             "the next version still follows that tag; nothing was changed"
         )
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}; nothing was changed") from None
-
-
-def _is_applied(change: FileChange) -> bool:
-    return change.path.is_file() and change.path.read_bytes() == change.content
-
-
-def _write_all(plan: list[FileChange]) -> None:
-    """Write every file; if one fails, restore those that were already written."""
-    before = {change.path: change.path.read_bytes() if change.path.exists() else None for change in plan}
-    written: list[Path] = []
-    try:
-        for change in plan:
-            atomic.write_file(change.path, change.content)
-            written.append(change.path)
-    except SlipwayError:
-        for path in written:
-            if (content := before[path]) is None:
-                path.unlink(missing_ok=True)
-            else:
-                atomic.write_file(path, content)
-        raise

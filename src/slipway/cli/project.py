@@ -1,0 +1,111 @@
+"""Define the commands about projects: new and init."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from slipway.cli.options import json_option, print_result, settings_option, stderr_progress
+from slipway.errors import SettingsError
+
+if TYPE_CHECKING:
+    from slipway.commands.project.file_changes import FileChange
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the project and its model. Default: the folder's name.")
+@click.option("--description", default="", help="One sentence about the model.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take the defaults, and keep every file that exists.")
+@click.option("--overwrite", is_flag=True, help="In a repository that exists: replace the files that differ.")
+@click.option("--no-commit", is_flag=True, help="Make no git repository and no commit.")
+@json_option
+def new(
+    folder: Path, name: str | None, description: str, yes: bool, overwrite: bool, no_commit: bool, as_json: bool
+) -> None:
+    """Make a new project in the folder DIR.
+
+    It has a small example table, so that it runs at once.
+    In a repository that exists, `slipway new .` adds the files that are missing, shows each file that it would change, and
+    lets you decide. In both cases everything is written or nothing.
+
+    \b
+    Examples:
+      slipway new churn
+      slipway new ../churn --yes --description "Which customers will leave?"
+      cd my-repository && slipway new . --name churn
+    """
+    from slipway.commands.project.new import new_project
+
+    interactive = sys.stdin.isatty() and not yes
+    name = name or folder.absolute().name.lower().replace(" ", "-")
+    if interactive:
+        name = click.prompt("Name of the project and its model", default=name)
+        description = description or click.prompt("One sentence about the model", default="", show_default=False)
+    if folder.is_dir() and any(folder.iterdir()):
+        _adopt(folder, str(name), description, interactive, overwrite, as_json)
+        return
+    made = new_project(folder, str(name), description=description, commit=not no_commit, progress=stderr_progress)
+    sentence = f"made {folder} with {made.files} files and {made.lines:,} lines\n\n{_NEXT_STEPS.format(folder=folder)}"
+    print_result(asdict(made), sentence, as_json)
+
+
+_NEXT_STEPS = """next:
+  cd {folder}
+  make ship                 train, check and release the example on this machine
+  make test                 run the project's tests
+  README.md                 says where your own table, features and estimator go"""
+
+
+def _adopt(folder: Path, name: str, description: str, interactive: bool, overwrite: bool, as_json: bool) -> None:
+    from slipway.commands.project.adopt import adopt
+
+    def may_change(change: FileChange) -> bool:
+        if overwrite or not interactive:
+            return overwrite or not change.replaces
+        click.echo(f"\n{change.diff()}")
+        return click.confirm(f"Change {change.path.name} ({change.summary})?", default=False)
+
+    adopted = adopt(folder, name, description=description, may_change=may_change, progress=stderr_progress)
+    lines = [f"added    {path}" for path in adopted.added]
+    lines += [f"changed  {path}" for path in adopted.changed]
+    lines += [f"kept     {path} (Slipway's own differs)" for path in adopted.kept]
+    print_result(asdict(adopted), "\n".join(lines) or "nothing is missing; nothing was changed", as_json)
+
+
+@click.command()
+@settings_option
+@click.option("--name", help="Name of the project and its model; you are prompted for it if you omit it.")
+@click.option("--description", default="", help="One sentence about the model.")
+@click.option("--force", is_flag=True, help="Proceed despite uncommitted changes or existing releases.")
+def init(settings_file: Path, name: str | None, description: str, force: bool) -> None:
+    """Turn a fresh copy of the template into your own project.
+
+    Sets the name and version, and writes an empty changelog, the contract and a new README. A second run changes nothing.
+
+    \b
+    Examples:
+      slipway init --name churn
+      slipway init --name churn --description "Predicts who will leave."
+    """
+    from slipway.commands.project.init import initialize
+
+    if name is None and not sys.stdin.isatty():
+        raise SettingsError("the project needs a name; run `slipway init --name my-model`; nothing was changed")
+    name = name or click.prompt("Name of the project and its model", default=settings_file.absolute().parent.name)
+    changed = initialize(settings_file, str(name), description=description, force=force)
+    for line in changed:
+        click.echo(line)
+    click.echo(f"\n{_AFTER_INIT}" if changed else f"the project is already named {name}; nothing was changed")
+
+
+_AFTER_INIT = """next:
+  git diff                  review the changes, then commit as `feat: start` and push: that releases 1.0.0
+  make ship                 the example still runs, under your name
+  slipway.toml              set your own data, features, estimator and gate when you have them
+  slipway contract write    run it after each change of the features
+  LICENSE                   is Slipway's; choose your own for what you add"""

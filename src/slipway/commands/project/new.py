@@ -1,0 +1,168 @@
+"""`slipway new DIR`: a project of one's own in a new folder, completely or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.commands.project.render import render
+from slipway.commands.project.template_values import TemplateValues, check_name, default_description, workflow_identity
+from slipway.contract.schema import encode_contract
+from slipway.errors import InitError, StorageError
+from slipway.reporting.progress import SILENT, Progress
+from slipway.settings.settings import CONTRACT_FILE, LOCK_FILE, load_settings
+from slipway.storage import atomic
+from slipway.versioning.git.command import git, last_line, run
+from slipway.versioning.library_wheel import VENDOR, write_library_wheel
+
+TESTED_VERSIONS = Path(__file__).with_name("tested_versions.txt")
+"""The versions that the library is tested with; a new project's lock prefers them. `make lock` writes the file."""
+FIRST_COMMIT = "feat: start the project"
+_UV_ART = " \u2570\u2500\u25b6\u00d7\u251c"  # what uv draws before the lines of an error
+_STAND_IN = ("-c", "user.name=slipway new", "-c", "user.email=slipway@localhost")
+
+
+@dataclass(frozen=True)
+class NewProject:
+    """What was made: the folder, its files with their lines (locks and data apart), and whether they are committed."""
+
+    folder: Path
+    files: int
+    lines: int
+    committed: bool
+
+
+def new_project(
+    folder: Path, name: str = "", *, description: str = "", commit: bool = True, progress: Progress = SILENT
+) -> NewProject:
+    """Make the project ``name`` in ``folder``, which must not exist or be empty; the default name is the folder's.
+
+    Everything is made in a folder beside it, which is renamed at the end. With ``commit``, the folder is a git
+    repository with one commit.
+
+    Raises:
+        SettingsError: the name is not allowed.
+        InitError: the folder exists and is not empty, or the dependencies cannot be resolved.
+        ReleaseError: the library's wheel cannot be made, or git failed.
+        StorageError: the files cannot be written.
+    """
+    folder = folder.absolute()
+    name = name or folder.name
+    check_name(name)
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise InitError(
+            f"{folder} exists and is not empty; choose another folder, or run `slipway new .` in it to add what it lacks; "
+            "nothing was changed"
+        )
+    with _staging_folder(folder) as staged:
+        write_project(staged, name, description=description, progress=progress)
+        if commit:
+            _commit_all(staged)
+        count = count_files(staged)
+        staged.replace(folder)
+    return NewProject(folder, *count, committed=commit)
+
+
+def write_project(folder: Path, name: str, *, description: str, remote: str = "", progress: Progress = SILENT) -> None:
+    """Write every file of a new project into ``folder``, which must not exist: template, wheel, locks and contract.
+
+    Raises:
+        InitError: the dependencies cannot be resolved.
+        ReleaseError: the library's wheel cannot be made.
+        StorageError: a file cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="slipway-wheel-") as built:
+        wheel = write_library_wheel(Path(built))
+        values = TemplateValues(
+            name, description or default_description(name), wheel.name.split("-")[1], workflow_identity(remote)
+        )
+        try:
+            render(values, folder)
+            (folder / VENDOR).mkdir()
+            shutil.copyfile(wheel, folder / VENDOR / wheel.name)
+            link_locks(folder)
+        except OSError as error:
+            raise StorageError(f"{folder} cannot be written: {error.strerror or error}; nothing was kept") from None
+    settings = load_settings(folder / "slipway.toml")
+    atomic.write_file(folder / CONTRACT_FILE, encode_contract(settings.contract), durable=False)
+    with progress.step_timer("resolving the dependencies"):
+        shutil.copyfile(TESTED_VERSIONS, folder / LOCK_FILE)
+        resolve_locks(folder)
+
+
+def link_locks(folder: Path) -> None:
+    """Make the links through which `mlflow run` finds the training lock and the wheel that the lock names."""
+    for project in [*sorted(folder.glob("components/*/MLproject")), folder / "pipeline" / "MLproject"]:
+        target = (
+            Path("..", LOCK_FILE) if project.parent.parent.name == "components" else Path("../components", LOCK_FILE)
+        )
+        _link(project.with_name(LOCK_FILE), target)
+    _link(folder / "components" / VENDOR, Path("..", VENDOR))
+
+
+def resolve_locks(folder: Path) -> None:
+    """Run `make lock` in a project; the versions in its lock files are kept where they can be.
+
+    Raises:
+        InitError: make or uv is not installed, or the versions cannot be resolved, for example without a network.
+    """
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if uv is None or shutil.which("make") is None:
+        missing = "uv" if uv is None else "make"
+        raise InitError(
+            f"{missing} is not installed, but the lock files are made with it; install {missing}; nothing was kept"
+        )
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
+    done = subprocess.run(
+        ["make", "--no-print-directory", "lock", f"UV={uv}"],
+        cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        lines = [line.strip(_UV_ART) for line in done.stderr.splitlines() if not line.startswith("make")]
+        reason = " ".join(line for line in lines if line)
+        raise InitError(f"the dependencies cannot be resolved: {reason or last_line(done.stderr)}; nothing was kept")
+
+
+def count_files(folder: Path) -> tuple[int, int]:
+    """Return how many files a project has and how many lines they have, without locks, the wheel, data and git's own."""
+    files = [
+        path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and _is_counted(path, folder)
+    ]
+    return len(files), sum(len(path.read_bytes().splitlines()) for path in files)
+
+
+def _is_counted(path: Path, folder: Path) -> bool:
+    inside = path.relative_to(folder)
+    return inside.parts[0] not in (".git", VENDOR, "data") and path.suffix != ".lock"
+
+
+@contextmanager
+def _staging_folder(folder: Path) -> Iterator[Path]:
+    """Yield the path of a new folder beside ``folder``; whatever is left of it at the end is removed."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as staging:
+            yield Path(staging, "project")
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written: {error.strerror or error}; nothing was kept") from None
+
+
+def _commit_all(folder: Path) -> None:
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    git(folder, "add", "--all")
+    known = run(folder, "var", "GIT_COMMITTER_IDENT").returncode == 0
+    git(folder, *(() if known else _STAND_IN), "commit", "--quiet", "--message", FIRST_COMMIT)
+
+
+def _link(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
