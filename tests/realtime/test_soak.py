@@ -117,7 +117,8 @@ def test_only_what_a_killed_worker_had_in_hand_is_lost(soaked: Soaked) -> None:
     for kill in kills:
         lost = [outcome for outcome in result.failed if kill.met(outcome, UNNOTICED)]
         in_flight = sum(kill.met(outcome) for outcome in result.outcomes)
-        assert len(lost) <= min(in_flight, CONNECTIONS), result.summary()
+        # A connection can meet the same worker again while its socket closes, which takes a busy machine a while.
+        assert len(lost) <= in_flight, result.summary()
     assert [lost for lost in result.failed if not any(kill.met(lost, UNNOTICED) for kill in kills)] == []
 
 

@@ -87,10 +87,10 @@ def test_a_bundle_that_does_not_reproduce_its_golden_rows_is_refused(target: Tar
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_failing_proof_flips_back(target: Target, made: Path, first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(verify_rollout.__kwdefaults__ or {}, "timeout", 5.0)
     bundle = make_bundle(made, "1.1.0")
     if not first:
         deploy(target, make_bundle(made, "1.0.0"))
+    monkeypatch.setitem(verify_rollout.__kwdefaults__ or {}, "timeout", 5.0)
     was = None if first else "1.0.0"
     announce_server(target.path)
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(target.path)], stdout=subprocess.PIPE, text=True)
