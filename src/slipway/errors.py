@@ -173,7 +173,7 @@ class BranchMovedError(SlipwayError):
 
 
 class InitError(SlipwayError):
-    """`slipway init` found work that it would overwrite; nothing was changed."""
+    """A project cannot be made: work would be overwritten, or its packages cannot be resolved; nothing was changed."""
 
     exit_code = 44
 

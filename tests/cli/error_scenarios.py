@@ -126,6 +126,12 @@ def leave_uncommitted(settings: Path) -> None:
     settings.write_text(settings.read_text() + "# later\n")
 
 
+def occupy_folder(root: Path) -> None:
+    """Let there be a file where a new project is to be made; the folder above is the repository's."""
+    (root / "churn").mkdir()
+    (root / "churn" / "notes.txt").write_text("mine")
+
+
 def lose_race(root: Path) -> None:
     """Let somebody push to main while the release is being made."""
     commit_file(root, "fix: one")
@@ -187,9 +193,7 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.CompatibilityError: in_shipped("contract", "check", prepare=remove_input),
     errors.ReleaseError: in_repository("release", prepare=lambda root: (root / "work.txt").write_text("changed")),
     errors.BranchMovedError: in_repository("release", prepare=lose_race),
-    errors.InitError: in_shipped(
-        "init", "--name", "churn", prepare=lambda settings: settings.with_name("pyproject.toml").write_text(project())
-    ),
+    errors.InitError: in_repository("new", "churn", "--yes", prepare=occupy_folder),
     errors.RetrainError: in_shipped("retrain", "--source", "diabetes=diabetes.csv", prepare=leave_uncommitted),
     errors.StoppedError: run_orders(
         function(

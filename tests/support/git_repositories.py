@@ -10,9 +10,11 @@ from uuid import uuid4
 
 import tomlkit
 
+from slipway.pipeline.project_files import TEMPLATE
+
 ROOT = Path(__file__).parents[2]
 WHO = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-EMPTY_CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
+EMPTY_CHANGELOG = (TEMPLATE / "CHANGELOG.md.jinja").read_text()
 
 
 def git(root: Path, *arguments: str, stdin: bytes = b"") -> str:

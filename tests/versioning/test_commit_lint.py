@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from semantic_release.cli.config import RawConfig
 
-from slipway.commands.project.init import CHANGELOG
 from slipway.errors import CommitsError, ReleaseError, SettingsError
+from slipway.pipeline.project_files import TEMPLATE
 from slipway.versioning.commit_lint import Commit, Linter, commits_in, largest_bump
 from slipway.versioning.commit_types import commit_types, is_release_branch
 from tests.support.fork_server import Ended, slipway_here
 from tests.support.git_repositories import ROOT, commit, git, template
+
+CHANGELOG = TEMPLATE / "CHANGELOG.md.jinja"
 
 
 @pytest.fixture(scope="module")
@@ -205,8 +207,11 @@ def test_python_semantic_release_knows_every_setting_that_we_make(tmp_path: Path
     assert section.keys() <= RawConfig.model_fields.keys()
     assert section["changelog"].keys() <= RawConfig.model_fields["changelog"].annotation.model_fields.keys()  # type: ignore[union-attr]
     git(tmp_path, "init")
-    assert RawConfig.model_validate({**section, "repo_dir": str(tmp_path)}).changelog.insertion_flag in CHANGELOG
+    assert (
+        RawConfig.model_validate({**section, "repo_dir": str(tmp_path)}).changelog.insertion_flag
+        in CHANGELOG.read_text()
+    )
 
 
 def test_the_changelog_holds_the_mark_without_which_nothing_is_written() -> None:
-    assert (ROOT / "CHANGELOG.md").read_text().startswith(CHANGELOG.rstrip())
+    assert (ROOT / "CHANGELOG.md").read_text().startswith(CHANGELOG.read_text().rstrip())

@@ -46,7 +46,7 @@ def new(
     if interactive:
         name = click.prompt("Name of the project and its model", default=name)
         description = description or click.prompt("One sentence about the model", default="", show_default=False)
-    if folder.is_dir() and any(folder.iterdir()):
+    if (folder / ".git").exists():
         _adopt(folder, str(name), description, interactive, overwrite, as_json)
         return
     made = new_project(folder, str(name), description=description, commit=not no_commit, progress=stderr_progress)
@@ -82,10 +82,12 @@ def _adopt(folder: Path, name: str, description: str, interactive: bool, overwri
 @click.option("--name", help="Name of the project and its model; you are prompted for it if you omit it.")
 @click.option("--description", default="", help="One sentence about the model.")
 @click.option("--force", is_flag=True, help="Proceed despite uncommitted changes or existing releases.")
-def init(settings_file: Path, name: str | None, description: str, force: bool) -> None:
-    """Turn a fresh copy of the template into your own project.
+@json_option
+def init(settings_file: Path, name: str | None, description: str, force: bool, as_json: bool) -> None:
+    """Turn a copy of Slipway's repository into your own project.
 
-    Sets the name and version, and writes an empty changelog, the contract and a new README. A second run changes nothing.
+    After "Use this template" on GitHub, your copy has Slipway's own source and tests. They are removed, and what is left is
+    the same small project as `slipway new` makes. A second run changes nothing.
 
     \b
     Examples:
@@ -94,18 +96,19 @@ def init(settings_file: Path, name: str | None, description: str, force: bool) -
     """
     from slipway.commands.project.init import initialize
 
+    root = settings_file.absolute().parent
     if name is None and not sys.stdin.isatty():
         raise SettingsError("the project needs a name; run `slipway init --name my-model`; nothing was changed")
-    name = name or click.prompt("Name of the project and its model", default=settings_file.absolute().parent.name)
-    changed = initialize(settings_file, str(name), description=description, force=force)
-    for line in changed:
-        click.echo(line)
-    click.echo(f"\n{_AFTER_INIT}" if changed else f"the project is already named {name}; nothing was changed")
+    name = name or click.prompt("Name of the project and its model", default=root.name)
+    done = initialize(root, str(name), description=description, force=force, progress=stderr_progress)
+    sentence = f"wrote {len(done.written)} files and removed {done.removed:,} of Slipway's own\n\n{_AFTER_INIT}"
+    print_result(
+        asdict(done), sentence if done.written else f"{root} is a project already; nothing was changed", as_json
+    )
 
 
 _AFTER_INIT = """next:
-  git diff                  review the changes, then commit as `feat: start` and push: that releases 1.0.0
-  make ship                 the example still runs, under your name
-  slipway.toml              set your own data, features, estimator and gate when you have them
-  slipway contract write    run it after each change of the features
-  LICENSE                   is Slipway's; choose your own for what you add"""
+  git status                review the changes, then commit them as `feat: start` and push: that releases 1.0.0
+  make ship                 train, check and release the example on this machine
+  README.md                 says where your own table, features and estimator go
+  LICENSE                   is Slipway's; choose your own"""

@@ -133,7 +133,7 @@ def test_make_ship_and_make_test_work_in_it(churn: Path, tmp_path: Path) -> None
 def test_a_folder_with_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "churn").mkdir()
     (tmp_path / "churn" / "mine.txt").write_text("mine")
-    with pytest.raises(InitError, match=r"exists and is not empty; .* `slipway new \.`"):
+    with pytest.raises(InitError, match=r"exists and is not empty; .*`slipway new \.` there adds what is missing"):
         new_project(tmp_path / "churn")
     assert [path.name for path in tmp_path.rglob("*")] == ["churn", "mine.txt"]
 

@@ -45,9 +45,10 @@ def write_all(changes: Sequence[FileChange]) -> None:
     written: list[Path] = []
     try:
         for change in changes:
+            change.path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write_file(change.path, change.content)
             written.append(change.path)
-    except SlipwayError:
+    except (SlipwayError, OSError):
         for path in written:
             if (content := before[path]) is None:
                 path.unlink(missing_ok=True)

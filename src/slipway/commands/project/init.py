@@ -1,78 +1,79 @@
-"""`slipway init`: turn a fresh copy of the template into a new project, completely or not at all."""
+"""`slipway init`: turn a copy of Slipway's own repository into a project, in place, completely or not at all."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
-import tomlkit
-
-from slipway.commands.project.file_changes import FileChange, read_text, write_all
-from slipway.commands.project.template_values import check_name, default_description
-from slipway.contract.schema import encode_contract
+from slipway.commands.project.file_changes import FileChange, write_all
+from slipway.commands.project.new import link_locks, write_project
+from slipway.commands.project.template_values import check_name
 from slipway.errors import InitError
-from slipway.settings.settings import CONTRACT_FILE, Settings, load_settings
-from slipway.versioning.commit_types import PROJECT_FILE
+from slipway.pipeline.project_files import TEMPLATE
+from slipway.reporting.progress import SILENT, Progress
+from slipway.storage import atomic
 from slipway.versioning.git.checkout import list_changes, newest_tag
+from slipway.versioning.git.command import git, run
+from slipway.versioning.library_wheel import SOURCE
 
-CHANGELOG = "# Changelog\n\n<!-- version list -->\n"
-"""The empty changelog. python-semantic-release inserts each release after the mark, and nothing without the mark."""
-_INITIAL_VERSION = "0.0.0"
-_TEMPLATE_TITLE = "# Slipway\n"
-_README = Path(__file__).with_name("readme.txt")
+LIBRARY_ONLY = (
+    ".ci",
+    ".github/CODEOWNERS",
+    ".github/ISSUE_TEMPLATE",
+    ".github/workflows/library-ci.yml",
+    ".github/workflows/library.yml",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "components/ingest",
+    "docs",
+    "library",
+    "packages",
+    "style",
+    "tests",
+    SOURCE,
+)
+"""What this repository has besides a project's files. They are removed in this order: the source that runs goes last."""
 
 
-def initialize(settings_file: Path, name: str, *, description: str = "", force: bool = False) -> list[str]:
-    """Turn the copy at ``settings_file`` into the project ``name`` and return one line per changed file.
+@dataclass(frozen=True)
+class Initialized:
+    """The files that were written, and how many of the library's were removed."""
 
-    The example's data, features and estimator stay until you replace them, so everything keeps running. A project that
-    has this name already is left as it is.
+    written: list[str]
+    removed: int
+
+
+def initialize(
+    root: Path, name: str, *, description: str = "", force: bool = False, progress: Progress = SILENT
+) -> Initialized:
+    """Turn the copy at ``root`` into the project ``name``, with the same files as `slipway new`. Nothing is committed.
+
+    A copy that is a project already is left as it is.
 
     Raises:
-        SettingsError: the name is not allowed, or a settings file cannot be read.
-        InitError: there are uncommitted changes or releases, and ``force`` is not set.
+        SettingsError: the name is not allowed.
+        InitError: there are uncommitted changes or releases, and ``force`` is not set; or the dependencies cannot be
+            resolved.
         StorageError: a file could not be written; every file is unchanged.
     """
     check_name(name)
-    settings = load_settings(settings_file)
-    plan = [change for change in _plan_changes(settings, settings_file, name, description) if not change.is_applied]
-    if plan and not force:
-        _check_fresh_copy(settings.root)
-    write_all(plan)
-    return [f"{change.path.name}: {change.summary}" for change in plan]
-
-
-def _plan_changes(settings: Settings, settings_file: Path, name: str, description: str) -> Iterator[FileChange]:
-    root = settings.root
-    project = root / PROJECT_FILE
-    text, shown_description = _rename_project(read_text(project), name, description)
-    yield FileChange(
-        project, text.encode(), f"name {name}, description, and version {_INITIAL_VERSION}; the first release is 1.0.0"
-    )
-    document = tomlkit.parse(read_text(settings_file))
-    document["name"] = name
-    yield FileChange(
-        settings_file, tomlkit.dumps(document).encode(), f"model name {name}; data and estimator are unchanged"
-    )
-    contract = msgspec.structs.replace(settings.contract, name=name)
-    yield FileChange(root / CONTRACT_FILE, encode_contract(contract), "written from the settings")
-    yield FileChange(root / "CHANGELOG.md", CHANGELOG.encode(), "empty, ready for the first release")
-    readme = root / "README.md"
-    if not readme.exists() or read_text(readme).startswith(_TEMPLATE_TITLE):
-        page = read_text(_README).format(name=name, description=shown_description)
-        yield FileChange(readme, page.encode(), "a first page for your project")
-
-
-def _rename_project(text: str, name: str, description: str) -> tuple[str, str]:
-    """Return the project file with its new name, and the description in it."""
-    document = tomlkit.parse(text)
-    project: Any = document["project"]
-    if description or project["name"] != name:
-        project["description"] = description or default_description(name)
-    project["name"], project["version"] = name, _INITIAL_VERSION
-    return tomlkit.dumps(document), str(project.get("description", ""))
+    root = root.absolute()
+    if not (root / SOURCE / "slipway" / TEMPLATE.name / "copier.yml").is_file():
+        return Initialized([], 0)
+    if not force:
+        _check_fresh_copy(root)
+    remote = run(root, "remote", "get-url", "origin").stdout.strip()
+    with tempfile.TemporaryDirectory(prefix="slipway-init-") as folder:
+        staged = Path(folder, "project")
+        write_project(staged, name, description=description, remote=remote, progress=progress)
+        paths = {path.relative_to(staged) for path in staged.rglob("*") if path.is_file() and not path.is_symlink()}
+        changes = [FileChange(root / path, (staged / path).read_bytes(), "") for path in sorted(paths)]
+        write_all([change for change in changes if not change.is_applied])
+    removed = _remove_library(root, paths)
+    link_locks(root)
+    return Initialized([str(path) for path in sorted(paths)], removed)
 
 
 def _check_fresh_copy(root: Path) -> None:
@@ -83,3 +84,19 @@ def _check_fresh_copy(root: Path) -> None:
             f"{root} already has releases, the last one {tag}, so it is not a fresh copy; --force proceeds anyway, but "
             "the next version still follows that tag; nothing was changed"
         )
+
+
+def _remove_library(root: Path, kept: set[Path]) -> int:
+    removed = [path for path in _library_files(root) if path not in kept]
+    for path in removed:
+        (root / path).unlink(missing_ok=True)
+    for folder in LIBRARY_ONLY:
+        # What git does not know, such as compiled modules, goes with its folder; a folder with a project's file stays.
+        if (root / folder).is_dir() and not any(path.is_relative_to(folder) for path in kept):
+            atomic.remove_folder(root / folder)
+    return len(removed)
+
+
+def _library_files(root: Path) -> Iterator[Path]:
+    for folder in LIBRARY_ONLY:
+        yield from (Path(name) for name in git(root, "ls-files", "-z", "--", folder).split("\0") if name)

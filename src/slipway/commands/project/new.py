@@ -58,8 +58,8 @@ def new_project(
     check_name(name)
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise InitError(
-            f"{folder} exists and is not empty; choose another folder, or run `slipway new .` in it to add what it lacks; "
-            "nothing was changed"
+            f"{folder} exists and is not empty; choose another folder, or make it a git repository first (`git init`), and "
+            "`slipway new .` there adds what is missing; nothing was changed"
         )
     with _staging_folder(folder) as staged:
         write_project(staged, name, description=description, progress=progress)
@@ -119,12 +119,10 @@ def resolve_locks(folder: Path) -> None:
         raise InitError(
             f"{missing} is not installed, but the lock files are made with it; install {missing}; nothing was kept"
         )
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-    }
+    kept = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     done = subprocess.run(
-        ["make", "--no-print-directory", "lock", f"UV={uv}"],
-        cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        ["make", "--no-print-directory", "lock", f"UV={uv}", f"PYTHON={sys.executable}"],
+        cwd=folder, env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         lines = [line.strip(_UV_ART) for line in done.stderr.splitlines() if not line.startswith("make")]
