@@ -18,7 +18,6 @@ STANDINS = Path(__file__).with_name("standins")
 ACT = Path(sys.executable).with_name("act")
 RUNNER = "ubuntu-24.04"
 HOST = "serving-host"
-_PINS = ROOT / ".github" / "workflows"
 
 
 @dataclass(frozen=True)
@@ -145,9 +144,9 @@ class Machine:
 
 
 def pins() -> dict[str, str]:
-    """Every action that the workflow files use, as ``owner/name@commit``, with the stand-in's folder."""
+    """Every action that the workflow files and our own actions use, as ``owner/name@commit``, with the stand-in's folder."""
     found: dict[str, str] = {}
-    for file in sorted(_PINS.glob("*.yml")):
+    for file in (*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/actions/*/action.yml")):
         for line in file.read_text().splitlines():
             used = line.partition("uses: ")[2].split(" ")[0]
             if "@" in used:

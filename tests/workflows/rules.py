@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 Job = dict[str, Any]
+SETUP = "./.github/actions/setup"
 GRANTS: dict[str, dict[str, str]] = {
     "ci.check": {"contents": "read"},
     "ci.test": {"contents": "read"},
@@ -86,6 +87,11 @@ class Workflow:
 
 def parsed(name: str, text: str) -> Workflow:
     return Workflow(name, text, yaml.safe_load(text))
+
+
+def parsed_action(name: str, text: str) -> Workflow:
+    """A composite action of ours; what it runs counts as a job of its name."""
+    return Workflow(name, text, {"jobs": {name: yaml.safe_load(text)["runs"]}})
 
 
 def nothing_is_granted_on_top(workflow: Workflow) -> Iterator[str]:
@@ -183,13 +189,30 @@ def nothing_is_cached(workflow: Workflow) -> Iterator[str]:
 
 
 def python_versions_are_text(workflow: Workflow) -> Iterator[str]:
-    versions = [step.get("with", {}).get("python-version") for _, step in workflow.steps()]
+    versions = [step.get("with", {}).get("python") for _, step in workflow.steps()]
     versions += [
         v for job in workflow.jobs.values() for v in job.get("strategy", {}).get("matrix", {}).get("python", [])
     ]
     yield from (
         f"{version} is a number" for version in versions if version is not None and not isinstance(version, str)
     )
+
+
+def the_setup_action_makes_every_environment(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        used = [f"{step.get('uses', '')}{step.get('run', '')}" for step in job.get("steps", [])]
+        if any(text.startswith(("actions/setup-python@", "make setup")) for text in used):
+            yield f"{name} repeats what {SETUP} does"
+        if any(text.startswith((".venv/", "make ")) for text in used) and SETUP not in used:
+            yield f"{name} runs a program without {SETUP}"
+
+
+def the_private_runner_has_its_own_python(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        private = "SLIPWAY_RUNNER" in str(job.get("runs-on"))
+        setups = [step.get("with", {}) for step in job.get("steps", []) if step.get("uses") == SETUP]
+        if any((given.get("python") == "") != private for given in setups):
+            yield f"{name} gets the Python of another kind of runner"
 
 
 def secrets_reach_programs_by_environment_only(workflow: Workflow) -> Iterator[str]:
@@ -259,7 +282,8 @@ def no_input_of_a_retrain_reaches_the_gate(workflow: Workflow) -> Iterator[str]:
         yield from (f"the input {name} was not reviewed" for name in sorted(given - _RETRAIN_INPUTS))
 
 
-RULES: list[Callable[[Workflow], Iterator[str]]] = [
+Rule = Callable[[Workflow], Iterator[str]]
+RULES: list[Rule] = [
     nothing_is_granted_on_top,
     each_job_has_the_grants_of_the_table,
     each_grant_says_why,
@@ -275,6 +299,8 @@ RULES: list[Callable[[Workflow], Iterator[str]]] = [
     a_private_runner_serves_private_repositories_only,
     nothing_is_cached,
     python_versions_are_text,
+    the_setup_action_makes_every_environment,
+    the_private_runner_has_its_own_python,
     secrets_reach_programs_by_environment_only,
     inputs_reach_programs_by_environment_only,
     an_input_is_never_taken_for_an_option,
@@ -286,10 +312,18 @@ RULES: list[Callable[[Workflow], Iterator[str]]] = [
     no_input_of_a_retrain_reaches_the_gate,
 ]
 
+ACTION_RULES = [
+    each_action_is_pinned_with_its_version,
+    no_expression_stands_inside_a_shell,
+    a_step_runs_one_command,
+    nothing_is_cached,
+    secrets_reach_programs_by_environment_only,
+]
 
-def broken(workflow: Workflow) -> dict[str, list[str]]:
+
+def broken(workflow: Workflow, rules: Iterable[Rule] = RULES) -> dict[str, list[str]]:
     """The rules that a file breaks, with the sentences."""
-    found = {rule.__name__: list(rule(workflow)) for rule in RULES}
+    found = {rule.__name__: list(rule(workflow)) for rule in rules}
     return {rule: sentences for rule, sentences in found.items() if sentences}
 
 

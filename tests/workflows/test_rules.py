@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.workflows.rules import GRANTS, RULES, broken, parsed
+from tests.workflows.rules import ACTION_RULES, GRANTS, RULES, broken, parsed, parsed_action
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yml"))
+ACTION = ROOT / ".github" / "actions" / "setup" / "action.yml"
 BIN = Path(sys.executable).parent
 
 
@@ -26,6 +27,10 @@ def text_of(name: str) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_workflow_file_breaks_no_rule(name: str) -> None:
     assert broken(parsed(name, text_of(name))) == {}
+
+
+def test_the_setup_action_breaks_no_rule() -> None:
+    assert broken(parsed_action("setup", ACTION.read_text()), ACTION_RULES) == {}
 
 
 def test_the_table_of_grants_names_the_jobs_that_there_are() -> None:
@@ -39,7 +44,7 @@ MUTATIONS = {
     ),
     "each_grant_says_why": ("release", "contents: write # push the release commit and its tag", "contents: write"),
     "each_action_is_pinned_with_its_version": (
-        "ci", "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0", "actions/setup-python@v7",
+        "ci", "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "actions/checkout@v7",
     ),
     "no_expression_stands_inside_a_shell": ("deploy", 'promote "$GITHUB_REF_NAME"', 'promote "${{ github.ref_name }}"'),
     "a_step_runs_one_command": ("ci", "run: make test", "run: |\n          make setup\n          make test"),
@@ -56,8 +61,10 @@ MUTATIONS = {
     "history_is_fetched_where_it_is_read": ("release", "fetch-depth: 0", "fetch-depth: 1"),
     "each_job_ends_in_bounded_time_on_a_known_runner": ("ci", "    timeout-minutes: 40\n", ""),
     "a_private_runner_serves_private_repositories_only": ("deploy", " && github.event.repository.private }}", " }}"),
-    "nothing_is_cached": ("deploy", 'python-version: "3.11"', 'python-version: "3.11"\n          cache: pip'),
+    "nothing_is_cached": ("deploy", "fetch-depth: 0", "fetch-depth: 0\n          cache: pip"),
     "python_versions_are_text": ("ci", '["3.11", "3.12", "3.13"]', "[3.11, 3.12, 3.13]"),
+    "the_setup_action_makes_every_environment": ("batch", "      - uses: ./.github/actions/setup\n", ""),
+    "the_private_runner_has_its_own_python": ("rollback", 'python: ""', 'python: "3.12"'),
     "secrets_reach_programs_by_environment_only": (
         "deploy", "subject-checksums: dist/SHA256SUMS", "subject-checksums: ${{ secrets.SLIPWAY_SIGNING_KEY }}",
     ),
@@ -83,6 +90,30 @@ def test_a_rule_notices_its_mistake(rule: str) -> None:
     name, right, wrong = MUTATIONS[rule]
     assert right in text_of(name)
     assert rule in broken(parsed(name, text_of(name).replace(right, wrong, 1)))
+
+
+ACTION_MUTATIONS = {
+    "each_action_is_pinned_with_its_version": ("@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0", "@v7"),
+    "no_expression_stands_inside_a_shell": ('"$LOCK"', '"${{ inputs.lock }}"'),
+    "a_step_runs_one_command": ("run: make setup", "run: |\n        true\n        make setup"),
+    "nothing_is_cached": ("        python-version:", "        cache: pip\n        python-version:"),
+    "secrets_reach_programs_by_environment_only": ("${{ inputs.python }}", "${{ secrets.PYTHON }}"),
+}
+
+
+@pytest.mark.parametrize("rule", [rule.__name__ for rule in ACTION_RULES])
+def test_a_rule_notices_its_mistake_in_the_action(rule: str) -> None:
+    right, wrong = ACTION_MUTATIONS[rule]
+    assert right in ACTION.read_text()
+    assert rule in broken(parsed_action("setup", ACTION.read_text().replace(right, wrong, 1)), ACTION_RULES)
+
+
+def test_dependabot_watches_the_actions_of_every_folder_and_never_moves_the_library() -> None:
+    entries = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    folders = next(entry["directories"] for entry in entries if entry["package-ecosystem"] == "github-actions")
+    assert folders == ["/", "/.github/actions/*"]
+    others = [entry for entry in entries if entry["package-ecosystem"] != "github-actions"]
+    assert all({"dependency-name": "slipway-ml"} in entry.get("ignore", []) for entry in others)
 
 
 def test_a_called_workflow_is_granted_what_it_needs() -> None:
