@@ -12,6 +12,9 @@ import yaml
 
 Job = dict[str, Any]
 SETUP = "./.github/actions/setup"
+RELEASE_LOCK = ".github/requirements.lock"
+NEEDS_MORE = {"deploy.register"}
+"""The jobs with a power that need more packages than those of a release: the registry is MLflow's."""
 GRANTS: dict[str, dict[str, str]] = {
     "ci.check": {"contents": "read"},
     "ci.test": {"contents": "read"},
@@ -207,6 +210,26 @@ def the_setup_action_makes_every_environment(workflow: Workflow) -> Iterator[str
             yield f"{name} runs a program without {SETUP}"
 
 
+def a_job_with_power_installs_few_packages(workflow: Workflow) -> Iterator[str]:
+    for name, job in workflow.jobs.items():
+        setups = [step for step in job.get("steps", []) if step.get("uses") == SETUP]
+        if not setups or not has_power(job) or f"{workflow.name}.{name}" in NEEDS_MORE:
+            continue
+        small, *larger = setups
+        if lock_of(small) != RELEASE_LOCK or [step.get("if") for step in larger] not in ([], ["inputs.source"]):
+            yield f"{name} installs more than {RELEASE_LOCK}"
+
+
+def has_power(job: Job) -> bool:
+    """Whether a job may write, or has an identity or a secret."""
+    return "write" in job.get("permissions", {}).values() or "secrets." in str(job.get("steps"))
+
+
+def lock_of(setup: dict[str, Any]) -> str:
+    """The lock that a step with our action installs."""
+    return str(setup.get("with", {}).get("lock", "requirements.lock"))
+
+
 def the_private_runner_has_its_own_python(workflow: Workflow) -> Iterator[str]:
     for name, job in workflow.jobs.items():
         private = "SLIPWAY_RUNNER" in str(job.get("runs-on"))
@@ -300,6 +323,7 @@ RULES: list[Rule] = [
     nothing_is_cached,
     python_versions_are_text,
     the_setup_action_makes_every_environment,
+    a_job_with_power_installs_few_packages,
     the_private_runner_has_its_own_python,
     secrets_reach_programs_by_environment_only,
     inputs_reach_programs_by_environment_only,

@@ -64,6 +64,7 @@ MUTATIONS = {
     "nothing_is_cached": ("deploy", "fetch-depth: 0", "fetch-depth: 0\n          cache: pip"),
     "python_versions_are_text": ("ci", '["3.11", "3.12", "3.13"]', "[3.11, 3.12, 3.13]"),
     "the_setup_action_makes_every_environment": ("batch", "      - uses: ./.github/actions/setup\n", ""),
+    "a_job_with_power_installs_few_packages": ("resume", "lock: .github/requirements.lock", "lock: requirements.lock"),
     "the_private_runner_has_its_own_python": ("rollback", 'python: ""', 'python: "3.12"'),
     "secrets_reach_programs_by_environment_only": (
         "deploy", "subject-checksums: dist/SHA256SUMS", "subject-checksums: ${{ secrets.SLIPWAY_SIGNING_KEY }}",

@@ -114,13 +114,15 @@ def resume(settings_file: Path, reason: str, github: bool, as_json: bool) -> Non
       slipway resume --reason "fixed in 1.4.1"
       slipway resume --github --reason "fixed in 1.4.1"
     """
-    from slipway.github.promote import resume as resume_on_github
-    from slipway.rollout.rollout import resume as resume_rollouts
     from slipway.target.journal import current_actor
 
     if github:
+        from slipway.github.promote import resume as resume_on_github
+
         retry_on_github(lambda on: resume_on_github(on, who=current_actor(), reason=reason, say=stderr_progress))
         return
+    from slipway.rollout.rollout import resume as resume_rollouts
+
     _, target = open_target(settings_file)
     entry = resume_rollouts(target, reason=reason, who=current_actor())
     live = f"{entry.to} is live" if entry.to else "there is no champion yet"

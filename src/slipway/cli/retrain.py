@@ -73,13 +73,13 @@ def retrain(
 
 
 def _result_lines(result: RetrainResult) -> Iterator[str]:
-    from slipway.commands.retrain.changes import change_lines
-
     before = result.plan.before.data.sources
     for name, source in result.plan.pin.sources.items():
         if source != before[name]:
             yield f"source    {name}: {before[name].sha256[:12]} -> {source.sha256[:12]} at {source.uri}"
     if result.changes:
+        from slipway.commands.retrain.changes import change_lines
+
         yield from change_lines(result.changes)
     if result.rehearsal:
         yield result.rehearsal.verdict_text

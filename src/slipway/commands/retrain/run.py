@@ -8,20 +8,22 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from slipway.commands.rehearse import open_baselines
 from slipway.commands.retrain import commit
-from slipway.commands.retrain.changes import Changes, compare
 from slipway.commands.retrain.pin import RetrainRequest
 from slipway.commands.retrain.plan import Plan, plan
-from slipway.commands.retrain.rehearsal import RetrainRehearsal, check_still_valid, rehearse
+from slipway.commands.retrain.record import check_still_valid
 from slipway.errors import BusyError, DataChangedError, DataError, RetrainError
-from slipway.pipeline import run as pipeline
 from slipway.reporting.progress import Progress
 from slipway.settings.settings import STATE
 from slipway.storage import atomic
 from slipway.storage.locks import exclusive_lock
+
+# The jobs that push a pin have no training packages, so only the functions that train or compare import them.
+if TYPE_CHECKING:
+    from slipway.commands.retrain.changes import Changes
+    from slipway.commands.retrain.rehearsal import RetrainRehearsal
 
 Goal = Literal["file", "commit", "push", "propose"]
 
@@ -84,6 +86,9 @@ def retrain(job: RetrainJob, progress: Progress) -> RetrainResult:
 
 def _compare_data(planned: Plan, progress: Progress) -> Changes | None:
     """Validate the new data and compare it with the earlier data, if that can still be read."""
+    from slipway.commands.retrain.changes import compare
+    from slipway.pipeline import run as pipeline
+
     after = pipeline.ingest_only(planned.after, say=progress)
     try:
         before = pipeline.ingest_only(planned.before, validate=False, say=progress)
@@ -94,6 +99,9 @@ def _compare_data(planned: Plan, progress: Progress) -> Changes | None:
 
 
 def _rehearse(planned: Plan, job: RetrainJob, progress: Progress) -> RetrainRehearsal:
+    from slipway.commands.rehearse import open_baselines
+    from slipway.commands.retrain.rehearsal import rehearse
+
     with open_baselines(planned.after, github=job.github) as baselines:
         return rehearse(planned, baselines, progress)
 

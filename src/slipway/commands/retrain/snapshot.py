@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from slipway.errors import DataChangedError, DataError, SlipwayError
 from slipway.settings.sections import Source
 from slipway.storage import atomic
@@ -44,6 +42,8 @@ def snapshot(uri: str, store: str, root: Path) -> Source:
 
 def _read_source(uri: str, copy: Path | None) -> str:
     """Return the sha256 of the data and copy it in the same pass; data that changes meanwhile is an error."""
+    import fsspec
+
     path = local_path(uri)
     if path is not None and path.is_dir():
         raise DataError(f"the data {uri} is a folder; name each file in it instead; nothing was changed")
@@ -74,6 +74,8 @@ def _copy_and_hash(system: Any, path: str, copy: Path | None) -> str:
 
 def _store_copy(copy: Path, uri: str) -> None:
     """Write the copy, unless it exists: its folder is named by its digest, so equal size means equal content."""
+    import fsspec
+
     path = local_path(uri)
     if path is not None:
         _store_locally(copy, path)
