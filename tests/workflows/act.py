@@ -75,7 +75,7 @@ class Machine:
         Args:
             inputs: those of a dispatch.
             more: further keys of the event.
-            only: further arguments of act, such as ``--matrix python:3.11``.
+            only: further arguments of act, such as ``-j compatibility``.
         """
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.home))
         clone = folder / "clone"

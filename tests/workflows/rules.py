@@ -20,6 +20,8 @@ GRANTS: dict[str, dict[str, str]] = {
     "ci.test": {"contents": "read"},
     "ci.compatibility": {"contents": "read"},
     "ci.all-green": {},
+    "library-ci.test": {"contents": "read"},
+    "library-ci.fast": {"contents": "read"},
     "release.ci": {"contents": "read"},
     "release.version": {"contents": "write"},
     "release.dispatch": {"contents": "read", "actions": "write"},
@@ -60,6 +62,7 @@ _NEEDS_HISTORY = (
     "slipway retrain",
 )
 _RUNNERS = {"ubuntu-24.04", "${{ vars.SLIPWAY_RUNNER }}"}
+_OTHER_RUNNERS = {"library-ci.fast": {"macos-15"}}
 _NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain", "monitor"}
 _RETRAIN_INPUTS = {"through", "source", "restore", "reason", "settings", "via", "dry-run"}
 
@@ -175,7 +178,8 @@ def history_is_fetched_where_it_is_read(workflow: Workflow) -> Iterator[str]:
 
 def each_job_ends_in_bounded_time_on_a_known_runner(workflow: Workflow) -> Iterator[str]:
     for name, job in workflow.jobs.items():
-        if "uses" not in job and ("timeout-minutes" not in job or job.get("runs-on") not in _RUNNERS):
+        runners = _OTHER_RUNNERS.get(f"{workflow.name}.{name}", _RUNNERS)
+        if "uses" not in job and ("timeout-minutes" not in job or job.get("runs-on") not in runners):
             yield f"{name} has no time limit, or runs on {job.get('runs-on')}"
 
 

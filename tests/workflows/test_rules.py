@@ -62,7 +62,7 @@ MUTATIONS = {
     "each_job_ends_in_bounded_time_on_a_known_runner": ("ci", "    timeout-minutes: 40\n", ""),
     "a_private_runner_serves_private_repositories_only": ("deploy", " && github.event.repository.private }}", " }}"),
     "nothing_is_cached": ("deploy", "fetch-depth: 0", "fetch-depth: 0\n          cache: pip"),
-    "python_versions_are_text": ("ci", '["3.11", "3.12", "3.13"]', "[3.11, 3.12, 3.13]"),
+    "python_versions_are_text": ("library-ci", '["3.11", "3.12", "3.13"]', "[3.11, 3.12, 3.13]"),
     "the_setup_action_makes_every_environment": ("batch", "      - uses: ./.github/actions/setup\n", ""),
     "a_job_with_power_installs_few_packages": ("resume", "lock: .github/requirements.lock", "lock: requirements.lock"),
     "the_private_runner_has_its_own_python": ("rollback", 'python: ""', 'python: "3.12"'),
@@ -115,6 +115,17 @@ def test_dependabot_watches_the_actions_of_every_folder_and_never_moves_the_libr
     assert folders == ["/", "/.github/actions/*"]
     others = [entry for entry in entries if entry["package-ecosystem"] != "github-actions"]
     assert all({"dependency-name": "slipway-ml"} in entry.get("ignore", []) for entry in others)
+
+
+def test_a_project_tests_on_one_python_and_the_library_on_each_that_it_supports() -> None:
+    versions = re.findall(r"Python :: (3\.\d+)", (ROOT / "src" / "pyproject.toml").read_text())
+    assert parsed("library-ci", text_of("library-ci")).jobs["test"]["strategy"]["matrix"]["python"] == versions
+    assert not any("strategy" in job for job in parsed("ci", text_of("ci")).jobs.values())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "library-ci"])
+def test_a_workflow_of_a_project_names_nothing_of_the_library_s_repository(name: str) -> None:
+    assert [word for word in ("src/", "packages/", "flights", "library") if word in text_of(name)] == []
 
 
 def test_a_called_workflow_is_granted_what_it_needs() -> None:
