@@ -11,7 +11,7 @@ LOCK := requirements.lock
 export UV_SYSTEM_CERTS := true
 -include src/library.mk # only where the library itself is developed
 
-.PHONY: help setup spark ship release test check format lock clean
+.PHONY: help setup spark ship release test check format lock audit clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,7 @@ format: setup ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Versions that are locked stay, unless a dependency needs another one; `make lock UPGRADE=yes` takes the newest of all.
 lock: $(UV) ## resolve the dependencies: requirements.lock, and a lock for each purpose with the same versions
 	$(call resolve,$(or $(DEVELOPERS),dev),requirements.lock)
 	$(call resolve,training,components/requirements.lock,../)
@@ -50,11 +51,14 @@ lock: $(UV) ## resolve the dependencies: requirements.lock, and a lock for each 
 # $(1) is the dependency group, $(2) the lock, and $(3) leads from the lock's folder here: uv and pip look for vendor/ from there.
 define resolve
 	$(UV) pip compile --quiet --universal --generate-hashes --python $(PYTHON) --python-version 3.11 --custom-compile-command "make lock" \
-		$(LIBRARY) $(if $(3),-c requirements.lock) $(if $(filter-out release,$(1)),pyproject.toml) --group $(1) -o $(2)
+		$(if $(UPGRADE),--upgrade) $(LIBRARY) $(if $(3),-c requirements.lock) $(if $(filter-out release,$(1)),pyproject.toml) --group $(1) -o $(2)
 	@awk '/^--find-links/ { if (found++) next; $$0 = "--find-links $(3)vendor" } 1' $(2) > $(2).tmp && mv $(2).tmp $(2)
 endef
 # The library comes from the wheel in vendor/, or from an index if there is no such folder.
 LIBRARY ?= $(if $(wildcard vendor),--find-links vendor --emit-find-links)
+
+audit: setup ## look for known vulnerabilities of the locked packages, apart from .github/audit-exceptions.toml
+	@$(BIN)/slipway ci audit
 
 clean: ## remove the environments and packages (keeps the live release and its store)
 	rm -rf .venv .venv-spark .uv dist

@@ -148,6 +148,12 @@ class SignatureError(SlipwayError):
     exit_code = 31
 
 
+class VulnerabilityError(SlipwayError):
+    """A locked package has a known vulnerability, or an exception for one has expired."""
+
+    exit_code = 32
+
+
 class CommitsError(SlipwayError):
     """A commit message or title has an unknown type, or no type at all."""
 

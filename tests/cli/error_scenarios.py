@@ -66,6 +66,12 @@ def in_repository(*arguments: str, prepare: Callable[[Path], object] = lambda ro
     return scenario
 
 
+def let_an_exception_expire(root: Path) -> None:
+    (root / ".github").mkdir()
+    line = 'GHSA-aaaa-bbbb-cccc = { until = 2020-01-31, reason = "there was no fix yet" }'
+    (root / ".github" / "audit-exceptions.toml").write_text(f"{line}\n")
+
+
 def ship_again(settings: Path) -> None:
     """Make 1.1.0 the champion."""
     edit(settings, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
@@ -189,6 +195,7 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
         "promote", "v1.0.0", "--repository", "o/r", GITHUB_API_URL="http://127.0.0.1:9", GH_TOKEN="t"
     ),
     errors.SignatureError: in_shipped("ship", prepare=trust_a_key),
+    errors.VulnerabilityError: in_repository("ci", "audit", prepare=let_an_exception_expire),
     errors.CommitsError: in_repository("commits", "--title", "update the model"),
     errors.CompatibilityError: in_shipped("contract", "check", prepare=remove_input),
     errors.ReleaseError: in_repository("release", prepare=lambda root: (root / "work.txt").write_text("changed")),

@@ -20,6 +20,10 @@ GRANTS: dict[str, dict[str, str]] = {
     "ci.test": {"contents": "read"},
     "ci.compatibility": {"contents": "read"},
     "ci.all-green": {},
+    "locks.audit": {"contents": "read"},
+    "locks.resolve": {"contents": "read"},
+    "locks.propose": {"contents": "write", "pull-requests": "write"},
+    "locks.check": {"contents": "read", "actions": "write"},
     "library-ci.test": {"contents": "read"},
     "library-ci.fast": {"contents": "read"},
     "release.ci": {"contents": "read"},
@@ -60,10 +64,11 @@ _NEEDS_HISTORY = (
     "contract check",
     "slipway preview",
     "slipway retrain",
+    "slipway ci propose-locks",
 )
 _RUNNERS = {"ubuntu-24.04", "${{ vars.SLIPWAY_RUNNER }}"}
 _OTHER_RUNNERS = {"library-ci.fast": {"macos-15"}}
-_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain", "monitor"}
+_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain", "monitor", "locks"}
 _RETRAIN_INPUTS = {"through", "source", "restore", "reason", "settings", "via", "dry-run"}
 
 

@@ -42,7 +42,7 @@ EXPECTED = {
     *("slipway release", "slipway promote", "slipway promote --rollback", "slipway resume --github"),
     *("slipway retrain --push", "slipway retrain --propose", "slipway contract check --github"),
     *("slipway ci dispatch", "slipway ci release-plan", "slipway ci sign", "slipway ci release-page"),
-    *("slipway ci report-refusal", "slipway ci report-drift"),
+    *("slipway ci report-refusal", "slipway ci report-drift", "slipway ci changed-locks", "slipway ci propose-locks"),
 }
 _COMMAND = re.compile(r"\.venv/bin/(slipway( ci| contract)? [a-z-]+( --(rollback|github|push|propose))?)")
 pytestmark = pytest.mark.slow
@@ -117,6 +117,7 @@ def test_every_command_works_with_the_packages_of_its_lock(scene: Scene, tmp_pat
     roll_back_and_resume(scene)
     retrain(scene)
     report_drift(scene, tmp_path)
+    propose_locks(scene)
     assert scene.ran == EXPECTED
 
 
@@ -141,6 +142,15 @@ def retrain(scene: Scene) -> None:
         planned = plan(scene.root / "slipway.toml", RetrainRequest(through=day), datetime.date.today())
         record = msgspec.json.encode(RehearsalRecord(file_digests(planned), "0" * 64)).decode()
         scene.run(f"slipway retrain {goal}", SLIPWAY_THROUGH=day, SLIPWAY_REHEARSED=record)
+
+
+def propose_locks(scene: Scene) -> None:
+    lock = scene.root / "requirements.lock"
+    lock.write_text("click==8.5.1\n")
+    pushed(scene.root, "build: a lock")
+    lock.write_text("click==8.5.2\n")
+    scene.run("slipway ci changed-locks", "locks")
+    scene.run("slipway ci propose-locks", "locks")
 
 
 def report_drift(scene: Scene, folder: Path) -> None:

@@ -53,8 +53,19 @@ def list_pulls(call: Call) -> Answer:
 
 
 def get_pull(call: Call) -> Answer:
-    pulls = [issue for issue in call.repository.issues if issue.head]
-    return Answer(200, pull_json(call.repository, only(pulls, call.id, "number")))
+    return Answer(200, pull_json(call.repository, numbered(call)))
+
+
+def update_pull(call: Call) -> Answer:
+    """Change what is given: title and body."""
+    pull, fields = numbered(call), call.fields
+    pull.title, pull.body = fields.text("title", pull.title), fields.text("body", pull.body)
+    pull.updated_at = now()
+    return Answer(200, pull_json(call.repository, pull))
+
+
+def numbered(call: Call) -> Issue:
+    return only([issue for issue in call.repository.issues if issue.head], call.id, "number")
 
 
 def pull_json(repository: Repository, pull: Issue) -> dict[str, Any]:

@@ -149,6 +149,7 @@ REPOSITORY = [
         ("GET", "/pulls", pulls.list_pulls, "list-pull-requests", "[pull-request?]"),
         ("POST", "/pulls", pulls.create_pull, "create-a-pull-request", "pull-request?"),
         ("GET", "/pulls/{id}", pulls.get_pull, "get-a-pull-request", "pull-request?"),
+        ("PATCH", "/pulls/{id}", pulls.update_pull, "update-a-pull-request", "pull-request?"),
     ),
 ]
 RATE_LIMIT = Route(

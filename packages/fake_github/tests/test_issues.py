@@ -110,6 +110,14 @@ def test_a_pull_request_is_found_by_its_head_and_is_an_issue_too(proposer: Clien
     assert proposer.get("pulls/1").json == pull
 
 
+def test_a_pull_request_takes_another_title_and_body_and_keeps_what_is_not_given(proposer: Client) -> None:
+    propose(proposer, body="text")
+    assert proposer.patch("pulls/1", body="newer").json == proposer.get("pulls/1").json
+    pull = proposer.get("pulls/1").json
+    assert (pull["title"], pull["body"]) == ("data", "newer")
+    assert proposer.patch("pulls/2", body="newer").status == 404
+
+
 def test_a_second_pull_request_of_a_branch_is_422(proposer: Client) -> None:
     propose(proposer)
     assert propose(proposer).json["errors"][0]["message"] == "A pull request already exists for octo:topic."

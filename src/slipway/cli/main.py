@@ -141,6 +141,7 @@ def ci() -> None:
 contract.add_section("Commands", model.write, release.check)
 ci.add_section("Release page", github.release_plan, github.make_release, github.sign, github.release_page)
 ci.add_section("Reports", github.report_refusal, drift.report_drift)
+ci.add_section("Locks", maintenance.changed_locks, maintenance.propose_locks, maintenance.audit)
 ci.add_section("Other", github.dispatch, github.register, release.build_package)
 slipway.add_section("Start", project.new, project.init)
 slipway.add_section("Train", model.run, model.gate, contract)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.bundle.release_assets import NOTES
-from slipway.github.client import github_errors
+from slipway.github.client import github_errors, patch
 
 if TYPE_CHECKING:
     from github.Issue import Issue
@@ -23,8 +23,13 @@ def find_issue(repository: Repository, label: str, title: str, *, state: str) ->
     return None
 
 
-def open_pull_request(repository: Repository, branch: str, *, base: str, title: str, body: str) -> str:
+def open_pull_request(
+    repository: Repository, branch: str, *, base: str, title: str, body: str, update: bool = False
+) -> str:
     """Open a pull request for the branch, unless one is open already; returns its URL.
+
+    Args:
+        update: give one that is open this title and body.
 
     Raises:
         GitHubError: GitHub refused it, for example because the repository's settings do not allow GITHUB_TOKEN to open
@@ -32,6 +37,8 @@ def open_pull_request(repository: Repository, branch: str, *, base: str, title: 
     """
     with github_errors(f"the pull request for {branch} could not be opened"):
         for pull in repository.get_pulls(state="open", base=base, head=f"{repository.owner.login}:{branch}"):
+            if update and (pull.title, pull.body) != (title, body):
+                patch(pull, title=title, body=body)
             return str(pull.html_url)
         return str(repository.create_pull(base=base, head=branch, title=title, body=body).html_url)
 

@@ -1,9 +1,7 @@
-"""Create the commit of a retrain without touching the working tree, push it on request, and update the checkout."""
+"""Write the commit message of a retrain, push its commit on request, and update the checkout."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from slipway.versioning.git.checkout import Checkout, file_at
 from slipway.versioning.git.command import REMOTE, credentials, first_failure, git, last_line, run
 from slipway.versioning.next_version import bump_since_release
 
-_BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 MODEL_TRAILER = "Rehearsed-Model"
 """The commit trailer with the sha256 of the model file from the trial run."""
 _COMMIT_TYPES: dict[Level, str] = {"patch": "fix", "minor": "feat"}
@@ -83,26 +80,6 @@ def _body(request: RetrainRequest) -> Iterator[str]:
         yield f"Parameters: {one_line(' '.join(request.parameters), _MAX_REASON_LENGTH)}"
 
 
-def create_commit(checkout: Checkout, contents: Mapping[str, Path], message: str) -> str:
-    """Create a commit on top of the checkout's commit, with ``contents`` by path in the repository; no branch moves.
-
-    Raises:
-        ReleaseError: git failed, for example because no author is configured.
-    """
-    root = checkout.root
-    with tempfile.TemporaryDirectory(prefix="slipway-commit-") as folder:
-        # A separate index keeps what the user has staged out of the commit.
-        index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-        git(root, "read-tree", checkout.commit, extra=index)
-        for path, content in contents.items():
-            blob = git(root, "hash-object", "-w", f"--path={path}", "--", str(content.absolute()))
-            git(root, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", extra=index)
-        tree = git(root, "write-tree", extra=index)
-        text = Path(folder, "message")
-        text.write_text(f"{message}\n", encoding="utf-8")
-        return git(root, "commit-tree", tree, "-p", checkout.commit, "-F", str(text), extra=_author(root))
-
-
 def push(checkout: Checkout, commit: str) -> None:
     """Push the commit to the checkout's branch.
 
@@ -151,15 +128,3 @@ def fast_forward(checkout: Checkout, commit: str, files: Mapping[str, Path]) -> 
     # Git refuses to overwrite untracked or changed files, even with the same content: new data, or what a killed retrain
     # wrote. Once they are staged, it accepts them.
     return first_failure(checkout.root, ("add", "-f", "--", *existing), ("merge", "-q", "--ff-only", commit))
-
-
-def _author(root: Path) -> dict[str, str]:
-    """Return GitHub's bot as the author, in a workflow, where the checkout configures no author."""
-    known = run(root, "var", "GIT_COMMITTER_IDENT").returncode == 0
-    if known or os.environ.get("GITHUB_ACTIONS") != "true":
-        return {}
-    return {
-        f"GIT_{role}_{what}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for what, value in zip(("NAME", "EMAIL"), _BOT, strict=True)
-    }

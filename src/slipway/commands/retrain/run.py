@@ -19,6 +19,7 @@ from slipway.reporting.progress import Progress
 from slipway.settings.settings import STATE
 from slipway.storage import atomic
 from slipway.storage.locks import exclusive_lock
+from slipway.versioning.git.commit import create_commit
 
 # The jobs that push a pin have no training packages, so only the functions that train or compare import them.
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _move_pin(result: RetrainResult, goal: Goal, model: str) -> RetrainResult:
         settings = Path(folder, "settings")
         settings.write_bytes(planned.new_text.encode())
         files = {planned.repo_path: settings, **planned.pinned_files()}
-        commit_hash = commit.create_commit(planned.checkout, files, planned.message(model))
+        commit_hash = create_commit(planned.checkout, files, planned.message(model))
     if goal == "propose":
         return _open_pull_request(result, commit_hash, planned.message(model))
     if goal == "push":

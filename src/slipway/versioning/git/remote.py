@@ -22,14 +22,20 @@ class PushRejection:
     output: str
 
 
-def push(checkout: Checkout, wanted: Mapping[str, str]) -> PushRejection | None:
+def push(
+    checkout: Checkout, wanted: Mapping[str, str], *, replacing: Mapping[str, str] | None = None
+) -> PushRejection | None:
     """Push objects to the refs in ``wanted`` in one atomic step; return None if the remote has all of them now.
+
+    Args:
+        replacing: refs that may lose commits, each with the object that it must still have; an empty one is new.
 
     Raises:
         ReleaseError: the push failed, and the remote's refs cannot be listed either.
     """
     specs = [f"{sha}:{ref}" for ref, sha in wanted.items()]
-    done = run(checkout.root, "push", "--atomic", "-q", REMOTE, *specs, extra=credentials(checkout.root))
+    leases = [f"--force-with-lease={ref}:{old}" for ref, old in (replacing or {}).items()]
+    done = run(checkout.root, "push", "--atomic", "-q", *leases, REMOTE, *specs, extra=credentials(checkout.root))
     if not done.returncode:
         return None
     refs = list_refs(checkout, branch_ref(checkout), *wanted)
