@@ -132,6 +132,12 @@ class SparkError(SlipwayError):
     exit_code = 22
 
 
+class MissingExtraError(SlipwayError):
+    """The command needs packages of an extra that is not installed; the message has the command that installs it."""
+
+    exit_code = 23
+
+
 class GitHubError(SlipwayError):
     """GitHub refused a request or could not be reached; running the command again is safe."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import pandas as pd
 from slipway import errors
 from slipway.errors import ERRORS, SlipwayError, error_for
 from slipway.storage.locks import exclusive_lock
-from tests.support.fork_server import Ended, slipway
+from tests.support.fork_server import PROGRAM, Ended, slipway
 from tests.support.git_repositories import clone, git, project, released
 from tests.support.git_repositories import commit as commit_file
 from tests.support.orders_project import data, function, orders, put, setting, unpinned
@@ -70,6 +71,13 @@ def let_an_exception_expire(root: Path) -> None:
     (root / ".github").mkdir()
     line = 'GHSA-aaaa-bbbb-cccc = { until = 2020-01-31, reason = "there was no fix yet" }'
     (root / ".github" / "audit-exceptions.toml").write_text(f"{line}\n")
+
+
+def without_extras(folder: Path) -> Ended:
+    """`slipway commits` where the packages of the extra `release` are missing."""
+    code = f"import sys; sys.modules['semantic_release'] = None; {PROGRAM}"
+    done = subprocess.run([sys.executable, "-c", code, "commits"], cwd=folder, capture_output=True, text=True)
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def ship_again(settings: Path) -> None:
@@ -191,6 +199,7 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     ),
     errors.DriftError: in_shipped("drift", "shifted.csv", prepare=shift_rows),
     errors.SparkError: in_shipped("batch", "--engine", "spark", "diabetes.csv", "out"),
+    errors.MissingExtraError: without_extras,
     errors.GitHubError: in_shipped(
         "promote", "v1.0.0", "--repository", "o/r", GITHUB_API_URL="http://127.0.0.1:9", GH_TOKEN="t"
     ),

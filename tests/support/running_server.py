@@ -90,10 +90,16 @@ def running(
     **options: Any,
 ) -> Iterator[Running]:
     """A server that has said on stderr that it serves; ``options`` are fields of its Options."""
+    arguments = [str(target or ""), str(bundle or ""), json.dumps({"port": 0} | options, default=str)]
+    with running_program([sys.executable, "-c", PROGRAM, *arguments], os.environ | dict(variables or {})) as server:
+        yield server
+
+
+@contextmanager
+def running_program(command: list[str], environment: Mapping[str, str]) -> Iterator[Running]:
+    """The same of any program that serves on a free port."""
     with tempfile.NamedTemporaryFile(suffix=".log") as log:
-        arguments = [str(target or ""), str(bundle or ""), json.dumps({"port": 0} | options, default=str)]
-        command = [sys.executable, "-c", PROGRAM, *arguments]
-        process = subprocess.Popen(command, stderr=log, stdout=log, env=os.environ | dict(variables or {}))
+        process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
         try:
             yield Running(process, _port(process, Path(log.name)), Path(log.name))
         finally:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from slipway.__about__ import DISTRIBUTION, extra_of
 from slipway.cli import (
     batch,
     champion,
@@ -22,7 +23,7 @@ from slipway.cli import (
     state,
 )
 from slipway.cli.terminal import short_usage_errors
-from slipway.errors import SlipwayError, StorageError
+from slipway.errors import MissingExtraError, SlipwayError, StorageError
 from slipway.reporting.suggestions import closest_match
 
 _MAX_WIDTH = 110
@@ -161,7 +162,7 @@ slipway.add_old_paths(ci)
 def main() -> None:
     """Run the command line; the one place where an error becomes a sentence on stderr and an exit code."""
     try:
-        slipway(prog_name="slipway")
+        _run()
     except SlipwayError as error:
         print(f"slipway: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
@@ -170,3 +171,20 @@ def main() -> None:
             raise
         print(f"slipway: {error.strerror}: {error.filename}; no partial file is left", file=sys.stderr)
         raise SystemExit(StorageError.exit_code) from None
+
+
+def _run() -> None:
+    """Run the command line.
+
+    Raises:
+        MissingExtraError: the verb needs a package of an extra that is not installed.
+    """
+    try:
+        slipway(prog_name="slipway")
+    except ModuleNotFoundError as error:
+        if (extra := extra_of(error.name)) is None or error.name is None:
+            raise
+        raise MissingExtraError(
+            f"this command needs the package {error.name.partition('.')[0]}, which is not installed; run "
+            f'`pip install "{DISTRIBUTION}[{extra}]"`'
+        ) from None
