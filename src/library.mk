@@ -10,7 +10,7 @@ library-checks: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m style.check
-	$(BIN)/codespell docs src style
+	$(BIN)/codespell docs library src style
 
 test-fast: setup ## run the quick tests of every room, under two minutes on two cores
 	@$(BIN)/pytest -m "not slow" $(FAST) $(ARGS)

@@ -25,6 +25,8 @@ from slipway.pipeline.tracking.runs import STEP_TAG, artifact_folder, log_scores
 from slipway.reporting.progress import Progress, duration_line
 from slipway.settings.settings import Settings
 
+__all__ = ["Flow", "StepResult"]
+
 OUTPUTS_TAG = "slipway.outputs"
 
 

@@ -10,6 +10,8 @@ from slipway.errors import SettingsError
 from slipway.settings.settings import Settings
 from slipway.tables.source_uri import local_path, resolve_uri
 
+__all__ = ["ingest_parameters", "validate_parameters"]
+
 
 def ingest_parameters(settings: Settings, contract: Path) -> dict[str, Any]:
     """Parameters of ingest: the data pin, with paths made absolute relative to the folder of ``slipway.toml``."""

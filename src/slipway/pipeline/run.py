@@ -22,6 +22,8 @@ from slipway.pipeline.tracking.store import open_store
 from slipway.reporting.progress import PLAIN, SILENT, Progress
 from slipway.settings.settings import Settings, check_contract, load_settings
 
+__all__ = ["main", "run"]
+
 Steps = Callable[[Flow], Candidate]
 """The function ``steps`` of a project's ``pipeline/run.py``."""
 

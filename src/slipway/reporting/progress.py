@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
+__all__ = ["PLAIN", "SILENT", "Note", "Progress"]
+
 FIRST_HEARTBEAT, HEARTBEAT_INTERVAL = 2.0, 30.0
 """Seconds until the first heartbeat of a step, and between two later ones."""
 

@@ -15,6 +15,8 @@ from slipway.settings import sections
 from slipway.settings.diagnostics import explain
 from slipway.storage.digests import file_digest
 
+__all__ = ["Settings", "load_settings"]
+
 SETTINGS_FILE = "slipway.toml"
 CONTRACT_FILE = "contract.json"
 LOCK_FILE = "requirements.lock"
