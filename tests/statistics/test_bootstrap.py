@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from slipway.contract.metrics import metrics_for
 from slipway.contract.schema import Contract
 from slipway.statistics.bootstrap import bootstrap, paired_difference, resamples
-from slipway.statistics.metrics import metrics_for, score
+from slipway.statistics.metrics import score
 from slipway.statistics.weighted_metrics import FEW_BLOCKS
 from tests.support.scored_rows import BINARY, COLOURS, NUMBER, Array, binary_rows, colour_rows, number_rows, stormy_rows
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from slipway.contract.metrics import HIGHER_IS_BETTER, higher_is_better, metrics_for
 from slipway.contract.schema import Contract
 from slipway.errors import DataError
-from slipway.statistics.metrics import HIGHER_IS_BETTER, higher_is_better, metrics_for, score
+from slipway.statistics.metrics import score
 from tests.support.scored_rows import (
     BINARY,
     COLOURS,

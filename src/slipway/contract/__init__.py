@@ -1,1 +1,1 @@
-"""The model's public interface: its schema, validation of values, and compatibility of two versions."""
+"""The model's public interface: its schema, the metrics of its task, validation of values, and compatibility of versions."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from slipway.bundle.release_file import Bundle
 from slipway.bundle.verdict import Rule
+from slipway.contract.metrics import higher_is_better
 from slipway.errors import ContractError
 from slipway.gate.candidate import columns_in
 from slipway.gate.evaluation import Array, Evaluation, slices_of, small_slice_rules
@@ -20,7 +21,7 @@ from slipway.inference.scorer import load
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.numbers import format_distinct
 from slipway.statistics.bootstrap import paired_difference
-from slipway.statistics.metrics import higher_is_better, score_one
+from slipway.statistics.metrics import score_one
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from slipway.bundle.verdict import Rule
+from slipway.contract.metrics import metrics_for
 from slipway.contract.schema import Contract
 from slipway.errors import DataError, SettingsError
 from slipway.gate.candidate import predictions_of
 from slipway.gate.policy import GatePolicy, quote_part
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.suggestions import did_you_mean
-from slipway.statistics.metrics import metrics_for, score
+from slipway.statistics.metrics import score
 from slipway.statistics.time_blocks import blocks_of
 from slipway.tables.data_frame import read_parquet
 

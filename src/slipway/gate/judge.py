@@ -13,6 +13,7 @@ import msgspec
 
 from slipway.bundle.release_file import Bundle, engine_name
 from slipway.bundle.verdict import Rule, Verdict
+from slipway.contract.metrics import metrics_for
 from slipway.contract.schema import read_contract
 from slipway.gate.candidate import read_proof, reported_scores
 from slipway.gate.comparison import compare
@@ -21,7 +22,6 @@ from slipway.gate.holdout import holdout_rules
 from slipway.gate.policy import GatePolicy, check_policy, covers, quote_part
 from slipway.gate.thresholds import calibration_rules, threshold_rules
 from slipway.pipeline.candidate import Candidate
-from slipway.statistics.metrics import metrics_for
 
 TOLERANCE = 1e-9
 """Largest allowed difference between a reported score and the gate's own, relative to the score (absolute below one):

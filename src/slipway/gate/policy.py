@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from slipway.contract.metrics import metrics_for, range_of
 from slipway.contract.schema import Contract
 from slipway.errors import SettingsError
 from slipway.gate.rules import list_families, read_rules
 from slipway.reporting.suggestions import did_you_mean
 from slipway.settings.settings import Settings
-from slipway.statistics.metrics import metrics_for, range_of
 
 SliceThresholds = Mapping[str, Mapping[str, float]]
 """By slice column, then by metric."""

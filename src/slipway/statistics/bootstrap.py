@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from slipway.contract.metrics import metrics_for
 from slipway.contract.schema import Contract
-from slipway.statistics.metrics import metrics_for
 from slipway.statistics.sample import Floats, Integers, sample_of
 from slipway.statistics.weighted_metrics import statistic_of
 

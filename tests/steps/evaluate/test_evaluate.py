@@ -23,10 +23,10 @@ from sklearn.preprocessing import OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
 from components.evaluate.run import evaluate
+from slipway.contract.metrics import metrics_for
 from slipway.contract.schema import Column, Contract, encode_contract, outputs_of
 from slipway.errors import ContractError, DataError, SettingsError
 from slipway.inference.skops_file import save_model
-from slipway.statistics.metrics import metrics_for
 from slipway.tables.data_frame import inputs_of, read_parquet, write_parquet
 
 ROWS = 900

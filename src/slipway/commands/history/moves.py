@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from slipway.bundle.release_file import RELEASE_FILE, Release, decode_release
+from slipway.contract.metrics import BINARY, REGRESSION
 from slipway.errors import SlipwayError
-from slipway.statistics.metrics import BINARY, REGRESSION
 from slipway.target.journal import Entry
 from slipway.target.target import Target
 

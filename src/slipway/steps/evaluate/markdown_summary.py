@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from slipway.contract.metrics import higher_is_better
 from slipway.contract.schema import Contract
 from slipway.reporting.markdown import table
-from slipway.statistics.metrics import higher_is_better
 from slipway.steps.evaluate.metrics_with_intervals import Results, SliceScores
 
 ROWS_SHOWN = 10

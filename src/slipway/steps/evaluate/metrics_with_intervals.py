@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from slipway.contract.metrics import metrics_for
 from slipway.statistics.bootstrap import bootstrap
-from slipway.statistics.metrics import metrics_for, score
+from slipway.statistics.metrics import score
 from slipway.steps.evaluate.holdout_predictions import ScoredHoldout
 
 MANY_VALUES = 50

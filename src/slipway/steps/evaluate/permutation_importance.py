@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slipway.statistics.metrics import higher_is_better, metrics_for, score_one
+from slipway.contract.metrics import higher_is_better, metrics_for
+from slipway.statistics.metrics import score_one
 from slipway.steps.evaluate.holdout_predictions import ScoredHoldout, predict
 
 REPEATS = 3
