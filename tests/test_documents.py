@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import click
-import msgspec
 import pytest
 from filelock import FileLock
 
 from slipway.cli.main import slipway
 from slipway.settings.settings import Settings
-from slipway.steps.validate.expectations import Expectations
 from tests.support.documents import DOCUMENTS, ROOT, Command, anchors, commands, links, slipway_calls, spans, tables
 from tests.support.flights import Flights
 from tests.support.git_repositories import git
@@ -98,18 +96,10 @@ def fields(model: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
     for attribute, field in model.model_fields.items():
         name = prefix + (field.alias or attribute)
         inner = get_args(field.annotation)[-1] if get_origin(field.annotation) is dict else field.annotation
-        if name == "validate":
-            yield from expectations()
-        elif hasattr(inner, "model_fields"):
+        if hasattr(inner, "model_fields"):
             yield from fields(inner, f"{name}.NAME." if inner is not field.annotation else f"{name}.")
         elif not field.exclude:
             yield name, kind(field.annotation), "required" if field.is_required() else default(field.default)
-
-
-def expectations() -> Iterator[tuple[str, str, str]]:
-    kinds = {int: "integer", dict: "table", tuple: "list of strings"}
-    for name, value in msgspec.structs.asdict(Expectations()).items():
-        yield f"validate.{name}", kinds[type(value)], default(value)
 
 
 def kind(annotation: Any) -> str:

@@ -289,11 +289,6 @@ SPLITS: dict[str, Case] = {
         DATA,
         ["the split left 288 training rows and 0 holdout rows"],
     ),
-    "a key that is no column": (
-        setting('by = "hash"\nkey = ["order"]', 'by = "group"\nkey = ["custmer"]'),
-        SETTINGS,
-        ["split.key: the data has no column 'custmer'; did you mean 'customer'?"],
-    ),
     "a group without a key": (
         setting('by = "hash"\nkey = ["order"]', 'by = "group"'),
         SETTINGS,
@@ -419,3 +414,38 @@ def test_it_is_refused_by_its_own_code_and_sentence_and_nothing_is_half_written(
     assert runs(project, "attributes.status = 'RUNNING'") == []
     failed = [run for run in runs(project, "attributes.status = 'FAILED'") if "slipway.step" in run.data.tags]
     assert {path.suffix for path in files_of(failed[0]).iterdir()} == {".log"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("ranges = { items", "ranges = { itmes", "validate.ranges: the data has no column 'itmes'; did you mean 'items'?"),
+        ("maximum_null_share = { amount", "maximum_null_share = { amuont",
+         "validate.maximum_null_share: the data has no column 'amuont'; did you mean 'amount'?"),
+        ('unique = ["order"]', 'unique = ["ordr"]', "validate.unique: the data has no column 'ordr'; did you mean 'order'?"),
+        ('key = ["order"]', 'key = ["custmer"]', "split.key: the data has no column 'custmer'; did you mean 'customer'?"),
+        ('block = "day"', 'block = "day"\nslices = ["?"]', "gate.slices: the data has no column '?'; it has order,"),
+        ('block = "day"', 'block = "day"\nslice_minimum = { regoin = { accuracy = 0.1 } }',
+         "gate.slice_minimum: the data has no column 'regoin'; did you mean 'region'?"),
+        ('block = "day"', 'block = "day"\n[evaluate]\nslices = ["regoin"]',
+         "evaluate.slices: the data has no column 'regoin'; did you mean 'region'?"),
+    ],
+)  # fmt: skip
+def test_a_setting_for_a_column_that_the_data_lacks_is_refused_right_after_ingest_with_its_line(
+    project: Path, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    setting(old, new)(project)
+    changed = new.splitlines()[-1]
+    (line,) = [number for number, text in enumerate(project.read_text().splitlines(), 1) if changed in text]
+    done = run(project, tmp_path)
+    assert (done.returncode, done.stdout) == (SETTINGS, "")
+    assert f"slipway: slipway.toml:{line}: {said}" in done.stderr
+    assert "o candidate was created" in done.stderr
+    assert runs(project, "attributes.status = 'RUNNING'") == []
+    assert "split  " not in done.stderr
+
+
+def test_a_column_given_by_set_that_the_data_lacks_is_not_blamed_on_the_file(project: Path, tmp_path: Path) -> None:
+    done = slipway(project, "run", "--set", 'evaluate.slices=["regoin"]', TMPDIR=str(tmp_path))
+    assert done.returncode == SETTINGS
+    assert "slipway: --set: evaluate.slices: the data has no column 'regoin'; did you mean 'region'?" in done.stderr

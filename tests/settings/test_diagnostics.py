@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from slipway.settings.diagnostics import RENAMED, explain
+from slipway.settings.diagnostics import RENAMED, SettingsText, explain
 from slipway.settings.sections import Section
 from slipway.settings.settings import Settings
 
@@ -23,7 +23,7 @@ class Project(Section):
 def refused(text: str, document: dict[str, Any], overridden: tuple[tuple[str, ...], ...] = ()) -> list[str]:
     with pytest.raises(ValidationError) as error:
         Project.model_validate(document)
-    return list(explain(error.value, Project, "slipway.toml", text, overridden))
+    return list(explain(error.value, Project, SettingsText("slipway.toml", text, overridden)))
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())

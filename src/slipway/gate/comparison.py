@@ -16,10 +16,11 @@ from slipway.gate.candidate import columns_in
 from slipway.gate.evaluation import Array, Evaluation, slices_of, small_slice_rules
 from slipway.gate.holdout import training_overlap
 from slipway.gate.label_check import label_check
-from slipway.gate.policy import GatePolicy, quote_part
+from slipway.gate.policy import GatePolicy
 from slipway.inference.scorer import load
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.numbers import format_distinct
+from slipway.settings.diagnostics import quote_part
 from slipway.statistics.bootstrap import paired_difference
 from slipway.statistics.metrics import score_one
 

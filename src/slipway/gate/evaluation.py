@@ -15,9 +15,10 @@ from slipway.contract.metrics import metrics_for
 from slipway.contract.schema import Contract
 from slipway.errors import DataError, SettingsError
 from slipway.gate.candidate import predictions_of
-from slipway.gate.policy import GatePolicy, quote_part
+from slipway.gate.policy import GatePolicy
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.suggestions import did_you_mean
+from slipway.settings.diagnostics import quote_part
 from slipway.statistics.metrics import score
 from slipway.statistics.time_blocks import blocks_of
 from slipway.tables.data_frame import read_parquet

@@ -11,8 +11,8 @@ import pandas as pd
 
 from slipway.bundle.verdict import Rule
 from slipway.gate.evaluation import Evaluation
-from slipway.gate.policy import quote_part
 from slipway.pipeline.candidate import Candidate
+from slipway.settings.diagnostics import quote_part
 from slipway.tables.data_frame import read_parquet
 
 

@@ -19,9 +19,10 @@ from slipway.gate.candidate import read_proof, reported_scores
 from slipway.gate.comparison import compare
 from slipway.gate.evaluation import Evaluation, evaluate_candidate, slice_rule_names
 from slipway.gate.holdout import holdout_rules
-from slipway.gate.policy import GatePolicy, check_policy, covers, quote_part
+from slipway.gate.policy import GatePolicy, check_policy, covers
 from slipway.gate.thresholds import calibration_rules, threshold_rules
 from slipway.pipeline.candidate import Candidate
+from slipway.settings.diagnostics import quote_part
 
 TOLERANCE = 1e-9
 """Largest allowed difference between a reported score and the gate's own, relative to the score (absolute below one):

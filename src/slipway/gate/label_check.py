@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from slipway.bundle.verdict import Rule
 from slipway.gate.evaluation import Array, Evaluation, slices_of
-from slipway.gate.policy import quote_part
+from slipway.settings.diagnostics import quote_part
 from slipway.statistics.bootstrap import bootstrap
 from slipway.statistics.metrics import score_one
 

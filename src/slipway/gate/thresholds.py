@@ -13,8 +13,9 @@ import numpy as np
 from slipway.bundle.verdict import Rule
 from slipway.contract.metrics import higher_is_better
 from slipway.gate.evaluation import Array, Evaluation, slices_of, small_slice_rules
-from slipway.gate.policy import SliceThresholds, quote_part
 from slipway.reporting.numbers import format_distinct
+from slipway.settings.diagnostics import quote_part
+from slipway.settings.names import SliceThresholds
 from slipway.statistics.bootstrap import bootstrap
 from slipway.statistics.metrics import score_one
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from slipway.errors import SettingsError
-from slipway.settings.settings import Settings
+from slipway.settings.names import find_missing_columns
+from slipway.settings.settings import Settings, check_names
+from slipway.tables.data_frame import column_names
 from slipway.tables.source_uri import local_path, resolve_uri
 
 __all__ = ["ingest_parameters", "validate_parameters"]
@@ -28,14 +30,21 @@ def ingest_parameters(settings: Settings, contract: Path) -> dict[str, Any]:
 
 
 def validate_parameters(settings: Settings, contract: Path, rows: Path) -> dict[str, Any]:
-    """Parameters of validate: the rows, the contract and the expectations."""
+    """Parameters of validate: the rows, the contract and the expectations.
+
+    Raises:
+        SettingsError: a setting of any section names a column that the rows do not have. Their columns are known only
+            now, and otherwise the last step or the gate would be the first to report it.
+    """
+    missing = find_missing_columns(settings, column_names(rows))
+    check_names(settings, missing, state="no candidate was created")
     data = settings.data
     return {
         "data": rows,
         "contract": contract,
         "target": data.target,
         "time": data.time,
-        "expectations": settings.validation,
+        "expectations": settings.validation.model_dump(exclude_unset=True),
     }
 
 

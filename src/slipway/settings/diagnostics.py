@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,7 @@ _HEADER = re.compile(r"\s*\[\[?([^\]=]+)\]\]?\s*(#.*)?")
 _KEY = re.compile(r"""\s*((?:[\w.\s-]|"[^"]*"|'[^']*')+?)\s*=""")
 _PART = re.compile(r""""([^"]*)"|'([^']*)'|([\w-]+)""")
 _SETTING_NAME = re.compile(r"[a-z_]+\.[\w.]+")
+
 
 KeyPath = tuple[str, ...]
 
@@ -27,17 +29,31 @@ RENAMED = {
 """Old setting names and their new ones. An old name is an error and never read: two names for one limit could disagree."""
 
 
-def explain(
-    error: ValidationError, model: type[BaseModel], file: str, text: str, overridden: Collection[KeyPath] = ()
-) -> Iterator[str]:
-    """Yield a message for each error that ``model`` found in ``text``; ``overridden`` are the settings given by --set."""
+@dataclass(frozen=True)
+class SettingsText:
+    """The text of a settings file, from which a message takes its line; ``overridden`` are the settings given by --set."""
+
+    file: str = "slipway.toml"
+    text: str = ""
+    overridden: tuple[KeyPath, ...] = ()
+
+    def origin_of(self, path: KeyPath) -> str:
+        """Return where a setting comes from: the file with the line, the file alone if it has no such line, or --set."""
+        if any(path[: len(other)] == other or other[: len(path)] == path for other in self.overridden if path):
+            return "--set"
+        line = line_of(self.text, path)
+        return f"{self.file}:{line}" if line else self.file
+
+
+def explain(error: ValidationError, model: type[BaseModel], source: SettingsText) -> Iterator[str]:
+    """Yield a message for each error that ``model`` found in the settings of ``source``."""
     for problem in error.errors():
         loc = tuple(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         named = _SETTING_NAME.match(message)
         # A check across settings has no location: its message begins with the setting that is wrong.
         where = loc or (tuple(named[0].split(".")) if named else ())
-        yield f"{_origin(where, file, text, overridden)}: {_sentence(problem, loc, message, model)}"
+        yield f"{source.origin_of(where)}: {_sentence(problem, loc, message, model)}"
 
 
 def line_of(text: str, path: Sequence[str]) -> int | None:
@@ -57,6 +73,11 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
     return found
 
 
+def quote_part(name: str) -> str:
+    """Return a name as one part of a dotted name, quoted as in TOML if a dot would split it in two."""
+    return json.dumps(name, ensure_ascii=False) if "." in name else name
+
+
 def _sentence(problem: Any, loc: KeyPath, message: str, model: type[BaseModel]) -> str:
     name = ".".join(loc)
     if problem["type"] == "extra_forbidden":
@@ -69,13 +90,6 @@ def _sentence(problem: Any, loc: KeyPath, message: str, model: type[BaseModel]) 
         return message
     found = json.dumps(problem["input"], default=str)
     return f"'{name}' is {found}: {message[0].lower()}{message[1:]}"
-
-
-def _origin(path: KeyPath, file: str, text: str, overridden: Collection[KeyPath]) -> str:
-    if any(path[: len(other)] == other or other[: len(path)] == path for other in overridden if path):
-        return "--set"
-    line = line_of(text, path)
-    return f"{file}:{line}" if line else file
 
 
 def _split_key(dotted: str) -> KeyPath:
@@ -96,7 +110,7 @@ def _setting_names(section: KeyPath, model: Any) -> list[str]:
         if get_origin(model) is dict:
             model = get_args(model)[1]
         else:
-            field = getattr(model, "model_fields", {}).get(part)
-            model = field.annotation if field else None
+            fields = getattr(model, "model_fields", {})
+            model = next((field.annotation for name, field in fields.items() if part == (field.alias or name)), None)
     fields = getattr(model, "model_fields", {})
     return [field.alias or name for name, field in fields.items() if not field.exclude]

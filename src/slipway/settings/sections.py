@@ -44,6 +44,20 @@ class Feature(Section):
     values: tuple[str, ...] = Field(default=(), strict=False)
 
 
+Bounds = Annotated[tuple[float, ...], Field(strict=False)]
+"""The smallest and the largest value, or infinity for no limit."""
+
+
+class Validate(Section):
+    """What the training data must be like beyond the contract; the step `validate` checks it."""
+
+    minimum_rows: int = 1
+    maximum_null_share: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    ranges: dict[str, Bounds] = {}
+    class_share: dict[str, Bounds] = {}
+    unique: tuple[str, ...] = Field(default=(), strict=False)
+
+
 class Split(Section):
     """The rule that selects the holdout rows."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +12,8 @@ from pydantic import Field, ValidationError, model_validator
 from slipway.contract.schema import Column, Contract, Task, outputs_of, read_contract
 from slipway.errors import ContractError, SettingsError
 from slipway.settings import sections
-from slipway.settings.diagnostics import explain
+from slipway.settings.diagnostics import SettingsText, explain
+from slipway.settings.names import Problem, find_unknown_names
 from slipway.storage.digests import file_digest
 
 __all__ = ["Settings", "load_settings"]
@@ -31,7 +32,7 @@ class Settings(sections.Section):
     task: Task
     data: sections.Data
     features: dict[str, sections.Feature] = Field(min_length=1)
-    validation: dict[str, Any] = Field(default={}, alias="validate")
+    validation: sections.Validate = Field(default=sections.Validate(), alias="validate")
     split: sections.Split = sections.Split()
     train: sections.Train
     evaluate: sections.Evaluate = sections.Evaluate()
@@ -41,6 +42,7 @@ class Settings(sections.Section):
     trust: sections.Trust = sections.Trust()
     retention: sections.Retention = sections.Retention()
     root: Path = Field(default=Path(), exclude=True)
+    source: SettingsText = Field(default=SettingsText(), exclude=True)
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
@@ -113,15 +115,27 @@ def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Sett
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
-    overridden = [override(document, given) for given in overrides]
+    source = SettingsText(path.name, text, tuple(override(document, given) for given in overrides))
     # The short form `distance = "double"` means `distance = { type = "double" }`.
     if isinstance(features := document.get("features"), dict):
         short = {name: {"type": value} for name, value in features.items() if isinstance(value, str)}
         document["features"] = features | short
     try:
-        return Settings.model_validate({**document, "root": _absolute_path(path).parent})
+        settings = Settings.model_validate({**document, "root": _absolute_path(path).parent, "source": source})
     except ValidationError as error:
-        raise SettingsError("\n".join(explain(error, Settings, path.name, text, overridden))) from None
+        raise SettingsError("\n".join(explain(error, Settings, source))) from None
+    check_names(settings, find_unknown_names(settings))
+    return settings
+
+
+def check_names(settings: Settings, problems: Iterable[Problem], *, state: str = "") -> None:
+    """Raise one error about all ``problems``, each with its line in the settings file, or return if there are none.
+
+    Raises:
+        SettingsError: there is a problem; the message ends with ``state``, what the command has done so far.
+    """
+    if sentences := [f"{settings.source.origin_of(path)}: {sentence}" for path, sentence in problems]:
+        raise SettingsError("\n".join(sentences) + (f"; {state}" if state else ""))
 
 
 def override(document: dict[str, Any], assignment: str) -> tuple[str, ...]:

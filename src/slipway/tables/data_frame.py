@@ -26,6 +26,18 @@ def read_parquet(path: Path) -> pd.DataFrame:
     return frame
 
 
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns in a Parquet file, without reading any rows.
+
+    Raises:
+        DataError: the file is missing, empty or truncated.
+    """
+    try:
+        return list(pq.read_schema(path).names)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}") from None
+
+
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     """Write a data frame as Parquet; the same frame always gives the same bytes."""
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd")

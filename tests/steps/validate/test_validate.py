@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +17,8 @@ import pytest
 from components.validate.run import validate
 from slipway.contract.schema import Column, Contract, encode_contract, outputs_of
 from slipway.errors import SettingsError, ValidationError
+from slipway.settings.sections import Validate
+from slipway.steps.validate.expectations import Expectations
 from slipway.tables.data_frame import write_parquet
 
 RUN = Path(__file__).parents[3] / "components" / "validate" / "run.py"
@@ -289,6 +292,12 @@ def test_a_mistaken_expectation_is_a_settings_error(tmp_path: Path, settings: di
     with pytest.raises(SettingsError) as caught:
         check(tmp_path, flights(), **settings)
     assert message in str(caught.value)
+
+
+def test_the_expectations_are_the_settings_under_validate() -> None:
+    """A step must not import the settings, so both describe them."""
+    expected = {name: field.default for name, field in Validate.model_fields.items()}
+    assert msgspec.structs.asdict(Expectations()) == expected
 
 
 def test_the_index_of_the_data_does_not_matter(tmp_path: Path) -> None:
