@@ -97,6 +97,52 @@ def test_a_file_that_is_no_toml_is_named_with_the_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        (
+            'distance = "long"',
+            'flight distance = "long"',
+            '; put a name with a space in quotes: "flight distance" = ...',
+        ),
+        ("seed = 0", "seed = none", '; put text in quotes: "none"'),
+        ("through = 2013-09-30", "through = 30.9.2013", ""),
+        ('by = "time"', "by = time # the last days", '; put text in quotes: "time"'),
+        (
+            "allow_prerelease = true",
+            "allow_prerelease = True",
+            "; write true or false, in lower case and without quotes",
+        ),
+        (
+            "allow_prerelease = true",
+            "allow_prerelease = yes",
+            "; write true or false, in lower case and without quotes",
+        ),
+        ("allow_prerelease = true", "allow_prerelease = ", ""),
+    ],
+)
+def test_a_frequent_mistake_in_toml_has_a_hint_after_the_line(tmp_path: Path, old: str, new: str, hint: str) -> None:
+    said = refused(tmp_path, old, new)
+    assert f"(at line {line(old)}, column " in said
+    assert said.endswith(hint or ")")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("through = 2013-09-30", 'through = "2013-09-30"', "; write it without quotes: 2013-09-30"),
+        ("through = 2013-09-30", 'through = "September"', ""),
+        ("allow_prerelease = true", 'allow_prerelease = "true"', "; write it without quotes: true"),
+        ("holdout_days = 30", 'holdout_days = "30"', "; write it without quotes: 30"),
+        ("\nmargin = 0.02", '\nmargin = "0.02"', "; write it without quotes: 0.02"),
+    ],
+)
+def test_a_value_in_needless_quotes_is_recognized(tmp_path: Path, old: str, new: str, hint: str) -> None:
+    said = refused(tmp_path, old, new)
+    assert said.endswith(hint)
+    assert bool(hint) == ("quotes" in said)
+
+
 @pytest.mark.parametrize("features", ["3", "['a']"])
 def test_features_that_are_no_table_are_refused(tmp_path: Path, features: str) -> None:
     (tmp_path / "slipway.toml").write_text(f"features = {features}\nname = 'a'\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -17,6 +18,17 @@ _KEY = re.compile(r"""\s*((?:[\w.\s-]|"[^"]*"|'[^']*')+?)\s*=""")
 _PART = re.compile(r""""([^"]*)"|'([^']*)'|([\w-]+)""")
 _SETTING_NAME = re.compile(r"[a-z_]+\.[\w.]+")
 
+_ERROR_LINE = re.compile(r"\(at line (\d+), column")
+_KEY_WITH_SPACE = re.compile(r"\s*([\w-]+(?: +[\w-]+)+)\s*=.*")
+_BARE_VALUE = re.compile(r"\s*[\w.\"'-]+\s*=\s*([A-Za-z_][^\s\"'#,]*)\s*(?:#.*)?")
+_BOOLEAN_WORDS = {"true", "false", "yes", "no", "on", "off"}
+_UNQUOTED = {
+    "date": re.compile(r"\d{4}-\d{2}-\d{2}"),
+    "bool": re.compile("true|false"),
+    "int": re.compile(r"[+-]?\d+"),
+    "float": re.compile(r"[+-]?\d+(\.\d+)?"),
+}
+"""Text that TOML reads as a value of this type if there are no quotes around it."""
 
 KeyPath = tuple[str, ...]
 
@@ -73,6 +85,20 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
     return found
 
 
+def describe_toml_error(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """Return the parser's message, which names line and column, with a hint about the most frequent mistakes."""
+    found = _ERROR_LINE.search(str(error))
+    lines = text.splitlines()
+    line = lines[int(found[1]) - 1] if found and int(found[1]) <= len(lines) else ""
+    if key := _KEY_WITH_SPACE.fullmatch(line):
+        return f'{error}; put a name with a space in quotes: "{key[1]}" = ...'
+    if (value := _BARE_VALUE.fullmatch(line)) is None:
+        return str(error)
+    if value[1].lower() in _BOOLEAN_WORDS:
+        return f"{error}; write true or false, in lower case and without quotes"
+    return f'{error}; put text in quotes: "{value[1]}"'
+
+
 def quote_part(name: str) -> str:
     """Return a name as one part of a dotted name, quoted as in TOML if a dot would split it in two."""
     return json.dumps(name, ensure_ascii=False) if "." in name else name
@@ -89,7 +115,16 @@ def _sentence(problem: Any, loc: KeyPath, message: str, model: type[BaseModel]) 
     if problem["type"] == "value_error":
         return message
     found = json.dumps(problem["input"], default=str)
-    return f"'{name}' is {found}: {message[0].lower()}{message[1:]}"
+    return f"'{name}' is {found}: {message[0].lower()}{message[1:]}{_quotes_hint(problem)}"
+
+
+def _quotes_hint(problem: Any) -> str:
+    """Return a hint about quotes around a value that must not have them."""
+    given, kind = problem["input"], str(problem["type"]).partition("_")[0]
+    pattern = _UNQUOTED.get(kind)
+    return (
+        f"; write it without quotes: {given}" if pattern and isinstance(given, str) and pattern.fullmatch(given) else ""
+    )
 
 
 def _split_key(dotted: str) -> KeyPath:

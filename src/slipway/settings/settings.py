@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from slipway.contract.schema import Column, Contract, Task, outputs_of, read_contract
 from slipway.errors import ContractError, SettingsError
 from slipway.settings import sections
-from slipway.settings.diagnostics import SettingsText, explain
+from slipway.settings.diagnostics import SettingsText, describe_toml_error, explain
 from slipway.settings.names import Problem, find_unknown_names
 from slipway.storage.digests import file_digest
 
@@ -114,7 +114,7 @@ def parse_settings(text: str, path: Path, overrides: Sequence[str] = ()) -> Sett
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path.name} is not valid TOML: {error}") from None
+        raise SettingsError(f"{path.name} is not valid TOML: {describe_toml_error(error, text)}") from None
     source = SettingsText(path.name, text, tuple(override(document, given) for given in overrides))
     # The short form `distance = "double"` means `distance = { type = "double" }`.
     if isinstance(features := document.get("features"), dict):
