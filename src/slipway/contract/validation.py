@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slipway.contract.schema import Column
+from slipway.contract.schema import Column, Contract
+from slipway.errors import ContractError
+from slipway.reporting.suggestions import closest_match
 
 Array = npt.NDArray[Any]
 _SHOWN_VALUES = 5
 _SHOWN_CHARACTERS = 80
+_SHOWN_NAMES = 20
+_COMPARED_NAMES = 50
 _LONG_LIMIT = 2.0**63
 """The first float64 beyond an int64; the largest int64 itself cannot be represented as a float64."""
 _EXPECTED = {"double": "a finite number", "long": "an integer", "boolean": "true or false", "string": "a string"}
@@ -33,6 +37,35 @@ class Violation:
 
     def __str__(self) -> str:
         return f"row {self.row}, column '{self.column}': expected {self.expected}, got {self.actual}"
+
+
+def check_required(present: Container[str], contract: Contract, given: Iterable[object]) -> None:
+    """Check that no required column is missing; ``given`` are the names that the caller sent, also unknown ones.
+
+    Raises:
+        ContractError: one is missing; the message lists what was sent and suggests which name is misspelled.
+    """
+    missing = [c.name for c in contract.inputs if c.name not in present and not c.nullable]
+    if missing:
+        raise ContractError(
+            f"column {', '.join(map(repr, missing))} is missing, which the contract of '{contract.name}' requires; "
+            f"got {_describe_given(given, missing, contract)}"
+        )
+
+
+def _describe_given(given: Iterable[object], missing: Sequence[str], contract: Contract) -> str:
+    """List the names that a caller sent, with the missing column that an unknown name probably means."""
+    names = list(dict.fromkeys(name if isinstance(name, str) else format_value(name) for name in given))
+    known = {column.name for column in contract.inputs}
+    # Comparing two names takes time in proportion to the product of their lengths, and clients choose both the names and
+    # how many there are, so only a few short ones are compared.
+    unknown = [name for name in names if name not in known and len(name) <= _SHOWN_CHARACTERS][:_COMPARED_NAMES]
+    meant = {closest: name for name in missing[:_SHOWN_VALUES] if (closest := closest_match(name, unknown))}
+    shown = [f"{name!r} (did you mean '{column}'?)" for name, column in meant.items()]
+    others = [name for name in names if name not in meant]
+    shown += [_shorten(repr(name)) for name in others[:_SHOWN_NAMES]]
+    hidden = len(others) - _SHOWN_NAMES
+    return ", ".join(shown) + (f" and {hidden:,} more" if hidden > 0 else "") or "no columns"
 
 
 def make_violation(row: int, column: Column, value: object) -> Violation:
@@ -72,6 +105,10 @@ def format_value(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = repr(value)
+    return _shorten(text)
+
+
+def _shorten(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from slipway.bundle.golden import golden_difference
 from slipway.bundle.release_file import Bundle, GoldenRows, decode_golden, verify_and_read
 from slipway.contract.schema import Column, Contract, decode_contract
-from slipway.contract.validation import Violation, violations
+from slipway.contract.validation import Violation, check_required, violations
 from slipway.errors import BundleError, ContractError
 from slipway.inference.engines import Array, Columns, Engine, OnnxEngine, Predictions, skops_engine
 
@@ -56,13 +56,8 @@ class Scorer:
         Raises:
             ContractError: a required column is missing.
         """
+        check_required(columns, self.contract, columns)
         inputs = self.contract.inputs
-        missing = [c.name for c in inputs if c.name not in columns and not c.nullable]
-        if missing:
-            raise ContractError(
-                f"column {', '.join(map(repr, missing))} is missing, which the contract of '{self.contract.name}' "
-                f"requires; got {', '.join(map(repr, columns)) or 'no columns'}"
-            )
         rows = max((len(columns[c.name]) for c in inputs if c.name in columns), default=0)
         return {c.name: columns[c.name] if c.name in columns else _nulls(c, rows) for c in inputs}
 

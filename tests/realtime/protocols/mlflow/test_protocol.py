@@ -108,8 +108,25 @@ def records(**second: Any) -> dict[str, Any]:
             {"dataframe_records": [{"distance": 1}]},
             "column 'carrier' is missing, which the contract of 'flights' requires; got 'distance'",
         ),
+        *(
+            ({form: []}, "there are no rows to predict: the list of rows is empty")
+            for form in ("dataframe_records", "instances", "inputs")
+        ),
+        *(
+            (
+                rows,
+                "column 'distance' is missing, which the contract of 'flights' requires; "
+                "got 'distence' (did you mean 'distance'?), 'carrier'",
+            )
+            for rows in (
+                {"dataframe_records": [{"carrier": "AA", "distence": 1}]},
+                {"instances": [{"carrier": "AA"}, {"distence": 1, "carrier": "UA"}]},
+                {"inputs": {"distence": [1], "carrier": ["AA"]}},
+                {"dataframe_split": {"columns": ["carrier", "distence"], "data": [["AA", 1]]}},
+            )
+        ),
         (
-            {"dataframe_records": []},
+            {"dataframe_records": [{}]},
             "column 'distance', 'carrier' is missing, which the contract of 'flights' requires; got no columns",
         ),
         (
@@ -183,6 +200,7 @@ def test_a_body_that_is_no_json_is_refused(server: Running, body: bytes, message
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("distence,carrier\n1,AA\n", "got 'distence' (did you mean 'distance'?), 'carrier'"),
         ("distance,carrier\n1,AA\nfar,UA\n", "row 1, column 'distance': expected a finite number, got \"far\""),
         ("distance,carrier\n1_0,AA\n", "row 0, column 'distance': expected a finite number, got \"1_0\""),
         ("distance,carrier\ninf,AA\n", "row 0, column 'distance': expected a finite number, got Infinity"),

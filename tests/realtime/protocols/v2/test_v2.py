@@ -17,7 +17,9 @@ from slipway.contract.schema import Contract, outputs_of
 from slipway.errors import ContractError
 from slipway.inference.engines import Predictions
 from slipway.inference.scorer import load
-from slipway.realtime.protocols.v2.infer import Inference, RequestedOutput, decode_infer, encode_infer
+from slipway.realtime.protocols.messages import Request
+from slipway.realtime.protocols.served_model import load as load_served_model
+from slipway.realtime.protocols.v2.infer import Inference, RequestedOutput, decode_infer, encode_infer, infer
 from slipway.realtime.protocols.v2.metadata import (
     model_metadata,
     model_readiness,
@@ -273,6 +275,17 @@ def test_a_regression_answers_one_tensor_of_numbers() -> None:
     answer = json.loads(text)
     assert answer["outputs"] == [tensor("prediction", "FP64", 1.5, -2.0)]
     assert "id" not in answer
+
+
+def test_a_misspelled_input_is_refused_with_the_name_of_the_column(tmp_path: Path) -> None:
+    serving = load_served_model(make_bundle(tmp_path))
+    inputs = [tensor("distence", "FP64", 1.0), tensor("carrier", "BYTES", "AA")]
+    answer = infer(Request({}, json.dumps({"inputs": inputs}).encode()), serving)
+    assert answer.status == 400
+    assert json.loads(answer.body) == {
+        "error": "column 'distance' is missing, which the contract of 'flights' requires; "
+        "got 'distence' (did you mean 'distance'?), 'carrier'"
+    }
 
 
 def test_a_real_model_answers_as_numpy_works_it_out(tmp_path: Path) -> None:

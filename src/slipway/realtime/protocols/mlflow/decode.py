@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any
 
 import msgspec
 
 from slipway.contract.schema import Column, Contract
-from slipway.contract.validation import make_violation
+from slipway.contract.validation import check_required, make_violation
 from slipway.errors import ContractError
 from slipway.inference.engines import Array
 from slipway.realtime.protocols.columns import Lists, to_arrays
@@ -49,7 +49,20 @@ def decode_json(body: bytes, contract: Contract) -> dict[str, Array]:
         raise ContractError(
             f"the body must have exactly one of {_quote_names(_FORMS)}, got {_quote_names(forms or document) or 'none'}"
         )
-    return to_arrays(_FORMS[forms[0]](document[forms[0]], contract), contract)
+    form, content = forms[0], document[forms[0]]
+    arrays = to_arrays(_FORMS[form](content, contract), contract)
+    check_required(arrays, contract, _given_names(form, content))
+    return arrays
+
+
+def _given_names(form: str, content: Any) -> Iterator[Any]:
+    """Yield the column names in a valid request, for an error about a missing one."""
+    if form == "dataframe_split":
+        yield from content["columns"]
+    elif isinstance(content, dict):
+        yield from content
+    else:
+        yield from (name for record in content for name in record)
 
 
 def _split(content: Any, contract: Contract) -> Lists:
@@ -81,6 +94,8 @@ def _records(content: Any, contract: Contract) -> Lists:
     for row, record in enumerate(content):
         if not isinstance(record, dict):
             raise ContractError(f"row {row}: expected an object with one value per column, got {_json_type(record)}")
+    if not content:
+        raise ContractError("there are no rows to predict: the list of rows is empty")
     names = (column.name for column in contract.inputs)
     return {name: [r.get(name) for r in content] for name in names if any(name in r for r in content)}
 
@@ -128,7 +143,9 @@ def decode_csv(body: bytes, contract: Contract) -> dict[str, Array]:
             )
     _check_unique(names, names)
     wanted = [column for column in contract.inputs if column.name in names]
-    return to_arrays({c.name: _values(data, names.index(c.name), c) for c in wanted}, contract)
+    arrays = to_arrays({c.name: _values(data, names.index(c.name), c) for c in wanted}, contract)
+    check_required(arrays, contract, names)
+    return arrays
 
 
 def _values(data: list[list[str]], position: int, column: Column) -> list[Any]:

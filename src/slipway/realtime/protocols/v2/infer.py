@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from slipway.contract.schema import Contract
+from slipway.contract.validation import check_required
 from slipway.errors import ContractError
 from slipway.inference.engines import Array, Predictions
 from slipway.realtime.protocols.columns import Lists, check_same_length, to_arrays
@@ -33,11 +34,12 @@ class RequestedOutput:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """A decoded request: the columns for the scorer, the client's id, and the requested outputs."""
+    """A decoded request: the columns for the scorer, the client's id, the requested outputs, and the names of all inputs."""
 
     columns: dict[str, Array]
     id: str | None
     outputs: tuple[RequestedOutput, ...]
+    given: tuple[str, ...]
 
 
 def infer(request: Request, serving: ServedModel) -> Response:
@@ -49,6 +51,7 @@ def infer(request: Request, serving: ServedModel) -> Response:
     scorer = serving.scorer
     try:
         inference = decode_infer(request.body, _header_length(request), scorer.contract)
+        check_required(inference.columns, scorer.contract, inference.given)
         predictions = scorer.predict(inference.columns)
     except ContractError as error:
         return render_error(ErrorResponse(400, "BAD_REQUEST", str(error)), "/v2")
@@ -79,14 +82,14 @@ def decode_infer(body: bytes, header_length: int | None, contract: Contract) -> 
     present = [(column, tensors[column.name]) for column in contract.inputs if column.name in tensors]
     lists: Lists = {c.name: json_values(tensor, c) for c, tensor in present if c.name not in binary}
     if not binary:
-        return Inference(to_arrays(lists, contract), request.id, outputs)
+        return Inference(to_arrays(lists, contract), request.id, outputs, tuple(tensors))
     with_bytes = [(column, tensor, binary[column.name]) for column, tensor in present if column.name in binary]
     lists |= {c.name: binary_strings(tensor, raw, c) for c, tensor, raw in with_bytes if c.type == "string"}
     # A signaling NaN is a null like any other NaN, so numpy must not warn about it.
     with np.errstate(invalid="ignore"):
         numeric = {c.name: binary_numbers(tensor, raw, c) for c, tensor, raw in with_bytes if c.type != "string"}
     check_same_length({column.name: tensor.shape[0] for column, tensor in present})
-    return Inference(numeric | to_arrays(lists, contract), request.id, outputs)
+    return Inference(numeric | to_arrays(lists, contract), request.id, outputs, tuple(tensors))
 
 
 def encode_infer(
