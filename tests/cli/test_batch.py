@@ -94,6 +94,21 @@ def test_a_name_with_a_suffix_is_one_file_that_only_keep_belongs_to(folder: Path
     assert "name a folder for a dataset" in refused.stderr
 
 
+@pytest.mark.parametrize("name", ["out.xlsx", "out.JSONL", "out.tsv", "out.cvs", "out.parqet", "out.csv.zip"])
+def test_a_suffix_that_is_not_written_is_refused_instead_of_becoming_a_folder(folder: Path, name: str) -> None:
+    before = sorted(folder.iterdir())
+    refused = batch(folder, "in.csv", name)
+    assert refused.returncode == SettingsError.exit_code
+    assert f"{name} cannot be written: a single file must end in .csv, .csv.gz or .parquet, not " in refused.stderr
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["scores.v2", "2026.11.28", "scores.final", "out.d"])
+def test_a_folder_can_have_a_dot_in_its_name(folder: Path, name: str) -> None:
+    assert batch(folder, "in.csv", name).returncode == 0
+    assert (folder / name / "_slipway.json").is_file()
+
+
 @pytest.mark.parametrize(("old", "new"), [("--on-odd", "--on-anomaly"), ("--max-bad", "--max-invalid")])
 def test_a_former_option_is_refused_with_its_new_name(folder: Path, old: str, new: str) -> None:
     refused = batch(folder, "in.csv", "out", old, "fail")

@@ -13,12 +13,20 @@ from typing import Any
 
 from slipway.batch.plan import Format, Plan
 from slipway.errors import BusyError, SettingsError, StorageError
+from slipway.reporting.suggestions import closest_match
 from slipway.storage import atomic
 from slipway.storage.locks import exclusive_lock
 from slipway.tables.input_files import local_folder
 
 FORMATS_BY_SUFFIX: Mapping[str, Format] = {".csv": "csv", ".csv.gz": "csv.gz", ".parquet": "parquet"}
 """Suffixes of an OUT that is a single file, and its format."""
+OTHER_FILE_SUFFIXES = frozenset({
+    ".arrow", ".avro", ".bz2", ".db", ".dta", ".feather", ".gz", ".h5", ".hdf5", ".htm", ".html", ".json", ".jsonl",
+    ".ndjson", ".npy", ".npz", ".ods", ".orc", ".parq", ".pickle", ".pkl", ".pq", ".rds", ".sas7bdat", ".sav", ".sqlite",
+    ".tab", ".tar", ".tsv", ".txt", ".xls", ".xlsb", ".xlsm", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zst",
+})  # fmt: skip
+"""Suffixes of data files that are not written: whoever gives one expects a file. Any other suffix is part of a folder's
+name, such as `scores.v2`."""
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -27,9 +35,10 @@ def check_folder_location(source: str, out: Path) -> None:
     """Check early what would fail only at the end of the job, or would make the output an input of the next job.
 
     Raises:
-        SettingsError: OUT is inside IN.
+        SettingsError: OUT is inside IN, or its suffix is that of a file.
         StorageError: OUT's parent folder does not exist, or OUT is a file.
     """
+    _check_folder_name(out)
     _check_folder(source, out)
     if out.exists() and not out.is_dir():
         raise StorageError(f"{out} cannot be written: it is a file; a dataset is a folder")
@@ -134,6 +143,16 @@ def replace_with_copy(folder: Path, destination: Path) -> None:
     shutil.rmtree(destination, ignore_errors=True)
     temporary.rename(destination)
     atomic.sync_folder(destination.parent)
+
+
+def _check_folder_name(out: Path) -> None:
+    suffix = out.suffix.lower()
+    # A misspelled suffix, such as .cvs or .parqet, is that of a file too.
+    if not out.is_dir() and (suffix in OTHER_FILE_SUFFIXES or closest_match(suffix, FORMATS_BY_SUFFIX, cutoff=0.75)):
+        raise SettingsError(
+            f"{out} cannot be written: a single file must end in .csv, .csv.gz or .parquet, not {out.suffix}; for a "
+            "dataset, which is a folder, choose a name without a suffix; nothing was written"
+        )
 
 
 def _check_folder(source: str, out: Path) -> None:
