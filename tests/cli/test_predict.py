@@ -153,11 +153,19 @@ def test_what_cannot_be_predicted_is_named(
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("many.csv", "distance,carrier\n" + "1,AA\n" * 101, "has 101 rows, but 100 is the limit; use `slipway batch`"),
+        (
+            "many.csv",
+            "distance,carrier\n" + "1,AA\n" * 101,
+            "has 101 rows, but 100 is the limit; use `slipway batch IN OUT`",
+        ),
         ("bad.csv", 'distance,carrier\n1,"AA', "the body is not CSV in UTF-8"),
         ("bad.jsonl", '{"distance": 1}\n{"distance": ', "is not valid JSON or JSON Lines: "),
         ("bad.parquet", "distance,carrier\n1,AA\n", "cannot be read as Parquet: "),
-        ("large.csv", "x" * ((10 << 20) + 1), "has 10,485,761 bytes, but 10,485,760 is the limit; use `slipway batch`"),
+        (
+            "large.csv",
+            "x" * ((10 << 20) + 1),
+            "has 10,485,761 bytes, but 10,485,760 is the limit; use `slipway batch IN OUT`",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_predicted_is_named(

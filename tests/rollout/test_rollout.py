@@ -154,7 +154,7 @@ def test_a_rollback_holds_automatic_rollouts_until_resume(target: Target, made: 
     assert serving(target) == "1.1.0"
     assert [name[:5] for name in target.rolled_back_releases()] == ["1.2.0"]
     fix = make_bundle(made, "1.2.1")
-    with pytest.raises(HeldError, match=r"from 1\.2\.0 to 1\.1\.0 \(late flights on time\); `slipway resume`"):
+    with pytest.raises(HeldError, match=r"from 1\.2\.0 to 1\.1\.0 \(late flights on time\); `slipway resume --reason"):
         deploy(target, fix)
     resume(target, reason="fixed", who="bob")
     deploy(target, fix)

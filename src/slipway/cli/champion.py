@@ -140,7 +140,10 @@ def _describe_rollback(entry: Entry, repeated: bool) -> str:
     if repeated:
         cause = f"{entry.who} rolled back from {entry.from_} at {entry.at}"
         return f"{entry.to} is already live ({cause}) and was verified again; use --to to go back further"
-    return f"{entry.to} is live again instead of {entry.from_}; automatic rollouts are held until `slipway resume`"
+    return (
+        f"{entry.to} is live again instead of {entry.from_}; automatic rollouts are held until "
+        '`slipway resume --reason "..."`'
+    )
 
 
 def _sync_registry(settings: Settings, target: Target) -> SlipwayError | None:

@@ -166,7 +166,7 @@ def _status_rows(target_status: TargetStatus, registry: RegistryChampion) -> Ite
     for intent in target_status.unfinished:
         yield "unfinished", intent.to or "nothing", "", _unfinished_note(intent)
     if target_status.held:
-        yield "held", "", "", f"{target_status.held} (`slipway resume` lifts the hold)"
+        yield "held", "", "", f'{target_status.held} (`slipway resume --reason "..."` lifts the hold)'
     yield "target", "", "", target_status.path
 
 

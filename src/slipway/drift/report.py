@@ -46,7 +46,9 @@ def read_report(folder: Path) -> Drift:
     try:
         return decode_drift(path.read_bytes())
     except OSError as error:
-        raise NotFoundError(f"{path} cannot be read: {error.strerror}; `slipway drift --report` writes it") from None
+        raise NotFoundError(
+            f"{path} cannot be read: {error.strerror}; `slipway drift CURRENT --report {folder}` writes it"
+        ) from None
     except msgspec.DecodeError as error:
         raise DataError(f"{path} is malformed: {error}") from None
 

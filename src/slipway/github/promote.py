@@ -67,7 +67,7 @@ def resume(repository: Repository, *, who: str, reason: str, say: PrintLine) -> 
         SettingsError: the reason is empty.
         NotFoundError: there is no champion yet.
     """
-    _check_reason(reason, "`slipway resume`")
+    _check_reason(reason, "a resume")
     champion = _tag(latest_release(repository))
     if champion is None:
         raise NotFoundError("GitHub has no champion yet, so there is no hold to lift; nothing was changed")

@@ -102,7 +102,7 @@ def resume(target: Target, *, reason: str, who: str) -> Entry:
     Raises:
         SettingsError: the reason is empty.
     """
-    _check_reason(reason, "`slipway resume`")
+    _check_reason(reason, "a resume")
     with target.lock(who):
         settle_locked(target)
         bundle = target.champion()

@@ -37,7 +37,7 @@ def check_not_held(target: Target) -> None:
     if (hold := target.active_hold()) is not None:
         raise HeldError(
             f"automatic rollouts to {target} are held because {hold.who} rolled back from {hold.from_} to {hold.to} "
-            f"({hold.reason}); `slipway resume` lifts the hold; {target.champion_sentence()}"
+            f'({hold.reason}); `slipway resume --reason "..."` lifts the hold; {target.champion_sentence()}'
         )
 
 
@@ -78,7 +78,7 @@ def _past_versions(target: Target) -> dict[str, set[str | None]]:
 def _not_newer_error(target: Target, version: str, past: str) -> RolloutError:
     return RolloutError(
         f"{version} is not newer than {past}, which was champion of {target}: release a newer version, or go back "
-        f"with `slipway rollback`; {target.champion_sentence()}"
+        f'with `slipway rollback --reason "..."`; {target.champion_sentence()}'
     )
 
 

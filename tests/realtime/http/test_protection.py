@@ -59,7 +59,7 @@ def memory(server: Running) -> int:
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(server: Running) -> None:
     said = spoken(server, HEAD + b"Content-Length: 1073741824\r\n\r\n")
     assert said.startswith(b"HTTP/1.1 413 ")
-    assert b"the body is larger than 1048576 bytes; use `slipway batch`" in said
+    assert b"the body is larger than 1048576 bytes; use `slipway batch IN OUT`" in said
 
 
 def test_a_body_of_a_gigabyte_is_refused_and_not_kept(server: Running) -> None:

@@ -22,7 +22,7 @@ from slipway.reporting.suggestions import closest_match
 MAX_ROWS = 100
 MAX_FILE_BYTES = 10 << 20
 _MLFLOW_FORMS = frozenset({"dataframe_split", "dataframe_records", "instances", "inputs"})
-_LARGE = "; use `slipway batch` for large files"
+_LARGE = "; use `slipway batch IN OUT` for large files"
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,5 +91,5 @@ class BodyReader:
         self._buffered += size
 
     def _too_large_error(self) -> ErrorResponse:
-        message = f"the body is larger than {self._max_bytes} bytes; use `slipway batch`"
+        message = f"the body is larger than {self._max_bytes} bytes; use `slipway batch IN OUT`"
         return ErrorResponse(413, "BAD_REQUEST", message, (("connection", "close"),))
