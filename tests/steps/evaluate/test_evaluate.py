@@ -27,6 +27,7 @@ from slipway.contract.metrics import metrics_for
 from slipway.contract.schema import Column, Contract, encode_contract, outputs_of
 from slipway.errors import ContractError, DataError, SettingsError
 from slipway.inference.skops_file import save_model
+from slipway.steps.evaluate.chart_style import cut_to_width
 from slipway.tables.data_frame import inputs_of, read_parquet, write_parquet
 
 ROWS = 900
@@ -250,6 +251,25 @@ def test_the_report_shows_the_tasks_charts_in_the_pages_own_colours(
     assert {*CHARTS[task], "Permutation importance"} <= set(shown)
     assert "#0102" not in page and "<!--" not in page
     assert "weather &amp; flights" in page and "<b>" not in page
+
+
+@pytest.mark.filterwarnings("error:Glyph", "error:Matplotlib currently")
+def test_values_in_any_script_are_text_in_the_charts_without_a_warning(cases: dict[str, Case], tmp_path: Path) -> None:
+    """The browser has fonts for them; matplotlib's own font would draw boxes, and it warned on the terminal."""
+    names = ["日本航空", "대한항공", "الخطوط", "भारत", "AA"]
+    holdout = cases["binary"].holdout_with(
+        tmp_path, airline=np.array(names)[np.arange(len(cases["binary"].holdout)) % 5]
+    )
+    cases["binary"].run(tmp_path, holdout=holdout, slices=["airline"])
+    page = (tmp_path / "report.html").read_text()
+    assert all(f">{name}  (" in page for name in names)
+
+
+def test_a_label_is_cut_by_its_width_so_that_wide_characters_do_not_leave_the_chart() -> None:
+    assert cut_to_width("日本航空", 8) == "日本航空"
+    assert cut_to_width("日本航空", 7) == "日本航"
+    assert cut_to_width("on time", 8) == "on time"
+    assert cut_to_width("cancelled", 8) == "cancelle"
 
 
 def test_the_same_inputs_give_the_same_bytes(

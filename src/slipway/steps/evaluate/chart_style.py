@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,6 +32,9 @@ _SVG_NOISE = (
 )
 """Output of matplotlib that the page does not need: ids that would repeat in a page with several figures, a style for the
 complete page, the font, and rotations by zero degrees."""
+
+_MISSING_FONT = r"Glyph .* missing from|Matplotlib currently does not support"
+"""Warnings about a script that matplotlib's own font lacks. The SVG contains text, which the reader's browser draws."""
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -75,11 +80,25 @@ def make_axes(x: str, y: str, *, height: float = 3.2, left: float = 0.13) -> tup
     return figure, axes
 
 
+def width_of(text: str) -> int:
+    """Return the width of a text in Latin letters; a Chinese, Japanese or Korean character is as wide as two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def cut_to_width(text: str, width: int) -> str:
+    """Return the beginning of a text that is at most ``width`` Latin letters wide."""
+    while width_of(text) > width:
+        text = text[: min(len(text) - 1, width)]
+    return text
+
+
 def render_svg(figure: Figure, description: str) -> str:
     """Return the figure as an SVG element for the page, in the page's colors and font."""
     buffer = io.StringIO()
-    # Without creator and date, the same holdout gives the same report, byte for byte.
-    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _MISSING_FONT, UserWarning)
+        # Without creator and date, the same holdout gives the same report, byte for byte.
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _svg_tag(description), text, count=1, flags=re.DOTALL)

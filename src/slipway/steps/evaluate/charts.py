@@ -12,7 +12,15 @@ from matplotlib.figure import Figure
 
 from slipway.statistics.metrics import score_one
 from slipway.statistics.time_blocks import blocks_of
-from slipway.steps.evaluate.chart_style import FIRST_SERIES, INK, MUTED, SECOND_SERIES, make_axes
+from slipway.steps.evaluate.chart_style import (
+    FIRST_SERIES,
+    INK,
+    MUTED,
+    SECOND_SERIES,
+    cut_to_width,
+    make_axes,
+    width_of,
+)
 from slipway.steps.evaluate.holdout_predictions import ScoredHoldout
 from slipway.steps.evaluate.markdown_summary import format_number, metric_label
 from slipway.steps.evaluate.metrics_with_intervals import Results, SliceScores
@@ -99,7 +107,7 @@ def importance_chart(results: Results) -> Chart | None:
 
 def _row_axes(x: str, labels: list[str]) -> tuple[Figure, Axes]:
     """Create axes with one labeled row for each value, the first on top."""
-    longest = max((len(label) for label in labels), default=0)
+    longest = max(map(width_of, labels), default=0)
     figure, axes = make_axes(x, "", height=0.8 + 0.26 * max(3, len(labels)), left=min(0.5, 0.05 + 0.0155 * longest))
     axes.set_yticks(range(len(labels)), labels, color=INK)
     axes.set_ylim(len(labels) - 0.4, -0.6)
@@ -109,4 +117,4 @@ def _row_axes(x: str, labels: list[str]) -> tuple[Figure, Axes]:
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
+    return text if width_of(text) <= LABEL_LENGTH else cut_to_width(text, LABEL_LENGTH - 1) + "…"

@@ -17,7 +17,15 @@ from matplotlib.patches import Rectangle
 from sklearn.metrics import confusion_matrix
 
 from slipway.statistics.weighted_metrics import BINS
-from slipway.steps.evaluate.chart_style import ALL_SERIES, FIRST_SERIES, INK, MUTED, SECOND_SERIES, make_axes
+from slipway.steps.evaluate.chart_style import (
+    ALL_SERIES,
+    FIRST_SERIES,
+    INK,
+    MUTED,
+    SECOND_SERIES,
+    cut_to_width,
+    make_axes,
+)
 from slipway.steps.evaluate.charts import Chart, limit_dates
 from slipway.steps.evaluate.holdout_predictions import ScoredHoldout
 
@@ -75,8 +83,8 @@ def _confusion(scored: ScoredHoldout) -> Chart:
         axes.text(column + 0.485, row + 0.475, text, ha="center", va="center", color=INK, fontsize=9)
     middles = np.arange(len(classes)) + 0.485
     axes.set(xlim=(0, len(classes)), ylim=(len(classes), 0))
-    axes.set_xticks(middles, [label[:8] for label in classes])
-    axes.set_yticks(middles, [label[:14] for label in classes])
+    axes.set_xticks(middles, [cut_to_width(label, 8) for label in classes])
+    axes.set_yticks(middles, [cut_to_width(label, 14) for label in classes])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     cut = f" The {MOST_CLASSES} largest classes are shown." if _has_many_classes(scored) else ""
