@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sklearn.linear_model import LogisticRegression
 
 from slipway.bundle.release_file import Bundle
-from slipway.contract.schema import encode_contract
+from slipway.contract.schema import encode_contract, read_contract
 from slipway.errors import BundleError
 from slipway.gate.judge import judge
 from slipway.inference.skops_file import save_model
@@ -74,10 +75,26 @@ def test_a_champion_whose_input_is_gone_is_no_measure_until_a_review_allows_it(b
     verdict = judge(without, champion, [], POLICY)
     assert blamed(verdict) == ["comparable"]
     assert "'leak' is missing" in verdict.broken[0].why
+    assert verdict.broken[0].why.endswith(
+        "; undo that change of the data, the inputs or the split, or set gate.incomparable = '1.3.2' to replace it after "
+        "a review"
+    )
     allowed = judge(without, champion, [], replace(POLICY, incomparable="1.3.2"))
     assert blamed(allowed) == []
     assert "champion.roc_auc" not in judged(allowed)
     assert blamed(judge(without, champion, [], replace(POLICY, incomparable="1.3.1"))) == ["comparable"]
+
+
+def test_the_champion_of_another_project_is_named_with_the_way_to_keep_both(good: Candidate, champion: Bundle) -> None:
+    """It is the first release of a project, on a target where the example was tried."""
+    example = structs.replace(champion, release=structs.replace(champion.release, name="example"))
+    verdict = judge(replace(good, split=HASHED), example, [], POLICY)
+    assert blamed(verdict) == ["comparable"]
+    model = read_contract(good.model / "contract.json").name
+    assert verdict.broken[0].why.endswith(
+        f"; it is another model, 'example': give '{model}' its own target with target.path, or set "
+        "gate.incomparable = '1.3.2' to replace it after a review"
+    )
 
 
 def test_a_nullable_input_of_the_champion_may_be_gone(build: Build, champion: Bundle) -> None:

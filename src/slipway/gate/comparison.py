@@ -16,7 +16,6 @@ from slipway.gate.candidate import columns_in
 from slipway.gate.evaluation import Array, Evaluation, slices_of, small_slice_rules
 from slipway.gate.holdout import training_overlap
 from slipway.gate.label_check import label_check
-from slipway.gate.policy import GatePolicy
 from slipway.inference.scorer import load
 from slipway.pipeline.candidate import Candidate
 from slipway.reporting.numbers import format_distinct
@@ -44,7 +43,7 @@ def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], ev
         BundleError: a file of an earlier release differs from its sealed digest, or its model cannot be loaded.
     """
     baseline = _load_baseline(champion, candidate, evaluation)
-    yield _comparability_rule(baseline, champion, evaluation.policy)
+    yield _comparability_rule(baseline, champion, evaluation)
     if isinstance(baseline, Baseline):
         yield _non_inferiority_rule(
             f"champion.{evaluation.primary_metric}",
@@ -62,18 +61,28 @@ def compare(candidate: Candidate, champion: Bundle, recent: Sequence[Bundle], ev
     )
 
 
-def _comparability_rule(baseline: Baseline | str, champion: Bundle, policy: GatePolicy) -> Rule:
-    version = champion.release.version
+def _comparability_rule(baseline: Baseline | str, champion: Bundle, evaluation: Evaluation) -> Rule:
+    version, allowed = champion.release.version, evaluation.policy.incomparable
     if isinstance(baseline, Baseline):
         missing = ", ".join(baseline.missing_inputs)
         without = f", but without {missing}, which the holdout no longer has" if missing else ""
         return Rule("comparable", None, None, True, f"the champion {version} can score the same rows{without}")
-    ok = policy.incomparable == version
-    advice = (
-        "allowed by gate.incomparable" if ok else f"to allow it after a review, set gate.incomparable = '{version}'"
-    )
+    ok = allowed == version
+    advice = "allowed by gate.incomparable" if ok else _advise_on_comparison(champion, evaluation)
     why = f"the champion {version} cannot be compared: {baseline}; {advice}"
-    return Rule("comparable", version, policy.incomparable, ok, why)
+    return Rule("comparable", version, allowed, ok, why)
+
+
+def _advise_on_comparison(champion: Bundle, evaluation: Evaluation) -> str:
+    """Suggest what to do about a champion that cannot be compared."""
+    exception = f"set gate.incomparable = '{champion.release.version}' to replace it after a review"
+    if champion.release.name != evaluation.contract.name:
+        # Somebody who shipped the example first and then their own model meets this refusal.
+        return (
+            f"it is another model, '{champion.release.name}': give '{evaluation.contract.name}' its own target with "
+            f"target.path, or {exception}"
+        )
+    return f"undo that change of the data, the inputs or the split, or {exception}"
 
 
 def _load_baseline(bundle: Bundle, candidate: Candidate, evaluation: Evaluation) -> Baseline | str:
