@@ -59,6 +59,8 @@ def test_overridden_settings_at_a_clean_tag_are_a_pre_release_that_names_them(tm
     release = done.told["release"]
     assert release.startswith("1.0.1-dev.0+g")
     assert release.endswith(".dirty")
+    warning = f"warning: {release} is not a release that can be reproduced: it includes --set train.alpha=1.5"
+    assert warning in done.stderr.splitlines()
     sealed = json.loads((project.parent / ".slipway/target/current/release.json").read_text())
     assert (sealed["version"], sealed["overrides"]) == (release, ["train.alpha=1.5"])
     edit(project, "[gate]", "[target]\nallow_prerelease = false\n[gate]")
@@ -66,7 +68,9 @@ def test_overridden_settings_at_a_clean_tag_are_a_pre_release_that_names_them(tm
     refused = slipway(project, "ship", "--set", "train.alpha=1.2")
     assert refused.returncode == 11
     assert "pre-release" in refused.stderr
-    assert shipped(project)["release"] == "1.1.0"
+    clean = slipway(project, "ship", "--json")
+    assert clean.told["release"] == "1.1.0"
+    assert "warning" not in clean.stderr
     assert json.loads((project.parent / ".slipway/target/current/release.json").read_text())["overrides"] == []
 
 
@@ -96,6 +100,7 @@ def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publish
     assert refused.returncode == 9
     told = refused.told
     assert [rule["rule"] for rule in told["rules"] if not rule["ok"]] == ["ceiling.roc_auc"]
+    assert "can be reproduced: it includes uncommitted changes in slipway.toml\n" in refused.stderr
     assert told["verdict"] == "refuse"
     (row,) = slipway(project, "history", "--json").told
     assert (row["to"], row["outcome"], row["metric"]) == (told["release"], "refused", "roc_auc")

@@ -65,3 +65,6 @@ def test_a_file_is_read_as_it_was_committed_or_there_is_none(tmp_path: Path) -> 
     assert file_at(root, "refs/tags/", "CHANGELOG.md") is None
     assert list_changes(root, "--untracked-files=no") == "CHANGELOG.md"
     assert list_changes(root) == "CHANGELOG.md, new.txt"
+    for number in range(6):
+        (root / f"{number}.txt").touch()
+    assert list_changes(root) == "CHANGELOG.md, 0.txt, 1.txt, 2.txt, 3.txt and 3 more"

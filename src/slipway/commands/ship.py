@@ -29,6 +29,7 @@ from slipway.target.target import Target, recent_champions, target_of, trust_of
 from slipway.target.transaction import settle
 from slipway.target.version_order import check_may_follow
 from slipway.versioning.checkout_version import Version, version_of
+from slipway.versioning.git.checkout import list_changes
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def ship(
         atomic.sweep(into)
         version, target = read_version(), target_of(settings)
         _check_ready(target, version, trust_of(settings), settings.target.allow_prerelease)
+        if version.dirty:
+            progress(_warn_about_changes(settings.root, version, overrides))
         candidate = pipeline.run(settings, overrides=overrides, cache=cache, env_manager=env_manager, say=progress)
         _check_same_version(settings.root, version, read_version())
         champion = target.champion()
@@ -92,6 +95,13 @@ def _check_ready(target: Target, version: Version, trust: Trust, allow_prereleas
         settle(target, who=current_actor())
     target.champion()
     check_may_follow(target, version.text, allow_prerelease=allow_prerelease)
+
+
+def _warn_about_changes(root: Path, version: Version, overrides: Sequence[str]) -> str:
+    """Return a warning that no commit contains what is shipped, with the names of the changes."""
+    names = list_changes(root)
+    changes = [f"uncommitted changes in {names}"] * bool(names) + [f"--set {given}" for given in overrides]
+    return f"warning: {version.text} is not a release that can be reproduced: it includes {' and '.join(changes)}"
 
 
 def _check_same_version(root: Path, version: Version, current: Version) -> None:

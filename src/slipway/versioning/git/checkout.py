@@ -9,6 +9,8 @@ from slipway.errors import ReleaseError
 from slipway.versioning.git.command import git, run
 from slipway.versioning.semver import newest_release
 
+_SHOWN_FILES = 5
+
 
 @dataclass(frozen=True)
 class Checkout:
@@ -62,4 +64,5 @@ def file_at(root: Path, revision: str, path: str) -> str | None:
 def list_changes(root: Path, *options: str) -> str:
     """Return the names of the first few files with uncommitted changes; the empty string if there are none."""
     changed = git(root, "status", "--porcelain", *options).splitlines()
-    return ", ".join(line[3:] for line in changed[:5])
+    more = f" and {len(changed) - _SHOWN_FILES} more" if len(changed) > _SHOWN_FILES else ""
+    return ", ".join(line[3:] for line in changed[:_SHOWN_FILES]) + more
