@@ -16,6 +16,7 @@ from slipway.rollout.verification import verify_rollout
 from slipway.target.journal import Entry, history
 from slipway.target.target import Target
 from slipway.target.transaction import settle
+from slipway.target.version_order import check_may_follow
 from tests.support.bundles import GOLDEN, answers, flip, make_bundle, serving
 from tests.support.running_server import running
 
@@ -123,10 +124,33 @@ def test_the_proof_lists_what_a_fresh_process_found(target: Target, made: Path) 
 
 def test_an_older_or_equal_release_may_not_follow(target: Target, made: Path) -> None:
     deploy(target, make_bundle(made, "1.2.0"))
-    for number, version in enumerate(["1.1.9", "1.2.0", "1.2.0+build", "1.2.0-rc.1"], 1):
+    for number, version in enumerate(["1.1.9", "1.2.0+build", "1.2.0-rc.1"], 1):
         with pytest.raises(RolloutError, match=r"is not newer than 1\.2\.0.*the champion is still 1\.2\.0"):
             deploy(target, make_bundle(made, version, bias=number), prerelease=True)
+    with pytest.raises(RolloutError, match=r"1\.2\.0 is the champion of .* already, with other files"):
+        deploy(target, make_bundle(made, "1.2.0", bias=9))
     assert serving(target) == "1.2.0"
+
+
+def test_a_release_that_was_champion_is_not_rolled_out_again_but_can_be_rolled_back_to(
+    target: Target, made: Path
+) -> None:
+    first = make_bundle(made, "1.0.0")
+    for bundle in (first, make_bundle(made, "1.1.0")):
+        deploy(target, bundle)
+    with pytest.raises(
+        RolloutError, match=r"1\.0\.0 was champion before and cannot be .*`slipway rollback --to 1\.0\.0 -"
+    ):
+        deploy(target, first)
+    roll_back(target, reason="bad", who="bob")
+    resume(target, reason="go on", who="bob")
+    with pytest.raises(
+        RolloutError,
+        match=r'1\.1\.0 was rolled back and .*`slipway rollback --to 1\.1\.0 --reason "\.\.\."`; the champ',
+    ):
+        check_may_follow(target, "1.1.0", allow_prerelease=True)
+    roll_back(target, to="1.1.0", reason="it was fine", who="bob")
+    assert serving(target) == "1.1.0"
 
 
 def test_prereleases_need_leave_and_may_be_rebuilt(target: Target, made: Path) -> None:
@@ -136,7 +160,7 @@ def test_prereleases_need_leave_and_may_be_rebuilt(target: Target, made: Path) -
     deploy(target, first, prerelease=True)
     rebuilt = make_bundle(made, "1.0.0-rc.1", bias=1.0)
     deploy(target, rebuilt, prerelease=True)
-    with pytest.raises(RolloutError, match="is not newer"):
+    with pytest.raises(RolloutError, match="is the champion of .* already, with other files"):
         deploy(target, first, prerelease=True)
     deploy(target, make_bundle(made, "1.0.0"))
     assert serving(target) == "1.0.0"

@@ -76,9 +76,25 @@ def _past_versions(target: Target) -> dict[str, set[str | None]]:
 
 
 def _not_newer_error(target: Target, version: str, past: str) -> RolloutError:
+    if version == past:
+        return _repeated_error(target, version)
     return RolloutError(
         f"{version} is not newer than {past}, which was champion of {target}: release a newer version, or go back "
         f'with `slipway rollback --reason "..."`; {target.champion_sentence()}'
+    )
+
+
+def _repeated_error(target: Target, version: str) -> RolloutError:
+    """Return the error about a version that was champion itself."""
+    if (folder := target.champion_folder()) is not None and version_in_name(folder) == version:
+        return RolloutError(
+            f"{version} is the champion of {target} already, with other files: release a newer version; nothing was changed"
+        )
+    rolled_back = version in map(version_in_name, target.rolled_back_releases())
+    return RolloutError(
+        f"{version} {'was rolled back' if rolled_back else 'was champion before'} and cannot be rolled out to {target} "
+        f"again: release a newer version, or make this one champion again with `slipway rollback --to {version} --reason "
+        f'"..."`; {target.champion_sentence()}'
     )
 
 
