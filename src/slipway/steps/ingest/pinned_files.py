@@ -25,10 +25,10 @@ def fetch(sources: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Path]]
         SettingsError: no installed package reads its scheme.
     """
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
-        yield {name: _fetch_file(pin["uri"], pin["sha256"], Path(folder)) for name, pin in sources.items()}
+        yield {name: _fetch_file(name, pin["uri"], pin["sha256"], Path(folder)) for name, pin in sources.items()}
 
 
-def _fetch_file(uri: str, pinned: str, folder: Path) -> Path:
+def _fetch_file(name: str, uri: str, pinned: str, folder: Path) -> Path:
     path = _local_copy(uri, folder)
     try:
         with path.open("rb") as file:
@@ -40,7 +40,7 @@ def _fetch_file(uri: str, pinned: str, folder: Path) -> Path:
     if found != pinned:
         raise DataChangedError(
             f"the data file {uri} has changed: its SHA-256 is {found}, but slipway.toml pins {pinned}; "
-            "restore the file, or pin the new version deliberately"
+            f"restore the file, or pin its new content with `slipway retrain --source {name}=FILE`"
         )
     return path
 
