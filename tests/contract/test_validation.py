@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slipway.contract.schema import Column, Contract, outputs_of
-from slipway.contract.validation import check_required
+from slipway.contract.validation import check_required, make_violation
 from slipway.errors import ContractError
 
 CONTRACT = Contract(
@@ -47,3 +47,18 @@ def test_many_long_names_make_the_message_and_its_cost_only_a_little_larger() ->
     message = refused("carrier", *(f"distance{number}" * 20 for number in range(100_000)))
     assert message.endswith(" and 99,981 more")
     assert len(message) < 3_000
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Yes", '"Yes"; convert such words to true and false'),
+        ("no", '"no"; convert such words to true and false'),
+        ("maybe", '"maybe"'),
+        (2, "2"),
+    ],
+)
+def test_a_word_for_true_or_false_has_a_hint(value: object, shown: str) -> None:
+    violation = make_violation(3, Column("night", "boolean"), value)
+    assert str(violation) == f"row 3, column 'night': expected true or false, got {shown}"
+    assert "convert" not in str(make_violation(3, Column("carrier", "string", values=("AA",)), value))

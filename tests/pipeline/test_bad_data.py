@@ -115,6 +115,14 @@ COLUMNS: dict[str, Case] = {
         CONTRACT,
         ["column 'items': expected integers (long), but 1 of 300 values", "row 4: 1.5"],
     ),
+    "retyped to words": (
+        data(lambda rows: rows.assign(member=np.where(rows.order % 2, "yes", "no"))),
+        CONTRACT,
+        [
+            "column 'member': expected true or false (boolean), but 300 of 300 values",
+            "row 2: 'no'; convert such words to true and false",
+        ],
+    ),
     "retyped to numbers": (
         data(lambda rows: rows.assign(region=rows.order)),
         CONTRACT,

@@ -19,6 +19,7 @@ from slipway.reporting.suggestions import closest_match
 Array = npt.NDArray[Any]
 _SHOWN_VALUES = 5
 _SHOWN_CHARACTERS = 80
+_BOOLEAN_WORDS = frozenset({"yes", "no", "y", "n", "true", "false", "t", "f", "on", "off"})
 _SHOWN_NAMES = 20
 _COMPARED_NAMES = 50
 _LONG_LIMIT = 2.0**63
@@ -70,7 +71,13 @@ def _describe_given(given: Iterable[object], missing: Sequence[str], contract: C
 
 def make_violation(row: int, column: Column, value: object) -> Violation:
     """Return the violation of a value that the column does not accept."""
-    return Violation(row, column.name, format_value(value), describe_type(column))
+    return Violation(row, column.name, f"{format_value(value)}{boolean_hint(column, value)}", describe_type(column))
+
+
+def boolean_hint(column: Column, value: object) -> str:
+    """Return what to do about a word such as "yes" in a boolean column, or the empty string for any other value."""
+    is_word = column.type == "boolean" and isinstance(value, str) and value.strip().lower() in _BOOLEAN_WORDS
+    return "; convert such words to true and false" if is_word else ""
 
 
 def violations(values: Array, column: Column, null_string: str, limit: int | None = None) -> Iterator[Violation]:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import csv, types
 
 from slipway.contract.schema import Column, Contract
-from slipway.contract.validation import describe_type, format_value
+from slipway.contract.validation import boolean_hint, describe_type, format_value
 from slipway.tables.arrow_columns import string_array
 
 _NULLS = string_array(csv.ConvertOptions().null_values)
@@ -59,7 +59,7 @@ def _parse_column(raw: pa.Array, kind: pa.DataType, column: Column | None) -> tu
     expected = describe_type(column) if column else str(kind)
     values, more = _cast(
         texts, _parse_booleans if types.is_boolean(kind) else _parse_numbers, kind,
-        lambda text: f"expected {expected}, got {format_value(text)}",
+        lambda text: f"expected {expected}, got {format_value(text)}{boolean_hint(column, text) if column else ''}",
     )  # fmt: skip
     return values, wrong + more
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from slipway.contract.schema import Column, Contract
+from slipway.contract.validation import boolean_hint
 from slipway.errors import ContractError, DataError
 
 
@@ -85,11 +86,13 @@ def _numbers(series: pd.Series, column: Column) -> pd.Series:
         return series.astype(np.float64)
     except (TypeError, ValueError):
         wrong = pd.to_numeric(series, errors="coerce").isna() & series.notna()
-        raise _type_error(series, column, wrong, "numbers") from None
+        what = "true or false" if column.type == "boolean" else "numbers"
+        raise _type_error(series, column, wrong, what) from None
 
 
 def _type_error(series: pd.Series, column: Column, wrong: pd.Series, what: str) -> ContractError:
+    first = series[wrong.to_numpy(bool)].iloc[0]
     return ContractError(
         f"column '{column.name}': expected {what} ({column.type}), but {int(wrong.sum()):,} of {len(series):,} values "
-        f"({series.dtype}) are not: {format_rows(series, wrong)}"
+        f"({series.dtype}) are not: {format_rows(series, wrong)}{boolean_hint(column, first)}"
     )
