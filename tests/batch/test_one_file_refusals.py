@@ -172,9 +172,9 @@ def test_a_parquet_file_damaged_in_its_middle_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("column", "values", "message"),
-    [("distance", ["far"], "has type string, but the contract of 'flights' requires double"),
-     ("distance", [True], "has type bool, but the contract of 'flights' requires double"),
-     ("carrier", [5], "has type int64, but the contract of 'flights' requires string")],
+    [("distance", ["far"], "has text, but the contract of 'flights' requires numbers (double); nothing"),
+     ("distance", [True], "has true and false, but the contract of 'flights' requires numbers (double)"),
+     ("carrier", [5], "has integers, but the contract of 'flights' requires text (string)")],
 )  # fmt: skip
 def test_a_parquet_column_of_another_type_is_refused(
     tmp_path: Path, column: str, values: list[object], message: str

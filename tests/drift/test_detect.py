@@ -185,10 +185,16 @@ def test_a_bundle_without_a_reference_says_so_and_a_changed_one_is_refused(tmp_p
 def test_what_cannot_be_read_is_named(against: ReferenceSide, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         found(against, tmp_path / "nowhere")
-    with pytest.raises(ContractError, match="column 'distance' of .* has type string, but the contract of"):
+    with pytest.raises(ContractError, match="column 'distance' of .* has text, but the contract of"):
         found(against, written(tmp_path / "x.parquet", {**CALM, "distance": np.full(840, "far", dtype=object)}))
-    with pytest.raises(DataError, match="expected timestamps"):
+    expected = "column 'time' of .*: expected dates or times such as 2013-09-30 or 2013-09-30 14:05:00, got "
+    with pytest.raises(DataError, match=f'{expected}"noon"$'):
         found(against, written(tmp_path / "y.parquet", {**CALM, "time": np.full(840, "noon", dtype=object)}))
+    times = np.array(["2013-09-30"] * 700 + ["9/30/2013"] * 140, dtype=object)
+    with pytest.raises(DataError, match=f'{expected}"9/30/2013"$'):
+        found(against, written(tmp_path / "w.parquet", {**CALM, "time": times}))
+    with pytest.raises(DataError, match=f"{expected}integers$"):
+        found(against, written(tmp_path / "n.parquet", {**CALM, "time": np.arange(840)}))
     with pytest.raises(DataError, match="has no rows"):
         found(against, written(tmp_path / "z.parquet", {name: values[:0] for name, values in CALM.items()}))
 

@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from slipway.contract.schema import Column, Contract
+from slipway.contract.validation import format_value
 from slipway.drift.labels import REQUEST_COLUMN, Labels, values_of
 from slipway.errors import DataError
 from slipway.inference.scorer import columns_of
 from slipway.statistics.reference import predictions_by_output
 from slipway.storage.rotating_files import files_by_time
-from slipway.tables.arrow_columns import check_types, to_columns
+from slipway.tables.arrow_columns import check_types, describe_arrow_type, is_text, to_columns
 from slipway.tables.csv_types import parse_fields
 from slipway.tables.dataset_manifest import RELEASE_COLUMN, read_manifest
 from slipway.tables.input_files import InputFile, find_inputs
@@ -30,6 +31,7 @@ from slipway.tables.readers import chunks_of, schema_of
 
 Array = npt.NDArray[Any]
 _REQUESTS_PER_BATCH = 1000
+_TIMES = "dates or times such as 2013-09-30 or 2013-09-30 14:05:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +157,33 @@ def _build_rows(
 
 
 def _read_times(values: pa.Array, name: str, file: InputFile) -> npt.NDArray[np.datetime64]:
+    subject = f"column '{name}' of {file.path}"
+    if not (types.is_temporal(values.type) or is_text(values.type) or types.is_null(values.type)):
+        # A number could be seconds, milliseconds or a year.
+        raise DataError(f"{subject}: expected {_TIMES}, got {describe_arrow_type(values.type)}")
     try:
         zoned = types.is_timestamp(values.type) and values.type.tz
-        local = pc.local_timestamp(values) if zoned else values.cast(pa.timestamp("us"), safe=False)
-    except pa.ArrowException as error:
-        raise DataError(f"column '{name}' of {file.path}: expected timestamps: {error}") from None
+        local = pc.local_timestamp(values) if zoned else _to_microseconds(values)
+    except pa.ArrowException:
+        row = next(row for row in range(len(values)) if not _is_time(values[row : row + 1]))
+        raise DataError(f"{subject}: expected {_TIMES}, got {format_value(values[row].as_py())}") from None
     if local.null_count:
         raise DataError(f"column '{name}' of {file.path} is null in {local.null_count} of {len(local)} rows")
     # DLPack has no type for timestamps, so they are passed as integers.
     microseconds: Array = np.from_dlpack(local.cast(pa.timestamp("us"), safe=False).cast(pa.int64()))
     return microseconds.astype("datetime64[us]")
+
+
+def _to_microseconds(values: pa.Array) -> pa.Array:
+    return values.cast(pa.timestamp("us"), safe=False)
+
+
+def _is_time(value: pa.Array) -> bool:
+    try:
+        _to_microseconds(value)
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def _read_labels(batch: pa.RecordBatch, selection: RowSelection) -> list[Any]:

@@ -20,6 +20,8 @@ TEXT_TYPES = {"double": pa.float64(), "long": pa.float64(), "boolean": pa.bool_(
 """Types for reading the contract's columns from text. Integers are read as float64 too, so that validation rejects 1.5 with
 a clear message; as int64 it could not be parsed at all."""
 
+_WORDS = {"double": "numbers", "long": "integers", "boolean": "true and false", "string": "text"}
+
 
 def check_types(
     schema: pa.Schema, contract: Contract, path: Path | str, consequence: str = "; nothing was written"
@@ -32,8 +34,8 @@ def check_types(
     for column in contract.inputs:
         if column.name in schema.names and not is_readable(schema.field(column.name).type, column):
             raise ContractError(
-                f"column '{column.name}' of {path} has type {schema.field(column.name).type}, but the contract of "
-                f"'{contract.name}' requires {column.type}{consequence}"
+                f"column '{column.name}' of {path} has {describe_arrow_type(schema.field(column.name).type)}, but the "
+                f"contract of '{contract.name}' requires {_WORDS[column.type]} ({column.type}){consequence}"
             )
 
 
@@ -44,10 +46,32 @@ def is_readable(kind: pa.DataType, column: Column) -> bool:
     if types.is_dictionary(kind):
         return column.type == "string" and is_readable(kind.value_type, column)
     if column.type == "string":
-        return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+        return is_text(kind)
     if column.type == "boolean":
         return bool(types.is_boolean(kind))
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether the values of an Arrow type are strings."""
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def describe_arrow_type(kind: pa.DataType) -> str:
+    """Describe the values of an Arrow type in plain words."""
+    if types.is_dictionary(kind):
+        return describe_arrow_type(kind.value_type)
+    known = {
+        "text": is_text(kind),
+        "true and false": types.is_boolean(kind),
+        "integers": types.is_integer(kind),
+        "numbers": types.is_floating(kind) or types.is_decimal(kind),
+        "dates or times": types.is_temporal(kind),
+        "lists": types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind),
+        "objects": types.is_struct(kind) or types.is_map(kind),
+        "bytes": types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind),
+    }
+    return next((words for words, fits in known.items() if fits), str(kind))
 
 
 def to_columns(batch: pa.RecordBatch, contract: Contract, empty_is_null: bool) -> dict[str, Array]:
