@@ -57,7 +57,12 @@ def probabilities(*rows: dict[str, Any]) -> list[list[float]]:
 
 def test_without_a_row_the_first_golden_row_is_predicted(bundle: Path) -> None:
     assert predict(bundle).stdout == PEOPLE
-    assert as_json(bundle) == {"release": "1.2.3+gdcefae7", "inputs": ROW, "prediction": probabilities(ROW)[0]}
+    (expected,) = probabilities(ROW)
+    told = as_json(bundle)
+    assert told["probabilities"] == dict(zip(("late", "early", "on time"), told["prediction"], strict=True))
+    assert {name: told[name] for name in told if name != "probabilities"} == {
+        "release": "1.2.3+gdcefae7", "inputs": ROW, "prediction": expected, "label": "late",
+    }  # fmt: skip
 
 
 def test_a_row_can_be_json_or_pairs(bundle: Path) -> None:
@@ -105,6 +110,7 @@ def test_a_body_for_the_server_is_taken_too(bundle: Path) -> None:
 def test_a_regression_is_a_number_with_its_outputs_name(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path, task="regression")
     assert predict(bundle).stdout.startswith("prediction  2.25   release 1.2.3\n")
+    assert as_json(bundle).keys() == {"release", "inputs", "prediction"}
     assert as_json(bundle)["prediction"] == pytest.approx(2.25)
 
 

@@ -127,7 +127,7 @@ def predict(rows: tuple[str, ...], settings_file: Path, bundle: Path | None, as_
     predicted = predict_rows(given, scorer)
     release = scorer.bundle.release.version
     if as_json:
-        results = [row.as_json(release) for row in predicted]
+        results = [row.as_json(release, scorer.contract) for row in predicted]
         print_json(results if given.many else results[0])
     else:
         click.echo("\n".join(prediction_lines(predicted, release, scorer.contract)))

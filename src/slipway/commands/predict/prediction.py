@@ -22,9 +22,12 @@ class PredictedRow:
     values: Any
     label: str | None
 
-    def as_json(self, release: str) -> dict[str, Any]:
-        """Return the row for machines, with all digits."""
-        return {"release": release, "inputs": self.inputs, "prediction": self.values}
+    def as_json(self, release: str, contract: Contract) -> dict[str, Any]:
+        """Return the row for machines, with all digits; for classes also the label and the probability of each class."""
+        row = {"release": release, "inputs": self.inputs, "prediction": self.values}
+        if self.label is None:
+            return row
+        return row | {"label": self.label, "probabilities": dict(zip(contract.classes, self.values, strict=True))}
 
 
 def predict_rows(given: GivenRows, scorer: Scorer) -> list[PredictedRow]:
