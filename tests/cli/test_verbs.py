@@ -56,6 +56,9 @@ def test_the_verbs_that_moved_to_ci_are_callable_by_their_old_path_and_not_liste
     [
         (["shp"], "no such command 'shp'; did you mean 'ship'?", "slipway"),
         (["zebra"], "no such command 'zebra'", "slipway"),
+        (["version"], "no such command 'version'; did you mean '--version'?", "slipway"),
+        (["help"], "no such command 'help'; did you mean '--help'?", "slipway"),
+        (["verfy"], "no such command 'verfy'; did you mean 'verify'?", "slipway"),
         (["relase-page"], "no such command 'relase-page'; did you mean 'ci release-page'?", "slipway"),
         (["contract", "wirte"], "no such command 'wirte'; did you mean 'write'?", "slipway contract"),
         (["ship", "--no-cach"], "no such option '--no-cach'; did you mean '--no-cache'?", "slipway ship"),

@@ -64,6 +64,9 @@ class VerbGroup(click.Group):
         if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
             paths = {verb: verb for verb in self.commands}
             paths |= {verb: f"{group.name} {verb}" for verb, group in self.old_paths.items()}
+            # `slipway version` and `slipway help`, as many programs have them.
+            options = [option for parameter in self.get_params(ctx) for option in parameter.opts]
+            paths |= {option.removeprefix("--"): option for option in options if option.startswith("--")}
             meant = closest_match(name, paths)
             ctx.fail(f"no such command '{name}'" + (f"; did you mean '{paths[meant]}'?" if meant else ""))
         return super().resolve_command(ctx, args)
