@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -62,6 +63,14 @@ def test_a_command_that_a_sentence_mentions_exists_with_these_options(document: 
             parse(arguments)
         except click.MissingParameter:
             assert found(arguments)[1] == [], span
+
+
+def test_a_request_right_after_a_server_was_started_waits_for_it() -> None:
+    """A reader who pastes both lines at once would otherwise be told that nobody listens."""
+    pairs = [pair for document in DOCUMENTS for pair in pairwise(command.text for command in commands(document))]
+    requests = [then for first, then in pairs if first.partition("  #")[0].rstrip().endswith("&") and "curl" in then]
+    assert len(requests) >= 2
+    assert [text for text in requests if "curl -s --retry 10 --retry-connrefused " not in text] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
