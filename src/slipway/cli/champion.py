@@ -119,7 +119,11 @@ def resume(settings_file: Path, reason: str, github: bool, as_json: bool) -> Non
     if github:
         from slipway.github.promote import resume as resume_on_github
 
-        retry_on_github(lambda on: resume_on_github(on, who=current_actor(), reason=reason, say=stderr_progress))
+        changed = retry_on_github(
+            lambda on: resume_on_github(on, who=current_actor(), reason=reason, say=stderr_progress)
+        )
+        if as_json:
+            print_json({"changed": changed})
         return
     from slipway.rollout.rollout import resume as resume_rollouts
 

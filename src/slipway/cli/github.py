@@ -5,10 +5,23 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from slipway.cli.options import open_target, retry_on_github, settings_option, stderr_progress
+from slipway.cli.options import (
+    json_option,
+    open_target,
+    print_json,
+    retry_on_github,
+    settings_option,
+    stderr_progress,
+)
+
+if TYPE_CHECKING:
+    from github.Repository import Repository
+
+    from slipway.target.journal import Entry
 
 
 def _parse_release(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -155,7 +168,8 @@ def report_refusal(tag: str, files: Path, repository: str | None) -> None:
 @rollback_option
 @click.option("--reason", default="", help="The reason, for the record; required with --rollback.")
 @repository_option
-def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> None:
+@json_option
+def promote(tag: str, rollback: bool, reason: str, repository: str | None, as_json: bool) -> None:
     """Make a published release the champion on GitHub.
 
     The release becomes Latest, and hosts that follow the repository pull it. A GitHub deployment records who promoted
@@ -170,10 +184,12 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
     from slipway.target.journal import current_actor
 
     why = reason if rollback else reason or "released"
-    retry_on_github(
+    changed = retry_on_github(
         lambda on: promote_release(on, tag, who=current_actor(), reason=why, rollback=rollback, say=stderr_progress),
         repository,
     )
+    if as_json:
+        print_json({"champion": tag, "changed": changed})
 
 
 @click.command()
@@ -182,7 +198,10 @@ def promote(tag: str, rollback: bool, reason: str, repository: str | None) -> No
 @click.option("--reason", default="", help="The reason, for the journal; required with --rollback.")
 @settings_option
 @repository_option
-def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repository: str | None) -> None:
+@json_option
+def pull(
+    tag: str | None, rollback: bool, reason: str, settings_file: Path, repository: str | None, as_json: bool
+) -> None:
     """Roll out a release from GitHub on this host.
 
     Without a version, follow the release marked Latest: roll out a newer one, or roll back to an earlier one.
@@ -198,17 +217,18 @@ def pull(tag: str | None, rollback: bool, reason: str, settings_file: Path, repo
 
     settings, target = open_target(settings_file)
     trust = trust_of(settings)
-    if tag is None:
-        retry_on_github(lambda on: follow_latest(target, on, trust=trust, progress=stderr_progress), repository)
-        return
     why = reason if rollback else reason or "released"
     who = REMOTE_PREFIX + current_actor() if os.environ.get("GITHUB_ACTIONS") == "true" else current_actor()
-    retry_on_github(
-        lambda on: pull_tag(
-            target, on, tag, reason=why, who=who, rollback=rollback, trust=trust, progress=stderr_progress
-        ),
-        repository,
-    )
+
+    def pull_once(on: Repository) -> Entry | None:
+        if tag is None:
+            return follow_latest(target, on, trust=trust, progress=stderr_progress)
+        return pull_tag(target, on, tag, reason=why, who=who, rollback=rollback, trust=trust, progress=stderr_progress)
+
+    entry = retry_on_github(pull_once, repository)
+    if as_json and (champion := target.champion()):
+        result = {"champion": champion.release.version, "digest": champion.digest, "changed": entry is not None}
+        print_json(result)
 
 
 @click.command()

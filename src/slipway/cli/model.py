@@ -57,7 +57,8 @@ def run(settings_file: Path, overrides: tuple[str, ...], no_cache: bool, env_man
 
 @click.command()
 @settings_option
-def write(settings_file: Path) -> None:
+@json_option
+def write(settings_file: Path, as_json: bool) -> None:
     """Write contract.json from the settings.
 
     The contract is the model's public interface, so review the difference like an API change and commit it.
@@ -73,7 +74,8 @@ def write(settings_file: Path) -> None:
     path = settings.root / CONTRACT_FILE
     path.write_bytes(encode_contract(settings.contract))
     inputs, outputs = len(settings.contract.inputs), len(settings.contract.outputs)
-    click.echo(f"wrote {path.name}: {inputs} input{'s' * (inputs != 1)}, {outputs} output{'s' * (outputs != 1)}")
+    sentence = f"wrote {path.name}: {inputs} input{'s' * (inputs != 1)}, {outputs} output{'s' * (outputs != 1)}"
+    print_result({"file": str(path), "inputs": inputs, "outputs": outputs}, sentence, as_json)
 
 
 @click.command()

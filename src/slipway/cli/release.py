@@ -97,7 +97,8 @@ def check(against: Path | None, github: bool, title: str | None, settings_file: 
 @github_option
 @title_option
 @settings_option
-def preview(against: Path | None, github: bool, title: str | None, settings_file: Path) -> None:
+@json_option
+def preview(against: Path | None, github: bool, title: str | None, settings_file: Path, as_json: bool) -> None:
     """Show as Markdown what merging this branch would release.
 
     The preview has the next version, its release notes, the changes for callers, and what is trained. In a GitHub workflow
@@ -114,7 +115,8 @@ def preview(against: Path | None, github: bool, title: str | None, settings_file
     settings, next_version, result = _check_next_version(settings_file, against, github, title)
     text = previewed(settings, next_version, result)
     write_summary(text)
-    click.echo(text, nl=False)
+    found = {"version": next_version.version, "new": next_version.new, "last": next_version.last}
+    print_result(found | {"contract": msgspec.to_builtins(result), "markdown": text}, text.removesuffix("\n"), as_json)
 
 
 @click.command()

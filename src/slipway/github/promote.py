@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 
-def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback: bool, say: PrintLine) -> None:
+def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback: bool, say: PrintLine) -> bool:
     """Make a published release Latest, and record who did it, from which release and why. Safe to run again.
 
     Args:
         rollback: go back to a past champion, and hold later promotions until ``resume``.
+
+    Returns:
+        Whether anything changed; False if the release was the champion already.
 
     Raises:
         NotFoundError: the release is not published, or (rollback) never was champion.
@@ -41,7 +44,7 @@ def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback
     found = settle(repository, champion)
     if champion == tag:
         say(f"{tag} is already the champion; nothing was changed")
-        return
+        return False
     asset = bundle_asset(release)
     if asset is None:
         raise RolloutError(f"{tag} has no bundle: the gate refused it; {_champion_sentence(champion)}")
@@ -58,10 +61,11 @@ def promote(repository: Repository, tag: str, *, who: str, reason: str, rollback
     record = Record(action=action, from_=champion, to=tag, digest=digest_of(asset), reason=reason, who=who)
     _make_latest(repository, release, record)
     say(f"{tag} is now the champion" + (f", instead of {champion}" if champion else ""))
+    return True
 
 
-def resume(repository: Repository, *, who: str, reason: str, say: PrintLine) -> None:
-    """Lift the hold that a rollback put on promotions; repeating it is harmless.
+def resume(repository: Repository, *, who: str, reason: str, say: PrintLine) -> bool:
+    """Lift the hold that a rollback put on promotions; return whether there was one.
 
     Raises:
         SettingsError: the reason is empty.
@@ -73,10 +77,11 @@ def resume(repository: Repository, *, who: str, reason: str, say: PrintLine) -> 
         raise NotFoundError("GitHub has no champion yet, so there is no hold to lift; nothing was changed")
     if active_hold(settle(repository, champion)) is None:
         say("promotions are not held; nothing was changed")
-        return
+        return False
     record = Record(action="resume", from_=champion, to=champion, digest=None, reason=reason, who=who)
     conclude(record_intent(repository, record, champion), "done")
     say(f"promotions resumed; {champion} is the champion")
+    return True
 
 
 def _check_not_held(found: list[DeploymentRecord], champion: str | None) -> None:
