@@ -114,6 +114,17 @@ def test_a_regression_is_a_number_with_its_outputs_name(tmp_path: Path) -> None:
     assert as_json(bundle)["prediction"] == pytest.approx(2.25)
 
 
+@pytest.mark.parametrize("arguments", [["predict", "--bundle"], ["verify"]])
+def test_a_slow_model_is_reported_on_stderr(
+    bundle: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slipway.reporting.progress.FIRST_HEARTBEAT", 0.0)
+    done = CliRunner().invoke(slipway, [*arguments, str(bundle)])
+    assert done.exit_code == 0
+    assert f"{arguments[0]}: running for 0 s\n" in done.stderr
+    assert "running" not in done.stdout
+
+
 @pytest.mark.parametrize("rows", [["distance=1", "carier=AA"], ['{"distance": 1, "carier": "AA"}']])
 def test_both_the_unknown_and_the_missing_column_are_named(bundle: Path, rows: list[str]) -> None:
     error = refusal(bundle, *rows)

@@ -23,6 +23,7 @@ from slipway.cli.options import (
 )
 from slipway.cli.terminal import print_rows
 from slipway.errors import GateRefused
+from slipway.reporting.progress import heartbeat_on_stderr
 
 if TYPE_CHECKING:
     from slipway.bundle.verdict import Rule, Verdict
@@ -93,8 +94,9 @@ def verify(bundle: Path, as_json: bool) -> None:
     """
     from slipway.inference.scorer import load
 
-    scorer = load(bundle.resolve())
-    scorer.check_golden()
+    with heartbeat_on_stderr("verify"):
+        scorer = load(bundle.resolve())
+        scorer.check_golden()
     found = scorer.bundle
     version, files = found.release.version, len(found.release.files)
     result = {"release": version, "digest": found.digest, "files": files}
@@ -122,11 +124,13 @@ def predict(rows: tuple[str, ...], settings_file: Path, bundle: Path | None, as_
     from slipway.commands.predict.prediction import predict_rows, prediction_lines
     from slipway.inference.scorer import load
 
-    scorer = load(resolve_bundle(settings_file, bundle))
+    with heartbeat_on_stderr("predict"):
+        scorer = load(resolve_bundle(settings_file, bundle))
     given = read_rows(rows, scorer, sys.stdin.buffer.read)
     if ignored := ignored_columns(given, scorer.contract):
         click.echo(f"ignored columns that are not in the contract: {', '.join(ignored)}", err=True)
-    predicted = predict_rows(given, scorer)
+    with heartbeat_on_stderr("predict"):
+        predicted = predict_rows(given, scorer)
     release = scorer.bundle.release.version
     if as_json:
         results = [row.as_json(release, scorer.contract) for row in predicted]
