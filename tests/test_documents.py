@@ -75,7 +75,8 @@ def test_a_request_right_after_a_server_was_started_waits_for_it() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
 def test_every_make_target_exists(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    makefiles = (ROOT / "Makefile").read_text() + (ROOT / "src" / "library.mk").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefiles, re.MULTILINE))
     said = [command.text for command in commands(document)] + list(spans(document))
     assert {words[1] for line in said if (words := line.split())[:1] == ["make"] and len(words) > 1} <= targets
 

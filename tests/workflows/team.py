@@ -30,8 +30,8 @@ def make_team(folder: Path, repository: str, *, sample: bool = True) -> Path:
     return clone
 
 
-def bare_copy(folder: Path, repository: str) -> Path:
-    """The same of this very tree, with nothing committed yet."""
+def bare_copy(folder: Path, repository: str, source: Path = ROOT) -> Path:
+    """The same of this very tree, or of another project, with nothing committed yet."""
     bare = folder / "remote" / repository
     git_in(folder, "init", "--quiet", "--bare", "--initial-branch", "main", str(bare))
     clone = folder / "team"
@@ -39,7 +39,7 @@ def bare_copy(folder: Path, repository: str) -> Path:
     git(clone, "checkout", "--quiet", "-b", "main")
     for key, value in {"user.name": "Ann", "user.email": "ann@example.org"}.items():
         git(clone, "config", key, value)
-    _copy_tree(clone)
+    _copy_tree(source, clone)
     return clone
 
 
@@ -64,13 +64,13 @@ def git_in(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def _copy_tree(clone: Path) -> None:
+def _copy_tree(source: Path, clone: Path) -> None:
     """The files that git tracks, and those that it would."""
-    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard")
+    listed = git(source, "ls-files", "--cached", "--others", "--exclude-standard")
     for name in listed.splitlines():
-        if (ROOT / name).is_file():
+        if (source / name).is_file() or (source / name).is_symlink():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, clone / name)
+            shutil.copy2(source / name, clone / name, follow_symlinks=False)
 
 
 def _use_sample(clone: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from slipway.bundle.release_assets import parse_sums
 from tests.workflows.act import git
 from tests.workflows.team import set_parameter
-from tests.workflows.world import World, answered, new_world, server
+from tests.workflows.world import World, history, new_world, server, serves
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -27,20 +27,6 @@ def world(tmp_path: Path) -> Iterator[World]:
 def golden(world: World) -> dict[str, list[object]]:
     found: dict[str, list[object]] = json.loads((world.target / "current" / "golden.json").read_text())["inputs"]
     return found
-
-
-def history(world: World) -> list[tuple[str, str, str]]:
-    told = json.loads(world.slipway("history", "--json").stdout)
-    return [(row["action"], row["to"], row["outcome"]) for row in told]
-
-
-def serves(world: World, port: int, version: str) -> None:
-    """Batch and real time answer as this release, with the same probabilities."""
-    names, scored = world.batch()
-    rows = json.loads((world.target / "current" / "golden.json").read_text())["inputs"]
-    name, live = answered(port, rows)
-    assert (names, name) == ({version}, version)
-    assert live == pytest.approx(scored, rel=1e-9)
 
 
 def test_from_the_first_push_to_a_rollback_and_on(world: World) -> None:

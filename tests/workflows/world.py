@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from fake_github.fake import GitHub
 
 from tests.support.fork_server import PROGRAM
@@ -138,7 +139,9 @@ class World:
         done = self.slipway("batch", str(rows), str(out))
         assert done.returncode == 0, done.stderr
         scored = pd.read_parquet(out)
-        return set(scored["release"]), [float(p) for p in scored["probability_late"]]
+        return set(scored["release"]), [
+            float(p) for p in scored[scored.columns[scored.columns.str.startswith("probability_")][-1]]
+        ]
 
 
 def host_environment() -> dict[str, str]:
@@ -150,8 +153,14 @@ def host_environment() -> dict[str, str]:
 @contextmanager
 def new_world(folder: Path, *, private: bool, sample: bool = True) -> Iterator[World]:
     """A team that has just used the template: one commit, no tag, no release."""
-    team = make_team(folder, "octo/flights", sample=sample)
-    with GitHub(folder / "remote" / "octo" / "flights", private=private, immutable_releases=True) as github:
+    with world_of(folder, "octo/flights", make_team(folder, "octo/flights", sample=sample), private=private) as world:
+        yield world
+
+
+@contextmanager
+def world_of(folder: Path, repository: str, team: Path, *, private: bool) -> Iterator[World]:
+    """The world of a team whose repository was just pushed."""
+    with GitHub(folder / "remote" / repository, repository, private=private, immutable_releases=True) as github:
         yield World(folder, github, team, private=private)
         assert github.unknown == []
 
@@ -183,3 +192,17 @@ def answered(port: int, rows: dict[str, Any]) -> tuple[str, list[float]]:
     with urllib.request.urlopen(request) as answer:
         predictions = json.load(answer)["predictions"]
         return answer.headers["x-model-version"], [row[-1] for row in predictions]
+
+
+def history(world: World) -> list[tuple[str, str, str]]:
+    told = json.loads(world.slipway("history", "--json").stdout)
+    return [(row["action"], row["to"], row["outcome"]) for row in told]
+
+
+def serves(world: World, port: int, version: str) -> None:
+    """Batch and real time answer as this release, with the same probabilities."""
+    names, scored = world.batch()
+    rows = json.loads((world.target / "current" / "golden.json").read_text())["inputs"]
+    name, live = answered(port, rows)
+    assert (names, name) == ({version}, version)
+    assert live == pytest.approx(scored, rel=1e-9)
