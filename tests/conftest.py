@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from fake_github.fake import GitHub
-from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from components.package.run import package
 from slipway.bundle.release_file import Bundle
+from slipway.commands.project.new import new_project
 from slipway.contract.schema import encode_contract
 from slipway.github.client import connect
 from slipway.inference.skops_file import save_model
 from slipway.pipeline.candidate import Candidate
 from slipway.tables.data_frame import write_parquet
 from tests.support.candidates import CLASSES, HOLDOUT, SPLIT, TRAIN, Build, contract_for, fitted, measured, released
-from tests.support.flights import TOLD, Flights, ship
+from tests.support.flights import Flights, ship
 from tests.support.git_repositories import ROOT, environment
-from tests.support.new_projects import make_once
+from tests.support.made_once import made_once, share_in
+from tests.support.new_projects import DESCRIPTION, NAME
 from tests.support.project_states import World
 from tests.support.random_histories import Life
 from tests.support.release_files import ALL, Client, bare_repository
@@ -41,27 +41,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "tests/workflows/" not in item.nodeid)
 
 
-@pytest.fixture(scope="session")
-def flights(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Flights:
-    """The example, shipped by whichever worker asks first and shared by all."""
+@pytest.fixture(scope="session", autouse=True)
+def _shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """What is made once is made in the folder that the workers have in common."""
     base = tmp_path_factory.getbasetemp()
-    shared = (base if worker_id == "master" else base.parent) / "flights"
+    shared = (base if worker_id == "master" else base.parent) / "shared"
     shared.mkdir(exist_ok=True)
-    with FileLock(shared / "lock"):
-        if (shared / TOLD).is_file():
-            return Flights(shared / "repository")
-        shutil.rmtree(shared / "repository", ignore_errors=True)
-        return ship(shared / "repository")
+    share_in(shared)
 
 
 @pytest.fixture(scope="session")
-def churn(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A project as `slipway new` makes it; to change it, copy it."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base if worker_id == "master" else base.parent) / "new"
-    shared.mkdir(exist_ok=True)
-    with FileLock(shared / "lock"):
-        return make_once(shared)
+def flights() -> Flights:
+    """The example, shipped once and shared by all."""
+    return Flights(made_once("flights", lambda folder: ship(folder / "repository")) / "repository")
+
+
+@pytest.fixture(scope="session")
+def churn() -> Path:
+    """A project as `slipway new` makes it, made once since it takes the package index; to change it, copy it."""
+    return made_once("new", lambda folder: new_project(folder / NAME, description=DESCRIPTION)) / NAME
 
 
 @pytest.fixture(scope="session")

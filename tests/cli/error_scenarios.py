@@ -24,7 +24,7 @@ from tests.support.git_repositories import clone, git, project, released
 from tests.support.git_repositories import commit as commit_file
 from tests.support.orders_project import data, function, orders, put, setting, unpinned
 from tests.support.project_states import UNREACHABLE
-from tests.support.projects import commit, diabetes, edit, repository
+from tests.support.projects import commit, diabetes, edit, shipped_diabetes, with_store
 
 MESSAGES = Path(__file__).with_name("error_messages.txt")
 Scenario = Callable[[Path], Ended]
@@ -34,7 +34,7 @@ def run_orders(*edits: Callable[[Path], None], **environment: str) -> Scenario:
     """`slipway run` in a small project after some edits."""
 
     def scenario(folder: Path) -> Ended:
-        settings = orders(folder / "orders")
+        settings = with_store(orders(folder / "orders"))
         for change in edits:
             change(settings)
         return slipway(settings, "run", **environment)
@@ -48,8 +48,7 @@ def in_shipped(
     """A command in a project whose release 1.0.0 is live."""
 
     def scenario(folder: Path) -> Ended:
-        settings = repository(diabetes(folder / "project"))
-        assert slipway(settings, "ship").returncode == 0
+        settings = shipped_diabetes(folder / "project")
         prepare(settings)
         return slipway(settings, *arguments, **environment)
 
@@ -159,8 +158,7 @@ def lose_race(root: Path) -> None:
 
 def while_busy(folder: Path) -> Ended:
     """Another command has the target's lock."""
-    settings = repository(diabetes(folder / "project"))
-    assert slipway(settings, "ship").returncode == 0
+    settings = shipped_diabetes(folder / "project")
     lock = settings.parent / ".slipway/target/lock"
     with exclusive_lock(lock, "slipway rollback", busy_error=errors.BusyError):
         return slipway(settings, "rollback", "--reason", "bad")

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.fork_server import slipway
-from tests.support.projects import champion, commit, diabetes, edit, parcels, repository, shipped, wine
+from tests.support.projects import (
+    champion,
+    commit,
+    diabetes,
+    edit,
+    parcels,
+    repository,
+    shipped,
+    shipped_diabetes,
+    wine,
+    with_store,
+)
 from tests.support.release_files import key_pair
 
 
@@ -53,7 +64,7 @@ def test_ship_twice_then_roll_back_then_resume(tmp_path: Path) -> None:
 
 
 def test_overridden_settings_at_a_clean_tag_are_a_pre_release_that_names_them(tmp_path: Path) -> None:
-    project = repository(diabetes(tmp_path / "p"))
+    project = repository(with_store(diabetes(tmp_path / "p")))
     done = slipway(project, "ship", "--json", "--set", "train.alpha=1.5")
     assert done.returncode == 0, done.stderr
     release = done.told["release"]
@@ -94,7 +105,7 @@ def test_a_target_that_asks_for_a_signature_takes_no_ship_without_that_key(tmp_p
 
 
 def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publishes(tmp_path: Path) -> None:
-    project = repository(wine(tmp_path / "p"))
+    project = repository(with_store(wine(tmp_path / "p")))
     edit(project, "[gate]", "[gate.maximum]\nroc_auc = 0.5\n[gate]")
     refused = slipway(project, "ship", "--json")
     assert refused.returncode == 9
@@ -111,7 +122,7 @@ def test_a_refused_candidate_moves_nothing_and_its_twin_without_the_rule_publish
 
 
 def test_shipping_the_same_again_proves_the_champion_and_writes_nothing(tmp_path: Path) -> None:
-    project = repository(diabetes(tmp_path / "p"))
+    project = repository(with_store(diabetes(tmp_path / "p")))
     shipped(project)
     journal = (project.parent / ".slipway/target/journal.jsonl").read_bytes()
     assert shipped(project)["champion"] == "1.0.0"
@@ -129,8 +140,7 @@ def test_a_second_ship_is_refused_while_one_runs(tmp_path: Path) -> None:
 
 
 def test_a_rollback_with_an_unreachable_registry_is_done_and_the_mirror_is_owed(tmp_path: Path) -> None:
-    project = repository(diabetes(tmp_path / "p"))
-    shipped(project)
+    project = shipped_diabetes(tmp_path / "p")
     edit(project, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
     commit(project, "v1.0.1")
     shipped(project)
@@ -144,7 +154,7 @@ def test_a_rollback_with_an_unreachable_registry_is_done_and_the_mirror_is_owed(
 
 
 def test_a_second_ship_of_a_project_split_by_group_is_compared_with_the_champion(tmp_path: Path) -> None:
-    project = parcels(tmp_path / "p")
+    project = with_store(parcels(tmp_path / "p"))
     edit(project, 'by = "time"\nholdout_days = 30', 'by = "group"\nkey = ["customer"]')
     repository(project)
     assert slipway(project, "ship").returncode == 0
@@ -157,8 +167,7 @@ def test_a_second_ship_of_a_project_split_by_group_is_compared_with_the_champion
 
 @pytest.mark.parametrize("name", ["model.onnx", "golden.json"])
 def test_a_flipped_byte_in_the_champion_is_found(tmp_path: Path, name: str) -> None:
-    project = repository(diabetes(tmp_path / "p"))
-    shipped(project)
+    project = shipped_diabetes(tmp_path / "p")
     file = project.parent / ".slipway/target/current" / name
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1

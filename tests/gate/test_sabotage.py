@@ -18,7 +18,7 @@ import pytest
 
 from slipway.gate.rules import list_families
 from tests.support.fork_server import Ended, slipway
-from tests.support.projects import commit, copy_of, edit, parcels, repository
+from tests.support.projects import commit, copy_of, edit, parcels, repository, with_store
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = list_families()
@@ -142,7 +142,7 @@ def state(project: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository whose 1.0.0 serves, with another honest change that is trained but not shipped."""
-    project = parcels(tmp_path_factory.mktemp("prepared") / "repository")
+    project = with_store(parcels(tmp_path_factory.mktemp("prepared") / "repository"))
     for folder in CODE:
         shutil.copytree(ROOT / folder, project.parent / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "requirements.lock", project.parent)

@@ -21,7 +21,7 @@ import pytest
 
 from tests.support.fork_server import PROGRAM, ROOT, Ended, clean, slipway
 from tests.support.orders_project import Edit, cut, data, function, orders, put, returned, setting, stored, unpinned
-from tests.support.projects import files_of, runs
+from tests.support.projects import files_of, runs, with_store
 
 SETTINGS, DATA, CHANGED, CONTRACT, VALIDATION, COMPONENT = 3, 4, 5, 6, 7, 8
 Case = tuple[Edit, int, list[str]]
@@ -354,7 +354,7 @@ CASES = {f"{group}: {name}": case for group, cases in GROUPS.items() for name, c
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The passing project, with a store of its own that all cases share."""
-    return orders(tmp_path_factory.mktemp("orders"))
+    return with_store(orders(tmp_path_factory.mktemp("orders")))
 
 
 @pytest.fixture

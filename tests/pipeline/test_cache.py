@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.fork_server import Ended, slipway
-from tests.support.projects import diabetes, files_of, runs
+from tests.support.projects import diabetes, files_of, runs, with_store
 
 STEPS = ("ingest", "validate", "split", "train", "evaluate", "package")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = diabetes(tmp_path_factory.mktemp("diabetes"))
+    made = with_store(diabetes(tmp_path_factory.mktemp("diabetes")))
     done = slipway(made, "run")
     assert done.returncode == 0, done.stderr
     return made
@@ -94,7 +94,7 @@ def test_scores_come_from_the_files_that_were_verified_and_not_from_the_database
 
 
 def test_what_a_component_said_reaches_the_user_from_the_cache_too(tmp_path: Path) -> None:
-    project = diabetes(tmp_path / "p")
+    project = with_store(diabetes(tmp_path / "p"))
     project.write_text(project.read_text().replace("linear_model.Ridge", "neighbors.KNeighborsRegressor"))
     notice = "package: KNeighborsRegressor has no converter to ONNX as a regressor. So scikit-learn itself will serve"
     first = slipway(project, "run", "--json")
@@ -106,7 +106,7 @@ def test_what_a_component_said_reaches_the_user_from_the_cache_too(tmp_path: Pat
 
 
 def test_nothing_is_left_in_the_temporary_folder_and_a_silent_component_leaves_no_log(tmp_path: Path) -> None:
-    project, place = diabetes(tmp_path / "p"), tmp_path / "temporary"
+    project, place = with_store(diabetes(tmp_path / "p")), tmp_path / "temporary"
     place.mkdir()
     assert slipway(project, "run", TMPDIR=str(place)).returncode == 0
     assert {path.name for path in place.iterdir()} <= {".ses"}  # onnxruntime's

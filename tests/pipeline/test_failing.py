@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.fork_server import slipway
-from tests.support.projects import copy_of_programs, diabetes, edit, files_of, runs
+from tests.support.projects import copy_of_programs, diabetes, edit, files_of, runs, with_store
 
 FIT = "        model.fit(features, frame[target].to_numpy())\n"
 MANY = "raise ValueError('first line' + chr(10) + 'second line')"
@@ -22,7 +22,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return diabetes(tmp_path_factory.mktemp("diabetes"))
+    return with_store(diabetes(tmp_path_factory.mktemp("diabetes")))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def statuses(project: Path) -> dict[str, str]:
 
 
 def test_what_runs_beside_a_failure_is_waited_for_and_kept(copy: Path, tmp_path: Path) -> None:
-    project, program = diabetes(tmp_path / "p"), copy / "components/split/run.py"
+    project, program = with_store(diabetes(tmp_path / "p")), copy / "components/split/run.py"
     edit(project, "[split]", "[validate]\nminimum_rows = 1_000\n[split]")
     edit(program, "    main(split)", "    import time; time.sleep(1); main(split)")
     refused = slipway(project, "run", code=copy)
@@ -114,7 +114,7 @@ def test_what_runs_beside_a_failure_is_waited_for_and_kept(copy: Path, tmp_path:
 
 
 def test_of_two_failures_side_by_side_both_are_recorded_and_the_first_is_told(copy: Path, tmp_path: Path) -> None:
-    project = diabetes(tmp_path / "p")
+    project = with_store(diabetes(tmp_path / "p"))
     edit(project, "[split]", "[validate]\nminimum_rows = 1_000\n[split]\nby = 'group'\nkey = ['nobody']")
     refused = slipway(project, "run", code=copy)
     assert refused.returncode == 7

@@ -9,7 +9,7 @@ import pytest
 from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
 from tests.support.fork_server import ROOT, slipway
-from tests.support.projects import diabetes, wine
+from tests.support.projects import diabetes, wine, with_store
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_no_cache_runs_everything(ran: Path) -> None:
 
 
 def test_changed_bytes_are_refused_even_when_the_cache_knows_the_pin(tmp_path: Path) -> None:
-    project = diabetes(tmp_path / "p")
+    project = with_store(diabetes(tmp_path / "p"))
     assert slipway(project, "run").returncode == 0
     with (project.parent / "diabetes.csv").open("a") as file:
         file.write("0,0,0,0,0,0,0,0,0,0,1\n")
@@ -51,7 +51,7 @@ def test_changed_bytes_are_refused_even_when_the_cache_knows_the_pin(tmp_path: P
 
 @pytest.mark.parametrize(("content", "said"), [(None, "does not exist"), (b"", "is empty")])
 def test_a_missing_or_empty_file_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
-    project = diabetes(tmp_path / "p")
+    project = with_store(diabetes(tmp_path / "p"))
     data = project.parent / "diabetes.csv"
     data.unlink()
     if content is not None:
@@ -63,7 +63,7 @@ def test_a_missing_or_empty_file_is_named(tmp_path: Path, content: bytes | None,
 
 
 def test_a_component_that_raises_is_named_with_its_log(tmp_path: Path) -> None:
-    project = diabetes(tmp_path / "p")
+    project = with_store(diabetes(tmp_path / "p"))
     (project.parent / "ingest.py").write_text("def features(files):\n    return 1 / 0\n")
     refused = slipway(project, "run")
     assert refused.returncode == 8
@@ -78,7 +78,7 @@ def test_an_estimator_parameter_that_does_not_exist_is_refused_with_a_suggestion
 
 
 def test_a_contract_that_differs_from_the_settings_is_refused_by_column(tmp_path: Path) -> None:
-    project = diabetes(tmp_path / "p")
+    project = with_store(diabetes(tmp_path / "p"))
     project.write_text(project.read_text().replace("\"bmi\" = 'double'", "\"bmi\" = 'long'"))
     refused = slipway(project, "run")
     assert refused.returncode == 6
@@ -93,20 +93,20 @@ def test_contract_write_makes_what_the_settings_describe(tmp_path: Path) -> None
 
 
 def test_three_classes_run_with_settings_contract_and_ingest_function_of_their_own(tmp_path: Path) -> None:
-    done = slipway(wine(tmp_path / "p"), "run", "--json")
+    done = slipway(with_store(wine(tmp_path / "p")), "run", "--json")
     assert done.returncode == 0, done.stderr
     assert done.told["scores"]["roc_auc"] > 0.9
 
 
 def test_components_let_waiting_threads_sleep(tmp_path: Path) -> None:
-    project = diabetes(tmp_path / "p")
+    project = with_store(diabetes(tmp_path / "p"))
     ingest = project.with_name("ingest.py")
     ingest.write_text(f"import os\nassert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'\n{ingest.read_text()}")
     assert slipway(project, "run").returncode == 0
 
 
 def test_a_script_without_the_function_that_wires_the_steps_is_refused(tmp_path: Path) -> None:
-    settings = diabetes(tmp_path / "p")
+    settings = with_store(diabetes(tmp_path / "p"))
     script = settings.parent / "pipeline" / "run.py"
     script.parent.mkdir()
     script.write_text("def step() -> None: ...\n")
@@ -117,7 +117,7 @@ def test_a_script_without_the_function_that_wires_the_steps_is_refused(tmp_path:
 
 def test_a_project_may_wire_its_steps_in_another_way(tmp_path: Path) -> None:
     """The root's script with a step skipped: nobody validates here."""
-    settings = diabetes(tmp_path / "p")
+    settings = with_store(diabetes(tmp_path / "p"))
     script = settings.parent / "pipeline" / "run.py"
     script.parent.mkdir()
     text = (ROOT / "pipeline" / "run.py").read_text()

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.fork_server import PROGRAM, clean, slipway
-from tests.support.projects import copy_of_programs, diabetes, edit, runs
+from tests.support.projects import copy_of_programs, diabetes, edit, runs, with_store
 
 WAIT = '    import time; print("waiting", flush=True); time.sleep(600)'
 
@@ -31,7 +31,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = diabetes(tmp_path_factory.mktemp("diabetes"))
+    made = with_store(diabetes(tmp_path_factory.mktemp("diabetes")))
     assert slipway(made, "run").returncode == 0
     return made
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from slipway.tables.data_frame import write_parquet
 from tests.support.fork_server import ROOT, clean
-from tests.support.projects import files_of
+from tests.support.projects import copy_store, files_of
 
 ROWS = pd.DataFrame({"id": range(100), "y": [float(n % 7) for n in range(100)]})
 
@@ -19,6 +19,7 @@ ROWS = pd.DataFrame({"id": range(100), "y": [float(n % 7) for n in range(100)]})
 def split_alone(folder: Path, key: str) -> tuple[int, Any]:
     from mlflow import MlflowClient
 
+    copy_store(folder)
     write_parquet(ROWS, folder / "data.parquet")
     store = f"sqlite:///{folder / 'mlflow.db'}"
     client = MlflowClient(store)

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.flights import BIN, ROOT, clone, environment_for_people, git
-from tests.support.projects import diabetes
+from tests.support.projects import copy_store, diabetes
 
 
 def mlflow_run(project: str, store: Path, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -30,6 +30,7 @@ def mlflow_run(project: str, store: Path, *arguments: str, cwd: Path = ROOT) -> 
 def split_alone(store: Path, manager: str) -> None:
     """Run the component `split` on real rows, and look at what its run in MLflow holds."""
     data = store / "data.parquet"
+    copy_store(store)
     pd.read_csv(diabetes(store / "p").with_name("diabetes.csv")).to_parquet(data)
     client = mlflow.MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
     number = client.create_experiment("alone", artifact_location=(store / "artifacts").as_uri())
@@ -68,6 +69,7 @@ def test_a_component_runs_alone_in_an_environment_that_uv_makes_from_the_lock(tm
 
 @pytest.mark.slow
 def test_the_pipeline_runs_as_a_project_with_the_settings_that_it_is_given(tmp_path: Path) -> None:
+    copy_store(tmp_path)
     settings = diabetes(tmp_path / "p")
     done = mlflow_run(".#pipeline", tmp_path, "-P", f"settings={settings}", "--env-manager", "local")
     assert done.returncode == 0, done.stderr
@@ -90,6 +92,7 @@ def tagged(repository: Path, *tags: str) -> str:
 @pytest.mark.slow
 def test_from_outside_a_tag_is_run_with_its_own_library_whatever_is_installed(tmp_path: Path) -> None:
     address = tagged(tmp_path / "repository", "v2.0.0", "v3.0.0")
+    copy_store(tmp_path)
     settings = diabetes(tmp_path / "p")
     arguments = ["-P", f"settings={settings}", "--env-manager", "local"]
     for tag in ("v2.0.0", "v3.0.0"):

@@ -14,7 +14,7 @@ import pytest
 from slipway.reporting.progress import heartbeat_on_stderr
 from tests.support.eventually import eventually
 from tests.support.fork_server import PROGRAM, ROOT, clean
-from tests.support.projects import diabetes
+from tests.support.projects import diabetes, with_store
 
 ON_A_TERMINAL = """
 import time
@@ -30,7 +30,7 @@ LAST = "    while not pathlib.Path(__file__).with_name('seen').exists(): time.sl
 
 
 def test_a_component_that_lasts_is_said_to_run_before_it_ends(tmp_path: Path) -> None:
-    settings = diabetes(tmp_path / "p")
+    settings = with_store(diabetes(tmp_path / "p"))
     ingest = settings.with_name("ingest.py")
     ingest.write_text(f"import time, pathlib\n{ingest.read_text()}".replace("    return", f"{LAST}    return"))
     command, environment = [sys.executable, "-c", PROGRAM, "run"], clean(PYTHONPATH=str(ROOT / "src"))

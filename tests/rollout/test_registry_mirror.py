@@ -18,6 +18,7 @@ from slipway.bundle.release_file import verify
 from slipway.github.promote import promote
 from tests.support.eventually import eventually
 from tests.support.fork_server import slipway
+from tests.support.projects import copy_store
 from tests.support.release_files import SETTINGS, Client, publish_and_promote, quiet
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def tracking(tmp_path: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     line = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "artifacts"),
+        "--backend-store-uri", f"sqlite:///{copy_store(tmp_path)}", "--artifacts-destination", str(tmp_path / "artifacts"),
     ]  # fmt: skip
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     server = subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -18,7 +18,7 @@ from slipway.target.journal import history
 from slipway.target.readiness import wait_for_workers
 from slipway.target.target import Target
 from tests.support.fork_server import Ended, Kill, slipway
-from tests.support.projects import commit, diabetes, edit, repository
+from tests.support.projects import commit, diabetes, edit, repository, with_store
 from tests.support.running_server import Running, running
 
 COMMANDS = {"first": ["ship"], "second": ["ship"], "rollback": ["rollback", "--reason", "bad"]}
@@ -35,7 +35,7 @@ class World:
         self._serving = ExitStack()
 
     def __enter__(self) -> World:
-        settings = repository(diabetes(self.project))
+        settings = repository(with_store(diabetes(self.project)))
         self.succeed("run")
         self.keep("first")
         self.succeed("ship")

@@ -20,6 +20,7 @@ from slipway.contract.schema import encode_contract
 from slipway.settings.settings import load_settings
 from tests.support.fork_server import slipway
 from tests.support.git_repositories import git
+from tests.support.made_once import made_once
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "tests" / "examples"
@@ -85,6 +86,29 @@ def _project(folder, name, frame, target, task, estimator, long, classes) -> Pat
 def _with_contract(project: Path) -> Path:
     project.with_name("contract.json").write_bytes(encode_contract(load_settings(project).contract))
     return project
+
+
+def with_store(project: Path) -> Path:
+    """The project with an MLflow store that holds nothing yet; returns its slipway.toml."""
+    copy_store(project.parent)
+    return project
+
+
+def copy_store(folder: Path) -> Path:
+    """An MLflow store in a folder, as the first command there would make it; MLflow itself needs seconds for it."""
+    return Path(shutil.copy(made_once("store", _make_store) / "mlflow.db", folder))
+
+
+def _make_store(folder: Path) -> None:
+    from mlflow import MlflowClient
+
+    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+
+
+def shipped_diabetes(folder: Path) -> Path:
+    """A copy of the repository with the regression whose release 1.0.0 is live; returns its slipway.toml."""
+    made = made_once("diabetes", lambda place: shipped(repository(with_store(diabetes(place / "project")))))
+    return copy_of(made / "project" / "slipway.toml", folder)
 
 
 def copy_of(project: Path, folder: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.git_repositories import environment, git, pushed, template
-from tests.support.projects import IGNORED, parcels
+from tests.support.projects import IGNORED, copy_store, parcels
 from tests.support.retrain import THROUGH
 
 
@@ -32,7 +32,7 @@ def _released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    return f"sqlite:///{copy_store(tmp_path_factory.mktemp('store'))}"
 
 
 @pytest.fixture
