@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from fake_github.fake import GitHub
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
 from components.package.run import package
 from slipway.bundle.release_file import Bundle
@@ -48,6 +49,13 @@ def _shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
     shared = (base if worker_id == "master" else base.parent) / "shared"
     shared.mkdir(exist_ok=True)
     share_in(shared)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Nobody computes with threads, which burn the cores of the other workers while they wait for one another."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
