@@ -6,6 +6,7 @@ component. Every ship is the copy's own `slipway ship`: its code, git, MLflow on
 
 from __future__ import annotations
 
+import compileall
 import json
 import shutil
 import sqlite3
@@ -145,6 +146,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = with_store(parcels(tmp_path_factory.mktemp("prepared") / "repository"))
     for folder in CODE:
         shutil.copytree(ROOT / folder, project.parent / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        compileall.compile_dir(project.parent / folder, quiet=1)
     shutil.copy(ROOT / "requirements.lock", project.parent)
     repository(project)
     done = ship(project)
