@@ -10,9 +10,8 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from slipway.github.deployments import records
 from slipway.github.promote import promote
 from slipway.github.release_page import publish
 from slipway.target.target import Target
-from tests.support.fork_server import PROGRAM
+from tests.support.fork_server import slipway
 from tests.support.release_files import ALL, SETTINGS, bare_repository, publish_and_promote, quiet, release_files, truth
 
 KINDS: dict[str, Callable[[int], Fault]] = {
@@ -189,11 +188,9 @@ def test_a_kill_at_any_request_is_mended_by_running_it_again(worlds: Worlds, com
 
 def started_and_killed(world: World, command: str, k: int, after: bool) -> int:
     """Run the real command, and kill it at its k-th request, before or after GitHub did what it asks."""
-    process: list[subprocess.Popen[bytes]] = []
-    world.github.plan(Fault("call", at=k, after=after, action=lambda: os.kill(process[0].pid, signal.SIGKILL)))
-    line = [sys.executable, "-c", PROGRAM, *arguments(world, command)]
-    process.append(subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-    code = process[0].wait(timeout=60)
+    pid: Future[int] = Future()
+    world.github.plan(Fault("call", at=k, after=after, action=lambda: os.kill(pid.result(60), signal.SIGKILL)))
+    code = slipway(world.folder / "host", *arguments(world, command), started=pid.set_result).returncode
     world.github.faults.clear()
     return code
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -65,12 +66,22 @@ class Kill:
     moment: str = "never"
 
 
-def slipway(place: Path, *arguments: str, code: Path = ROOT, kill: Kill | None = None, **environment: str) -> Ended:
-    """Run `slipway` in a project, which may be given by its slipway.toml, with the code of this or another checkout."""
+def slipway(
+    place: Path,
+    *arguments: str,
+    code: Path = ROOT,
+    kill: Kill | None = None,
+    started: Callable[[int], object] = lambda pid: None,
+    **environment: str,
+) -> Ended:
+    """Run `slipway` in a project, which may be given by its slipway.toml, with the code of this or another checkout.
+
+    ``started`` is called with the id of its process.
+    """
     folder = place if place.is_dir() else place.parent
     variables = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(code / "src")} | environment
     job = {"folder": str(folder), "arguments": arguments, "code": str(code), "environment": clean(**variables)}
-    return _start("ours" if code == ROOT else "any").run(job | {"kill": kill and asdict(kill)})
+    return _start("ours" if code == ROOT else "any").run(job | {"kill": kill and asdict(kill)}, started)
 
 
 def slipway_here(folder: Path, *arguments: str, stdin: str = "", **variables: str) -> Ended:
@@ -103,13 +114,14 @@ class ForkServer:
         self._folder = tempfile.TemporaryDirectory(prefix="fork-server-")
         atexit.register(self.close)
 
-    def run(self, job: dict[str, Any]) -> Ended:
-        """Hand over one command and wait for its end."""
+    def run(self, job: dict[str, Any], started: Callable[[int], object]) -> Ended:
+        """Hand over one command, tell its process, and wait for its end."""
         assert self._process.stdin and self._process.stdout
         files = {name: Path(self._folder.name, name) for name in ("stdout", "stderr", "notes")}
         for file in files.values():
             file.write_bytes(b"")
         print(json.dumps(job | {name: str(file) for name, file in files.items()}), file=self._process.stdin, flush=True)
+        started(int(self._process.stdout.readline()))
         code = int(self._process.stdout.readline())
         out, err, notes = (file.read_text(errors="replace") for file in files.values())
         writes, hidden = ([note[1:] for note in notes.splitlines() if note[0] == mark] for mark in "+-")
@@ -129,7 +141,7 @@ def _start(imports: str) -> ForkServer:
 
 
 def _serve(imports: str) -> None:
-    """Answer each line of stdin, a command as JSON, with its exit code."""
+    """Answer each line of stdin, a command as JSON, with the id of its process and then with its exit code."""
     for name in (*LIBRARIES, *(OURS if imports == "ours" else ())):
         importlib.import_module(name)
     if imports == "ours":
@@ -138,6 +150,7 @@ def _serve(imports: str) -> None:
         pid = os.fork()
         if pid == 0:
             _become(json.loads(line))
+        print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
