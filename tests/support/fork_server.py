@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import faulthandler
 import functools
+import gc
 import importlib
 import io
 import json
@@ -146,6 +147,8 @@ def _serve(imports: str) -> None:
         importlib.import_module(name)
     if imports == "ours":
         importlib.import_module("slipway.pipeline.cache").environment_digest()
+    gc.collect()
+    gc.freeze()  # a child that collects garbage would copy every page of these imports
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
