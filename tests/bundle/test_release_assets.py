@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-from slipway.bundle.release_assets import SIGNATURE, SUMS, check_sums, pack, parse_sums, unpack, write_sums
+from slipway.bundle.release_assets import SIGNATURE, SUMS, check_sums, pack, parse_sums, unpack, write_sbom, write_sums
 from slipway.bundle.release_file import verify
 from slipway.errors import BundleError, NotFoundError
 from tests.support.bundles import make_bundle
+from tests.support.git_repositories import ROOT
 
 
 @pytest.fixture
@@ -36,6 +42,24 @@ def test_packing_twice_gives_the_same_bytes_whenever_the_files_were_written(tmp_
         path.touch()
         path.chmod(0o600 if path.is_file() else 0o700)
     assert pack(bundle, tmp_path).read_bytes() == first
+
+
+def test_a_bill_of_materials_is_valid_and_has_each_locked_package_with_its_digests(tmp_path: Path) -> None:
+    lock, out = tmp_path / "requirements.lock", tmp_path / "sbom.cdx.json"
+    packages = re.findall(
+        r"^[\w.-]+==[^ ]+ (?:\\\n +--hash=\S+ ?)+", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    )
+    lock.write_text("\n".join(packages[:2]))
+    write_sbom(lock, out)
+    bill = json.loads(out.read_text())
+    assert JsonStrictValidator(SchemaVersion.from_version(bill["specVersion"])).validate_str(out.read_text()) is None
+    assert {f"{one['name']}=={one['version']}": digests_of(one) for one in bill["components"]} == {
+        package.split()[0]: set(re.findall(r"sha256:(\w+)", package)) for package in packages[:2]
+    }
+
+
+def digests_of(component: Any) -> set[str]:
+    return {digest["content"] for link in component["externalReferences"] for digest in link["hashes"]}
 
 
 def test_checked_files_are_those_that_were_listed(files: Path) -> None:

@@ -93,7 +93,9 @@ def write_sbom(lock: Path, out: Path) -> None:
     Raises:
         StorageError: the bill of materials could not be written.
     """
-    command = [sys.executable, "-m", "cyclonedx_py", "requirements", str(lock), "--output-reproducible", "-o", str(out)]
+    # Not validated: a test does that, and checking the grammar of every address would take nine tenths of the time.
+    options = ("--no-validate", "--output-reproducible", "-o", str(out))
+    command = [sys.executable, "-m", "cyclonedx_py", "requirements", str(lock), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise StorageError(f"the bill of materials of {lock.name} could not be written: {done.stderr.strip()[-500:]}")
