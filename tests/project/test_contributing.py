@@ -16,6 +16,7 @@ import yaml
 from slipway.tables.data_frame import write_parquet
 from tests.support.documents import ROOT, commands
 from tests.support.git_repositories import git
+from tests.support.made_once import made_once
 
 PAGE = ROOT / "CONTRIBUTING.md"
 COMMANDS = [command.text.partition(" # ")[0].strip() for command in commands(PAGE)]
@@ -42,11 +43,33 @@ def test_every_command_of_the_page_is_run_or_checked_by_a_test() -> None:
     assert [command for command in COMMANDS if not command.startswith((*CHECKED_ELSEWHERE, *tested))] == []
 
 
-@pytest.mark.parametrize("command", [line for line in chosen(".venv/bin/pytest ") if "--lf" not in line])
+COLLECT = """
+import contextlib, io, json, shlex, sys
+import pytest
+
+told = {}
+for line in sys.stdin.read().splitlines():
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = pytest.main([*shlex.split(line)[1:], "--collect-only", "-p", "no:cacheprovider"])
+    told[line] = int(code), said.getvalue()
+json.dump(told, sys.stdout)
+"""
+COLLECTING = [line for line in chosen(".venv/bin/pytest ") if "--lf" not in line]
+
+
+def collect_tests(folder: Path) -> None:
+    """What pytest finds for each command, in one process, because what the tests import takes longer than all else."""
+    command = [sys.executable, "-c", COLLECT]
+    done = subprocess.run(command, cwd=ROOT, input="\n".join(COLLECTING), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (folder / "told.json").write_text(done.stdout)
+
+
+@pytest.mark.parametrize("command", COLLECTING)
 def test_a_pytest_command_of_the_page_selects_tests(command: str) -> None:
-    done = run(f"{command} --collect-only -p no:cacheprovider")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "::test_" in done.stdout
+    code, said = json.loads((made_once("collected", collect_tests) / "told.json").read_text())[command]
+    assert code == 0, said
+    assert "::test_" in said
 
 
 @pytest.mark.parametrize("command", [*chosen(".venv/bin/act "), *chosen(".venv/bin/actionlint")])
