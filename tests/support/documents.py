@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -109,4 +110,10 @@ def slipway_calls(line: str) -> Iterator[list[str]]:
 
 
 def _tokens(document: Path) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").parse(document.read_text(encoding="utf-8"))
+    return _parse(document.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _parse(text: str) -> list[Token]:
+    """The tokens of a page. Hundreds of tests ask for those of the same pages."""
+    return MarkdownIt("commonmark").enable("table").parse(text)
