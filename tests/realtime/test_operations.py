@@ -28,12 +28,23 @@ LENGTH = "Inference-Header-Content-Length"
 KINDS = "the content type must be application/json or application/octet-stream"
 
 
+def make_target(folder: Path) -> Path:
+    for version, bias in {"1.0.0": 0.0, "2.0.0": 1.5}.items():
+        make_bundle(folder / "releases", version, bias=bias)
+    flip(folder, release_of(folder, "1.0.0"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server of which tests only ask."""
+    with running(target=make_target(tmp_path_factory.mktemp("shared"))) as server:
+        yield server
+
+
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    for version, bias in {"1.0.0": 0.0, "2.0.0": 1.5}.items():
-        make_bundle(tmp_path / "releases", version, bias=bias)
-    flip(tmp_path, release_of(tmp_path, "1.0.0"))
-    return tmp_path
+    return make_target(tmp_path)
 
 
 @pytest.fixture
@@ -77,8 +88,8 @@ def infer(server: Running, path: str) -> Any:
         ("/v2/models/flights/versions/1.0.0/ready", {"name": "flights", "ready": True}),
     ],
 )
-def test_v2_tells_about_server_and_model(server: Running, path: str, told: dict[str, Any]) -> None:
-    answer = server.ask("GET", path)
+def test_v2_tells_about_server_and_model(shared_server: Running, path: str, told: dict[str, Any]) -> None:
+    answer = shared_server.ask("GET", path)
     assert (answer.status, answer.json | told) == (200, answer.json)
 
 
@@ -104,9 +115,9 @@ def test_v2_infers_by_model_and_by_release(target: Path, server: Running) -> Non
     ],
 )
 def test_v2_refuses_in_its_own_shape(
-    server: Running, body: bytes, headers: dict[str, str], status: int, message: str | None
+    shared_server: Running, body: bytes, headers: dict[str, str], status: int, message: str | None
 ) -> None:
-    answer = server.ask("POST", "/v2/models/flights/infer", body, headers)
+    answer = shared_server.ask("POST", "/v2/models/flights/infer", body, headers)
     assert (answer.status, answer.json.keys()) == (status, {"error"})
     assert message in (None, answer.json["error"])
 
@@ -122,9 +133,9 @@ def test_the_documents_tell_of_what_is_served(target: Path, server: Running) -> 
     assert server.ask("GET", "/openapi.json").json["info"]["version"] == "2.0.0"
 
 
-def test_every_documented_route_without_a_body_answers(server: Running) -> None:
-    paths = server.ask("GET", "/openapi.json").json["paths"]
-    assert {path: server.ask("GET", path).status for path, ways in paths.items() if "get" in ways} == {
+def test_every_documented_route_without_a_body_answers(shared_server: Running) -> None:
+    paths = shared_server.ask("GET", "/openapi.json").json["paths"]
+    assert {path: shared_server.ask("GET", path).status for path, ways in paths.items() if "get" in ways} == {
         path: 200 for path, ways in paths.items() if "get" in ways
     }
 

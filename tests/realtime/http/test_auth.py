@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,23 +23,46 @@ OLD, NEW = "old-token-of-twenty!", "new-token-of-twenty!"
 ROW = {name: [values[0]] for name, values in GOLDEN.items()}
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    flip(tmp_path, make_bundle(tmp_path / "releases", "1.0.0"))
-    return tmp_path
+def make_target(folder: Path) -> Path:
+    flip(folder, make_bundle(folder / "releases", "1.0.0"))
+    return folder
 
 
-@pytest.fixture
-def tokens(tmp_path: Path) -> Path:
-    file = tmp_path / "tokens.txt"
+def write_tokens(folder: Path) -> Path:
+    file = folder / "tokens.txt"
     file.write_text(f"# the web shop\n{OLD}\n\n")
     return file
 
 
-@pytest.fixture
-def server(target: Path, tokens: Path) -> Iterator[Running]:
+@contextmanager
+def serving(target: Path, tokens: Path) -> Iterator[Running]:
     with running(target=target, token_file=tokens) as server:
         assert wait_for_workers(target, verify(target / "current").digest, 60) == []
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server of which tests only ask."""
+    folder = tmp_path_factory.mktemp("shared")
+    with serving(make_target(folder), write_tokens(folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return make_target(tmp_path)
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Path:
+    return write_tokens(tmp_path)
+
+
+@pytest.fixture
+def own_server(target: Path, tokens: Path) -> Iterator[Running]:
+    """A server whose tokens and target a test may change."""
+    with serving(target, tokens) as server:
         yield server
 
 
@@ -83,23 +107,23 @@ def test_probes_and_documents_are_open_and_all_else_is_not(server: Running, path
     assert expected < 400 or answer.json.keys() == ({"error"} if "/v2" in path else {"error_code", "message"})
 
 
-def test_tokens_change_while_the_server_runs(server: Running, tokens: Path) -> None:
+def test_tokens_change_while_the_server_runs(own_server: Running, tokens: Path) -> None:
     tokens.write_text(f"{OLD}\n{NEW}\n")
-    assert eventually(lambda: [status(server, NEW) for _ in range(10)] == [200] * 10)
-    assert status(server, OLD) == 200
+    assert eventually(lambda: [status(own_server, NEW) for _ in range(10)] == [200] * 10)
+    assert status(own_server, OLD) == 200
     tokens.write_text(f"{NEW}\n")
-    assert eventually(lambda: [status(server, OLD) for _ in range(10)] == [401] * 10)
-    assert status(server, NEW) == 200
+    assert eventually(lambda: [status(own_server, OLD) for _ in range(10)] == [401] * 10)
+    assert status(own_server, NEW) == 200
 
 
 @pytest.mark.parametrize("text", ["", "short\n", None])
 def test_a_file_that_goes_wrong_opens_nothing_and_shuts_nobody_out(
-    server: Running, tokens: Path, text: str | None
+    own_server: Running, tokens: Path, text: str | None
 ) -> None:
     tokens.unlink() if text is None else tokens.write_text(text)
-    assert eventually(lambda: server.log.read_text().count("keeps its current tokens") == 2)
-    assert (status(server, OLD), server.post({"inputs": ROW}).status) == (200, 401)
-    assert OLD not in server.log.read_text()
+    assert eventually(lambda: own_server.log.read_text().count("keeps its current tokens") == 2)
+    assert (status(own_server, OLD), own_server.post({"inputs": ROW}).status) == (200, 401)
+    assert OLD not in own_server.log.read_text()
 
 
 def test_tokens_may_come_from_the_environment(target: Path) -> None:
@@ -107,7 +131,7 @@ def test_tokens_may_come_from_the_environment(target: Path) -> None:
         assert (status(server, OLD), server.post({"inputs": ROW}).status) == (200, 401)
 
 
-def test_a_rollout_asks_the_golden_rows_without_a_token_of_a_caller(target: Path, server: Running) -> None:
+def test_a_rollout_asks_the_golden_rows_without_a_token_of_a_caller(target: Path, own_server: Running) -> None:
     (known,) = live_servers(target)
     golden = decode_golden((target / "current/golden.json").read_bytes(), "golden.json")
     assert check_golden_response(target, known, golden, "1.0.0") == []
