@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +84,7 @@ class Machine:
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.home))
         clone = folder / "clone"
         subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(self.bare), clone], check=True)
+        git(clone, "sparse-checkout", "set", ".github")  # all that act reads; each job checks out the rest
         git(clone, "fetch", "--quiet", "origin", ref)
         git(clone, "checkout", "--quiet", "--detach", "FETCH_HEAD")
         payload = self._event(clone, ref, inputs, more)
@@ -128,6 +133,7 @@ class Machine:
             "STANDINS": str(STANDINS),
             "TEST_PYTHON": sys.executable,
             "ARTIFACTS": str(folder / "artifacts"),
+            "BYTE_CODE": str(byte_code()),
             "PYTHONDONTWRITEBYTECODE": "1",
             **shared,
             **self.environment,
@@ -141,6 +147,17 @@ class Machine:
             "[user]\n\tname = slipway\n\temail = slipway@example.org\n[advice]\n\tdetachedHead = false\n"
         )
         return plain
+
+
+@functools.cache
+def byte_code() -> Path:
+    """The library's byte code in its folders. A hash says which source it is of, so a changed file is compiled again."""
+    folder = Path(tempfile.mkdtemp(prefix="byte-code-"))
+    atexit.register(shutil.rmtree, folder)
+    for source in (ROOT / "src" / "slipway").rglob("*.py"):
+        compiled = cache_from_source(str(folder / source.relative_to(ROOT)))
+        py_compile.compile(str(source), compiled, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+    return folder
 
 
 def pins() -> dict[str, str]:

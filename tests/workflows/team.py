@@ -16,6 +16,7 @@ from tests.workflows.act import ROOT, git
 SAMPLE = "data/flights.csv"
 _EVERY = 6
 _LAST_MONTH = 3
+_NEEDED_TESTS = ("tests/test_structure.py", "tests/project/test_")
 
 
 def make_team(folder: Path, repository: str, *, sample: bool = True) -> Path:
@@ -65,10 +66,11 @@ def git_in(folder: Path, *arguments: str) -> None:
 
 
 def _copy_tree(source: Path, clone: Path) -> None:
-    """The files that git tracks, and those that it would."""
+    """The files that git tracks, and those that it would; of this repository's tests only what workflows and wheels need."""
     listed = git(source, "ls-files", "--cached", "--others", "--exclude-standard")
     for name in listed.splitlines():
-        if (source / name).is_file() or (source / name).is_symlink():
+        is_unneeded = source == ROOT and name.startswith(("tests/", "packages/")) and not name.startswith(_NEEDED_TESTS)
+        if not is_unneeded and ((source / name).is_file() or (source / name).is_symlink()):
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, clone / name, follow_symlinks=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,11 +21,11 @@ from fake_github.fake import GitHub
 
 from tests.support.fork_server import PROGRAM
 from tests.support.release_files import key_pair
-from tests.workflows.act import HOST, Machine, Run, git
+from tests.workflows.act import HOST, ROOT, Machine, Run, git
 from tests.workflows.team import commit, make_team
 
 ALL = {"contents": "write", "deployments": "write", "issues": "write", "actions": "write", "pull-requests": "write"}
-QUICK_TESTS = "-n 0 -k a_component_imports tests/test_structure.py"
+QUICK_TESTS = "-n 0 --noconftest -k a_component_imports tests/test_structure.py"
 
 
 class World:
@@ -35,6 +36,8 @@ class World:
         self.target = folder / "host" / "target"
         (folder / "home").mkdir()
         (folder / "host").mkdir()
+        if (ROOT / ".mypy_cache").is_dir():
+            shutil.copytree(ROOT / ".mypy_cache", folder / "home" / "mypy")
         private_key, self.public_key = key_pair(folder, "release")
         variables = {"SLIPWAY_RUNNER": HOST, "SLIPWAY_TARGET": str(self.target)} if private else {}
         self.machine = Machine(
