@@ -1,5 +1,5 @@
 # What the Makefile at the root does besides, where the library itself is developed. A project does not have this file.
-.PHONY: test-fast library-checks
+.PHONY: test-all test-fast library-checks
 LIBRARY_CHECKS := library-checks
 DEVELOPERS := library
 # The library is installed from src/, so no lock names it.
@@ -11,6 +11,10 @@ library-checks: setup
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m style.check
 	$(BIN)/codespell docs library src style
+
+# `make test` takes a sample of the thousands of kills, faults and examples.
+test-all: setup ## run every test with every kill, fault and example, which takes longer
+	@SLIPWAY_ALL_CASES=1 SLIPWAY_BATCH_KILLS=20 SLIPWAY_FUZZ_EXAMPLES=100 $(BIN)/pytest $(ARGS)
 
 test-fast: setup ## run the quick tests of every room, under two minutes on two cores
 	@$(BIN)/pytest -m "not slow" $(FAST) $(ARGS)
