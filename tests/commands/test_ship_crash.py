@@ -7,7 +7,6 @@ during or after one of its durable writes. What it writes at all is a case of it
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,12 +50,12 @@ AWAY_CASES = [(number, moment) for number in range(1, len(AWAY) + 1) for moment 
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(tmp_path_factory.mktemp("world")) as world:
-        world.begin("second")
-        kill(world, "second", FLIP, "after")
-        world.keep("settling")
-        yield world
+def world(world: World) -> World:
+    """The project, with the state that a ship leaves which is killed after the flip."""
+    world.begin("second")
+    kill(world, "second", FLIP, "after")
+    world.keep("settling")
+    return world
 
 
 def line(command: str) -> list[str]:
