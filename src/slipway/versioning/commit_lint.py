@@ -110,14 +110,14 @@ class Linter:
         return f"; the types are {', '.join(self._types)}"
 
 
-def commits_in(root: Path, *revisions: str) -> list[Commit]:
-    """Return the commits of a range such as ``v1.2.0..HEAD``, newest first.
+def commits_in(root: Path, *revisions: str, paths: Sequence[str] = ()) -> list[Commit]:
+    """Return the commits of a range such as ``v1.2.0..HEAD``, newest first; with ``paths``, those that change one of them.
 
     Raises:
         ReleaseError: the range is unknown to git.
     """
     # NUL separates the commits, since no message can contain it; a \x01 within a message is after the two that split.
-    listed = git(root, "log", "-z", "--format=%H%x01%P%x01%B", "--end-of-options", *revisions, "--")
+    listed = git(root, "log", "-z", "--format=%H%x01%P%x01%B", "--end-of-options", *revisions, "--", *paths)
     rows = (row.split("\x01", 2) for row in listed.split("\0") if row)
     return [Commit(message, sha, len(parents.split())) for sha, parents, message in rows]
 

@@ -87,12 +87,12 @@ def _version_of(source: Path) -> str:
     if run(source, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
         return installed_version()  # no repository: an unpacked source archive
     version = version_at(source, source, "HEAD")
-    if not git(source, "status", "--porcelain", "--", *map(str, _linked_folders(source))):
+    if not git(source, "status", "--porcelain", "--", *map(str, source_paths(source))):
         return version
     return f"{version}{'.' if '+' in version else '+'}d{_content_digest(source)[:8]}"
 
 
-def _linked_folders(source: Path) -> Iterator[Path]:
+def source_paths(source: Path) -> Iterator[Path]:
     """Yield what the wheel is made of: the source, and the files elsewhere that the template links to."""
     yield source
     yield from (path.resolve() for path in sorted((source / "slipway" / "template").rglob("*")) if path.is_symlink())

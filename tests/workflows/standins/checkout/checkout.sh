@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# As the real action: without `ref` the commit of the event, with it the newest of that branch; one commit deep unless told.
+# As the real action: without `ref` the commit of the event, with it the newest of that branch or the tag `refs/tags/...`;
+# one commit deep unless told.
 set -euo pipefail
-ref=${REF:+refs/heads/$REF} ref=${ref:-$GITHUB_REF}
+ref=${REF:+refs/heads/$REF} ref=${ref/#refs\/heads\/refs\//refs\/} ref=${ref:-$GITHUB_REF}
 depth=(--depth "$DEPTH" --no-tags) all=()
 [ "$DEPTH" = 0 ] && depth=() all=('+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*')
 git init --quiet .
