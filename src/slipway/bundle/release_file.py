@@ -125,9 +125,10 @@ def decode_release(text: bytes, origin: str) -> Release:
         # The number alone is decoded first, so that a file of a later format gets this message and no decode error.
         found = msgspec.json.decode(text, type=_Format).format
         if found != FORMAT:
+            upgrade = "upgrade Slipway on this host first, and then where models are trained; nothing was changed"
             raise BundleError(
-                f"{origin} has bundle format {found} but this version of Slipway reads format {FORMAT}; "
-                f"{'upgrade Slipway' if found > FORMAT else 'release it again'} to use it"
+                f"{origin} has bundle format {found}, but this version of Slipway reads format {FORMAT}; "
+                f"{upgrade if found > FORMAT else 'release it again to use it'}"
             )
         return msgspec.json.decode(text, type=Release)
     except msgspec.DecodeError as error:
