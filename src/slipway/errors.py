@@ -196,6 +196,18 @@ class RetrainError(SlipwayError):
     exit_code = 45
 
 
+class UpgradeError(SlipwayError):
+    """`slipway upgrade` found no newer version, or the project cannot work with it yet; the checkout is unchanged."""
+
+    exit_code = 46
+
+
+class UpgradeConflict(SlipwayError):
+    """The user's changes and those of the new version touch the same lines; the checkout is unchanged."""
+
+    exit_code = 47
+
+
 class StoppedError(SlipwayError):
     """Ctrl-C or a signal stopped the command; the processes that it had started were stopped too."""
 

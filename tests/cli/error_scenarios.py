@@ -17,11 +17,13 @@ from pathlib import Path
 import pandas as pd
 
 from slipway import errors
+from slipway.__about__ import installed_version
 from slipway.errors import ERRORS, SlipwayError, error_for
 from slipway.storage.locks import exclusive_lock
 from tests.support.fork_server import PROGRAM, Ended, slipway
 from tests.support.git_repositories import clone, git, project, released
 from tests.support.git_repositories import commit as commit_file
+from tests.support.later_versions import tiny_wheel
 from tests.support.orders_project import data, function, orders, put, setting, unpinned
 from tests.support.project_states import UNREACHABLE
 from tests.support.projects import commit, diabetes, edit, shipped_diabetes, with_store
@@ -164,6 +166,24 @@ def while_busy(folder: Path) -> Ended:
         return slipway(settings, "rollback", "--reason", "bad")
 
 
+def make_old(settings: Path) -> None:
+    """Make the project one of an earlier version of the library."""
+    root = settings.parent
+    (root / ".slipway-template.yml").write_text("name: diabetes\ndescription: d\nslipway_version: 0.9.0\n")
+    (root / "vendor").mkdir()
+    tiny_wheel(root / "vendor" / "slipway_ml-0.9.0-py3-none-any.whl", "0.9.0", "all: old\n")
+    (root / "Makefile").write_text("all: mine\n")
+    (root / "pyproject.toml").write_text(project())
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "chore: mine")
+
+
+def conflict(settings: Path) -> None:
+    """Change the line that the new version changes too."""
+    make_old(settings)
+    tiny_wheel(settings.with_name("new.whl"), installed_version(), "all: new\n")
+
+
 def remove_input(settings: Path) -> None:
     """Change the model's interface in a commit that does not say so."""
     text = settings.read_text()
@@ -209,6 +229,8 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.BranchMovedError: in_repository("release", prepare=lose_race),
     errors.InitError: in_repository("new", "churn", "--yes", prepare=occupy_folder),
     errors.RetrainError: in_shipped("retrain", "--source", "diabetes=diabetes.csv", prepare=leave_uncommitted),
+    errors.UpgradeError: in_shipped("upgrade", "--wheel", "diabetes.csv", prepare=make_old),
+    errors.UpgradeConflict: in_shipped("upgrade", "--wheel", "new.whl", prepare=conflict),
     errors.StoppedError: run_orders(
         function(
             'return read(files["orders"])',

@@ -147,7 +147,7 @@ ci.add_section("Release page", github.release_plan, github.make_release, github.
 ci.add_section("Reports", github.report_refusal, drift.report_drift)
 ci.add_section("Locks", maintenance.changed_locks, maintenance.propose_locks, maintenance.audit)
 ci.add_section("Other", github.dispatch, github.register, release.build_package)
-slipway.add_section("Start", project.new, project.init)
+slipway.add_section("Start", project.new, project.init, project.upgrade)
 slipway.add_section("Train", model.run, model.gate, contract)
 slipway.add_section(
     "Release",

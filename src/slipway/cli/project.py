@@ -1,4 +1,4 @@
-"""Define the commands about projects: new and init."""
+"""Define the commands about projects: new, init and upgrade."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slipway.cli.options import json_option, print_result, settings_option, stderr_progress
+from slipway.cli.options import json_option, print_result, retry_on_github, settings_option, stderr_progress
 from slipway.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -112,3 +112,72 @@ _AFTER_INIT = """next:
   make ship                 train, check and release the example on this machine
   README.md                 says where your own table, features and estimator go
   LICENSE                   is Slipway's; choose your own"""
+
+
+@click.command()
+@click.argument("version", metavar="[X.Y.Z]", required=False, default="")
+@click.option("--wheel", type=click.Path(path_type=Path, dir_okay=False), help="The new version's wheel, as a file.")
+@click.option("--check", is_flag=True, help="Only report what is available and what would change.")
+@click.option(
+    "--issue", is_flag=True, help="With --check: keep one issue on GitHub open while an upgrade is available."
+)
+@click.option("--pr", is_flag=True, help="Push a branch and open a pull request, instead of moving this branch.")
+@click.option("--no-tests", is_flag=True, help="Do not run the project's tests.")
+@click.option("--continue", "continued", is_flag=True, hidden=True)
+@settings_option
+@json_option
+def upgrade(
+    version: str,
+    wheel: Path | None,
+    check: bool,
+    issue: bool,
+    pr: bool,
+    no_tests: bool,
+    continued: bool,
+    settings_file: Path,
+    as_json: bool,
+) -> None:
+    """Bring this project to a newer version of Slipway, in one commit.
+
+    The template's changes are merged with yours, settings are migrated, the locks are resolved and your tests run, all in
+    a temporary worktree. Your branch moves to the commit only when that succeeded; `git revert` undoes it. The default is
+    the newest version of the package index. With --check, the exit code is 0 whether or not there is a newer version; see
+    the JSON field `newer`.
+
+    \b
+    Examples:
+      slipway upgrade --check
+      slipway upgrade
+      slipway upgrade 1.4.0 --pr
+      slipway upgrade --wheel slipway_ml-1.4.0-py3-none-any.whl
+    """
+    from slipway.commands.project.upgrade.check import check_upgrade, update_issue
+    from slipway.commands.project.upgrade.start import choose_wheel, hand_over_or_upgrade
+
+    root = settings_file.absolute().parent
+    with choose_wheel(root, version, wheel) as (chosen, folder):
+        if check:
+            found = check_upgrade(root, chosen)
+            text = retry_on_github(lambda on: update_issue(on, found)) if issue else "\n".join(found.lines())
+            print_result(asdict(found), text, as_json)
+            return
+        options = {
+            "--pr": pr,
+            "--no-tests": no_tests,
+            "--json": as_json,
+            f"--settings={settings_file.absolute()}": True,
+        }
+        arguments = [option for option, given in options.items() if given]
+        done = hand_over_or_upgrade(
+            root,
+            chosen,
+            folder,
+            arguments,
+            continued=continued,
+            tests=not no_tests,
+            propose=pr,
+            progress=stderr_progress,
+        )
+    if isinstance(done, int):
+        sys.exit(done)
+    print_result(asdict(done), done.summary, as_json)

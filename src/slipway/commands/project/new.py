@@ -19,7 +19,7 @@ from slipway.errors import InitError, StorageError
 from slipway.reporting.progress import SILENT, Progress
 from slipway.settings.settings import CONTRACT_FILE, LOCK_FILE, load_settings
 from slipway.storage import atomic
-from slipway.versioning.git.command import git, last_line, run
+from slipway.versioning.git.command import git, last_line, run, run_program
 from slipway.versioning.library_wheel import VENDOR, write_library_wheel
 
 TESTED_VERSIONS = Path(__file__).with_name("tested_versions.txt")
@@ -113,21 +113,31 @@ def resolve_locks(folder: Path) -> None:
     Raises:
         InitError: make or uv is not installed, or the versions cannot be resolved, for example without a network.
     """
+    done = run_make(folder, "lock")
+    if done.returncode:
+        lines = [line.strip(_UV_ART) for line in done.stderr.splitlines() if not line.startswith("make")]
+        reason = " ".join(line for line in lines if line)
+        raise InitError(f"the dependencies cannot be resolved: {reason or last_line(done.stderr)}; nothing was kept")
+
+
+def run_make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
+    """Run a target of a project's Makefile, with the uv that is installed beside Slipway.
+
+    Raises:
+        InitError: make or uv is not installed.
+    """
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if uv is None or shutil.which("make") is None:
         missing = "uv" if uv is None else "make"
         raise InitError(
             f"{missing} is not installed, but the lock files are made with it; install {missing}; nothing was kept"
         )
-    kept = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    done = subprocess.run(
-        ["make", "--no-print-directory", "lock", f"UV={uv}", f"PYTHON={sys.executable}"],
-        cwd=folder, env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        lines = [line.strip(_UV_ART) for line in done.stderr.splitlines() if not line.startswith("make")]
-        reason = " ".join(line for line in lines if line)
-        raise InitError(f"the dependencies cannot be resolved: {reason or last_line(done.stderr)}; nothing was kept")
+    # What belongs to another make, environment or target must not reach this one.
+    dropped = ("MAKE", "MFLAGS", "VIRTUAL_ENV", "SLIPWAY_TARGET", "GIT_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return run_program(
+        ["make", "--no-print-directory", target, f"UV={uv}", f"PYTHON={sys.executable}"], environment, cwd=folder
+    )
 
 
 def count_files(folder: Path) -> tuple[int, int]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from slipway.errors import SettingsError
 
+VALUES_FILE = ".slipway-template.yml"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}[a-z0-9]")
 _GITHUB = re.compile(
     r"(?:git@github\.com:|https://(?:[^@/]+@)?github\.com/|ssh://git@github\.com/)([\w.-]+/[\w.-]+?)(?:\.git)?/?"
@@ -26,6 +28,25 @@ class TemplateValues:
     description: str
     slipway_version: str
     identity: str = ""
+
+
+def read_values(root: Path) -> TemplateValues:
+    """Read the values that the project at ``root`` was last rendered with.
+
+    Raises:
+        SettingsError: the file is missing or incomplete.
+    """
+    import yaml
+
+    file = root / VALUES_FILE
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return TemplateValues(*(str(values[name]) for name in ("name", "description", "slipway_version")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+        raise SettingsError(
+            f"{file} cannot be read, so this is not a project that `slipway new` made; `slipway new .` adds what a "
+            "project needs; nothing was changed"
+        ) from None
 
 
 def check_name(name: str) -> None:

@@ -102,20 +102,20 @@ def push(checkout: Checkout, commit: str) -> None:
     )
 
 
-def push_branch(checkout: Checkout, commit: str, branch: str, settings: str) -> None:
-    """Push the commit to a new branch; an existing branch with the same settings is left as it is.
+def push_branch(checkout: Checkout, commit: str, branch: str, file: str, *, what: str = "data pin") -> None:
+    """Push the commit to a new branch; an existing branch with the same content of ``file`` is left as it is.
 
     Raises:
-        RetrainError: the branch exists with other settings, or the remote rejects the push.
+        RetrainError: the branch exists with another content, or the remote rejects the push.
     """
     ref = f"refs/heads/{branch}"
     if existing := remote.list_refs(checkout, ref).get(ref):
         git(checkout.root, "fetch", "-q", "--no-tags", REMOTE, existing, extra=credentials(checkout.root))
-        names = [f"{revision}:{settings}" for revision in (existing, commit)]
+        names = [f"{revision}:{file}" for revision in (existing, commit)]
         blobs = [run(checkout.root, "rev-parse", "--verify", "-q", name).stdout for name in names]
         if blobs[0] != blobs[1]:
             raise RetrainError(
-                f"{REMOTE} already has a branch {branch} with another data pin; delete it first; nothing was changed"
+                f"{REMOTE} already has a branch {branch} with another {what}; delete it first; nothing was changed"
             )
         return
     if refusal := remote.push(checkout, {ref: commit}):
