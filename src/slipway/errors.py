@@ -208,6 +208,12 @@ class UpgradeConflict(SlipwayError):
     exit_code = 47
 
 
+class WrongVersionError(SlipwayError):
+    """The project pins another version of Slipway than the one that runs; nothing was started."""
+
+    exit_code = 48
+
+
 class StoppedError(SlipwayError):
     """Ctrl-C or a signal stopped the command; the processes that it had started were stopped too."""
 

@@ -184,6 +184,12 @@ def conflict(settings: Path) -> None:
     tiny_wheel(settings.with_name("new.whl"), installed_version(), "all: new\n")
 
 
+def pin_another_version(settings: Path) -> None:
+    """Pin a version that is not the one that runs."""
+    settings.with_name("requirements.lock").touch()
+    settings.with_name("pyproject.toml").write_text('dependencies = ["slipway-ml==0.9.0"]\n')
+
+
 def remove_input(settings: Path) -> None:
     """Change the model's interface in a commit that does not say so."""
     text = settings.read_text()
@@ -231,6 +237,7 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.RetrainError: in_shipped("retrain", "--source", "diabetes=diabetes.csv", prepare=leave_uncommitted),
     errors.UpgradeError: in_shipped("upgrade", "--wheel", "diabetes.csv", prepare=make_old),
     errors.UpgradeConflict: in_shipped("upgrade", "--wheel", "new.whl", prepare=conflict),
+    errors.WrongVersionError: in_shipped("status", prepare=pin_another_version),
     errors.StoppedError: run_orders(
         function(
             'return read(files["orders"])',

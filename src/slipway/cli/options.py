@@ -14,6 +14,7 @@ import click
 
 from slipway.errors import NotFoundError
 from slipway.reporting.progress import Note, Progress, heartbeat_on_stderr, print_to_stderr
+from slipway.settings.pinned_version import check_pinned_version
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -25,12 +26,23 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
+_ANY_VERSION = ("upgrade", "serve", "batch", "pull", "verify")
+"""Verbs that work with another version than the project pins: they run on hosts, or change the pin."""
+
+
+def _check_version(context: click.Context, _: click.Parameter, settings_file: Path) -> Path:
+    if not context.resilient_parsing and context.command.name not in _ANY_VERSION:
+        check_pinned_version(settings_file.absolute().parent)
+    return settings_file
+
+
 settings_option: Decorator = click.option(
     "--settings",
     "settings_file",
     type=click.Path(path_type=Path),
     default=Path("slipway.toml"),
     show_default=True,
+    callback=_check_version,
     help="The settings file; paths in it are relative to its folder.",
 )
 set_option: Decorator = click.option(

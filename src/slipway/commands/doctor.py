@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from slipway.commands.project.consistency import edited_files, find_disagreements
 from slipway.commands.status import read_status
 from slipway.errors import (
     BundleError,
@@ -29,13 +30,17 @@ from slipway.target.readiness import live_servers, remove_dead_servers, wait_for
 from slipway.target.target import Target
 from slipway.target.transaction import settle
 
-Kind = Literal["link", "journal", "interrupted", "damaged", "copy", "leftover", "registry", "server", "held"]
+Kind = Literal[
+    "link", "journal", "interrupted", "damaged", "copy", "leftover", "registry", "server", "held", "version", "edited"
+]
 _ERROR_BY_KIND: dict[Kind, type[SlipwayError]] = {
     "link": StorageError,
     "journal": RolloutError,
     "damaged": BundleError,
     "registry": RegistrySyncError,
 }
+_NO_ERROR: tuple[Kind, ...] = ("held", "edited")
+"""Decisions of the user, which are reported only."""
 _SERVER_TIMEOUT = 5.0
 
 
@@ -46,7 +51,7 @@ class Issue(msgspec.Struct, frozen=True):
     what: str
     where: str
     # The JSON of `doctor --json` keeps the field's first name; scripts read it.
-    repaired: bool = msgspec.field(name="mended")
+    repaired: bool = msgspec.field(name="mended", default=False)
     command: str | None = None
 
 
@@ -60,12 +65,13 @@ def check_and_repair(settings: Settings, target: Target) -> list[Issue]:
     if broken := list(_check_readable(target)):
         return broken
     found = [*_settle_interrupted(target), *_restore_damaged(settings, target), *_remove_leftovers(settings, target)]
-    return [*found, *_sync_registry(settings, target), *_check_servers(target), *_check_hold(target)]
+    found += [*_sync_registry(settings, target), *_check_servers(target), *_check_hold(target)]
+    return [*found, *_check_project(settings)]
 
 
 def remaining_error(issues: Sequence[Issue]) -> SlipwayError | None:
-    """Return the error to exit with for the findings that remain, if any; a hold is a decision and not an error."""
-    left = [issue for issue in issues if not issue.repaired and issue.kind != "held"]
+    """Return the error to exit with for the findings that remain, if any; a user's decision is not an error."""
+    left = [issue for issue in issues if not issue.repaired and issue.kind not in _NO_ERROR]
     if not left:
         return None
     kinds = {_ERROR_BY_KIND.get(issue.kind, InconsistentStateError) for issue in left}
@@ -160,6 +166,14 @@ def _check_hold(target: Target) -> Iterator[Issue]:
             f"automatic rollouts are on hold since {held.who} rolled back from {held.from_} to {held.to}: {held.reason}"
         )
         yield Issue("held", what, str(target), False, "slipway resume --reason '...'")
+
+
+def _check_project(settings: Settings) -> Iterator[Issue]:
+    for what, command in find_disagreements(settings.root):
+        yield Issue("version", what, str(settings.root), False, command)
+    if edited := edited_files(settings.root):
+        what = f"you changed files of the template: {', '.join(edited)}; `slipway upgrade` keeps your changes"
+        yield Issue("edited", what, str(settings.root))
 
 
 def _shell_quote(path: object) -> str:
