@@ -57,6 +57,7 @@ GRANTS: dict[str, dict[str, str]] = {
     "retrain.push": {"contents": "write"},
     "retrain.propose": {"contents": "write", "pull-requests": "write"},
     "retrain.release": {"contents": "read", "actions": "write"},
+    "upgrade.check": {"contents": "read", "issues": "write"},
 }
 """Every job of every workflow with all that it may do: a new power is a change here, seen in review."""
 
