@@ -72,7 +72,7 @@ def _find_problems(policy: GatePolicy, contract: Contract) -> Iterator[Problem]:
 
 
 def _find_unknown_rules(policy: GatePolicy, contract: Contract) -> Iterator[Problem]:
-    """Yield each name in ``gate.off`` that is neither a rule nor a family of rules."""
+    """Yield each name in ``gate.off`` that is not a rule or a family of rules."""
     metrics = metrics_for(contract)
     sliced = [
         f"{family}.{quote_part(column)}" for family, columns in policy.slice_columns.items() for column in columns
