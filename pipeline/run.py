@@ -15,7 +15,7 @@ def steps(flow: Flow) -> Candidate:
     """From pinned files to a fitted, evaluated and packaged model."""
     settings, contract = flow.settings, flow.contract
     data, train, target = settings.data, settings.train, settings.data.target
-    block = settings.gate.block or "row"
+    block, own_classes = settings.gate.block or "row", ",".join([train.estimator, *train.own_classes])
 
     rows = flow.step("ingest", **ingest_parameters(settings, contract)).files / "data.parquet"
     _, split = flow.run_in_parallel(
@@ -27,14 +27,15 @@ def steps(flow: Flow) -> Candidate:
     trained, holdout = split.files / "train.parquet", split.files / "holdout.parquet"
     fitted = flow.step(
         "train", train=trained, contract=contract, target=target, estimator=train.estimator,
-        parameters=train.parameters, preprocess=train.preprocess, seed=train.seed,
+        parameters=train.parameters, preprocess=train.preprocess, seed=train.seed, own_classes=own_classes,
     )  # fmt: skip
     model = fitted.files / "model.skops"
     evaluate, package = flow.run_in_parallel(
         ("evaluate", {"model": model, "holdout": holdout, "contract": contract, "target": target, "time": data.time,
-                      "block": block, "slices": list(settings.evaluate.slices), "seed": train.seed}),
+                      "block": block, "slices": list(settings.evaluate.slices), "seed": train.seed,
+                      "own_classes": own_classes}),
         ("package", {"model": model, "train": trained, "holdout": holdout, "contract": contract, "time": data.time,
-                     "block": block, "seed": train.seed}),
+                     "block": block, "seed": train.seed, "own_classes": own_classes}),
     )  # fmt: skip
     return flow.candidate(split=split, evaluate=evaluate, package=package)
 

@@ -27,6 +27,7 @@ def evaluate(
     block: str = "row",
     slices: list,  # type: ignore[type-arg]  # the harness looks a parameter's plain type up
     seed: int = 0,
+    own_classes: str = "",
 ) -> dict[str, float]:
     """Write ``metrics.json``, ``predictions.parquet``, ``summary.md`` and ``report.html``; score every metric.
 
@@ -37,7 +38,8 @@ def evaluate(
         SettingsError: a slice column or the block is unknown.
         ContractError: the model's output does not match the contract.
     """
-    fitted, rows, public = load_model(model), read_parquet(holdout), read_contract(contract)
+    fitted = load_model(model, own_classes.split(",") if own_classes else [])
+    rows, public = read_parquet(holdout), read_contract(contract)
     scored = score_holdout(fitted, rows, public, target=target, time=time, block=block or "row", slices=slices)
     results = results_of(scored, importance_of(fitted, rows, scored, seed), seed)
     return write_evaluation(scored, results, out)

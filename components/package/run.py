@@ -18,6 +18,7 @@ def package(
     time: str = "",
     block: str = "row",
     seed: int = 0,
+    own_classes: str = "",
 ) -> dict[str, float]:
     """Write ``model/``, an MLflow model directory with ``model.onnx`` and the result of the parity check.
 
@@ -28,20 +29,14 @@ def package(
         ContractError: the model, the holdout and the contract disagree.
         DataError: the holdout has no column ``time``.
     """
-    fitted, public = load_model(model), read_contract(contract)
+    own = own_classes.split(",") if own_classes else []
+    fitted, public = load_model(model, own), read_contract(contract)
     trained, held = read_parquet(train), read_parquet(holdout)
     compiled = compile_exactly(fitted, public, held, trained, seed)
     return write_package(
-        out / "model",
-        model,
-        contract,
-        compiled,
-        train=trained,
-        holdout=held,
-        time=time,
-        block=block or "row",
-        seed=seed,
-    )
+        out / "model", model, contract, compiled,
+        train=trained, holdout=held, time=time, block=block or "row", seed=seed, own_classes=own,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -20,8 +20,11 @@ def train(
     parameters: dict,  # type: ignore[type-arg]  # the harness looks a parameter's plain type up
     preprocess: dict,  # type: ignore[type-arg]
     seed: int = 0,
+    own_classes: str = "",
 ) -> dict[str, float]:
     """Write ``model.skops``: the same inputs and seed always give the same predictions.
+
+    ``own_classes`` (comma-separated) may be in it besides scikit-learn's, such as the estimator or one that it contains.
 
     Raises:
         SettingsError: the estimator or a parameter does not exist, or a parameter's value is invalid.
@@ -34,7 +37,7 @@ def train(
             ("model", build_estimator(estimator, parameters, task=public.task, seed=seed)),
         ]
     )
-    return fit(model, train, public, target, out)
+    return fit(model, train, public, target, out, own_classes.split(",") if own_classes else [])
 
 
 if __name__ == "__main__":

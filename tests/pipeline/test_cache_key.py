@@ -99,3 +99,47 @@ def test_the_version_of_the_project_itself_does_not_count_whatever_its_name(
     first = key(copy, str(installed(tmp_path / "1", "1.0.0", entry)))
     second = key(copy, str(installed(tmp_path / "2", "1.0.1", entry)))
     assert (first != second) is counts
+
+
+OWN_KEY = """
+from pathlib import Path
+from slipway.pipeline.cache import step_key
+root = Path.cwd()
+features, folders = root / "features.py", (root / "own", root / "components" / "train")
+print(step_key(root / "components" / "ingest", {"own_classes": "sklearn.svm.SVC,segments.S"}, {}, folders, [features]))
+"""
+
+
+def test_the_key_moves_with_the_projects_own_modules_that_a_step_can_import(copy: Path) -> None:
+    """Those that its files import, also by a relative import, and those whose classes a parameter names."""
+    files = {
+        "features.py": "from ours.tables import join\n",
+        "own/ours/__init__.py": "",
+        "own/ours/tables.py": "from . import words\nfrom .deep.rows import first\n",
+        "own/ours/words.py": "",
+        "own/ours/deep/__init__.py": "",
+        "own/ours/deep/rows.py": "def f():\n    from ..late import x\n",
+        "own/ours/late.py": "",
+        "own/ours/regions.json": "{}",
+        "components/train/segments.py": "import ours_too\n",
+        "own/ours_too.py": "",
+        "own/unused.py": "",
+    }
+    for name, text in files.items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text(text)
+
+    def current() -> str:
+        return subprocess.run(
+            [sys.executable, "-c", OWN_KEY], cwd=copy, env=clean(PYTHONPATH=str(copy / "src")),
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    before = current()
+    for name in files.keys() - {"features.py", "own/unused.py"}:
+        append_line(copy / name)
+        after = current()
+        assert after != before, name
+        before = after
+    append_line(copy / "own/unused.py")
+    assert current() == before

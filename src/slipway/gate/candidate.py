@@ -17,6 +17,7 @@ from slipway.bundle.release_file import engine_name
 from slipway.contract.schema import Contract
 from slipway.errors import BundleError, DataError
 from slipway.inference.engines import Array, Engine, OnnxEngine, skops_engine
+from slipway.inference.own_code import read_own_code_in
 from slipway.pipeline.candidate import Candidate
 from slipway.tables.data_frame import inputs_of
 
@@ -30,7 +31,8 @@ def predictions_of(candidate: Candidate, contract: Contract, frame: pd.DataFrame
     name = engine_name(candidate.model)
     content = (candidate.model / f"model.{name}").read_bytes()
     try:
-        engine: Engine = OnnxEngine(content, contract, 1) if name == "onnx" else skops_engine(content, contract)
+        own = read_own_code_in(candidate.model)
+        engine: Engine = OnnxEngine(content, contract, 1) if name == "onnx" else skops_engine(content, contract, own)
     except BundleError:
         raise
     except Exception as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from slipway.contract.schema import Contract
 from slipway.errors import BundleError
+from slipway.inference.own_code import OwnCode
 
 Array = npt.NDArray[Any]
 Columns = Mapping[str, Array]
@@ -69,16 +69,14 @@ class OnnxEngine:
         return values
 
 
-def skops_engine(model: bytes, contract: Contract) -> Engine:
-    """Load a fitted scikit-learn pipeline, with our allow-list of types."""
+def skops_engine(model: bytes, contract: Contract, own: OwnCode) -> Engine:
+    """Load a fitted scikit-learn pipeline, with our allow-list of types and the project's own classes."""
     import pandas as pd
 
-    from slipway.inference.skops_file import load_model
+    from slipway.inference.skops_file import decode_model
 
-    with tempfile.TemporaryDirectory(prefix="slipway-model-") as folder:
-        path = Path(folder, "model.skops")
-        path.write_bytes(model)
-        fitted: Any = load_model(path)
+    with own.importable():
+        fitted: Any = decode_model(model, Path("model.skops"), own.classes)
 
     def frame(columns: Columns) -> pd.DataFrame:
         return pd.DataFrame({column.name: columns[column.name] for column in contract.inputs})

@@ -13,6 +13,7 @@ from slipway.contract.schema import Column, Contract, decode_contract
 from slipway.contract.validation import Violation, check_required, violations
 from slipway.errors import BundleError, ContractError
 from slipway.inference.engines import Array, Columns, Engine, OnnxEngine, Predictions, skops_engine
+from slipway.inference.own_code import CLASSES_FILE, CODE_ARCHIVE, read_own_code
 
 _FILES = {"onnx": "model.onnx", "skops": "model.skops"}
 
@@ -89,7 +90,7 @@ def load(folder: Path, *, threads: int = 1, expected_digest: str | None = None) 
         NotFoundError: the folder contains no bundle.
         BundleError: its bytes differ from the sealed ones, or the model cannot be loaded.
     """
-    names = ("contract.json", "golden.json", *_FILES.values())
+    names = ("contract.json", "golden.json", CLASSES_FILE, CODE_ARCHIVE, *_FILES.values())
     bundle, files = verify_and_read(folder, names, expected_digest=expected_digest)
     engine = bundle.release.engine
     model = _FILES.get(engine)
@@ -104,9 +105,14 @@ def load(folder: Path, *, threads: int = 1, expected_digest: str | None = None) 
     contract = _contract(files["contract.json"], bundle)
     golden = decode_golden(files["golden.json"], str(bundle.path / "golden.json"))
     try:
-        return Scorer(bundle, contract, golden, _engine(engine, files[model], contract, threads))
+        return Scorer(bundle, contract, golden, _engine(engine, files[model], contract, threads, files))
     except BundleError:
         raise
+    except ModuleNotFoundError as error:
+        raise BundleError(
+            f"{model} of {bundle.path} needs the package '{error.name}', which is not installed here; add it to the group "
+            "serving in pyproject.toml, run `make lock`, and install the new lock"
+        ) from error
     except Exception as error:
         # The engines raise their own exception classes, which cannot be named without importing the engines.
         raise BundleError(f"{model} of {bundle.path} cannot be loaded: {error}") from error
@@ -129,8 +135,10 @@ def _contract(text: bytes, bundle: Bundle) -> Contract:
         raise BundleError(str(error)) from None
 
 
-def _engine(engine: str, model: bytes, contract: Contract, threads: int) -> Engine:
-    return OnnxEngine(model, contract, threads) if engine == "onnx" else skops_engine(model, contract)
+def _engine(engine: str, model: bytes, contract: Contract, threads: int, files: Mapping[str, bytes]) -> Engine:
+    if engine == "onnx":
+        return OnnxEngine(model, contract, threads)
+    return skops_engine(model, contract, read_own_code(files))
 
 
 def _nulls(column: Column, rows: int) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
@@ -13,6 +13,7 @@ import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from slipway.errors import BundleError
+from slipway.inference.own_code import stored_names
 
 TRUSTED_TYPES: tuple[str, ...] = (
     "functools.partial",
@@ -39,38 +40,70 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date that a zip can store."""
 
 
-def save_model(model: Any, path: Path) -> None:
+def save_model(model: Any, path: Path, own_classes: Sequence[str] = ()) -> None:
     """Write a fitted model: the same bytes for the same model.
+
+    ``own_classes`` are trusted too: the dotted names of the project's own classes in the model.
 
     Raises:
         BundleError: it contains types that ``load_model`` would refuse; nothing was written.
+        SettingsError: one of the own classes cannot be imported.
     """
     content = skops.io.dumps(model)
-    _refuse_untrusted(skops.io.get_untrusted_types(data=content), path)
+    _refuse_untrusted(skops.io.get_untrusted_types(data=content), stored_names(own_classes), path.name)
     path.write_bytes(_make_reproducible(content))
 
 
-def load_model(path: Path) -> Any:
-    """Read a fitted model.
+def load_model(path: Path, own_classes: Sequence[str] = ()) -> Any:
+    """Read a fitted model; ``own_classes`` are trusted too, as in ``save_model``.
 
     Raises:
         BundleError: the file is missing or damaged, or contains types outside the allow-list; none of it was executed.
+        SettingsError: one of the own classes cannot be imported.
     """
     try:
-        return skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable_error(path, error) from None
+    return decode_model(content, path, stored_names(own_classes))
+
+
+def decode_model(content: bytes, path: Path, own_classes: Sequence[str]) -> Any:
+    """Decode the ``content`` of a model file; ``own_classes`` are named by the modules that define them.
+
+    Raises:
+        BundleError: as ``load_model`` does.
+    """
+    try:
+        return skops.io.loads(content, trusted=[*TRUSTED_TYPES, *own_classes])
     except UntrustedTypesFoundException:
-        _refuse_untrusted(skops.io.get_untrusted_types(file=path), path)
+        _refuse_untrusted(skops.io.get_untrusted_types(data=content), own_classes, path.name)
         raise
     except (OSError, BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read as a skops model: {error!r}") from None
+        raise _unreadable_error(path, error) from None
 
 
-def _refuse_untrusted(types: list[str], path: Path) -> None:
-    strange = sorted(set(types) - set(TRUSTED_TYPES))
+def own_classes_in(path: Path, own_classes: Sequence[str]) -> list[str]:
+    """Return which of the project's ``own_classes`` a model file contains, named by the modules that define them."""
+    found = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES)
+    return sorted(found & set(stored_names(own_classes)))
+
+
+def _unreadable_error(path: Path, error: Exception) -> BundleError:
+    return BundleError(f"{path} cannot be read as a skops model: {error!r}")
+
+
+def _refuse_untrusted(types: Sequence[str], own_classes: Sequence[str], name: str) -> None:
+    strange = sorted(set(types) - {*TRUSTED_TYPES, *own_classes})
+    if any(found.startswith("__main__.") for found in strange):
+        raise BundleError(
+            f"{name} contains {', '.join(strange)}, which no other program can import; move it from run.py to a file of "
+            "its own, such as components/train/NAME.py, and import it from there"
+        )
     if strange:
         raise BundleError(
-            f"{path.name} contains types that Slipway does not trust: {', '.join(strange)}; use scikit-learn's own "
-            "estimators, or review the types and add them to TRUSTED_TYPES in slipway.inference.skops_file"
+            f"{name} contains types that Slipway does not trust: {', '.join(strange)}; use scikit-learn's own estimators, "
+            "or review the types and add them to train.own_classes in slipway.toml"
         )
 
 

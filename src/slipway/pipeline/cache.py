@@ -11,19 +11,22 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slipway.__about__ import DISTRIBUTION
 from slipway.pipeline.component import SCORES_FILE
-from slipway.pipeline.project_files import component_folder
+from slipway.pipeline.project_files import component_folder, import_folders
 from slipway.storage.digests import digest_of, file_digest
 
 OUTPUTS_FILE = "outputs.json"
 LIBRARY = Path(__file__).parents[1]
+_DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+"""How a parameter names a class."""
 Value = str | int | float | Path | dict[str, Any] | list[Any]
 
 
@@ -45,17 +48,27 @@ def plan_step(root: Path, name: str, parameters: Mapping[str, Value], extra_file
     inputs = {key: file_digest(value) for key, value in parameters.items() if isinstance(value, Path)}
     own = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(extra_files)}
     plain = {key: text for key, text in arguments.items() if key not in inputs}
-    return StepPlan(name, folder, step_key(folder, plain, {**inputs, **own}), arguments, began)
+    key = step_key(folder, plain, {**inputs, **own}, import_folders(root), extra_files)
+    return StepPlan(name, folder, key, arguments, began)
 
 
-def step_key(folder: Path, parameters: Mapping[str, str], inputs: Mapping[str, str]) -> str:
+def step_key(
+    folder: Path,
+    parameters: Mapping[str, str],
+    inputs: Mapping[str, str],
+    import_folders: Sequence[Path] = (),
+    extra_files: Iterable[Path] = (),
+) -> str:
     """The sha256 of everything that a component's outputs can depend on.
 
-    ``parameters`` are those of its command line, ``inputs`` the digests of the files that it reads.
+    ``parameters`` are those of its command line, ``inputs`` the digests of the files that it reads. What its files, the
+    ``extra_files`` and the classes that a parameter names import from the project's ``import_folders`` counts too.
     """
     files = list(component_files(folder))
+    names = [name for text in parameters.values() for name in text.split(",") if _DOTTED_NAME.fullmatch(name)]
     code = {f"{folder.name}/{path.relative_to(folder)}": path for path in files}
-    code |= {str(path.relative_to(LIBRARY.parent)): path for path in library_modules(files)}
+    imported = imported_files([*files, *extra_files], names, [LIBRARY.parent, *import_folders])
+    code |= {f"{base.name}/{path.relative_to(base)}": path for base, path in imported}
     facts = {
         "code": {name: file_digest(path) for name, path in sorted(code.items())},
         "environment": environment_digest(),
@@ -73,15 +86,21 @@ def component_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def library_modules(files: Iterable[Path]) -> set[Path]:
-    """Every module of the installed library that these Python files import, directly or not."""
-    found: set[Path] = set()
-    waiting = [module for file in files if file.suffix == ".py" for module in _imports_of(file)]
+def imported_files(files: Iterable[Path], names: Iterable[str], folders: Sequence[Path]) -> set[tuple[Path, Path]]:
+    """Every file in ``folders`` that these Python files or modules import, directly or not, each with its folder.
+
+    A package brings the data files in it.
+    """
+    programs = [file for file in files if file.suffix == ".py" and file.is_file()]
+    waiting = {*names, *(name for file in programs for name in _imports_of(file))}
+    found: set[tuple[Path, Path]] = set()
+    seen: set[str] = set()
     while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting.extend(_imports_of(path))
+        seen.add(name := waiting.pop())
+        for base, path in [(folder, path) for folder in folders for path in _module_files(name, folder)]:
+            found.add((base, path))
+            if path.suffix == ".py":
+                waiting |= {_absolute(imported, path, base) for imported in _imports_of(path)} - seen
     return found
 
 
@@ -157,27 +176,40 @@ def _is_test(path: Path) -> bool:
 
 
 @functools.cache
-def _imports_of(path: Path) -> tuple[Path, ...]:
+def _imports_of(path: Path) -> tuple[str, ...]:
+    """The names that a file imports; a relative one begins with its dots."""
     try:
         return tuple(_read_imports(path))
     except SyntaxError:  # the component reports it when it runs
         return ()
 
 
-def _read_imports(path: Path) -> Iterator[Path]:
+def _read_imports(path: Path) -> Iterator[str]:
     # Parsed instead of imported: a component must not run while its key is computed.
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (file for name in names for file in _module_files(name))
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield module
+            yield from (f"{module}.{alias.name}" if node.module else f"{module}{alias.name}" for alias in node.names)
 
 
-def _module_files(module: str) -> Iterator[Path]:
-    if module.split(".")[0] == LIBRARY.name:
-        path = LIBRARY.parent.joinpath(*module.split("."))
+def _absolute(name: str, path: Path, base: Path) -> str:
+    """The full name of an import in the module at ``path``."""
+    inside = name.lstrip(".")
+    if level := len(name) - len(inside):
+        package = path.relative_to(base).parts[:-level]
+        return ".".join([*package, *([inside] if inside else [])])
+    return name
+
+
+def _module_files(module: str, folder: Path) -> Iterator[Path]:
+    parts = module.split(".")
+    if not all(parts) or (parts[0] == LIBRARY.name) != (folder == LIBRARY.parent):
+        return
+    for depth in range(1, len(parts) + 1):  # importing a.b runs a/__init__.py first
+        path = folder.joinpath(*parts[:depth])
         yield from (file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file())
-        yield from path.parent.glob("*.j2")  # a module's templates are in its folder
+        if depth > 1 and path.parent.is_dir():  # such as a page's template
+            yield from (file for file in path.parent.iterdir() if file.is_file() and file.suffix not in (".py", ".pyc"))

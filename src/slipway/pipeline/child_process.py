@@ -51,13 +51,20 @@ class ChildProcess:
         return log_path(self.out, self.name)
 
 
-def start_component(folder: Path, arguments: Mapping[str, str], out: Path) -> ChildProcess:
-    """Start the component in ``folder`` with its arguments; it writes its files to ``out``, which is created."""
+def start_component(
+    folder: Path, arguments: Mapping[str, str], out: Path, import_folders: Sequence[Path] = ()
+) -> ChildProcess:
+    """Start the component in ``folder`` with its arguments; it writes its files to ``out``, which is created.
+
+    It can import from its own folder and from ``import_folders``, as the PYTHONPATH in its MLproject says.
+    """
     for module in _PRELOADED_MODULES:
         importlib.import_module(module)
     out.mkdir()
     # Only a forked child inherits imports; a spawned one would import pandas and scikit-learn again in every step.
-    process = multiprocessing.get_context("fork").Process(target=_run_component, args=(folder, arguments, out))
+    process = multiprocessing.get_context("fork").Process(
+        target=_run_component, args=(folder, arguments, out, import_folders)
+    )
     process.start()
     return ChildProcess(folder.name, out, process)
 
@@ -142,7 +149,7 @@ def _describe_exit(code: int) -> str:
     return f"was killed by signal {-code} ({signal.Signals(-code).name}{why})"
 
 
-def _run_component(folder: Path, arguments: Mapping[str, str], out: Path) -> None:
+def _run_component(folder: Path, arguments: Mapping[str, str], out: Path, import_folders: Sequence[Path]) -> None:
     """Run the component's program in this forked child."""
     restore_default_handlers()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
@@ -152,7 +159,7 @@ def _run_component(folder: Path, arguments: Mapping[str, str], out: Path) -> Non
     os.dup2(log, 2)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # a notebook or a test may have replaced them
     os.chdir(folder)
-    sys.path.insert(0, str(folder))  # as Python does for a program
+    sys.path[:0] = [str(folder), *map(str, import_folders)]  # the first as Python does for a program
     sys.argv = ["run.py", "--out", str(out), *(part for k, v in arguments.items() for part in (f"--{k}", v))]
     _run_in_a_thread(folder / "run.py")
 

@@ -20,6 +20,7 @@ from slipway.pipeline.child_process import (
     run_in_environment,
     start_component,
 )
+from slipway.pipeline.project_files import import_folders
 from slipway.pipeline.signals import defer_signals
 from slipway.pipeline.tracking.runs import STEP_TAG, artifact_folder, log_scores
 from slipway.reporting.progress import Progress, duration_line
@@ -132,7 +133,8 @@ class Flow:
             for plan in plans:
                 # A signal between the fork and the append would leave a child that nobody kills.
                 with defer_signals():
-                    children.append(start_component(plan.folder, plan.arguments, self.work_folder / plan.name))
+                    out, imports = self.work_folder / plan.name, import_folders(self.settings.root)
+                    children.append(start_component(plan.folder, plan.arguments, out, imports))
             with self.say.heartbeat(", ".join(plan.name for plan in plans)):
                 for child in children:
                     child.process.join()

@@ -95,7 +95,11 @@ def load_steps(root: Path) -> Steps:
         raise SettingsError(f"{script} cannot be read as a Python file")
     # Not runpy, which can clear the module's globals while the function still needs them.
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(root / "src"))  # as the PYTHONPATH in its MLproject
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(root / "src"))
     steps: Steps | None = getattr(module, "steps", None)
     if not callable(steps):
         raise SettingsError(f"{script} has no function 'steps', which must wire the steps of the pipeline")

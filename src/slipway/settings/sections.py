@@ -71,6 +71,7 @@ class Train(Section):
     """The estimator, its parameters, and the preprocessing of its features."""
 
     estimator: str
+    own_classes: tuple[str, ...] = Field(default=(), strict=False)
     seed: int = 0
     parameters: dict[str, Any] = {}
     preprocess: dict[str, Any] = {}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from slipway.contract.schema import Contract, read_contract
 from slipway.errors import DataError, SettingsError
+from slipway.inference.own_code import find_class
 from slipway.inference.skops_file import save_model
-from slipway.reporting.suggestions import closest_match, did_you_mean
+from slipway.reporting.suggestions import did_you_mean
 from slipway.tables.data_frame import inputs_of, read_parquet
 
 __all__ = ["build_estimator", "build_preprocessing", "fit", "read_contract"]
@@ -71,7 +71,10 @@ def build_estimator(class_path: str, parameters: Mapping[str, Any], *, task: str
     estimator = _load_class(class_path)()
     fits_task = is_classifier if task == "classification" else is_regressor
     if not fits_task(estimator) or not hasattr(type(estimator), "fit"):
-        raise SettingsError(f"train.estimator: '{class_path}' is not an estimator for {task}")
+        mixin = "ClassifierMixin" if task == "classification" else "RegressorMixin"
+        raise SettingsError(
+            f"train.estimator: '{class_path}' is not an estimator for {task}, which inherits {mixin} and has a method fit"
+        )
     known = estimator.get_params()
     for parameter in parameters:
         _check_known(parameter, known, f"train.parameters ({type(estimator).__name__})")
@@ -81,12 +84,15 @@ def build_estimator(class_path: str, parameters: Mapping[str, Any], *, task: str
     return estimator.set_params(**parameters)
 
 
-def fit(model: Pipeline, train: Path, contract: Contract, target: str, out: Path) -> dict[str, float]:
-    """Fit the model on the rows of ``train`` and write ``model.skops``.
+def fit(
+    model: Pipeline, train: Path, contract: Contract, target: str, out: Path, own_classes: Sequence[str] = ()
+) -> dict[str, float]:
+    """Fit the model on the rows of ``train`` and write ``model.skops``; the project's ``own_classes`` may be in it.
 
     Raises:
         SettingsError: the estimator does not accept a parameter's value.
         DataError: a feature is null in every row, or the target is null somewhere.
+        BundleError: the model contains classes that are neither scikit-learn's nor among ``own_classes``.
     """
     frame = read_parquet(train)
     features = inputs_of(frame, contract)
@@ -99,22 +105,13 @@ def fit(model: Pipeline, train: Path, contract: Contract, target: str, out: Path
         model.fit(features, frame[target].to_numpy())
     except InvalidParameterError as error:
         raise SettingsError(f"train.parameters: {error}") from None
-    save_model(model, out / "model.skops")
+    save_model(model, out / "model.skops", own_classes)
     return {"rows": len(features), "features": len(features.columns)}
 
 
 def _load_class(class_path: str) -> type[BaseEstimator]:
     """Import the class ``package.module.Name``, which must be a scikit-learn estimator without required arguments."""
-    module, _, name = class_path.rpartition(".")
-    try:
-        home = importlib.import_module(module)
-    except (ImportError, ValueError) as error:
-        raise SettingsError(f"train.estimator: cannot import the module of '{class_path}': {error}") from None
-    if not hasattr(home, name):
-        meant = closest_match(name, dir(home))
-        hint = f"; did you mean '{module}.{meant}'?" if meant else ""
-        raise SettingsError(f"train.estimator: {module} has no '{name}'{hint}")
-    found = getattr(home, name)
+    found = find_class(class_path, "train.estimator")
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
         raise SettingsError(f"train.estimator: '{class_path}' is not a scikit-learn estimator")
     needed = [p.name for p in inspect.signature(found).parameters.values() if p.default is p.empty]

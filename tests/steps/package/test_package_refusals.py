@@ -27,7 +27,21 @@ IMPUTED = ColumnTransformer([("numbers", SimpleImputer(), ["hour", "delay"])])
 
 
 class Doubled(HistGradientBoostingClassifier):  # type: ignore[misc]  # scikit-learn has no types
-    """A subclass may do anything, so its parent's converter must not be used."""
+    """A subclass that predicts in its own way, so its parent's converter must not be used."""
+
+    def predict_proba(self, rows: Any) -> Any:
+        return super().predict_proba(rows)[:, ::-1]
+
+
+class Balanced(HistGradientBoostingClassifier):  # type: ignore[misc]
+    """A subclass that only fits in its own way."""
+
+    def fit(self, rows: Any, labels: Any) -> Any:
+        return super().fit(rows, labels, np.where(labels == labels[0], 2.0, 1.0))
+
+
+def test_a_subclass_that_predicts_as_its_base_class_is_compiled_as_that() -> None:
+    assert compile_pipeline(fitted(IMPUTED, Balanced(max_iter=3), 2), contract_for(2)).graph.node
 
 
 @pytest.mark.parametrize("estimator", [AdaBoostClassifier(), KNeighborsClassifier(), Doubled()], ids=repr)

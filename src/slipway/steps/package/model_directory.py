@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 import yaml
 
 from slipway.contract.schema import Column, Contract
+from slipway.inference.own_code import CLASSES_FILE, CODE_ARCHIVE
 from slipway.inference.skops_file import zip_of
+from slipway.steps.package.own_sources import own_sources, pins_of_installed
 
 LOADER_MODULE = "slipway_model_1"
-CODE_ARCHIVE = "code.zip"
 FIXED_TIME = "2000-01-01 00:00:00.000000"
 """MLflow requires a time; with a real one, packaging the same model twice would give different bytes."""
 
@@ -26,21 +29,27 @@ REQUIREMENTS = {
 }
 
 
-def write_model_directory(folder: Path, contract: Contract, engine: str, content: bytes) -> None:
+def write_model_directory(
+    folder: Path, contract: Contract, engine: str, content: bytes, own_classes: Sequence[str] = ()
+) -> None:
     """Write `MLmodel`, the model file, the loader's code and the environment files.
 
-    ``content`` is the model's bytes; ``engine`` is "onnx" or "skops".
+    ``content`` is the model's bytes; ``engine`` is "onnx" or "skops". The project's ``own_classes`` are those in the
+    model; their code is written too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"model.{engine}").write_bytes(content)
     source = Path(__file__).parent / "mlflow_flavor" / f"{LOADER_MODULE}.py"
-    (folder / CODE_ARCHIVE).write_bytes(zip_of({source.name: source.read_bytes()}))
-    _write_environment(folder, engine)
+    code = own_sources(own_classes)
+    (folder / CODE_ARCHIVE).write_bytes(zip_of({source.name: source.read_bytes(), **code}))
+    if own_classes:
+        (folder / CLASSES_FILE).write_bytes(msgspec.json.encode(list(own_classes)) + b"\n")
+    _write_environment(folder, engine, pins_of_installed(own_classes))
     (folder / "MLmodel").write_text(_mlmodel(contract, content), encoding="utf-8")
 
 
-def _write_environment(folder: Path, engine: str) -> None:
-    pins = [f"{name}=={version(name)}" for name in REQUIREMENTS[engine]]
+def _write_environment(folder: Path, engine: str, own_pins: Sequence[str]) -> None:
+    pins = [*(f"{name}=={version(name)}" for name in REQUIREMENTS[engine]), *own_pins]
     python = platform.python_version()
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n")
     _write_yaml(

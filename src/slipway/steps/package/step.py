@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pandas as pd
 
 from slipway.contract.schema import Contract, read_contract
 from slipway.errors import DataError
+from slipway.inference.skops_file import own_classes_in
 from slipway.statistics.build_reference import reference_of
 from slipway.statistics.reference import REFERENCE_FILE, Reference, encode_reference, predictions_by_output
 from slipway.statistics.time_blocks import calendar_of
@@ -67,14 +69,18 @@ def write_package(
     time: str,
     block: str,
     seed: int,
+    own_classes: Sequence[str] = (),
 ) -> dict[str, float]:
     """Write the MLflow model directory ``folder``: model, proof, golden rows and the drift reference of the holdout.
+
+    If scikit-learn serves the model, the code of the project's ``own_classes`` in it is written too.
 
     Raises:
         DataError: the holdout has no column ``time``.
     """
     public, fitted, graph, proof = read_contract(contract), compiled.fitted, compiled.graph, compiled.proof
-    write_model_directory(folder, public, proof["engine"], graph or model.read_bytes())
+    own = [] if graph else own_classes_in(model, own_classes)
+    write_model_directory(folder, public, proof["engine"], graph or model.read_bytes(), own)
     (folder / "contract.json").write_bytes(contract.read_bytes())
     chosen = golden_rows(holdout, public, seed)
     predictions = _predict(fitted, graph, chosen, public)
@@ -118,7 +124,11 @@ def describe_holdout(
 
 def _fall_back(fitted: Any, reason: str, failed_proof: dict[str, Any] | None) -> CompiledModel:
     """Return a model that scikit-learn itself serves, which needs no proof."""
-    log.warning("%s. So scikit-learn itself will serve the model: the same predictions, but many times slower.", reason)
+    log.warning(
+        "%s. So scikit-learn itself will serve the model: the same predictions, but many times slower. A server then needs "
+        "pandas, scikit-learn and skops: add them to the group serving in pyproject.toml.",
+        reason,
+    )
     return CompiledModel(fitted, None, {"ok": True, "engine": "skops", "reason": reason, "failed": failed_proof})
 
 

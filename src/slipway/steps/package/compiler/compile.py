@@ -5,8 +5,8 @@ A class without an exact converter is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -48,6 +48,7 @@ from slipway.steps.package.compiler.matrix import Block, Matrix, as_tensor, inte
 from slipway.steps.package.compiler.scores import Scores
 from slipway.steps.package.compiler.transformers import transform
 
+Result = TypeVar("Result")
 CLASSIFIERS: dict[type, Callable[[Any, Matrix], Scores]] = {
     DecisionTreeClassifier: tree_estimators.tree_classifier,
     DummyClassifier: linear.dummy_classifier,
@@ -147,20 +148,32 @@ def _outputs(estimator: Any, matrix: Matrix, contract: Contract) -> dict[str, Va
 
 
 def _regression_outputs(estimator: Any, matrix: Matrix) -> dict[str, Var]:
-    if type(estimator) not in REGRESSORS:
+    convert = _converter(estimator, REGRESSORS)
+    if convert is None:
         raise unsupported_error(estimator, "has no converter to ONNX as a regressor")
-    return {"prediction": op.reshape(REGRESSORS[type(estimator)](estimator, matrix), integers([-1]))}
+    return {"prediction": op.reshape(convert(estimator, matrix), integers([-1]))}
 
 
 def _classification_outputs(estimator: Any, matrix: Matrix, contract: Contract) -> dict[str, Var]:
-    if type(estimator) not in CLASSIFIERS:
+    convert = _converter(estimator, CLASSIFIERS)
+    if convert is None:
         raise unsupported_error(estimator, "has no converter to ONNX as a classifier")
     order = class_order(estimator, contract)
-    scores = CLASSIFIERS[type(estimator)](estimator, matrix)
+    scores = convert(estimator, matrix)
     same = order == list(range(len(order)))
     probabilities = scores.probabilities if same else op.gather(scores.probabilities, integers(order), axis=1)
     labels = op.const(np.array(list(estimator.classes_), dtype=object))
     return {"label": op.gather(labels, scores.predicted_class, axis=0), "probabilities": probabilities}
+
+
+def _converter(estimator: Any, converters: Mapping[type, Callable[[Any, Matrix], Result]]) -> Any:
+    """Return the converter of the estimator's class, or of a base class whose predictions it does not override."""
+    for base in type(estimator).__mro__:
+        if base in converters:
+            return converters[base]
+        if any(part in name for name in vars(base) for part in ("predict", "decision", "transform")):
+            return None
+    return None
 
 
 def class_order(estimator: Any, contract: Contract) -> list[int]:
