@@ -55,7 +55,8 @@ def parse(command: str) -> None:
         assert arguments and arguments[0] in verb.commands, f"{command}: there is no such command"
         verb, arguments = verb.commands[arguments[0]], arguments[1:]
     try:
-        verb.make_context(verb.name, arguments)
+        # The settings of the group, since click keeps the help option that it makes first.
+        verb.make_context(verb.name, arguments, **slipway.context_settings)
     except click.MissingParameter:
         raise
     except click.BadParameter:

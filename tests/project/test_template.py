@@ -54,7 +54,8 @@ def test_a_projects_own_script_and_component_go_before_the_templates(tmp_path: P
     assert component_folder(tmp_path, "split") == TEMPLATE / "components" / "split"
     own = tmp_path / "components" / "split"
     own.mkdir(parents=True)
-    (own / "MLproject").touch()
+    for name in ("MLproject", "run.py"):
+        (own / name).touch()
     (tmp_path / "pipeline").mkdir()
     (tmp_path / "pipeline" / "run.py").touch()
     assert pipeline_script(tmp_path) == tmp_path / "pipeline" / "run.py"

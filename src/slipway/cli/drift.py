@@ -52,7 +52,7 @@ _RENAMED = {"--rule": "--window-rule", "--truth": "--label", "--truth-file": "--
 @click.option("--github", is_flag=True, help="Compare with the release that GitHub marks as Latest.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report as an HTML page.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR",
-              help="Write to DIR the files that `slipway ci report-drift` reads.")  # fmt: skip
+              help="Write to DIR the files that `slipway ci report-drift DIR` reads.")  # fmt: skip
 @settings_option
 @json_option
 def drift(

@@ -137,7 +137,7 @@ def upgrade(
     settings_file: Path,
     as_json: bool,
 ) -> None:
-    """Bring this project to a newer version of Slipway, in one commit.
+    """Bring this project to a newer Slipway, in one commit.
 
     The template's changes are merged with yours, settings are migrated, the locks are resolved and your tests run, all in
     a temporary worktree. Your branch moves to the commit only when that succeeded; `git revert` undoes it. The default is

@@ -77,7 +77,7 @@ def _advise_on_comparison(champion: Bundle, evaluation: Evaluation) -> str:
     """Suggest what to do about a champion that cannot be compared."""
     exception = f"set gate.incomparable = '{champion.release.version}' to replace it after a review"
     if champion.release.name != evaluation.contract.name:
-        # A user who shipped the example first and then another model meets this refusal.
+        # Such as the example, if a user shipped it first and their own model second.
         return (
             f"it is another model, '{champion.release.name}': give '{evaluation.contract.name}' its own target with "
             f"target.path, or {exception}"

@@ -22,7 +22,7 @@ FORMATS_BY_SUFFIX: Mapping[str, Format] = {".csv": "csv", ".csv.gz": "csv.gz", "
 """Suffixes of an OUT that is a single file, and its format."""
 OTHER_FILE_SUFFIXES = frozenset({
     ".arrow", ".avro", ".bz2", ".db", ".dta", ".feather", ".gz", ".h5", ".hdf5", ".htm", ".html", ".json", ".jsonl",
-    ".ndjson", ".npy", ".npz", ".ods", ".orc", ".parq", ".pickle", ".pkl", ".pq", ".rds", ".sas7bdat", ".sav", ".sqlite",
+    ".ndjson", ".npy", ".npz", ".ods", ".orc", ".parq", ".pickle", ".pkl", ".pq", ".rds", ".sas7bdat", ".sqlite",
     ".tab", ".tar", ".tsv", ".txt", ".xls", ".xlsb", ".xlsm", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zst",
 })  # fmt: skip
 """Suffixes of data files that are not written: whoever gives one expects a file. Any other suffix is part of a folder's

@@ -88,7 +88,7 @@ def _rows_of_pairs(pairs: Sequence[str], contract: Contract) -> GivenRows:
     # One row of CSV, because there too the types come from the contract and an empty value is null.
     text = io.StringIO()
     csv.writer(text).writerows([names, values])
-    return GivenRows(names, decode_csv(text.getvalue().encode(), contract), typed_by_hand=True)
+    return GivenRows(names, decode_csv(text.getvalue().encode(), contract, complete=False), typed_by_hand=True)
 
 
 def _split_pair(pair: str, contract: Contract) -> tuple[str, str]:
@@ -115,7 +115,7 @@ def _rows_of_file(path: Path, contract: Contract) -> GivenRows:
 
 def _rows_of_csv(path: Path, contract: Contract) -> GivenRows:
     try:
-        columns = decode_csv(content := path.read_bytes(), contract)
+        columns = decode_csv(content := path.read_bytes(), contract, complete=False)
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from None
     lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))

@@ -200,7 +200,11 @@ def test_a_body_that_is_no_json_is_refused(server: Running, body: bytes, message
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("distence,carrier\n1,AA\n", "got 'distence' (did you mean 'distance'?), 'carrier'"),
+        (
+            "distence,carrier\n1,AA\n",
+            "column 'distance' is missing, which the contract of 'flights' requires; "
+            "got 'distence' (did you mean 'distance'?), 'carrier'",
+        ),
         ("distance,carrier\n1,AA\nfar,UA\n", "row 1, column 'distance': expected a finite number, got \"far\""),
         ("distance,carrier\n1_0,AA\n", "row 0, column 'distance': expected a finite number, got \"1_0\""),
         ("distance,carrier\ninf,AA\n", "row 0, column 'distance': expected a finite number, got Infinity"),

@@ -123,11 +123,12 @@ def _inputs(content: Any, contract: Contract) -> Lists:
     return wanted
 
 
-def decode_csv(body: bytes, contract: Contract) -> dict[str, Array]:
+def decode_csv(body: bytes, contract: Contract, *, complete: bool = True) -> dict[str, Array]:
     """Decode a CSV request with a header line into its input columns.
 
     Raises:
-        ContractError: the body is not UTF-8 or not CSV, or a value has the wrong type.
+        ContractError: the body is not UTF-8 or not CSV, a value has the wrong type, or (if it must be ``complete``) a
+            required column is missing.
     """
     try:
         rows = [row for row in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True) if row]
@@ -144,7 +145,8 @@ def decode_csv(body: bytes, contract: Contract) -> dict[str, Array]:
     _check_unique(names, names)
     wanted = [column for column in contract.inputs if column.name in names]
     arrays = to_arrays({c.name: _values(data, names.index(c.name), c) for c in wanted}, contract)
-    check_required(arrays, contract, names)
+    if complete:
+        check_required(arrays, contract, names)
     return arrays
 
 
