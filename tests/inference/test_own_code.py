@@ -83,7 +83,7 @@ def test_a_class_of_run_py_is_refused_with_the_place_where_it_belongs(tmp_path: 
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "model.skops")], capture_output=True, text=True, check=False
     )
-    assert "move it from run.py to a file of its own, such as components/train/NAME.py" in done.stderr
+    assert "move it from run.py to a separate file, such as components/train/NAME.py" in done.stderr
 
 
 @pytest.mark.parametrize(

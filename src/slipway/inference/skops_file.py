@@ -97,8 +97,8 @@ def _refuse_untrusted(types: Sequence[str], own_classes: Sequence[str], name: st
     strange = sorted(set(types) - {*TRUSTED_TYPES, *own_classes})
     if any(found.startswith("__main__.") for found in strange):
         raise BundleError(
-            f"{name} contains {', '.join(strange)}, which no other program can import; move it from run.py to a file of "
-            "its own, such as components/train/NAME.py, and import it from there"
+            f"{name} contains {', '.join(strange)}, which no other program can import; move it from run.py to a "
+            "separate file, such as components/train/NAME.py, and import it from there"
         )
     if strange:
         raise BundleError(

@@ -33,7 +33,7 @@ def component_folder(root: Path, name: str) -> Path:
 
 
 def import_folders(root: Path) -> tuple[Path, Path]:
-    """Where every component finds the project's own modules: its packages, and what stands beside the train component."""
+    """Where every component finds the project's own modules: its packages, and the files of the train component."""
     return root / "src", component_folder(root, "train")
 
 

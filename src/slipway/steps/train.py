@@ -92,7 +92,7 @@ def fit(
     Raises:
         SettingsError: the estimator does not accept a parameter's value.
         DataError: a feature is null in every row, or the target is null somewhere.
-        BundleError: the model contains classes that are neither scikit-learn's nor among ``own_classes``.
+        BundleError: the model contains other classes than scikit-learn's and ``own_classes``.
     """
     frame = read_parquet(train)
     features = inputs_of(frame, contract)

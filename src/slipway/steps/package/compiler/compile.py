@@ -167,7 +167,7 @@ def _classification_outputs(estimator: Any, matrix: Matrix, contract: Contract) 
 
 
 def _converter(estimator: Any, converters: Mapping[type, Callable[[Any, Matrix], Result]]) -> Any:
-    """Return the converter of the estimator's class, or of a base class whose predictions it does not override."""
+    """Return the converter of the estimator's class, or of a base class that it inherits all predictions from."""
     for base in type(estimator).__mro__:
         if base in converters:
             return converters[base]
