@@ -24,6 +24,7 @@ GRANTS: dict[str, dict[str, str]] = {
     "locks.resolve": {"contents": "read"},
     "locks.propose": {"contents": "write", "pull-requests": "write"},
     "locks.check": {"contents": "read", "actions": "write"},
+    "library-ci.all": {"contents": "read"},
     "library-ci.test": {"contents": "read"},
     "library-ci.fast": {"contents": "read"},
     "release.ci": {"contents": "read"},
