@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +21,7 @@ from slipway.settings.settings import Settings
 from tests.support.documents import DOCUMENTS, ROOT, Command, anchors, commands, links, slipway_calls, spans, tables
 from tests.support.flights import Flights
 from tests.support.git_repositories import git
+from tests.support.new_projects import copy_of_new
 from tests.support.walkthrough import PAGES, Step, follow, mask, shell_in
 
 REFERENCE = ROOT / "docs/reference.md"
@@ -161,7 +165,11 @@ def test_the_glossary_has_at_most_twenty_words_and_the_readmes_are_among_them() 
     assert readme <= glossary
 
 
-THEIRS = ("components/ingest/diabetes.py",)
+THEIRS = (
+    "components/ingest/diabetes.py",
+    "components/balance/run.py",
+    "src/churn_models/segments.py",
+)
 """Files that a page lets its reader write."""
 FILES = [(d, span) for d in DOCUMENTS for span in spans(d) if re.fullmatch(r"[a-z_/<>]+\.py", span) and "/" in span]
 
@@ -207,6 +215,12 @@ def test_the_commands_of_a_page_run_in_order_and_print_what_it_says(page: Path, 
             assert step.agrees, step.difference
 
 
+@pytest.fixture
+def project(churn: Path, tmp_path: Path) -> Path:
+    """A project as `slipway new churn` makes it, where nothing has been shipped yet."""
+    return copy_of_new(churn, tmp_path / "churn")
+
+
 @pytest.mark.slow
 def test_a_project_of_your_own_is_made_by_following_its_page(clone: Path) -> None:
     with shell_in(clone) as shell:
@@ -214,6 +228,37 @@ def test_a_project_of_your_own_is_made_by_following_its_page(clone: Path) -> Non
             assert step.agrees, step.difference
         assert json.loads((clone / "contract.json").read_text())["name"] == "diabetes"
         assert Flights(clone).json("status")["targets"][0]["batch"]["release"]
+
+
+OUTSIDE = """
+import sys
+from pathlib import Path
+import mlflow, pandas
+from slipway.inference.scorer import load
+scorer = load(Path(sys.argv[1]))
+scorer.check_golden()
+rows = pandas.DataFrame(scorer.golden.inputs)
+print(abs(mlflow.pyfunc.load_model(sys.argv[1]).predict(rows) - scorer.golden.predictions).max())
+"""
+
+
+@pytest.mark.slow
+def test_the_pipeline_is_customized_by_following_its_page(project: Path, tmp_path: Path) -> None:
+    """The release is loaded without the project too, by Slipway and by MLflow: the bundle carries the team's code."""
+    with shell_in(project) as shell:
+        for step in follow(ROOT / "docs" / "customize.md", shell):
+            assert step.agrees, step.difference
+    checks = [
+        json.loads(file.read_text())["checks"] for file in project.glob("mlartifacts/*/artifacts/validation.json")
+    ]
+    assert any(check["name"] == "whole_years" for run in checks for check in run)
+    bundle = shutil.copytree((project / ".slipway/target/current").resolve(), tmp_path / "bundle")
+    assert json.loads((bundle / "own_classes.json").read_text()) == ["churn_models.segments.Segments"]
+    project.rename(tmp_path / "gone")
+    answers = [sys.executable, "-c", OUTSIDE, str(bundle)]
+    done = subprocess.run(answers, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1e-12
 
 
 def test_only_what_differs_between_two_runs_is_masked() -> None:

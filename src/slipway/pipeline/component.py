@@ -16,8 +16,9 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from slipway.errors import ContractError, DataChangedError, DataError, SettingsError, SlipwayError, ValidationError
 
@@ -43,9 +44,9 @@ def main(component: Component, argv: Sequence[str] | None = None) -> None:
     logged to the MLflow run that started the program.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    arguments = vars(parser_for(component).parse_args(argv))
-    out = arguments.pop("out")
     try:
+        arguments = vars(parser_for(component).parse_args(argv))
+        out = arguments.pop("out")
         if out is None:
             _run_and_record(component, arguments)
         else:
@@ -63,7 +64,13 @@ def parser_for(component: Component) -> argparse.ArgumentParser:
     for name, parameter in parameters_of(component).items():
         required = parameter.default is inspect.Parameter.empty
         default = None if required else parameter.default
-        parser.add_argument(f"--{name}", type=_CONVERTERS[hints[name]], required=required, default=default)
+        hint = hints.get(name)
+        convert = _CONVERTERS.get(get_origin(hint) or hint)
+        if convert is None:
+            known = ", ".join(kind.__name__ for kind in _CONVERTERS)
+            given = f"is {getattr(hint, '__name__', hint)}" if hint else "is missing"
+            raise SettingsError(f"the type of the parameter '{name}' {given}; a component takes {known}")
+        parser.add_argument(f"--{name}", type=convert, required=required, default=default)
     return parser
 
 
@@ -75,8 +82,9 @@ def parameters_of(component: Component) -> Mapping[str, inspect.Parameter]:
 def _run_into(out: Path, component: Component, arguments: dict[str, Any]) -> dict[str, float]:
     out.mkdir(parents=True, exist_ok=True)
     scores = component(out, **arguments)
-    if not isinstance(scores, dict) or not all(isinstance(value, int | float) for value in scores.values()):
+    if not isinstance(scores, dict) or not all(isinstance(value, Real) for value in scores.values()):
         raise TypeError(f"{component.__name__} must return a dict of scores (name to number), but returned {scores!r}")
+    scores = {name: value if isinstance(value, int) else float(value) for name, value in scores.items()}  # NumPy's too
     (out / SCORES_FILE).write_text(json.dumps(scores, indent=2) + "\n")
     return scores
 

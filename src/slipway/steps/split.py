@@ -14,7 +14,7 @@ from slipway.errors import DataError, SettingsError
 from slipway.reporting.suggestions import did_you_mean
 from slipway.tables.data_frame import read_parquet, write_parquet
 
-__all__ = ["Holdout", "hold_out_by_hash", "hold_out_last_days", "read_parquet", "write_split"]
+__all__ = ["Holdout", "hold_out_by_hash", "hold_out_last_days", "read_parquet", "write_parquet", "write_split"]
 
 
 @dataclass(frozen=True)
