@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from slipway.errors import BundleError, SettingsError
 from slipway.inference.own_code import CLASSES_FILE, CODE_ARCHIVE, OwnCode, find_class, read_own_code, read_own_code_in
-from slipway.inference.skops_file import decode_model, load_model, own_classes_in, save_model
+from slipway.inference.skops_file import decode_model, load_model, own_classes_in, save_model, zip_of
 from slipway.steps.package.own_sources import own_sources, pins_of_installed
 
 ROWS = pd.DataFrame({"a": [1.0, 2.0]})
@@ -111,8 +110,9 @@ def test_the_code_of_a_class_is_its_package_and_what_that_imports() -> None:
 def test_a_model_is_read_with_its_own_code_and_never_with_another_of_the_same_name(team: Path, tmp_path: Path) -> None:
     content = model_of(team, tmp_path / "model.skops").read_bytes()
     names = ("team_models.means.Shifted",)
-    old = OwnCode(names, own_sources(names))
-    newer = OwnCode(names, {**old.sources, "team_words.py": b'WORD = "eleven"\n'})
+    sources = own_sources(names)
+    old = OwnCode(names, zip_of(sources))
+    newer = OwnCode(names, zip_of({**sources, "team_words.py": b'WORD = "eleven"\n'}))
     here = sys.modules["team_models.means"]
     models = []
     for own in (old, newer):
@@ -129,4 +129,6 @@ def test_a_bundle_without_own_classes_runs_no_code_of_its_archive(tmp_path: Path
     (tmp_path / CODE_ARCHIVE).write_bytes(b"not even a zip")
     assert read_own_code_in(tmp_path) == OwnCode()
     with pytest.raises(BundleError, match="cannot be read"):
-        read_own_code({CLASSES_FILE: json.dumps(["a.B"]).encode(), CODE_ARCHIVE: b"not a zip"})
+        read_own_code({CLASSES_FILE: b"[1]", CODE_ARCHIVE: b""})
+    with pytest.raises(BundleError, match="cannot be read"):
+        read_own_code({CLASSES_FILE: b'["a.B"]'})

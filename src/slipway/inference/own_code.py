@@ -7,20 +7,16 @@ classes, and after the bundle's digests and signature were verified.
 from __future__ import annotations
 
 import importlib
-import io
 import pkgutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from importlib.abc import InspectLoader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_loader
+from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
+from tempfile import NamedTemporaryFile
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import msgspec
 
@@ -37,10 +33,10 @@ _IMPORTING = threading.RLock()
 
 @dataclass(frozen=True)
 class OwnCode:
-    """The own classes of a bundle, and the Python files that define them, by their path."""
+    """The own classes of a bundle, and the archive with the Python files that define them."""
 
     classes: tuple[str, ...] = ()
-    sources: Mapping[str, bytes] = field(default_factory=dict)
+    archive: bytes = b""
 
     @contextmanager
     def importable(self) -> Iterator[None]:
@@ -49,14 +45,20 @@ class OwnCode:
         So a process can load two releases of the same class. Their modules must import what they need at the top of the
         file, since an import inside a function would run after the block.
         """
-        finder, names = _ArchiveFinder(self.sources), {path.split("/")[0].removesuffix(".py") for path in self.sources}
-        with _IMPORTING:
+        if not self.classes:
+            yield
+            return
+        with NamedTemporaryFile(suffix=".zip") as file, _IMPORTING:
+            file.write(self.archive)
+            file.flush()
+            names = {name.split("/")[0].removesuffix(".py") for name in ZipFile(file.name).namelist()}
             others = _remove_modules(names)
-            sys.meta_path.insert(0, finder)
+            sys.path.insert(0, file.name)
             try:
                 yield
             finally:
-                sys.meta_path.remove(finder)
+                sys.path.remove(file.name)
+                sys.path_importer_cache.pop(file.name, None)
                 _remove_modules(names)
                 sys.modules.update(others)
 
@@ -65,15 +67,13 @@ def read_own_code(files: Mapping[str, bytes]) -> OwnCode:
     """Read the own classes of a bundle from its files by name; none if it has no list of classes.
 
     Raises:
-        BundleError: the list or the archive is damaged.
+        BundleError: the list is damaged, or there is no archive.
     """
     if CLASSES_FILE not in files:
         return OwnCode()
     try:
-        classes = msgspec.json.decode(files[CLASSES_FILE], type=tuple[str, ...])
-        with ZipFile(io.BytesIO(files.get(CODE_ARCHIVE, b""))) as archive:
-            return OwnCode(classes, {name: archive.read(name) for name in archive.namelist()})
-    except (msgspec.DecodeError, BadZipFile) as error:
+        return OwnCode(msgspec.json.decode(files[CLASSES_FILE], type=tuple[str, ...]), files[CODE_ARCHIVE])
+    except (msgspec.DecodeError, KeyError) as error:
         raise BundleError(f"{CLASSES_FILE} or {CODE_ARCHIVE} of the bundle cannot be read: {error}") from None
 
 
@@ -117,32 +117,3 @@ def stored_names(class_paths: Iterable[str]) -> list[str]:
 
 def _remove_modules(names: set[str]) -> dict[str, Any]:
     return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in names}
-
-
-class _ArchiveFinder(MetaPathFinder, InspectLoader):
-    """Imports modules from memory: nothing is written, and what runs is what was verified."""
-
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
-        self._sources = sources
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        if file := self._file(fullname):
-            return spec_from_loader(fullname, self, origin=f"{CODE_ARCHIVE}/{file}")
-        # A folder without `__init__.py` is a package too.
-        inside = any(name.startswith(fullname.replace(".", "/") + "/") for name in self._sources)
-        return ModuleSpec(fullname, None, is_package=True) if inside else None
-
-    def is_package(self, fullname: str) -> bool:
-        return self._file(fullname).endswith("/__init__.py")
-
-    def get_source(self, fullname: str) -> str:
-        return self._sources[self._file(fullname)].decode()
-
-    def get_code(self, fullname: str) -> CodeType:
-        file = self._file(fullname)
-        code: CodeType = compile(self._sources[file], f"{CODE_ARCHIVE}/{file}", "exec", dont_inherit=True)
-        return code
-
-    def _file(self, fullname: str) -> str:
-        base = fullname.replace(".", "/")
-        return next((file for file in (f"{base}/__init__.py", f"{base}.py") if file in self._sources), "")
