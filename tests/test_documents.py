@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -229,6 +229,16 @@ def test_a_project_of_your_own_is_made_by_following_its_page(project: Path) -> N
             assert step.agrees, step.difference
         assert json.loads((project / "contract.json").read_text())["task"] == "regression"
         assert Flights(project).json("status")["targets"][0]["batch"]["release"]
+
+
+@pytest.mark.slow
+def test_a_project_is_started_in_a_new_folder_by_following_its_page(clone: Path) -> None:
+    """What comes after `cd ../churn`, and the other ways to start, are tested in tests/commands/project."""
+    with shell_in(clone) as shell:
+        for step in islice(follow(ROOT / "docs" / "new-project.md", shell), 4):
+            assert step.agrees, step.difference
+        assert step.output[-1].endswith("feat: start the project")
+    assert (clone.parent / "churn" / "vendor").is_dir()
 
 
 OUTSIDE = """
