@@ -1,5 +1,7 @@
 """Build hook of the library: the template's links become files, in the source archive and in the wheel alike.
 
+The wheel has the changelog too.
+
 hatchling copies a link as it is (1.27 to 1.33), and in a source archive its target is missing. See ``slipway/template``.
 """
 
@@ -18,3 +20,7 @@ class TemplateFiles(BuildHookInterface):  # type: ignore[type-arg]
         if version != "editable":
             links = (path for path in (root / "slipway" / "template").rglob("*") if path.is_symlink())
             build_data["force_include"].update({str(link.resolve()): str(link.relative_to(root)) for link in links})
+            if self.target_name == "wheel" and (root / "CHANGELOG.md").is_file():
+                build_data["force_include"][str(root / "CHANGELOG.md")] = (
+                    "slipway/CHANGELOG.md"  # `slipway upgrade` reads it
+                )

@@ -58,6 +58,21 @@ def install(tmp_path: Path) -> Callable[[Path], Path]:
     return install
 
 
+def test_the_wheel_has_the_changelog_that_an_upgrade_quotes(tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+    (source / "CHANGELOG.md").write_text("## 9.9.9\n\n- What is new\n")
+    for command in SOURCE_TO_WHEEL.values():
+        out = tmp_path / "dist"
+        subprocess.run(
+            [sys.executable, *command, "--out-dir" if "uv" in command else "--outdir", out, source], check=True
+        )
+        (built,) = out.glob(WHEEL_PATTERN)
+        with ZipFile(built) as files:
+            assert files.read("slipway/CHANGELOG.md").startswith(b"## 9.9.9")
+        shutil.rmtree(out)
+
+
 def test_only_the_librarys_own_tag_of_that_number_makes_a_commit_that_version(root: Path) -> None:
     number = library_version(root)
     head = git(root, "rev-parse", "HEAD")
