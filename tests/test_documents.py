@@ -167,6 +167,7 @@ def test_the_glossary_has_at_most_twenty_words_and_the_readmes_are_among_them() 
 
 THEIRS = (
     "components/ingest/features.py",
+    "components/ingest/features.py",
     "components/balance/run.py",
     "src/churn_models/segments.py",
     "tests/test_features.py",

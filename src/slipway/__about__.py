@@ -12,7 +12,7 @@ _MODULES = {
     "spark": ("pyspark",),
     "release": (
         *("OpenSSL", "build", "copier", "cyclonedx_py", "github", "hatchling", "model_signing", "semantic_release"),
-        "tomlkit",
+        *("tomlkit", "uv"),
     ),
 }
 """The modules that each extra brings; of several extras with the same module, the one that brings the least else."""

@@ -115,10 +115,10 @@ def test_what_runs_beside_a_failure_is_waited_for_and_kept(copy: Path, tmp_path:
 
 def test_of_two_failures_side_by_side_both_are_recorded_and_the_first_is_told(copy: Path, tmp_path: Path) -> None:
     project = with_store(diabetes(tmp_path / "p"))
-    edit(project, "[split]", "[validate]\nminimum_rows = 1_000\n[split]\nby = 'group'\nkey = ['nobody']")
+    edit(project, "[split]\nholdout_share = 0.3", "[validate]\nminimum_rows = 1_000\n[split]\nholdout_share = 1e-9")
     refused = slipway(project, "run", code=copy)
     assert refused.returncode == 7
     assert "component 'split'" not in refused.stderr
     assert statuses(project) == {"ingest": "FINISHED", "validate": "FAILED", "split": "FAILED"}
     log = files_of(runs(project, "tags.`slipway.step` = 'split'")[0]) / "split.log"
-    assert "nobody" in log.read_text()
+    assert "0 holdout rows" in log.read_text()

@@ -15,6 +15,8 @@ from tests.support.git_repositories import ROOT, environment, git
 SOURCE = ROOT / "src"
 TEMPLATE = "slipway/template"
 WORKFLOW = ".github/workflows/deploy.yml"
+STEP = 'release-plan "$GITHUB_REF_NAME"'
+"""What the later versions of the workflow, and some users, write differently."""
 MIGRATION = """
 
 def _rename_setting(root: Path, wheel: LibraryWheel) -> None:
@@ -63,7 +65,7 @@ def make_wheels(folder: Path) -> dict[str, Path]:
     """The wheels of 1.1.0 and 1.2.0, each from the source of the one before."""
     first = _copy(SOURCE, folder / "1.1.0.src")
     template, split = first / TEMPLATE, first / TEMPLATE / "components" / "split"
-    _replace(template / WORKFLOW, "        run: make setup\n", "        run: make setup # of 1.1.0\n", count=1)
+    _replace(template / WORKFLOW, STEP, f"{STEP} # of 1.1.0")
     _replace(split / "MLproject", "      key:", '      note: {type: string, default: ""}\n      key:')
     _replace(split / "MLproject", " --key {key}", " --key {key} --note {note}")
     _replace(split / "run.py", 'key: str = "",\n', 'key: str = "",\n    note: str = "",\n')
@@ -77,7 +79,7 @@ def make_wheels(folder: Path) -> dict[str, Path]:
     _replace(
         second / "slipway/CHANGELOG.md", "## v1.1.0", "## v1.2.0 (2026-12-20)\n\n- fix: the second thing\n\n## v1.1.0"
     )
-    _replace(second / TEMPLATE / WORKFLOW, "make setup # of 1.1.0", "make setup # of 1.2.0")
+    _replace(second / TEMPLATE / WORKFLOW, "# of 1.1.0", "# of 1.2.0")
     _replace(second / TEMPLATE / "pipeline/run.py", "top to bottom: six", "from top to bottom: six")
     (second / TEMPLATE / "deploy/realtime/settings.env").rename(second / TEMPLATE / "deploy/realtime/serve.env")
     (second / TEMPLATE / ".editorconfig").unlink()

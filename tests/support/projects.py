@@ -131,6 +131,11 @@ def copy_of_programs(folder: Path) -> Path:
     for name in ("pipeline", "components", "src"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
+    for link in (folder / "src/slipway/template").rglob("*"):
+        if link.is_symlink() and not link.exists():
+            file = link.resolve().relative_to(folder.resolve())
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, folder / file)
     return folder
 
 

@@ -16,7 +16,10 @@ from tests.workflows.act import ROOT, git
 SAMPLE = "data/flights.csv"
 _EVERY = 6
 _LAST_MONTH = 3
-_NEEDED_TESTS = ("tests/test_structure.py", "tests/project/test_")
+_NEEDED_TESTS = (
+    "tests/test_structure.py",
+    *(f"tests/project/test_{name}.py" for name in ("features", "release", "settings")),
+)
 
 
 def make_team(folder: Path, repository: str, *, sample: bool = True) -> Path:

@@ -70,7 +70,7 @@ def lock(clone: Path, wheels: Path) -> None:
     document: Any = tomlkit.parse((clone / "pyproject.toml").read_text())
     groups = {"dev": sorted(packages(ROOT / "requirements.lock")), "release": sorted(packages(ROOT / RELEASE_LOCK))}
     groups |= {name: ["click"] for name in ("training", "serving", "spark")}
-    document["dependency-groups"] = groups
+    document["dependency-groups"], document["project"]["dependencies"] = groups, []
     (clone / "pyproject.toml").write_text(tomlkit.dumps(document))
     for path in clone.rglob("requirements*.lock"):
         if not path.is_symlink():

@@ -6,6 +6,7 @@ The packages that this lock lacks are hidden from the commands, which run on a r
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import re
 import shlex
@@ -94,7 +95,7 @@ def scene(tmp_path: Path, github: GitHub, own_environment: None, monkeypatch: py
 
 
 def test_the_scene_knows_every_command_of_a_small_environment() -> None:
-    assert small_commands() == EXPECTED
+    assert small_commands() == EXPECTED | {"slipway upgrade"}
 
 
 def test_the_release_lock_has_no_training_library() -> None:
@@ -105,6 +106,15 @@ def test_what_the_lock_lacks_cannot_be_imported() -> None:
     for name, code in {"pandas": 1, "pydantic": 0}.items():
         line = [sys.executable, "-c", f"{program(ROOT / RELEASE_LOCK)}\nimport {name}"]
         assert subprocess.run(line, capture_output=True, check=False).returncode == code
+
+
+def test_an_upgrade_is_looked_for_with_the_packages_of_its_lock(churn: Path) -> None:
+    (wheel,) = (churn / "vendor").iterdir()
+    code = f"{program(ROOT / RELEASE_LOCK)}\n{PROGRAM}"
+    command = [sys.executable, "-c", code, "upgrade", "--check", "--json", "--wheel", str(wheel)]
+    done = subprocess.run(command, cwd=churn, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["newer"] is False
 
 
 def test_every_command_works_with_the_packages_of_its_lock(scene: Scene, tmp_path: Path) -> None:

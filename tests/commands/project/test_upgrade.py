@@ -19,11 +19,11 @@ from slipway.storage.digests import file_digest
 from slipway.storage.locks import exclusive_lock
 from slipway.versioning.commit_lint import Commit, Linter
 from tests.support.git_repositories import git
-from tests.support.later_versions import WORKFLOW, edit, upgrade
+from tests.support.later_versions import STEP, WORKFLOW, edit, upgrade
 
 pytestmark = pytest.mark.slow
 
-MINE = "make setup # of 1.1.0, but mine"
+MINE = f"{STEP} # of 1.1.0, but mine"
 
 
 def state(project: Path) -> tuple[str, str, str]:
@@ -66,7 +66,7 @@ def test_edits_survive_two_upgrades_in_a_row_and_revert_goes_back(project: Path,
         "build: upgrade to slipway-ml 1.2.0", "build: upgrade to slipway-ml 1.1.0",
     ]  # fmt: skip
     workflow, script = (project / WORKFLOW).read_text(), (project / "pipeline/run.py").read_text()
-    assert "description: Only look" in workflow and "make setup # of 1.2.0" in workflow
+    assert "description: Only look" in workflow and "# of 1.2.0" in workflow
     assert "print('mine')" in script and "from top to bottom: six" in script
     component = (project / "components/split/run.py").read_text()
     assert "# mine" in component and 'note: str = ""' in component
@@ -124,7 +124,7 @@ def test_a_file_follows_its_rename_and_what_only_one_side_deleted_is_as_the_user
 def test_a_conflict_waits_in_a_worktree_and_the_same_command_finishes_it(
     project: Path, wheels: dict[str, Path]
 ) -> None:
-    text = (project / WORKFLOW).read_text().replace("make setup\n", f"{MINE}\n", 1)
+    text = (project / WORKFLOW).read_text().replace(STEP, MINE, 1)
     (project / WORKFLOW).write_text(text)
     git(project, "commit", "-aqm", "ci: mine")
     before = state(project)
@@ -141,13 +141,13 @@ def test_a_conflict_waits_in_a_worktree_and_the_same_command_finishes_it(
         r"<<<<<<<.*mine\n\|{7}.*\n=======\n.*# of 1.1.0\n>>>>>>>", (worktree / WORKFLOW).read_text(), re.DOTALL
     )
 
-    (worktree / WORKFLOW).write_text(text.replace(MINE, "make setup # both"))
+    (worktree / WORKFLOW).write_text(text.replace(MINE, f"{STEP} # both"))
     (finish,) = re.findall(r"2\. finish: +(.*) && slipway upgrade 1\.1\.0", done.stderr)
     subprocess.run(["bash", "-c", finish], check=True)
     git(worktree, "commit", "-qm", "wip: as after a merge")
     done = upgrade(project, wheels["1.1.0"])
     assert done.returncode == 0, done.stderr
-    assert "make setup # both" in (project / WORKFLOW).read_text()
+    assert "# both" in (project / WORKFLOW).read_text()
     assert "last_days" in (project / "slipway.toml").read_text()
     assert git(project, "rev-list", "--count", f"{before[0]}..HEAD") == "1"
     assert leftovers(project) == []

@@ -126,5 +126,5 @@ def test_commands_carry_a_token_only_where_the_server_asks_for_one() -> None:
 
 
 def test_the_wheel_brings_the_pages_template() -> None:
-    builder = WheelBuilder(str(Path(__file__).parents[3]))
+    builder = WheelBuilder(str(Path(__file__).parents[3] / "src"))
     assert "slipway/realtime/docs/docs.html" in {file.distribution_path for file in builder.recurse_included_files()}

@@ -113,7 +113,7 @@ def test_the_header_for_binary_tensors_has_the_protocols_name() -> None:
 
 
 def test_the_wheel_brings_what_is_the_same_for_every_model() -> None:
-    builder = WheelBuilder(str(Path(__file__).parents[3]))
+    builder = WheelBuilder(str(Path(__file__).parents[3] / "src"))
     assert "slipway/realtime/docs/openapi.json" in {file.distribution_path for file in builder.recurse_included_files()}
 
 

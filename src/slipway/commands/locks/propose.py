@@ -93,7 +93,7 @@ def _read_changes(folder: Path, locks: Mapping[str, str]) -> LockChanges:
     except FileNotFoundError:
         raise NotFoundError(f"no file {path}; `slipway ci changed-locks {folder}` writes it") from None
     except msgspec.DecodeError as error:
-        raise SettingsError(f"{path} is not what `slipway ci changed-locks` writes: {error}") from None
+        raise SettingsError(f"{path} was not written by `slipway ci changed-locks {folder}`: {error}") from None
     if others := sorted(changes.files.keys() - locks.keys()):
         raise SettingsError(f"{path} names {', '.join(others)[:200]}, which is not a lock; nothing was pushed")
     return changes

@@ -44,8 +44,8 @@ def read_values(root: Path) -> TemplateValues:
         return TemplateValues(*(str(values[name]) for name in ("name", "description", "slipway_version")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
         raise SettingsError(
-            f"{file} cannot be read, so this is not a project that `slipway new` made; `slipway new .` adds what a "
-            "project needs; nothing was changed"
+            f"{file} cannot be read, so this is not a project that Slipway made; `slipway new .` adds what a project "
+            "needs; nothing was changed"
         ) from None
 
 
