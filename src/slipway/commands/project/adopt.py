@@ -63,7 +63,7 @@ def adopt(
     written = {change.path for change in accepted}
     return Adopted(
         *([str(path.relative_to(root)) for path in group] for group in (
-            sorted(change.path for change in added if change.path not in written),
+            sorted({change.path for change in added if change.path not in written}),
             sorted(written),
             sorted(change.path for change in changes if change.path not in writes),
         ))
