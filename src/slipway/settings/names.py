@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from slipway.contract.metrics import metrics_for, range_of
 from slipway.contract.schema import Contract
 from slipway.reporting.suggestions import did_you_mean
 from slipway.settings.diagnostics import KeyPath, quote_part
-from slipway.settings.sections import Validate
-
-if TYPE_CHECKING:
-    from slipway.settings.settings import Settings
+from slipway.settings.sections import Drift, Evaluate, Gate, Split, Validate
 
 Problem = tuple[KeyPath, str]
 """The path of a setting, and a sentence about what is wrong with it."""
@@ -40,7 +37,35 @@ class Thresholds(Protocol):
         """The largest values in each slice of a column."""
 
 
-def find_unknown_names(settings: Settings) -> Iterator[Problem]:
+class CheckedSettings(Protocol):
+    """The parts of the settings that name something; the settings import this module, so it cannot import them."""
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that follows from the settings."""
+
+    @property
+    def validation(self) -> Validate:
+        """The section `[validate]`."""
+
+    @property
+    def split(self) -> Split:
+        """The section `[split]`."""
+
+    @property
+    def evaluate(self) -> Evaluate:
+        """The section `[evaluate]`."""
+
+    @property
+    def gate(self) -> Gate:
+        """The section `[gate]`."""
+
+    @property
+    def drift(self) -> Drift:
+        """The section `[drift]`."""
+
+
+def find_unknown_names(settings: CheckedSettings) -> Iterator[Problem]:
     """Yield what is wrong before any data is read: unknown metrics, classes and inputs, and limits that mean nothing."""
     contract = settings.contract
     yield from find_threshold_errors(settings.gate, contract)
@@ -65,7 +90,7 @@ def find_threshold_errors(gate: Thresholds, contract: Contract) -> Iterator[Prob
                 yield (*path, metric), sentence
 
 
-def find_missing_columns(settings: Settings, columns: Collection[str]) -> Iterator[Problem]:
+def find_missing_columns(settings: CheckedSettings, columns: Collection[str]) -> Iterator[Problem]:
     """Yield each setting that names a column which the data does not have; ``columns`` are those of the data."""
     for path, name in _column_names(settings):
         if name not in columns:
@@ -114,7 +139,7 @@ def _describe_threshold(
     return None
 
 
-def _column_names(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+def _column_names(settings: CheckedSettings) -> Iterator[tuple[KeyPath, str]]:
     """Yield each column that a setting names, with the path of its place in the settings."""
     for path, names in (
         (("validate", "unique"), settings.validation.unique),
