@@ -56,6 +56,16 @@ def test_what_is_missing_is_added_and_what_differs_is_changed_only_if_allowed(ro
     assert (again.added, again.changed) == ([], [])
 
 
+def test_a_lock_of_the_teams_own_is_kept_also_where_the_locks_are_resolved_again(root: Path) -> None:
+    (root / "requirements.lock").write_text("click==8.0.0\n")
+    (root / "pipeline").mkdir()
+    (root / "pipeline" / "requirements.lock").write_text("ours\n")
+    done = adopt(root, "ours", may_change=lambda change: not change.replaces)
+    assert {"Makefile", "requirements.lock"} <= set(done.kept)
+    assert (root / "requirements.lock").read_text() == "click==8.0.0\n"
+    assert (root / "pipeline" / "requirements.lock").read_text() == "ours\n"
+
+
 def test_a_file_that_the_team_lets_go_is_replaced(root: Path) -> None:
     done = adopt(root, "ours", may_change=lambda change: change.path.name == "Makefile")
     assert done.changed == ["Makefile"]

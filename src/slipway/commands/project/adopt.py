@@ -56,7 +56,9 @@ def adopt(
         added = [change for change in changes if not change.path.exists()]
         accepted = [change for change in changes if change.path.exists() and may_change(change)]
         if any(change.path.name == PROJECT_FILE for change in accepted):
-            added += _resolve_again(staged, root, [*added, *accepted])
+            resolved = _resolve_again(staged, root, [*added, *accepted])
+            allowed = {change.path for change in [*added, *accepted]}  # a lock of theirs can be one that they keep
+            added += [change for change in resolved if change.path in allowed]
         writes = {change.path: change for change in [*accepted, *added]}
         write_all(list(writes.values()))
         link_locks(root)

@@ -172,5 +172,7 @@ def _commit_all(folder: Path) -> None:
 
 
 def _link(link: Path, target: Path) -> None:
+    if link.exists() and not link.is_symlink():
+        return  # the project's own file or folder
     link.unlink(missing_ok=True)
     link.symlink_to(target)
