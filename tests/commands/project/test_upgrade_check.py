@@ -11,7 +11,7 @@ from fake_github.fake import GitHub
 from slipway.cli.main import slipway
 from slipway.commands.project.upgrade import migrations
 from slipway.commands.project.upgrade.check import LABEL, TITLE, UpgradeCheck, check_upgrade, update_issue
-from slipway.commands.project.upgrade.migrations import Migration, pending
+from slipway.commands.project.upgrade.migrations import Migration, migrations_between
 from slipway.commands.project.upgrade.start import choose_wheel
 from slipway.commands.project.upgrade.wheel import open_wheel
 from slipway.errors import SettingsError, UpgradeError
@@ -55,16 +55,16 @@ def test_a_wheel_of_another_package_or_version_is_refused(small: Path, newer: Pa
     with pytest.raises(UpgradeError, match=r"'--help' is not a version"):
         choose_wheel(small, "--help", None).__enter__()
     (small / ".slipway-template.yml").unlink()
-    with pytest.raises(SettingsError, match=r"not a project that `slipway new` made"):
+    with pytest.raises(SettingsError, match=r"not a project that Slipway made"):
         choose_wheel(small, "", newer).__enter__()
 
 
 def test_migrations_run_in_order_from_the_old_version_to_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
     made = [Migration(version, version, lambda root, wheel: None) for version in ("", "1.1.0", "1.2.0", "2.0.0")]
     monkeypatch.setattr(migrations, "MIGRATIONS", tuple(made))
-    assert [m.version for m in pending("1.0.0", "1.2.0")] == ["", "1.1.0", "1.2.0"]
-    assert [m.version for m in pending("1.1.0+g1234567", "1.1.0")] == [""]
-    assert [m.version for m in pending("1.2.0", "3.0.0")] == ["", "2.0.0"]
+    assert [m.version for m in migrations_between("1.0.0", "1.2.0")] == ["", "1.1.0", "1.2.0"]
+    assert [m.version for m in migrations_between("1.1.0+g1234567", "1.1.0")] == [""]
+    assert [m.version for m in migrations_between("1.2.0", "3.0.0")] == ["", "2.0.0"]
 
 
 def test_each_migration_is_of_a_version_in_order_and_says_what_it_does() -> None:

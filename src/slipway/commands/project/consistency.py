@@ -31,8 +31,8 @@ def find_disagreements(root: Path) -> Iterator[tuple[str, str]]:
     locked = _LOCKED.search((root / LOCK_FILE).read_text(encoding="utf-8"))
     if locked and locked[1] != pinned:
         yield f"pyproject.toml pins slipway-ml {pinned}, but {LOCK_FILE} has {locked[1]}", "make lock"
-    if (root / VENDOR).is_dir() and pinned not in _vendored(root):
-        has = ", ".join(_vendored(root)) or "none"
+    if (root / VENDOR).is_dir() and pinned not in _wheels_by_version(root):
+        has = ", ".join(_wheels_by_version(root)) or "none"
         yield (
             f"pyproject.toml pins slipway-ml {pinned}, but the wheel in {VENDOR}/ is {has}",
             f"git checkout HEAD -- {VENDOR}",
@@ -45,7 +45,7 @@ def edited_files(root: Path) -> list[str]:
     if not (root / VALUES_FILE).is_file() or not find_spec("copier"):
         return []
     values = read_values(root)
-    wheel = _vendored(root).get(values.slipway_version)
+    wheel = _wheels_by_version(root).get(values.slipway_version)
     return _compare(root, values, wheel) if wheel else []
 
 
@@ -61,5 +61,5 @@ def _has(file: Path, content: bytes) -> bool:
     return file.is_file() and file.read_bytes() == content
 
 
-def _vendored(root: Path) -> dict[str, Path]:
+def _wheels_by_version(root: Path) -> dict[str, Path]:
     return {file.name.split("-")[1]: file for file in sorted((root / VENDOR).glob(WHEEL_PATTERN))}

@@ -51,7 +51,7 @@ MIGRATIONS: tuple[Migration, ...] = (
 )
 
 
-def pending(before: str, version: str) -> Iterator[Migration]:
+def migrations_between(before: str, version: str) -> Iterator[Migration]:
     """Yield the migrations between two versions, in order."""
     for migration in MIGRATIONS:
         if not migration.version or (is_newer(migration.version, before) and not is_newer(migration.version, version)):

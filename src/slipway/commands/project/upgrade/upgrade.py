@@ -9,7 +9,7 @@ from pathlib import Path
 from slipway.commands.project.new import link_locks, resolve_locks, run_make
 from slipway.commands.project.template_values import read_values
 from slipway.commands.project.upgrade.merge import NO_HOOKS, list_unmerged, merge_templates
-from slipway.commands.project.upgrade.migrations import pending
+from slipway.commands.project.upgrade.migrations import migrations_between
 from slipway.commands.project.upgrade.wheel import LibraryWheel, find_wheel, read_news
 from slipway.commands.project.upgrade.worktree import (
     Worktree,
@@ -77,7 +77,7 @@ def upgrade(
         before = read_values(root).slipway_version
         with open_worktree(root, wheel.version) as tree:
             notes = [] if tree.resumed else _merge(tree, wheel, before)
-            notes += [migration.sentence for migration in pending(before, wheel.version)]
+            notes += [migration.sentence for migration in migrations_between(before, wheel.version)]
             _stop_at_conflicts(tree)
             _resolve(tree, progress)
             if tests:
@@ -93,7 +93,7 @@ def _merge(tree: Worktree, wheel: LibraryWheel, before: str) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="slipway-upgrade-") as folder:
         old = find_wheel(tree.project, before, Path(folder))
         notes = merge_templates(tree.project, read_values(tree.project), old, wheel)
-    for migration in pending(before, wheel.version):
+    for migration in migrations_between(before, wheel.version):
         migration.migrate(tree.project, wheel)
     return notes
 
