@@ -124,7 +124,7 @@ def test_a_branch_with_a_person_s_commit_is_left_alone(root: Path, github: GitHu
 
 def test_the_other_job_can_change_nothing_but_locks(root: Path, github: GitHub) -> None:
     saved = found(root, click="8.6.0", numpy="2.4.6")
-    for files, sentence in (({"Makefile": "x"}, "names Makefile, which is not a lock"), ("x", "is not what")):
+    for files, sentence in (({"Makefile": "x"}, "names Makefile, which is not a lock"), ("x", "was not written by")):
         (saved / "locks.json").write_text(json.dumps({"files": files}))
         with pytest.raises(SettingsError, match=sentence):
             propose_changes(root, saved, None)
