@@ -11,7 +11,7 @@ from tests.benchmarks.serving.questions import Golden
 from tests.benchmarks.serving.servers import Server, Started, started
 from tests.load_generator.apart import result_of
 from tests.load_generator.load import Load
-from tests.load_generator.memory import resident
+from tests.load_generator.processes import resident
 
 _SMALL_RATE = 20.0
 """Requests a second beside the large ones: few enough for every server."""
