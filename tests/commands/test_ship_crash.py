@@ -49,9 +49,12 @@ CASES = [
 AWAY_CASES = [(number, moment) for number in range(1, len(AWAY) + 1) for moment in moments(number)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(world: World) -> World:
-    """The project, with the state that a ship leaves which is killed after the flip."""
+    """The project, with the state that a ship leaves which is killed after the flip.
+
+    Once in a worker, as the project itself: a worker that takes tests over from another comes here more than once.
+    """
     world.begin("second")
     kill(world, "second", FLIP, "after")
     world.keep("settling")
