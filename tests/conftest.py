@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,10 @@ from tests.support.new_projects import DESCRIPTION, NAME
 from tests.support.project_states import World
 from tests.support.random_histories import Life
 from tests.support.release_files import ALL, Client, bare_repository
+
+# Bytecode is written even where the machine forbids it: hundreds of processes import Slipway, and pytest rewrites each test.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine fails no property: no time counts, the same examples come each time, and a failure says how to repeat it.
 settings.register_profile(

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from slipway.bundle.release_assets import SIGNATURE, SUMS, check_sums, pack, parse_sums, unpack, write_sbom, write_sums
 from slipway.bundle.release_file import verify
@@ -45,6 +43,10 @@ def test_packing_twice_gives_the_same_bytes_whenever_the_files_were_written(tmp_
 
 
 def test_a_bill_of_materials_is_valid_and_has_each_locked_package_with_its_digests(tmp_path: Path) -> None:
+    # Their JSON Schema takes seconds to import, which every worker would pay for.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     lock, out = tmp_path / "requirements.lock", tmp_path / "sbom.cdx.json"
     packages = re.findall(
         r"^[\w.-]+==[^ ]+ (?:\\\n +--hash=\S+ ?)+", (ROOT / "requirements.lock").read_text(), re.MULTILINE

@@ -39,6 +39,8 @@ def texts(tree: ast.AST) -> Iterator[str]:
 
 def suggestions(source: str) -> list[str]:
     """The commands of `slipway` in the messages of a Python source."""
+    if "slipway " not in source:
+        return []
     found = (
         match
         for text in texts(ast.parse(source))

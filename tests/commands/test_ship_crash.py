@@ -30,6 +30,8 @@ WRITES = {
 FLIP = WRITES["second"].index("swap_link") + 1
 AWAY = WRITES["rollback"][:3]
 """What a rollback writes when MLflow is away."""
+NOT_SHIPS = ("rollback", "settling")
+"""The two ships write the same, so a sample of their kills is one."""
 GOAL = {"first": "1.0.0", "second": "1.1.0", "rollback": "1.0.0", "settling": "1.1.0"}
 BEFORE = {"first": None, "second": "1.0.0", "rollback": "1.1.0", "settling": "1.0.0"}
 
@@ -122,7 +124,8 @@ def test_a_rollback_writes_the_same_when_mlflow_is_away_but_for_the_mirror(world
 
 
 @pytest.mark.parametrize(
-    ("command", "number", "moment"), sample(CASES, kind=lambda case: (case[0], WRITES[case[0]][case[1] - 1]))
+    ("command", "number", "moment"),
+    sample(CASES, kind=lambda case: (case[0] in NOT_SHIPS, WRITES[case[0]][case[1] - 1])),
 )
 def test_after_a_kill_all_answer_one_digest_and_the_same_command_converges(
     world: World, command: str, number: int, moment: str, tmp_path: Path

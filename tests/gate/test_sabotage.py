@@ -19,6 +19,7 @@ import pytest
 
 from slipway.gate.rules import list_families
 from tests.support.fork_server import Ended, slipway
+from tests.support.made_once import made_once
 from tests.support.projects import commit, copy_of, edit, parcels, repository, with_store
 
 ROOT = Path(__file__).parents[2]
@@ -140,10 +141,14 @@ def state(project: Path) -> dict[str, Any]:
     return {"registry": registry, "current": (target / "current").readlink(), "files": files, "sealed": sealed}
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def prepared() -> Path:
     """A copy of the repository whose 1.0.0 serves, with another honest change that is trained but not shipped."""
-    project = with_store(parcels(tmp_path_factory.mktemp("prepared") / "repository"))
+    return made_once("parcels", lambda folder: prepare(folder / "repository")) / "repository" / "slipway.toml"
+
+
+def prepare(folder: Path) -> None:
+    project = with_store(parcels(folder))
     for folder in CODE:
         shutil.copytree(ROOT / folder, project.parent / folder, ignore=shutil.ignore_patterns("__pycache__"))
         compileall.compile_dir(project.parent / folder, quiet=1)
@@ -154,7 +159,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.told["champion"] == "1.0.0"
     edit(project, "learning_rate = 0.1", "learning_rate = 0.12")
     assert slipway(project, "run", code=project.parent).returncode == 0
-    return project
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sampling import ALL
 from tests.workflows.act import Run, git
 from tests.workflows.world import World, new_world
 
@@ -23,17 +24,24 @@ ATTACKS: dict[str, Callable[[Path], str]] = {
 }
 
 
+def attack_in_every_way(canary: Path) -> str:
+    return "\n".join(make(canary) for make in ATTACKS.values())
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with new_world(tmp_path_factory.mktemp("hostile"), private=False) as world:
         yield world
 
 
-@pytest.fixture(params=ATTACKS)
+@pytest.fixture(params=ATTACKS if ALL else ["in every way"])
 def attack(request: pytest.FixtureRequest, world: World) -> Iterator[str]:
-    """A text that makes a canary wherever it is run as a program; none may be there afterwards."""
+    """A text that makes a canary wherever it is run as a program; none may be there afterwards.
+
+    A run of a workflow takes seconds, so `make test` puts all attacks into one text, and `make test-all` tries each.
+    """
     canary = world.folder / "canary"
-    yield ATTACKS[request.param](canary)
+    yield ATTACKS.get(request.param, attack_in_every_way)(canary)
     assert not canary.exists()
     assert list(world.folder.glob("**/canary*")) == []
 
@@ -73,7 +81,7 @@ def test_a_data_set_that_is_named_like_programs_stays_text(world: World) -> None
 
 def test_every_input_of_a_retrain_stays_text(world: World) -> None:
     canary = world.folder / "canary"
-    attack = "\n".join(make(canary) for make in ATTACKS.values())
+    attack = attack_in_every_way(canary)
     given = dict.fromkeys(("through", "source", "reason", "settings"), attack) | {"via": "push", "dry-run": "false"}
     before = world.head("main")
     run = world.dispatched("retrain.yml", **given)
