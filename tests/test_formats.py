@@ -23,6 +23,7 @@ from tests.support.fork_server import Ended, slipway
 from tests.support.git_repositories import git
 from tests.support.projects import commit, edit, files_of, move_store, runs
 from tests.support.running_server import Running, running
+from tests.support.sampling import sample
 
 FORMATS = Path(__file__).parent / "data" / "formats"
 TOO_LITTLE, HELD = 4, 12
@@ -88,20 +89,21 @@ class Past:
 
 
 STATES = sorted(FORMATS.glob("*/*.tar.xz"))
+SAMPLE = sample(STATES, kind=lambda path: path.name)
 
 
-@pytest.fixture(params=STATES, ids=[f"{path.parent.name}-{path.name.split('.')[0]}" for path in STATES])
+@pytest.fixture(params=SAMPLE, ids=[f"{path.parent.name}-{path.name.split('.')[0]}" for path in SAMPLE])
 def past(request: pytest.FixtureRequest, tmp_path: Path) -> Past:
     return unpacked(request.param, tmp_path)
 
 
-@pytest.fixture(params=[path for path in STATES if path.name == "parcels.tar.xz"], ids=lambda path: path.parent.name)
+@pytest.fixture(params=[path for path in SAMPLE if path.name == "parcels.tar.xz"], ids=lambda path: path.parent.name)
 def parcels(request: pytest.FixtureRequest, tmp_path: Path) -> Past:
     """The one whose journal has a rollout, a rollback, a resume and a rollout."""
     return unpacked(request.param, tmp_path)
 
 
-@pytest.fixture(params=[path for path in STATES if path.name == "rents.tar.xz"], ids=lambda path: path.parent.name)
+@pytest.fixture(params=[path for path in SAMPLE if path.name == "rents.tar.xz"], ids=lambda path: path.parent.name)
 def rents(request: pytest.FixtureRequest, tmp_path: Path) -> Past:
     """The one whose automatic rollouts are held, with a backup."""
     return unpacked(request.param, tmp_path)
