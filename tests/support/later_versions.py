@@ -72,6 +72,7 @@ def make_wheels(folder: Path) -> dict[str, Path]:
     days = "holdout_days: int = Field("
     _replace(first / "slipway/settings/sections.py", days, f'{days}alias="last_days", ')
     _replace(template / "slipway.toml.jinja", "holdout_days", "last_days")
+    _replace(first / "slipway/bundle/release_file.py", "\nFORMAT = 1\n", "\nFORMAT = 2\n")
     with (first / "slipway/commands/project/upgrade/migrations.py").open("a") as file:
         file.write(MIGRATION)
     (first / "slipway/CHANGELOG.md").write_text(CHANGELOG)

@@ -16,6 +16,8 @@ from slipway.storage.digests import file_digest
 
 FORMAT = 1
 """Goes up when a field changes or disappears; new fields do not need it, since older versions ignore unknown ones."""
+OLDEST_FORMAT = 1
+"""Releases of every format from this one on are still served and rolled back to."""
 RELEASE_FILE = "release.json"
 _CHUNK = 1 << 20
 _FOLDER_NAME = re.compile(r"(?P<version>.+)-(?P<digest>[0-9a-f]{12})")
@@ -124,10 +126,11 @@ def decode_release(text: bytes, origin: str) -> Release:
     try:
         # The number alone is decoded first, so that a file of a later format gets this message and no decode error.
         found = msgspec.json.decode(text, type=_Format).format
-        if found != FORMAT:
+        if not OLDEST_FORMAT <= found <= FORMAT:
+            known = f"format {FORMAT}" if OLDEST_FORMAT == FORMAT else f"formats {OLDEST_FORMAT} to {FORMAT}"
             upgrade = "upgrade Slipway on this host first, and then where models are trained; nothing was changed"
             raise BundleError(
-                f"{origin} has bundle format {found}, but this version of Slipway reads format {FORMAT}; "
+                f"{origin} has bundle format {found}, but this version of Slipway reads {known}; "
                 f"{upgrade if found > FORMAT else 'release it again to use it'}"
             )
         return msgspec.json.decode(text, type=Release)

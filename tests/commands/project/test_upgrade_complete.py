@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from slipway.bundle.release_file import FORMAT
+from slipway.errors import BundleError
+from tests.support.fork_server import slipway
 from tests.support.git_repositories import environment, git
 from tests.support.later_versions import WORKFLOW, edit
 
@@ -62,3 +65,16 @@ def test_the_old_version_hands_over_and_the_champion_is_the_same_after_it(
     assert "of 1.1.0" in (project / WORKFLOW).read_text()
     findings = json.loads(succeed(project, ".venv/bin/slipway", "doctor", "--json"))
     assert [(issue["kind"], WORKFLOW in issue["what"]) for issue in findings] == [("edited", True)]
+    the_new_version_writes_a_newer_format_and_still_serves_the_older(project, champion)
+
+
+def the_new_version_writes_a_newer_format_and_still_serves_the_older(project: Path, champion: Any) -> None:
+    succeed(project, "make", "ship")
+    newer = (project / ".slipway" / "target" / "current").resolve()
+    assert json.loads((newer / "release.json").read_text())["format"] == FORMAT + 1
+    refused = slipway(project.parent, "verify", str(newer))
+    assert refused.returncode == BundleError.exit_code
+    assert f"has bundle format {FORMAT + 1}, but this version of Slipway reads format {FORMAT}" in refused.stderr
+    assert "upgrade Slipway on this host first" in refused.stderr
+    succeed(project, ".venv/bin/slipway", "rollback", "--reason", "back to the older format")
+    assert batch(project) == champion
