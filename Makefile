@@ -9,6 +9,8 @@ BIN := .venv/bin
 LOCK := requirements.lock
 # pip and git trust the system's certificates too, which is where a company's own certificate authority is.
 export UV_SYSTEM_CERTS := true
+# Byte code makes each later command faster. A machine that is thrown away after one sets 0: compiling takes longer than that.
+export UV_COMPILE_BYTECODE ?= 1
 -include src/library.mk # only where the library itself is developed
 
 .PHONY: help setup spark ship release test check format lock audit clean
@@ -73,7 +75,7 @@ $(BIN)/.locked-$(subst /,-,$(LOCK)): $(LOCK) pyproject.toml | $(UV)
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	@echo "installing $(LOCK) into .venv ..." >&2
 	@rm -f $(BIN)/.locked*
-	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $(LOCK)
+	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python $(LOCK)
 	@$(INSTALL_LIBRARY)
 	@touch $@
 

@@ -34,6 +34,8 @@ from tests.support.release_files import ALL, Client, bare_repository
 # Bytecode is written even where the machine forbids it: hundreds of processes import Slipway, and pytest rewrites each test.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# But not of all packages of the environments that tests make, of which they use few.
+os.environ["UV_COMPILE_BYTECODE"] = "0"
 
 # A busy machine fails no property: no time counts, the same examples come each time, and a failure says how to repeat it.
 settings.register_profile(

@@ -39,6 +39,7 @@ from slipway.inference.skops_file import save_model
 from slipway.steps.package.mlflow_flavor.slipway_model_1 import Model
 from slipway.tables.data_frame import inputs_of, write_parquet
 from tests.support.awkward_rows import contract_for, fitted, rows
+from tests.support.sampling import ALL
 
 STRINGS, NUMBERS = ["carrier", "origin"], ["distance", "hour", "delay", "freight", "seats"]
 seen: dict[str, int] = {"onnx": 0, "skops": 0}
@@ -97,6 +98,8 @@ histogram = {
     "categorical_features": st.sampled_from([None, [0], [0, 1]]),
 }
 tree = {"random_state": seeds, "max_depth": st.sampled_from([None, 1, 5]), "min_samples_leaf": st.sampled_from([1, 9])}
+EXAMPLES = 100 if ALL else 25
+
 classifiers = st.one_of(
     st.builds(HistGradientBoostingClassifier, **histogram),
     st.builds(RandomForestClassifier, **size),
@@ -160,13 +163,13 @@ def said_by_scikit_learn(model: Pipeline, frame: Any, classes: int) -> Any:
 def _went_each_way() -> Iterator[None]:
     """Otherwise the test below would say nothing."""
     yield
-    assert seen["onnx"] >= 20, seen
+    assert seen["onnx"] >= EXAMPLES * 2 / 5, seen
     assert seen["skops"] >= 2, seen
     assert refusals
 
 
 @settings(
-    max_examples=50,
+    max_examples=EXAMPLES,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
