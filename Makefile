@@ -53,7 +53,8 @@ lock: $(UV) ## resolve the dependencies: requirements.lock, and a lock for each 
 # $(1) is the dependency group, $(2) the lock, and $(3) leads from the lock's folder here: uv and pip look for vendor/ from there.
 define resolve
 	$(UV) pip compile --quiet --universal --generate-hashes --python $(PYTHON) --python-version 3.11 --custom-compile-command "make lock" \
-		$(if $(UPGRADE),--upgrade) $(LIBRARY) $(if $(3),-c requirements.lock) $(if $(filter-out release,$(1)),pyproject.toml) --group $(1) -o $(2)
+		$(if $(UPGRADE),--upgrade) $(LIBRARY) $(if $(3),-c requirements.lock) $(if $(filter-out release,$(1)),pyproject.toml) \
+		$(if $(filter training dev,$(1)),$(wildcard components/requirements.in)) --group $(1) -o $(2)
 	@awk '/^--find-links/ { if (found++) next; $$0 = "--find-links $(3)vendor" } 1' $(2) > $(2).tmp && mv $(2).tmp $(2)
 endef
 # The library comes from the wheel in vendor/, or from an index if there is no such folder.

@@ -214,6 +214,12 @@ class WrongVersionError(SlipwayError):
     exit_code = 48
 
 
+class ComponentsLockError(SlipwayError):
+    """`components.lock` does not pin the components that `slipway.toml` names, or a tag was moved; nothing was started."""
+
+    exit_code = 49
+
+
 class StoppedError(SlipwayError):
     """Ctrl-C or a signal stopped the command; the processes that it had started were stopped too."""
 

@@ -238,6 +238,9 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.UpgradeError: in_shipped("upgrade", "--wheel", "diabetes.csv", prepare=make_old),
     errors.UpgradeConflict: in_shipped("upgrade", "--wheel", "new.whl", prepare=conflict),
     errors.WrongVersionError: in_shipped("status", prepare=pin_another_version),
+    errors.ComponentsLockError: run_orders(
+        setting("[gate]\n", '[components]\nrepository = "../components"\nversion = "v1.0.0"\n\n[gate]\n')
+    ),
     errors.StoppedError: run_orders(
         function(
             'return read(files["orders"])',

@@ -84,7 +84,7 @@ def test_every_verb_for_people_can_print_json() -> None:
     """Except the server; the commands of `slipway ci` print what the next job of a workflow reads."""
     verbs = {verb.name: verb for group in GROUPS if group is not ci for verb in group.commands.values()}
     without = {name for name, verb in verbs.items() if not any("--json" in option.opts for option in verb.params)}
-    assert without == {"serve", "contract", "ci", "slipway"} & set(verbs)
+    assert without == {"serve", "contract", "components", "ci", "slipway"} & set(verbs)
 
 
 def test_the_bare_command_shows_the_help(tmp_path: Path) -> None:

@@ -227,3 +227,29 @@ def test_refusing_unsigned_bundles_takes_a_signer(tmp_path: Path) -> None:
     assert "trust must name a signer: public_key, or identity and issuer" in refused(tmp_path, old, new)
     (tmp_path / "slipway.toml").write_text((tmp_path / "slipway.toml").read_text().replace("= false", "= true"))
     assert load_settings(tmp_path / "slipway.toml").trust.allow_unsigned
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('repository = "../c"', "components.repository and components.version are both required, or neither"),
+        ('versions = { train = "v1.0.0" }', "components.versions requires components.repository"),
+        (
+            'repository = "https://me:secret@example.org/c"\nversion = "v1.0.0"',
+            "components.repository must not contain a password or token",
+        ),
+        (
+            'repository = "--upload-pack=x"\nversion = "v1.0.0"',
+            "'components.repository' is \"--upload-pack=x\": string",
+        ),
+        ('repository = "../c"\nversion = "1.2"', "'components.version' is \"1.2\": string should match pattern"),
+        (
+            'repository = "../c"\nversion = "v1.0.0"\nversions = { train = "main" }',
+            "'components.versions.train' is \"main\": string should match pattern",
+        ),
+    ],
+)
+def test_a_components_repository_is_named_with_a_release_and_without_a_secret(
+    tmp_path: Path, lines: str, said: str
+) -> None:
+    assert said in refused(tmp_path, "[split]", f"[components]\n{lines}\n\n[split]")

@@ -42,6 +42,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
     overrides: tuple[str, ...] = ()
     """Settings that ``--set`` changed for this run; only a pre-release can have any."""
+    components: dict[str, dict[str, str]] = {}
+    """The repository, version and commit of each component that came from another repository."""
 
 
 class Bundle(msgspec.Struct, frozen=True):

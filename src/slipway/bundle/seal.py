@@ -36,6 +36,8 @@ class Sealable(Protocol):
     def scores(self) -> Mapping[str, float]: ...  # noqa: D102
     @property
     def overrides(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def components(self) -> Mapping[str, Mapping[str, str]]: ...  # noqa: D102
 
 
 def seal(
@@ -107,6 +109,7 @@ def _release(
         verdict=msgspec.to_builtins(verdict),
         files={place: _digest(files[place]) for place in sorted(files)},
         overrides=candidate.overrides,
+        components={name: dict(version) for name, version in sorted(candidate.components.items())},
     )
 
 

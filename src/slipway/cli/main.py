@@ -132,6 +132,17 @@ def contract() -> None:
 
 
 @click.group(cls=VerbGroup)
+def components() -> None:
+    """Use or release components that are in a separate repository.
+
+    \b
+    Examples:
+      slipway components lock
+      slipway components check
+    """
+
+
+@click.group(cls=VerbGroup)
 def ci() -> None:
     """Commands that the GitHub workflows run.
 
@@ -143,12 +154,13 @@ def ci() -> None:
 
 
 contract.add_section("Commands", model.write, release.check)
+components.add_section("In a project", project.lock)
 ci.add_section("Release page", github.release_plan, github.make_release, github.sign, github.release_page)
 ci.add_section("Reports", github.report_refusal, drift.report_drift)
 ci.add_section("Locks", maintenance.changed_locks, maintenance.propose_locks, maintenance.audit)
 ci.add_section("Other", github.dispatch, github.register, release.build_package)
 slipway.add_section("Start", project.new, project.init, project.upgrade)
-slipway.add_section("Train", model.run, model.gate, contract)
+slipway.add_section("Train", model.run, model.gate, contract, components)
 slipway.add_section(
     "Release",
     *(champion.ship, release.release, retrain.retrain, champion.rollback, champion.resume, github.promote),

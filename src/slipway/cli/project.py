@@ -1,4 +1,4 @@
-"""Define the commands about projects: new, init and upgrade."""
+"""Define the commands about projects, and about components in a separate repository."""
 
 from __future__ import annotations
 
@@ -181,3 +181,27 @@ def upgrade(
     if isinstance(done, int):
         sys.exit(done)
     print_result(asdict(done), done.summary, as_json)
+
+
+@click.command()
+@settings_option
+@json_option
+def lock(settings_file: Path, as_json: bool) -> None:
+    """Pin the components of another repository to commits.
+
+    Fetches each version that [components] in slipway.toml names and writes its commit to components.lock, which you
+    commit. A version is refused if its tag was moved since it was locked. If the versions need other packages than before,
+    run `make lock` afterwards.
+
+    \b
+    Examples:
+      slipway components lock && git diff components.lock
+    """
+    from slipway.commands.components.lock import REQUIREMENTS, lock_components
+    from slipway.settings.settings import COMPONENTS_LOCK, load_settings
+
+    done = lock_components(load_settings(settings_file), stderr_progress)
+    lines = [f"{tag}  {commit}" for tag, commit in done.commits.items()]
+    lines += [f"wrote {COMPONENTS_LOCK}; commit it with slipway.toml"]
+    lines += [f"{REQUIREMENTS} changed: run `make lock`, then `make setup`"] * done.requirements_changed
+    print_result(asdict(done), "\n".join(lines), as_json)

@@ -20,7 +20,7 @@ from typing import Any
 
 from slipway.__about__ import DISTRIBUTION
 from slipway.pipeline.component import SCORES_FILE
-from slipway.pipeline.project_files import component_folder, import_folders
+from slipway.pipeline.project_files import Component
 from slipway.storage.digests import digest_of, file_digest
 
 OUTPUTS_FILE = "outputs.json"
@@ -34,22 +34,26 @@ Value = str | int | float | Path | dict[str, Any] | list[Any]
 class StepPlan:
     """A component and its arguments; it runs unless a finished step has the same key."""
 
-    name: str
-    folder: Path
+    component: Component
     key: str
     arguments: dict[str, str]
     start_time: float
 
+    @property
+    def name(self) -> str:
+        """The name of the step."""
+        return self.component.name
 
-def plan_step(root: Path, name: str, parameters: Mapping[str, Value], extra_files: Iterable[Path]) -> StepPlan:
-    """Plan a component of the project at ``root``; it reads ``extra_files`` without getting them as parameters."""
-    began, folder = time.time(), component_folder(root, name)
+
+def plan_step(component: Component, parameters: Mapping[str, Value], extra_files: Iterable[Path]) -> StepPlan:
+    """Plan a component; it reads ``extra_files`` without getting them as parameters."""
+    began = time.time()
     arguments = {key: _text(value) for key, value in parameters.items()}
     inputs = {key: file_digest(value) for key, value in parameters.items() if isinstance(value, Path)}
     own = {f"file {n}": _digest_if_readable(path) for n, path in enumerate(extra_files)}
     plain = {key: text for key, text in arguments.items() if key not in inputs}
-    key = step_key(folder, plain, {**inputs, **own}, import_folders(root), extra_files)
-    return StepPlan(name, folder, key, arguments, began)
+    key = step_key(component.folder, plain, {**inputs, **own}, component.imports, extra_files, component.version)
+    return StepPlan(component, key, arguments, began)
 
 
 def step_key(
@@ -58,22 +62,28 @@ def step_key(
     inputs: Mapping[str, str],
     import_folders: Sequence[Path] = (),
     extra_files: Iterable[Path] = (),
+    version: Mapping[str, str] | None = None,
 ) -> str:
     """The sha256 of everything that a component's outputs can depend on.
 
     ``parameters`` are those of its command line, ``inputs`` the digests of the files that it reads. What its files, the
-    ``extra_files`` and the classes that a parameter names import from the project's ``import_folders`` counts too.
+    ``extra_files`` and the classes that a parameter names import from the project's ``import_folders`` counts too, and
+    so does the ``version`` of a component of another repository.
     """
     files = list(component_files(folder))
     names = [name for text in parameters.values() for name in text.split(",") if _DOTTED_NAME.fullmatch(name)]
     code = {f"{folder.name}/{path.relative_to(folder)}": path for path in files}
-    imported = imported_files([*files, *extra_files], names, [LIBRARY.parent, *import_folders])
-    code |= {f"{base.name}/{path.relative_to(base)}": path for base, path in imported}
+    folders = [LIBRARY.parent, *import_folders]
+    imported = imported_files([*files, *extra_files], names, folders)
+    # Of two modules with the same name, Python imports the one in the first folder.
+    for base, path in sorted(imported, key=lambda found: folders.index(found[0]), reverse=True):
+        code[f"{base.name}/{path.relative_to(base)}"] = path
     facts = {
         "code": {name: file_digest(path) for name, path in sorted(code.items())},
         "environment": environment_digest(),
         "parameters": dict(parameters),
         "inputs": dict(inputs),
+        **({"version": dict(version)} if version else {}),
     }
     return digest_of(facts)
 

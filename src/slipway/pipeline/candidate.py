@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """One step of the run: the component, its wall time, and whether its outputs are from the cache."""
+    """One step of the run: the component, its wall time, whether its outputs are from the cache, and its version.
+
+    Only a component of another repository has a version.
+    """
 
     name: str
     seconds: float
     cached: bool
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,11 @@ class Candidate:
     scores: dict[str, float]
     steps: tuple[StepReport, ...] = ()
     overrides: tuple[str, ...] = ()
+    components: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The repository, version and commit of each component that comes from another repository."""
+    own_report: Path | None = None
 
     @property
     def report(self) -> Path:
-        """The evaluation report, in the same folder as the metrics."""
-        return self.metrics.with_name("report.html")
+        """The evaluation report: in the same folder as the metrics, unless this run has another one."""
+        return self.own_report or self.metrics.with_name("report.html")

@@ -20,15 +20,18 @@ from slipway.pipeline.child_process import (
     run_in_environment,
     start_component,
 )
-from slipway.pipeline.project_files import import_folders
+from slipway.pipeline.component_repository import Components
 from slipway.pipeline.signals import defer_signals
 from slipway.pipeline.tracking.runs import STEP_TAG, artifact_folder, log_scores
+from slipway.reporting.html_page import append_table
 from slipway.reporting.progress import Progress, duration_line
 from slipway.settings.settings import Settings
 
 __all__ = ["Flow", "StepResult"]
 
 OUTPUTS_TAG = "slipway.outputs"
+COMPONENTS_TITLE = "Components of another repository"
+COMPONENTS_HEAD = ("Component", "Repository", "Version", "Commit")
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,12 @@ class Flow:
     use_cache: bool
     env_manager: str
     say: Progress
+    components: Components
     reports: list[StepReport] = field(default_factory=list)
     used_run_ids: list[str] = field(default_factory=list)
     """The runs that hold the steps' files; cached steps are runs of earlier pipelines."""
+    versions: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """The version of each component that comes from another repository."""
 
     def step(self, name: str, **parameters: cache.Value) -> StepResult:
         """Run one component and wait for it."""
@@ -74,7 +80,7 @@ class Flow:
             SlipwayError: a component's own refusal; ComponentError, which names it and its log, if it crashed.
         """
         plans = [
-            cache.plan_step(self.settings.root, name, parameters, self.extra_files.get(name, ()))
+            cache.plan_step(self.components.find(name), parameters, self.extra_files.get(name, ()))
             for name, parameters in steps
         ]
         hits = {plan.name: hit for plan in plans if (hit := self._cache_hit(plan))}
@@ -105,7 +111,23 @@ class Flow:
             data={**pins, "through": data.through.isoformat() if data.through else ""},
             scores=evaluate.scores,
             steps=tuple(self.reports),
+            components=dict(self.versions),
+            own_report=self._record_versions(evaluate.files / "report.html") if self.versions else None,
         )
+
+    def _record_versions(self, evaluation: Path) -> Path | None:
+        """Tag the run with the versions of its components, and log the evaluation's report with a table of them.
+
+        The component itself cannot know them: its report may come from the cache.
+        """
+        for name, version in self.versions.items():
+            self.client.set_tag(self.parent.info.run_id, f"slipway.components.{name}", " ".join(version.values()))
+        if not evaluation.is_file():
+            return None
+        rows = [(name, *version.values()) for name, version in sorted(self.versions.items())]
+        page = append_table(evaluation.read_text(encoding="utf-8"), COMPONENTS_TITLE, COMPONENTS_HEAD, rows)
+        self.client.log_text(self.parent.info.run_id, page, evaluation.name)
+        return self._files(self.parent.info.run_id) / evaluation.name
 
     def _cache_hit(self, plan: cache.StepPlan) -> StepResult | None:
         """The newest finished step with the same key; None if there is none or its files have changed."""
@@ -133,8 +155,8 @@ class Flow:
             for plan in plans:
                 # A signal between the fork and the append would leave a child that nobody kills.
                 with defer_signals():
-                    out, imports = self.work_folder / plan.name, import_folders(self.settings.root)
-                    children.append(start_component(plan.folder, plan.arguments, out, imports))
+                    out, component = self.work_folder / plan.name, plan.component
+                    children.append(start_component(component.folder, plan.arguments, out, component.imports))
             with self.say.heartbeat(", ".join(plan.name for plan in plans)):
                 for child in children:
                     child.process.join()
@@ -172,7 +194,9 @@ class Flow:
     def _run_in_environment(self, plan: cache.StepPlan, run: Any) -> None:
         log = _artifact_location(run, f"{plan.name}.log")
         with self.say.heartbeat(plan.name):
-            run_in_environment(self.client, plan.folder, plan.arguments, run.info.run_id, self.env_manager, log)
+            run_in_environment(
+                self.client, plan.component.folder, plan.arguments, run.info.run_id, self.env_manager, log
+            )
         self._log_outputs(run.info.run_id, self._files(run.info.run_id))
 
     def _log_outputs(self, run_id: str, files: Path) -> None:
@@ -188,6 +212,7 @@ class Flow:
             "mlflow.runName": plan.name,
             STEP_TAG: plan.name,
             "slipway.key": plan.key,
+            **{f"slipway.component.{name}": value for name, value in plan.component.version.items()},
         }
         run = self.client.create_run(self.parent.info.experiment_id, int(plan.start_time * 1000), tags)
         # In another environment `mlflow run` logs the parameters itself; MLflow limits a value to 6,000 characters.
@@ -200,9 +225,12 @@ class Flow:
         for line in log_lines(log_path(files, plan.name)):
             self.say(f"{plan.name}: {line}")
         self.used_run_ids.append(run_id)
-        report = StepReport(plan.name, time.time() - plan.start_time, cached=cached)
+        version = plan.component.version
+        if version:
+            self.versions[plan.name] = version
+        report = StepReport(plan.name, time.time() - plan.start_time, cached, version.get("version", ""))
         self.reports.append(report)
-        self.say(duration_line(report.name, report.seconds, cached=cached))
+        self.say(duration_line(f"{report.name} {report.version}".strip(), report.seconds, cached=cached))
         return StepResult(plan.name, run_id, files, cache.scores_in(files))
 
     def _files(self, run_id: str) -> Path:

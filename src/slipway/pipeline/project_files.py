@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.errors import SettingsError
@@ -11,32 +13,42 @@ TEMPLATE = Path(__file__).parents[1] / "template"
 """The files that a project without its own ``pipeline/`` or component uses; they are part of the wheel."""
 
 
+@dataclass(frozen=True)
+class Component:
+    """A component: its folder, and the folders in which it finds modules besides, in this order.
+
+    ``version`` has the repository, version and commit of a component that comes from another repository.
+    """
+
+    name: str
+    folder: Path
+    imports: tuple[Path, ...]
+    version: Mapping[str, str] = field(default_factory=dict)
+
+
 def pipeline_script(root: Path) -> Path:
     """The script that wires the steps of the project at ``root``."""
-    return _own_or_template(root, Path("pipeline", "run.py"))
+    return template_or_own(root, Path("pipeline", "run.py"))
 
 
-def component_folder(root: Path, name: str) -> Path:
-    """The folder of a component of the project at ``root``.
+def component_folder(root: Path, name: str, checkout: Path | None = None) -> Path:
+    """The folder of a component: the project's own, that in a ``checkout`` of its components repository, or the template's.
 
     Raises:
         SettingsError: it does not exist, or lacks a file.
     """
-    folder = _own_or_template(root, Path("components", name, "MLproject")).parent
+    places = [place / "components" for place in (root, checkout, TEMPLATE) if place]
+    own = root / "components" / name
+    folder = next((place / name for place in places if (place / name / "MLproject").is_file()), own)
     for file in ("MLproject", "run.py"):
         if not (folder / file).is_file():
-            own, every = root / "components", (root / "components", TEMPLATE / "components")
-            known = {path.parent.name for components in every for path in components.glob("*/MLproject")} - {name}
-            hint = "" if (own / name).is_dir() else did_you_mean(name, known)
-            raise SettingsError(f"pipeline/run.py runs the step '{name}', but {own / name / file} does not exist{hint}")
+            known = {path.parent.name for place in places for path in place.glob("*/MLproject")} - {name}
+            hint = "" if own.is_dir() else did_you_mean(name, known)
+            raise SettingsError(f"pipeline/run.py runs the step '{name}', but {folder / file} does not exist{hint}")
     return folder
 
 
-def import_folders(root: Path) -> tuple[Path, Path]:
-    """Where every component finds the project's own modules: its packages, and the files of the train component."""
-    return root / "src", component_folder(root, "train")
-
-
-def _own_or_template(root: Path, file: Path) -> Path:
+def template_or_own(root: Path, file: Path) -> Path:
+    """The project's own ``file``, or that of the template if it has none."""
     own = root / file
     return own if own.is_file() else TEMPLATE / file

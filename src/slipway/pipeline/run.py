@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from slipway.errors import SettingsError, SlipwayError, StoppedError
 from slipway.pipeline.candidate import Candidate
+from slipway.pipeline.component_repository import Components
 from slipway.pipeline.flow import Flow
 from slipway.pipeline.parameters import files_read_by_ingest, ingest_parameters, validate_parameters
 from slipway.pipeline.project_files import pipeline_script
@@ -46,6 +47,7 @@ def run(
         ContractError: the committed contract does not match the settings.
         SettingsError: ``pipeline/run.py`` has no such function.
         TrackingError: MLflow cannot be reached.
+        ComponentsLockError: components.lock does not pin the components of another repository.
         SlipwayError: a component's own refusal, with its exit code; ComponentError if it crashed.
         StoppedError: SIGINT, SIGTERM or SIGHUP was received; the components have ended too.
     """
@@ -114,13 +116,14 @@ def _open_flow(
     _let_waiting_threads_sleep()
     with raise_on_signals(), TemporaryDirectory(prefix="slipway-") as work:
         try:
+            components = Components(settings, Path(work, ".components"), say)
             with say.heartbeat("opening the MLflow store"):
                 client, experiment = open_store(settings)
             with defer_signals():
                 parent = open_run(client, experiment, settings.name, overrides)
             with closing_run(client, parent):
                 reads = {"ingest": files_read_by_ingest(settings)}
-                flow = Flow(settings, contract, client, parent, Path(work), reads, cache, env_manager, say)
+                flow = Flow(settings, contract, client, parent, Path(work), reads, cache, env_manager, say, components)
                 yield flow
                 client.set_tag(parent.info.run_id, USED_RUNS_TAG, " ".join(flow.used_run_ids))
         except StopSignal as signal:

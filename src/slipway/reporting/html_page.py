@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from html import escape
 from typing import Any
 
 
@@ -19,3 +21,16 @@ def render(room: str, template: str, **values: Any) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
     return environment.get_template(template).render(values)
+
+
+def append_table(page: str, title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a rendered page with one more table at its end; the cells are escaped."""
+    lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+    body = "".join(f"<tr>{line}</tr>\n" for line in lines)
+    names = "".join(f"<th>{escape(name)}</th>" for name in head)
+    table = f"<table>\n<thead><tr>{names}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
+    section = (
+        f'<section><h2>{escape(title)}</h2>\n<div class="panel"><div class="wide">{table}</div></div>\n</section>\n'
+    )
+    before, end, after = page.rpartition("</main>")
+    return f"{before}{section}{end}{after}"

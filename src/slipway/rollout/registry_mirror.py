@@ -161,6 +161,7 @@ def _register(client: Any, experiment: str, name: str, bundle: Bundle) -> str:
         _DIGEST: bundle.digest,
         "lock_digest": release.lock_digest,
         **{f"data_digest.{source}": digest for source, digest in release.data.items()},
+        **{f"component.{name}": " ".join(version.values()) for name, version in release.components.items()},
     }
     source = f"{run.info.artifact_uri}/bundle"
     return str(client.create_model_version(name, source, run.info.run_id, tags=tags).version)

@@ -83,6 +83,17 @@ class Evaluate(Section):
     slices: tuple[str, ...] = Field(default=(), strict=False)
 
 
+_TAG = r"^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
+
+
+class Components(Section):
+    """The repository that has components for several projects, the version to use, and another one for some of them."""
+
+    repository: str = Field(default="", pattern="^[^-]")
+    version: str = Field(default="", pattern=_TAG)
+    versions: dict[str, Annotated[str, Field(pattern=_TAG)]] = {}
+
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
 """A finite number: with an infinite or NaN limit a rule would always pass or never."""
 

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -21,6 +22,7 @@ __all__ = ["Settings", "load_settings"]
 SETTINGS_FILE = "slipway.toml"
 CONTRACT_FILE = "contract.json"
 LOCK_FILE = "requirements.lock"
+COMPONENTS_LOCK = "components.lock"
 STATE = ".slipway"
 """The folder beside the settings for Slipway's own files; it is not committed."""
 
@@ -36,6 +38,7 @@ class Settings(sections.Section):
     split: sections.Split = sections.Split()
     train: sections.Train
     evaluate: sections.Evaluate = sections.Evaluate()
+    components: sections.Components = sections.Components()
     gate: sections.Gate = sections.Gate()
     drift: sections.Drift = sections.Drift()
     target: sections.Target = sections.Target()
@@ -62,6 +65,15 @@ class Settings(sections.Section):
             raise ValueError(
                 "trust.allow_unsigned is false, so trust must name a signer: public_key, or identity and issuer"
             )
+        if bool(self.components.repository) != bool(self.components.version):
+            raise ValueError("components.repository and components.version are both required, or neither")
+        if self.components.versions and not self.components.repository:
+            raise ValueError("components.versions requires components.repository, which has these versions")
+        if has_password(self.components.repository):
+            raise ValueError(
+                "components.repository must not contain a password or token, because the file is committed; let git's "
+                "own credentials provide it"
+            )
         if self.drift.k > self.drift.n:
             raise ValueError(f"drift.k is {self.drift.k}, which is more than drift.n = {self.drift.n} windows")
         if self.data.target in self.features:
@@ -86,6 +98,12 @@ class Settings(sections.Section):
         """The SHA-256 of the lock file beside the settings; the empty string if there is none."""
         lock = self.root / LOCK_FILE
         return file_digest(lock) if lock.is_file() else ""
+
+
+def has_password(url: str) -> bool:
+    """Return whether a URL contains credentials; the user name of SSH is none."""
+    found = urlsplit(url)
+    return found.password is not None or (found.scheme in ("http", "https") and found.username is not None)
 
 
 def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:

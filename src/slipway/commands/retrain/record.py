@@ -8,10 +8,10 @@ import msgspec
 
 from slipway.commands.retrain.plan import Plan
 from slipway.errors import BranchMovedError, SettingsError
-from slipway.settings.settings import CONTRACT_FILE, LOCK_FILE
+from slipway.settings.settings import COMPONENTS_LOCK, CONTRACT_FILE, LOCK_FILE
 from slipway.versioning.git.command import run
 
-_TRAINING_INPUTS = (CONTRACT_FILE, "components", "pipeline", "src", LOCK_FILE)
+_TRAINING_INPUTS = (CONTRACT_FILE, COMPONENTS_LOCK, "components", "pipeline", "src", LOCK_FILE)
 """What training depends on, besides the settings and the data that they pin."""
 
 
