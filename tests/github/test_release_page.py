@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_github.fake import GitHub
 
-from slipway.bundle.release_assets import SIGNATURE, SUMS
+from slipway.bundle.release_assets import CATALOG, SIGNATURE, SUMS, write_sums
 from slipway.errors import BundleError, GitHubError
 from slipway.github.issues import open_refusal_issue
 from slipway.github.release_page import MARK, publish
@@ -37,6 +37,18 @@ def test_a_refused_release_says_so_and_has_no_bundle(github: GitHub, client: Cli
     publish_release(client, tmp_path, "1.0.2", refused=True)
     assert github.repository.releases[0].name == "v1.0.2 (refused by the gate)"
     assert not any(".bundle." in name for name, _ in truth(github)[0][3])
+
+
+def test_a_release_of_components_is_final_and_latest(github: GitHub, client: Client, tmp_path: Path) -> None:
+    files = tmp_path / "dist"
+    files.mkdir()
+    (files / CATALOG).write_text("# Components\n")
+    digest = write_sums(files)
+    publish(client, "v1.1.0", files, digest=digest, say=quiet)
+    [(tag, draft, prerelease, _)] = truth(github)
+    assert (tag, draft, prerelease) == ("v1.1.0", False, False)
+    assert github.repository.releases[0].name == "v1.1.0"
+    assert client.get_latest_release().tag_name == "v1.1.0"
 
 
 def test_a_signature_that_came_later_is_an_asset_too(github: GitHub, client: Client, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from slipway.commands.project.render import COMPONENTS_TEMPLATE
 from slipway.pipeline.project_files import TEMPLATE, component_folder, pipeline_script
 from tests.support.fork_server import clean
 from tests.support.projects import diabetes
@@ -68,8 +69,9 @@ def test_the_wheel_carries_the_roots_own_bytes(wheel: Path) -> None:
     with ZipFile(wheel) as files:
         names = {name for name in files.namelist() if name.startswith("slipway/template/")}
         assert names == {f"slipway/template/{path.relative_to(TEMPLATE)}" for path in FILES}
-        for path in FILES:
-            assert files.read(f"slipway/template/{path.relative_to(TEMPLATE)}") == path.read_bytes()
+        others = sorted(path for path in COMPONENTS_TEMPLATE.rglob("*") if path.is_file())
+        for path in [*FILES, *others]:
+            assert files.read(f"slipway/{path.relative_to(TEMPLATE.parent)}") == path.read_bytes()
 
 
 @pytest.mark.slow

@@ -15,13 +15,17 @@ from tests.workflows.rules import ACTION_RULES, GRANTS, RULES, broken, parsed, p
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github" / "workflows"
+COMPONENTS = ROOT / "src" / "slipway" / "components_template" / ".github" / "workflows"
+"""The workflows of a components repository; a name below has the prefix `components-`."""
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yml"))
+NAMES += [f"components-{path.stem}" for path in sorted(COMPONENTS.glob("*.yml"))]
 ACTION = ROOT / ".github" / "actions" / "setup" / "action.yml"
 BIN = Path(sys.executable).parent
 
 
 def text_of(name: str) -> str:
-    return (FOLDER / f"{name}.yml").read_text()
+    folder = COMPONENTS if name.startswith("components-") else FOLDER
+    return (folder / f"{name.removeprefix('components-')}.yml").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)

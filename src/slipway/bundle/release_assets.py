@@ -19,6 +19,8 @@ from slipway.storage.digests import file_digest
 
 SUMS = "SHA256SUMS"
 NOTES = "notes.md"
+CATALOG = "CATALOG.md"
+"""The page that only a release of components has."""
 BUNDLE_SUFFIX = ".bundle.tar.gz"
 SIGNATURE = "release.json.sig"
 ATTESTATIONS = (SIGNATURE, "provenance.json")
@@ -27,6 +29,14 @@ ATTESTATIONS = (SIGNATURE, "provenance.json")
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._+-]*)")
 _MAX_BYTES = 4 << 30
 """Limit for an unpacked bundle, so that a malicious archive cannot fill the disk of a serving host."""
+
+
+def read_changes(root: Path, version: str) -> str:
+    """Return a version's section of CHANGELOG.md with its heading; nothing if there is none, as after --tag-only."""
+    path = root / "CHANGELOG.md"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    found = re.search(rf"^## v{re.escape(version)}\b.*?(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return found[0].strip() if found else ""
 
 
 def write_sums(folder: Path) -> str:

@@ -22,6 +22,7 @@ from slipway.cli import (
     serve,
     state,
 )
+from slipway.cli.components import in_project, in_repository
 from slipway.cli.terminal import short_usage_errors
 from slipway.errors import MissingExtraError, SlipwayError, StorageError
 from slipway.reporting.suggestions import closest_match
@@ -154,11 +155,12 @@ def ci() -> None:
 
 
 contract.add_section("Commands", model.write, release.check)
-components.add_section("In a project", project.lock)
+components.add_section("In a project", in_project.lock)
+components.add_section("In a components repository", in_repository.check, in_repository.catalog)
 ci.add_section("Release page", github.release_plan, github.make_release, github.sign, github.release_page)
 ci.add_section("Reports", github.report_refusal, drift.report_drift)
 ci.add_section("Locks", maintenance.changed_locks, maintenance.propose_locks, maintenance.audit)
-ci.add_section("Other", github.dispatch, github.register, release.build_package)
+ci.add_section("Other", github.dispatch, github.register, release.build_package, in_repository.pack)
 slipway.add_section("Start", project.new, project.init, project.upgrade)
 slipway.add_section("Train", model.run, model.gate, contract, components)
 slipway.add_section(

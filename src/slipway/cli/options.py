@@ -49,6 +49,12 @@ set_option: Decorator = click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting for this run."
 )
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+title_option: Decorator = click.option(
+    "--title",
+    envvar="SLIPWAY_TITLE",
+    metavar="TEXT",
+    help="A pull request's title, as for a squash merge; - reads standard input. Default: $SLIPWAY_TITLE.",
+)
 bundle_option: Decorator = click.option(
     "--bundle", type=click.Path(path_type=Path), help="A bundle's folder, instead of the champion."
 )
@@ -154,3 +160,8 @@ def resolve_bundle(settings_file: Path, bundle: Path | None) -> Path:
     if not target.current.exists():
         raise NotFoundError(f"{target} has no champion yet; `slipway ship` creates the first one")
     return target.current.resolve()
+
+
+def read_title(title: str | None) -> str:
+    """Return the title of a pull request, from standard input if it is ``-``."""
+    return sys.stdin.read() if title == "-" else title or ""

@@ -1,4 +1,4 @@
-"""Define the commands about projects, and about components in a separate repository."""
+"""Define the commands about projects: new, init and upgrade."""
 
 from __future__ import annotations
 
@@ -20,39 +20,64 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the project and its model. Default: the folder's name.")
 @click.option("--description", default="", help="One sentence about the model.")
+@click.option("--components", is_flag=True, help="Make a repository of components for several projects instead.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the defaults, and keep every file that exists.")
 @click.option("--overwrite", is_flag=True, help="In a repository that exists: replace the files that differ.")
 @click.option("--no-commit", is_flag=True, help="Make no git repository and no commit.")
 @json_option
 def new(
-    folder: Path, name: str | None, description: str, yes: bool, overwrite: bool, no_commit: bool, as_json: bool
+    folder: Path,
+    name: str | None,
+    description: str,
+    components: bool,
+    yes: bool,
+    overwrite: bool,
+    no_commit: bool,
+    as_json: bool,
 ) -> None:
     """Make a new project in the folder DIR.
 
     It has a small example table, so that it runs at once.
     In a repository that exists, `slipway new .` adds the files that are missing, shows each file that it would change, and
     lets you decide. In both cases everything is written or nothing.
+    With --components, the folder is a repository of pipeline components with a catalog, tests and releases; a project
+    uses them at a version that its slipway.toml names.
 
     \b
     Examples:
       slipway new churn
       slipway new ../churn --yes --description "Which customers will leave?"
       cd my-repository && slipway new . --name churn
+      slipway new ../pipeline-components --components
     """
     from slipway.commands.project.new import new_project
 
     interactive = sys.stdin.isatty() and not yes
     name = name or folder.absolute().name.lower().replace(" ", "-")
     if interactive:
-        name = click.prompt("Name of the project and its model", default=name)
-        description = description or click.prompt("One sentence about the model", default="", show_default=False)
-    if (folder / ".git").exists():
+        what, about = ("components repository", "it") if components else ("project and its model", "the model")
+        name = click.prompt(f"Name of the {what}", default=name)
+        description = description or click.prompt(f"One sentence about {about}", default="", show_default=False)
+    if (folder / ".git").exists() and not components:
         _adopt(folder, str(name), description, interactive, overwrite, as_json)
         return
-    made = new_project(folder, str(name), description=description, commit=not no_commit, progress=stderr_progress)
-    sentence = f"made {folder} with {made.files} files and {made.lines:,} lines\n\n{_NEXT_STEPS.format(folder=folder)}"
-    print_result(asdict(made), sentence, as_json)
+    made = new_project(
+        folder,
+        str(name),
+        description=description,
+        components=components,
+        commit=not no_commit,
+        progress=stderr_progress,
+    )
+    steps = (_COMPONENTS_NEXT_STEPS if components else _NEXT_STEPS).format(folder=folder)
+    print_result(asdict(made), f"made {folder} with {made.files} files and {made.lines:,} lines\n\n{steps}", as_json)
 
+
+_COMPONENTS_NEXT_STEPS = """next:
+  cd {folder}
+  make test                 run the components on small tables
+  CATALOG.md                lists the components and their parameters
+  README.md                 says how a project uses them, and how to release them"""
 
 _NEXT_STEPS = """next:
   cd {folder}
@@ -181,27 +206,3 @@ def upgrade(
     if isinstance(done, int):
         sys.exit(done)
     print_result(asdict(done), done.summary, as_json)
-
-
-@click.command()
-@settings_option
-@json_option
-def lock(settings_file: Path, as_json: bool) -> None:
-    """Pin the components of another repository to commits.
-
-    Fetches each version that [components] in slipway.toml names and writes its commit to components.lock, which you
-    commit. A version is refused if its tag was moved since it was locked. If the versions need other packages than before,
-    run `make lock` afterwards.
-
-    \b
-    Examples:
-      slipway components lock && git diff components.lock
-    """
-    from slipway.commands.components.lock import REQUIREMENTS, lock_components
-    from slipway.settings.settings import COMPONENTS_LOCK, load_settings
-
-    done = lock_components(load_settings(settings_file), stderr_progress)
-    lines = [f"{tag}  {commit}" for tag, commit in done.commits.items()]
-    lines += [f"wrote {COMPONENTS_LOCK}; commit it with slipway.toml"]
-    lines += [f"{REQUIREMENTS} changed: run `make lock`, then `make setup`"] * done.requirements_changed
-    print_result(asdict(done), "\n".join(lines), as_json)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from slipway.cli.options import Decorator, json_option, print_json, print_result, settings_option
+from slipway.cli.options import (
+    Decorator,
+    json_option,
+    print_json,
+    print_result,
+    read_title,
+    settings_option,
+    title_option,
+)
 from slipway.errors import CommitsError, CompatibilityError
 
-title_option: Decorator = click.option(
-    "--title",
-    envvar="SLIPWAY_TITLE",
-    metavar="TEXT",
-    help="A pull request's title, as for a squash merge; - reads standard input. Default: $SLIPWAY_TITLE.",
-)
 against_option: Decorator = click.option(
     "--against",
     metavar="PATH",
@@ -52,7 +53,7 @@ def commits(revisions: str | None, base: str | None, title: str | None, settings
 
     root = settings_file.absolute().parent
     linter = Linter(root)
-    found = [Commit(_read_title(title))] if title is not None else []
+    found = [Commit(read_title(title))] if title is not None else []
     if revisions or base or title is None:
         found += commits_in(root, revisions or _commit_range(root, base or ""))
     readings = [linter.read(commit) for commit in found]
@@ -173,13 +174,9 @@ def _check_next_version(settings_file: Path, against: Path | None, github: bool,
 
     settings = load_settings(settings_file)
     contract = read_contract(check_contract(settings))
-    next_version = find_next_version(settings.root, _read_title(title))
+    next_version = find_next_version(settings.root, read_title(title))
     champion = read_published(settings, against=against, github=github, last=next_version.last)
     return settings, next_version, check_compatibility(contract, champion, next_version)
-
-
-def _read_title(title: str | None) -> str:
-    return sys.stdin.read() if title == "-" else title or ""
 
 
 def _commit_range(root: Path, base: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.bundle.release_file import RELEASE_FILE, Bundle, verify
+from slipway.commands.components.parameters import components_at, parameter_changes, read_components
 from slipway.contract.compatibility import LEVELS, Change, Level, changes, required_bump
 from slipway.contract.schema import Contract, read_contract
 from slipway.settings.settings import CONTRACT_FILE, Settings
@@ -95,12 +96,29 @@ def check_compatibility(
     if champion is None or not champion.version:
         sentence = "there is no release to compare with, so no caller is affected yet"
         return CompatibilityResult(True, sentence, "", next_version.version, "none", [])
-    found = changes(champion.contract, contract)
+    return check_bump(changes(champion.contract, contract), champion.version, next_version)
+
+
+def check_bump(found: list[Change], since: str, next_version: NextVersion) -> CompatibilityResult:
+    """Check that the next version is at least the bump that these changes ``since`` a version require."""
     needed = required_bump(found)
-    bump = bump_between(champion.version, next_version.version) if next_version.version else "none"
+    bump = bump_between(since, next_version.version) if next_version.version else "none"
     honest = LEVELS.index(bump) >= LEVELS.index(needed)
-    sentence = _explain_result(found, needed, champion.version, next_version, honest)
-    return CompatibilityResult(honest, sentence, champion.version, next_version.version, needed, found)
+    sentence = _explain_result(found, needed, since, next_version, honest)
+    return CompatibilityResult(honest, sentence, since, next_version.version, needed, found)
+
+
+def check_components(root: Path, next_version: NextVersion) -> CompatibilityResult:
+    """Compare the parameters of the components in a repository with those of its last release, as contracts are.
+
+    Raises:
+        SettingsError: a component cannot be read.
+    """
+    after, last = read_components(root), next_version.last
+    if not last:
+        sentence = "there is no release to compare with, so no pipeline is affected yet"
+        return CompatibilityResult(True, sentence, "", next_version.version, "none", [])
+    return check_bump(list(parameter_changes(components_at(root, f"v{last}"), after)), last, next_version)
 
 
 def _explain_result(found: list[Change], needed: Level, champion: str, next_version: NextVersion, honest: bool) -> str:

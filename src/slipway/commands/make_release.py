@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.bundle.release_assets import NOTES, pack, write_sbom, write_sums
+from slipway.bundle.release_assets import NOTES, pack, read_changes, write_sbom, write_sums
 from slipway.bundle.seal import seal
 from slipway.bundle.verdict import Verdict, encode_verdict, verdict_table
 from slipway.commands.rehearse import Baselines, Rehearsal, train_and_judge
 from slipway.commands.retrain.rehearsal import compare_to_rehearsal
 from slipway.errors import BundleError, StorageError, VersionError
+from slipway.pipeline.flow import COMPONENTS_HEAD, COMPONENTS_TITLE
+from slipway.reporting.markdown import table
 from slipway.reporting.progress import Progress
+from slipway.reporting.sanitize import code_span
 from slipway.rollout.verification import verify_predictions
 from slipway.settings.settings import LOCK_FILE, Settings
 from slipway.versioning.build_package import build_package
@@ -78,19 +81,18 @@ def _pack(settings: Settings, rehearsal: Rehearsal, version: Version, into: Path
 
 def _write_documents(settings: Settings, rehearsal: Rehearsal, version: Version, verdict_text: str, into: Path) -> None:
     """Write the report, the verdict, the notes, the package and the bill of materials, whatever the verdict is."""
-    evaluation = rehearsal.candidate.metrics.parent
-    shutil.copyfile(evaluation / "report.html", into / "report.html")
+    evaluation, components = rehearsal.candidate.metrics.parent, rehearsal.candidate.components
+    shutil.copyfile(rehearsal.candidate.report, into / "report.html")
     (into / "verdict.json").write_bytes(encode_verdict(rehearsal.verdict))
     summary = (evaluation / "summary.md").read_text(encoding="utf-8")
-    parts = [_read_changes(settings.root, version.text), verdict_text, verdict_table(rehearsal.verdict), summary]
+    parts = [read_changes(settings.root, version.text), verdict_text, verdict_table(rehearsal.verdict)]
+    parts += [summary, components_table(components) if components else ""]
     (into / NOTES).write_text("\n\n".join(part for part in parts if part), encoding="utf-8")
     build_package(settings.root, into)
     write_sbom(settings.root / LOCK_FILE, into / "sbom.cdx.json")
 
 
-def _read_changes(root: Path, version: str) -> str:
-    """Return a version's section of CHANGELOG.md with its heading; nothing if there is none, as after --tag-only."""
-    path = root / "CHANGELOG.md"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    found = re.search(rf"^## v{re.escape(version)}\b.*?(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
-    return found[0].strip() if found else ""
+def components_table(components: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the repository, version and commit of each component of another repository as a Markdown table."""
+    rows = [(name, *map(code_span, version.values())) for name, version in sorted(components.items())]
+    return f"### {COMPONENTS_TITLE}\n\n{table(COMPONENTS_HEAD, rows)}\n"

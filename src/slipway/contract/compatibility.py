@@ -15,12 +15,16 @@ LEVELS: tuple[Level, ...] = ("none", "patch", "minor", "major")
 Kind = Literal[
     "model", "task", "null_string", "classes", "input_removed", "input_renamed", "input_added", "input_type",
     "input_values", "input_nullable", "output_removed", "output_added", "output_type", "output_values",
-    "output_nullable",
+    "output_nullable", "component_removed", "component_added", "parameter_removed", "parameter_renamed",
+    "parameter_added", "parameter_type", "parameter_default",
 ]  # fmt: skip
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One difference that a caller can notice; ``column`` is empty if it does not concern a single column."""
+    """One difference that a caller can notice; ``column`` is empty if it does not concern a single column.
+
+    In a components repository, ``column`` is the component and its parameter.
+    """
 
     kind: Kind
     column: str

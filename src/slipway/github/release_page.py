@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway.bundle.release_assets import BUNDLE_SUFFIX, NOTES, SUMS, check_sums
+from slipway.bundle.release_assets import BUNDLE_SUFFIX, CATALOG, NOTES, SUMS, check_sums
 from slipway.errors import BundleError
 from slipway.github.client import PrintLine, github_errors, patch
 from slipway.github.releases import REFUSED_SUFFIX, assets_of, find_published, get_published, releases_of
@@ -23,7 +23,8 @@ MARK = "<!-- made by slipway -->"
 def publish(repository: Repository, tag: str, folder: Path, *, digest: str | None, say: PrintLine) -> str:
     """Publish a release's files as a pre-release, which ``promote`` can make Latest later; returns the page's URL.
 
-    If there is no bundle, the gate refused the release, and the page's title says so.
+    If there is no bundle, the gate refused the release, and the page's title says so. A release of components, which has
+    a catalog, is final.
 
     Args:
         digest: the sha256 of ``SHA256SUMS``, as printed by the job that created the files.
@@ -37,13 +38,14 @@ def publish(repository: Repository, tag: str, folder: Path, *, digest: str | Non
         return _check_same_files(page, file_digest(folder / SUMS), say)
     # A draft first: with release immutability, no file can be added after publishing.
     files = {path.name: path for path in sorted(folder.iterdir())}
-    title = tag if any(name.endswith(BUNDLE_SUFFIX) for name in sums) else tag + REFUSED_SUFFIX
+    final, has_bundle = CATALOG in sums, any(name.endswith(BUNDLE_SUFFIX) for name in sums)
+    title = tag if final or has_bundle else tag + REFUSED_SUFFIX
     draft = _draft(repository, tag, title, _body(files))
     _upload_files(draft, files, say)
     _check_uploads(draft, files)
     with github_errors(f"{tag} is complete as a draft but could not be published"):
-        # Latest is the champion, so only `promote` sets it.
-        patch(draft, tag_name=tag, draft=False, prerelease=True, make_latest="false")
+        # Latest is the champion, so only `promote` sets it; of components, it is the highest version.
+        patch(draft, tag_name=tag, draft=False, prerelease=not final, make_latest="legacy" if final else "false")
     page = get_published(repository, tag)
     say(f"{tag} is published with {len(files)} files: {page.html_url}")
     return str(page.html_url)

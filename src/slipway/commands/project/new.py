@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.commands.project.render import render
+from slipway.bundle.release_assets import CATALOG
+from slipway.commands.components.catalog import render_catalog
+from slipway.commands.project.render import COMPONENTS_TEMPLATE, render
 from slipway.commands.project.template_values import TemplateValues, check_name, default_description, workflow_identity
 from slipway.contract.schema import encode_contract
 from slipway.errors import InitError, StorageError
+from slipway.pipeline.project_files import TEMPLATE
 from slipway.reporting.progress import SILENT, Progress
 from slipway.settings.settings import CONTRACT_FILE, LOCK_FILE, load_settings
 from slipway.storage import atomic
@@ -40,12 +43,18 @@ class NewProject:
 
 
 def new_project(
-    folder: Path, name: str = "", *, description: str = "", commit: bool = True, progress: Progress = SILENT
+    folder: Path,
+    name: str = "",
+    *,
+    description: str = "",
+    components: bool = False,
+    commit: bool = True,
+    progress: Progress = SILENT,
 ) -> NewProject:
     """Make the project ``name`` in ``folder``, which must not exist or be empty; the default name is the folder's.
 
-    Everything is made in a folder beside it, which is renamed at the end. With ``commit``, the folder is a git
-    repository with one commit.
+    With ``components``, it is not a project but a repository of components for several projects. Everything is made in a
+    folder beside it, which is renamed at the end. With ``commit``, the folder is a git repository with one commit.
 
     Raises:
         SettingsError: the name is not allowed.
@@ -57,12 +66,15 @@ def new_project(
     name = name or folder.name
     check_name(name)
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        adopt = ", or make it a git repository first (`git init`), and `slipway new .` there adds what is missing"
         raise InitError(
-            f"{folder} exists and is not empty; choose another folder, or make it a git repository first (`git init`), and "
-            "`slipway new .` there adds what is missing; nothing was changed"
+            f"{folder} exists and is not empty; choose another folder{'' if components else adopt}; nothing was changed"
         )
     with _staging_folder(folder) as staged:
-        write_project(staged, name, description=description, progress=progress)
+        if components:
+            write_components(staged, name, description=description, progress=progress)
+        else:
+            write_project(staged, name, description=description, progress=progress)
         if commit:
             _commit_all(staged)
         count = count_files(staged)
@@ -78,23 +90,38 @@ def write_project(folder: Path, name: str, *, description: str, remote: str = ""
         ReleaseError: the library's wheel cannot be made.
         StorageError: a file cannot be written.
     """
-    with tempfile.TemporaryDirectory(prefix="slipway-wheel-") as built:
-        wheel = write_library_wheel(Path(built))
-        values = TemplateValues(
-            name, description or default_description(name), wheel.name.split("-")[1], workflow_identity(remote)
-        )
-        try:
-            render(values, folder)
-            (folder / VENDOR).mkdir()
-            shutil.copyfile(wheel, folder / VENDOR / wheel.name)
-            link_locks(folder)
-        except OSError as error:
-            raise StorageError(f"{folder} cannot be written: {error.strerror or error}; nothing was kept") from None
+    _write_template(folder, name, description or default_description(name), workflow_identity(remote), TEMPLATE)
+    link_locks(folder)
     settings = load_settings(folder / "slipway.toml")
     atomic.write_file(folder / CONTRACT_FILE, encode_contract(settings.contract), durable=False)
     with progress.step_timer("resolving the dependencies"):
-        shutil.copyfile(TESTED_VERSIONS, folder / LOCK_FILE)
         resolve_locks(folder)
+
+
+def write_components(folder: Path, name: str, *, description: str, progress: Progress = SILENT) -> None:
+    """Write every file of a new components repository into ``folder``, which must not exist.
+
+    Raises:
+        InitError, ReleaseError, StorageError: as ``write_project`` does.
+    """
+    _write_template(folder, name, description or f"{name}: components for several pipelines", "", COMPONENTS_TEMPLATE)
+    atomic.write_file(folder / CATALOG, render_catalog(folder).encode(), durable=False)
+    with progress.step_timer("resolving the dependencies"):
+        resolve_locks(folder)
+
+
+def _write_template(folder: Path, name: str, description: str, identity: str, template: Path) -> None:
+    """Write the files of a template, the library's wheel, and the versions that a new lock prefers."""
+    with tempfile.TemporaryDirectory(prefix="slipway-wheel-") as built:
+        wheel = write_library_wheel(Path(built))
+        values = TemplateValues(name, description, wheel.name.split("-")[1], identity)
+        try:
+            render(values, folder, template=template)
+            (folder / VENDOR).mkdir()
+            shutil.copyfile(wheel, folder / VENDOR / wheel.name)
+            shutil.copyfile(TESTED_VERSIONS, folder / LOCK_FILE)
+        except OSError as error:
+            raise StorageError(f"{folder} cannot be written: {error.strerror or error}; nothing was kept") from None
 
 
 def link_locks(folder: Path) -> None:

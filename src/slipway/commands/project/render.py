@@ -11,6 +11,13 @@ from slipway.commands.project.template_values import TemplateValues
 from slipway.pipeline.project_files import TEMPLATE
 from slipway.storage.digests import file_digest
 
+COMPONENTS_TEMPLATE = TEMPLATE.with_name("components_template")
+"""The files that only a components repository has; it shares the others with a project."""
+_SHARED = (
+    *("copier.yml", ".editorconfig", ".gitignore.jinja", "CHANGELOG.md.jinja", "components/python_env.yaml"),
+    *(".github/actions/setup/action.yml", ".github/dependabot.yml", ".github/zizmor.yml"),
+    *(f"components/{name}/{file}" for name in ("split", "train") for file in ("MLproject", "run.py")),
+)
 SAMPLE = Path("data", "customers.csv")
 """The table that a new project starts with."""
 
@@ -41,11 +48,14 @@ def render(values: TemplateValues, into: Path, *, template: Path = TEMPLATE) -> 
         "description": values.description,
         "slipway_version": values.slipway_version,
         "identity": values.identity,
-        "sample_digest": file_digest(template / SAMPLE),
+        "sample_digest": "" if template == COMPONENTS_TEMPLATE else file_digest(template / SAMPLE),
     }
     with tempfile.TemporaryDirectory(prefix="slipway-template-") as folder, warnings.catch_warnings():
         # Where the library is developed, the template's files are links, and copier refuses links that lead outside.
         files = shutil.copytree(template, Path(folder, "template"), ignore=shutil.ignore_patterns("__pycache__"))
+        for name in _SHARED if template == COMPONENTS_TEMPLATE else ():
+            (files / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(TEMPLATE / name, files / name)
         warnings.simplefilter("ignore")  # copier warns that the template is not a git repository
         copier.run_copy(str(files), into, data=data, defaults=True, overwrite=True, quiet=True)
 

@@ -1,0 +1,1 @@
+"""Define the commands about components in a separate repository."""
