@@ -155,7 +155,7 @@ def ci() -> None:
 
 
 contract.add_section("Commands", model.write, release.check)
-components.add_section("In a project", in_project.lock)
+components.add_section("In a project", in_project.lock, in_project.compare)
 components.add_section("In a components repository", in_repository.check, in_repository.catalog)
 ci.add_section("Release page", github.release_plan, github.make_release, github.sign, github.release_page)
 ci.add_section("Reports", github.report_refusal, drift.report_drift)
