@@ -22,6 +22,7 @@ from tests.support.documents import DOCUMENTS, ROOT, Command, anchors, commands,
 from tests.support.flights import Flights
 from tests.support.git_repositories import git
 from tests.support.new_projects import copy_of_new
+from tests.support.projects import edit
 from tests.support.walkthrough import PAGES, Step, follow, mask, shell_in
 
 REFERENCE = ROOT / "docs/reference.md"
@@ -271,6 +272,26 @@ def test_the_pipeline_is_customized_by_following_its_page(project: Path, tmp_pat
     done = subprocess.run(answers, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 1e-12
+
+
+@pytest.mark.slow
+def test_one_repository_becomes_two_by_following_its_page(project: Path) -> None:
+    """The component has its history in the new repository, and the release says which version made it."""
+    edit(project / "components/train/run.py", '"""Train: fit', '"""Train: always fit')
+    git(project, "commit", "-qam", "feat: start the project")
+    when = git(project, "log", "-1", "--format=%at %an")
+    with shell_in(project) as shell:
+        for step in follow(ROOT / "docs" / "components-repository.md", shell):
+            assert step.agrees, step.difference
+            if step.command.text.startswith("slipway components compare"):
+                assert "| `all others` | `v1.0.0 " in "\n".join(step.output)
+    steps = project.parent / "steps"
+    assert when in git(steps, "log", "--format=%at %an", "--", "components/train/run.py").splitlines()
+    assert git(steps, "tag").split() == ["v1.0.0", "v1.1.0"]
+    assert "| `seed` | `int` | `1` | v1.0.0 |" in (steps / "CATALOG.md").read_text()
+    release = json.loads((project / ".slipway/target/current/release.json").read_text())
+    commit = git(steps, "rev-parse", "v1.0.0^{commit}")
+    assert release["components"] == {"train": {"repository": "../steps", "version": "v1.0.0", "commit": commit}}
 
 
 def test_only_what_differs_between_two_runs_is_masked() -> None:
