@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from slipway.commands.project.new import new_project
 from tests.support.fork_server import Ended, slipway
 from tests.support.git_repositories import ROOT, git
 from tests.support.made_once import made_once
@@ -20,6 +21,15 @@ def components_repository(folder: Path) -> Path:
     """A copy of the repository ``components`` with three releases of `train`, each of which fits a better model."""
     made = made_once("components-repository", lambda place: _make(place / "components"))
     return Path(shutil.copytree(made / "components", folder, symlinks=True))
+
+
+def new_components() -> Path:
+    """A components repository as `slipway new --components` makes it; it is shared."""
+    return made_once("new-components", _make_new) / "steps"
+
+
+def _make_new(folder: Path) -> None:
+    new_project(folder / "steps", description="Steps that we share.", components=True)
 
 
 def _make(root: Path) -> None:
