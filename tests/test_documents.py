@@ -294,6 +294,20 @@ def test_one_repository_becomes_two_by_following_its_page(project: Path) -> None
     assert release["components"] == {"train": {"repository": "../steps", "version": "v1.0.0", "commit": commit}}
 
 
+MADE = {command: ":" for command in ("slipway new churn --yes", "cd churn", "make setup")}
+"""What a reader does first; the walkthrough begins in such a project."""
+
+
+@pytest.mark.slow
+def test_a_model_goes_from_a_pipeline_to_production_by_following_the_page_of_ten_minutes(project: Path) -> None:
+    with shell_in(project, **MADE) as shell:
+        ran = {step.command.text: step for step in follow(ROOT / "docs" / "ten-minutes.md", shell)}
+    assert {command: step.difference for command, step in ran.items() if not step.agrees} == {}
+    assert "\n".join(ran["slipway run"].output).count("(cached)") == 6
+    ours, mlflows = (json.loads(step.output[0])["predictions"] for text, step in ran.items() if "curl" in text)
+    assert ours == [pytest.approx(row, rel=1e-9) for row in mlflows]
+
+
 def test_only_what_differs_between_two_runs_is_masked() -> None:
     lines = [
         "roc_auc 0.715 of 1.0.0-dev.3+g1a2b3c4.dirty  52bb68bd1d66 took 12.5 s",
