@@ -260,3 +260,17 @@ def test_files_come_as_they_are_whatever_the_machine_does_to_line_ends(
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
     text = git(components, "cat-file", "blob", f"v1.1.0:{RUN}")
     assert (found(project, "train", tmp_path).folder / "run.py").read_bytes().decode().strip() == text
+
+
+def test_make_lock_resolves_what_the_components_need_for_training_only(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "components").mkdir()
+    (tmp_path / "components" / "requirements.in").touch()
+    (tmp_path / "uv").touch()
+    done = subprocess.run(["make", "-n", "lock", "UV=uv"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    commands = done.stdout.replace("\\\n", "").splitlines()
+    resolved = [line for line in commands if "pip compile" in line and "components/requirements.in" in line]
+    assert [line.split("--group ")[1] for line in resolved] == [
+        "dev -o requirements.lock",
+        "training -o components/requirements.lock",
+    ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slipway.commands.components.compare import find_moves
+from slipway.commands.make_release import components_table
 from slipway.errors import GateRefused
 from slipway.settings.settings import load_settings
 from tests.support.component_repositories import components_repository, locked, move_to, project_on
@@ -53,3 +54,11 @@ def test_one_component_that_differs_is_named(project: Path) -> None:
     ((name, before, now),) = find_moves(load_settings(project), base)
     assert (name, before[:6], now[:6]) == ("train", "v1.0.0", "v1.1.0")
     assert find_moves(load_settings(project), "HEAD") == find_moves(load_settings(project), base)
+
+
+def test_the_notes_of_a_release_list_the_versions() -> None:
+    version = {"repository": "https://example.org/steps", "version": "v1.1.0", "commit": "1" * 40}
+    assert components_table({"train": version}) == (
+        "### Components of another repository\n\n| Component | Repository | Version | Commit |\n|---|---|---|---|\n"
+        f"| train | `https://example.org/steps` | `v1.1.0` | `{'1' * 40}` |\n"
+    )
