@@ -194,6 +194,28 @@ def test_a_folder_of_the_project_goes_before_the_repositorys(project: Path, comp
     assert found(project, "evaluate", tmp_path).version == {}
 
 
+def test_a_component_that_a_version_no_longer_has_is_not_replaced_by_the_templates(
+    project: Path, components: Path, tmp_path: Path
+) -> None:
+    git(components, "rm", "-rq", "components/train")
+    git(components, "commit", "-qm", "feat!: no train")
+    git(components, "tag", "v3.0.0")
+    move_to(project, "v1.1.0", "v3.0.0")
+    (project.parent / "pipeline").mkdir()
+    shutil.copy(ROOT / "pipeline" / "run.py", project.parent / "pipeline")
+    with pytest.raises(SettingsError, match="does not exist, and the components repository does not have it in this"):
+        found(project, "train", tmp_path)
+    assert found(project, "split", tmp_path).version["version"] == "v3.0.0"
+    git(components, "rm", "-rq", "components")
+    git(components, "commit", "-qm", "feat!: nothing")
+    git(components, "tag", "v4.0.0")
+    edit(project, "v3.0.0", "v4.0.0")
+    done = slipway(project, "components", "lock")
+    assert done.returncode == SettingsError.exit_code
+    assert "v4.0.0 of" in done.stderr
+    assert "is not a components repository; nothing was written" in done.stderr
+
+
 def test_what_the_components_need_is_locked_in_the_project(project: Path, components: Path) -> None:
     file = project.parent / "components" / "requirements.in"
     assert file.read_text().splitlines()[1:] == ["pytz  # v1.1.0"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from slipway.errors import BusyError, ComponentsLockError, NotFoundError
+from slipway.errors import BusyError, ComponentsLockError, NotFoundError, SettingsError
 from slipway.pipeline.project_files import Component, component_folder, template_or_own
 from slipway.reporting.progress import SILENT, Progress
 from slipway.settings.settings import COMPONENTS_LOCK, LOCK_FILE, SETTINGS_FILE, STATE, Settings
@@ -89,10 +90,12 @@ class Components:
             SettingsError: it does not exist, or lacks a file.
         """
         folder, checkout, version = self._locate(name)
-        # Classes of the project's own are in its packages, or beside the program that trains.
-        imports = self._settings.root / "src", self._locate("train")[0]
+        # Custom classes are in the project's packages, or beside the program that trains, if it has this name.
+        imports = [self._settings.root / "src"]
+        with suppress(SettingsError):
+            imports.append(self._locate("train")[0])
         if version is None or checkout is None:
-            return Component(name, folder, imports)
+            return Component(name, folder, tuple(imports))
         return Component(name, folder, (checkout / "src", *imports), vars(version))
 
     def _locate(self, name: str) -> tuple[Path, Path | None, ComponentVersion | None]:
@@ -197,6 +200,8 @@ def _fetch_locked(root: Path, version: ComponentVersion, say: Progress) -> None:
 def _use_environment_of(root: Path, checkout: Path) -> None:
     """Let `mlflow run` create the project's environment for these components, and let them import its modules."""
     folder = checkout / "components"
+    if not folder.is_dir():
+        return
     links = {folder / name: template_or_own(root, Path("components", name)) for name in ("python_env.yaml", LOCK_FILE)}
     links |= {folder / "vendor": root / "vendor"}
     links |= {project.with_name(LOCK_FILE): folder / LOCK_FILE for project in folder.glob("*/MLproject")}

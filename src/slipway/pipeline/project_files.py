@@ -34,17 +34,24 @@ def pipeline_script(root: Path) -> Path:
 def component_folder(root: Path, name: str, checkout: Path | None = None) -> Path:
     """The folder of a component: the project's own, that in a ``checkout`` of its components repository, or the template's.
 
+    A project with a pipeline and a components repository takes nothing from the template: a component that a version no
+    longer has must not be replaced by another one unnoticed.
+
     Raises:
         SettingsError: it does not exist, or lacks a file.
     """
-    places = [place / "components" for place in (root, checkout, TEMPLATE) if place]
+    template = None if checkout and (root / "pipeline" / "run.py").is_file() else TEMPLATE
+    places = [place / "components" for place in (root, checkout, template) if place]
     own = root / "components" / name
     folder = next((place / name for place in places if (place / name / "MLproject").is_file()), own)
     for file in ("MLproject", "run.py"):
         if not (folder / file).is_file():
             known = {path.parent.name for place in places for path in place.glob("*/MLproject")} - {name}
             hint = "" if own.is_dir() else did_you_mean(name, known)
-            raise SettingsError(f"pipeline/run.py runs the step '{name}', but {folder / file} does not exist{hint}")
+            where = ", and the components repository does not have it in this version" if checkout else ""
+            raise SettingsError(
+                f"pipeline/run.py runs the step '{name}', but {folder / file} does not exist{where}{hint}"
+            )
     return folder
 
 

@@ -80,6 +80,11 @@ def _check_tags(repository: str, locked: Mapping[str, str], found: Mapping[str, 
 
 
 def _check_names(settings: Settings, commits: Mapping[str, str]) -> None:
+    if empty := [tag for tag, commit in commits.items() if not list_components(settings.root, commit)]:
+        raise SettingsError(
+            f"{', '.join(empty)} of {settings.components.repository} has no folder components/, so it is not a components "
+            "repository; nothing was written"
+        )
     for name, tag in settings.components.versions.items():
         known = list_components(settings.root, commits[tag])
         if name not in known:
