@@ -119,7 +119,7 @@ def zip_of(files: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
 
 
 def _make_reproducible(content: bytes) -> bytes:
-    """Replace memory addresses, file names and dates in a skops file by numbers in order of appearance."""
+    """Replace memory addresses, file names and dates in a skops file by numbers, and the number of threads by one."""
     with ZipFile(io.BytesIO(content)) as archive:
         schema = json.loads(archive.read(SCHEMA))
         names = _renumber(schema)
@@ -131,6 +131,9 @@ def _renumber(schema: dict[str, Any]) -> dict[str, str]:
     ids: dict[int, int] = {}
     names: dict[str, str] = {}
     for node in _nodes(schema):
+        if node.get("__class__") == "_BinMapper":
+            # Only training used the threads; their number is that of the machine's cores.
+            node["content"]["content"]["n_threads"] |= {"content": "1", "__id__": 0}
         if "__id__" in node:
             # skops writes the object's memory address here, which differs in every process.
             node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
