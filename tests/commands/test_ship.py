@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slipway.storage.digests import file_digest
 from tests.support.fork_server import slipway
 from tests.support.projects import (
     champion,
@@ -175,3 +176,20 @@ def test_a_flipped_byte_in_the_champion_is_found(tmp_path: Path, name: str) -> N
     found = slipway(project, "predict")
     assert found.returncode == 10
     assert name in found.stderr
+
+
+def test_a_bundle_records_what_it_was_built_from_and_what_each_step_made(tmp_path: Path) -> None:
+    project = shipped_diabetes(tmp_path / "p")
+    build = json.loads((project.parent / ".slipway/target/current/release.json").read_text())["build"]
+    assert build["settings"]["train.estimator"] == '"sklearn.linear_model.Ridge"'
+    assert not [name for name in build["settings"] if name.startswith(("data.sources", "features"))]
+    assert build["locks"] == {}
+    assert list(build["steps"]) == ["evaluate", "ingest", "package", "split", "train", "validate"]
+    split = build["steps"]["split"]
+    assert sum(split["scores"].values()) == 442
+    made = {path.name: file_digest(path) for path in project.parent.glob("mlartifacts/*/artifacts/*.parquet")}
+    assert split["files"]["train.parquet"] == made["train.parquet"]
+    assert build["steps"]["evaluate"]["files"]["predictions.parquet"] == made["predictions.parquet"]
+    assert not [
+        name for step in build["steps"].values() for name in step["files"] if name.endswith((".log", "scores.json"))
+    ]

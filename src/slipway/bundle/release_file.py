@@ -23,6 +23,24 @@ _CHUNK = 1 << 20
 _FOLDER_NAME = re.compile(r"(?P<version>.+)-(?P<digest>[0-9a-f]{12})")
 
 
+class StepRecord(msgspec.Struct, frozen=True):
+    """What one step of the pipeline produced: its scores, and the sha256 of each of its files."""
+
+    scores: dict[str, float]
+    files: dict[str, str]
+
+
+class BuildRecord(msgspec.Struct, frozen=True):
+    """What a release was built from and what each step produced, with which a rebuild is compared.
+
+    ``settings`` are the values in ``slipway.toml`` as JSON, by name; ``locks`` are the digests of the lock files.
+    """
+
+    settings: dict[str, str]
+    locks: dict[str, str]
+    steps: dict[str, StepRecord]
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """Content of ``release.json``: version, commit, data, scores, verdict, and the sha256 of every other file.
 
@@ -44,6 +62,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """Settings that ``--set`` changed for this run; only a pre-release can have any."""
     components: dict[str, dict[str, str]] = {}
     """The repository, version and commit of each component that came from another repository."""
+    build: BuildRecord | None = None
+    """None in a bundle that an earlier version of Slipway sealed."""
 
 
 class Bundle(msgspec.Struct, frozen=True):

@@ -11,7 +11,16 @@ from typing import Any, Protocol
 
 import msgspec
 
-from slipway.bundle.release_file import FORMAT, RELEASE_FILE, Bundle, Release, engine_name, folder_name, verify
+from slipway.bundle.release_file import (
+    FORMAT,
+    RELEASE_FILE,
+    BuildRecord,
+    Bundle,
+    Release,
+    engine_name,
+    folder_name,
+    verify,
+)
 from slipway.bundle.verdict import Verdict, encode_verdict
 from slipway.errors import GateRefused, NotFoundError, StorageError
 from slipway.storage import atomic
@@ -38,6 +47,7 @@ class Sealable(Protocol):
     def overrides(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def components(self) -> Mapping[str, Mapping[str, str]]: ...  # noqa: D102
+    def build(self) -> BuildRecord | None: ...  # noqa: D102
 
 
 def seal(
@@ -110,6 +120,7 @@ def _release(
         files={place: _digest(files[place]) for place in sorted(files)},
         overrides=candidate.overrides,
         components={name: dict(version) for name, version in sorted(candidate.components.items())},
+        build=candidate.build,
     )
 
 

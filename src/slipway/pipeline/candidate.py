@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slipway.bundle.release_file import BuildRecord
+
 
 @dataclass(frozen=True)
 class StepReport:
@@ -39,6 +41,7 @@ class Candidate:
     components: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The repository, version and commit of each component that comes from another repository."""
     own_report: Path | None = None
+    build: BuildRecord | None = None
 
     @property
     def report(self) -> Path:

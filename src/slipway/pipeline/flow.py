@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.pipeline import cache
+from slipway.pipeline.build_record import build_record
 from slipway.pipeline.candidate import Candidate, StepReport
 from slipway.pipeline.child_process import (
     ChildProcess,
@@ -68,6 +69,8 @@ class Flow:
     """The runs that hold the steps' files; cached steps are runs of earlier pipelines."""
     versions: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """The version of each component that comes from another repository."""
+    folders: dict[str, Path] = field(default_factory=dict)
+    """The files of each step that has ended, by its name."""
 
     def step(self, name: str, **parameters: cache.Value) -> StepResult:
         """Run one component and wait for it."""
@@ -113,6 +116,7 @@ class Flow:
             steps=tuple(self.reports),
             components=dict(self.versions),
             own_report=self._record_versions(evaluate.files / "report.html") if self.versions else None,
+            build=build_record(self.settings.root, self.settings.source.text, self.folders),
         )
 
     def _record_versions(self, evaluation: Path) -> Path | None:
@@ -229,6 +233,7 @@ class Flow:
         if version:
             self.versions[plan.name] = version
         report = StepReport(plan.name, time.time() - plan.start_time, cached, version.get("version", ""))
+        self.folders[plan.name] = files
         self.reports.append(report)
         self.say(duration_line(f"{report.name} {report.version}".strip(), report.seconds, cached=cached))
         return StepResult(plan.name, run_id, files, cache.scores_in(files))
