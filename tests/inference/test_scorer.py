@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from slipway.contract.schema import NULL_STRING, Task
@@ -138,6 +138,20 @@ def test_a_model_that_could_not_be_compiled_is_served_through_scikit_learn(tmp_p
     np.testing.assert_array_equal(values, fitted.predict_proba(frame)[:, order])
     assert named is not None
     assert list(named) == list(fitted.predict(frame))
+
+
+def test_a_null_string_reaches_scikit_learn_as_in_training(tmp_path: Path) -> None:
+    frame = pd.DataFrame({name: pd.Series(v, dtype=object) for name, v in GOLDEN.items() if name == "tail"})
+    known = np.where(frame["tail"].isna(), CLASSES[0], np.where(frame["tail"] == "N1", CLASSES[1], CLASSES[2]))
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-2, encoded_missing_value=9)
+    encode = ColumnTransformer([("text", codes, ["tail"])])
+    fitted = Pipeline([("p", encode), ("m", DecisionTreeClassifier(random_state=0))]).fit(frame, known)
+    bundle = make_bundle(tmp_path)
+    (bundle / "model.onnx").unlink()
+    save_model(fitted, bundle / "model.skops")
+    seal(bundle, "1.2.3", engine="skops")
+    scorer = load(bundle)
+    assert list(scorer.predict(columns_of(GOLDEN, scorer.contract)).labels) == list(known)
 
 
 def _fitted(task: Task) -> tuple[Any, pd.DataFrame]:

@@ -79,7 +79,9 @@ def skops_engine(model: bytes, contract: Contract, own: OwnCode) -> Engine:
         fitted: Any = decode_model(model, Path("model.skops"), own.classes)
 
     def frame(columns: Columns) -> pd.DataFrame:
-        return pd.DataFrame({column.name: columns[column.name] for column in contract.inputs})
+        # As a Series: pandas would turn an array of strings into its own type, whose null is not the model's None.
+        arrays = {column.name: columns[column.name] for column in contract.inputs}
+        return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in arrays.items()})
 
     def regress(columns: Columns, labels: bool = True) -> Predictions:
         return Predictions(np.asarray(fitted.predict(frame(columns)), dtype=np.float64), None)
