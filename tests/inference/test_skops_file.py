@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.ensemble import BaggingRegressor, HistGradientBoostingRegressor
+from sklearn.ensemble import BaggingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from slipway.inference.skops_file import load_model, save_model
@@ -25,3 +27,13 @@ def test_the_number_of_threads_is_not_in_the_file(tmp_path: Path, monkeypatch: p
     read = load_model(tmp_path / "3.skops")
     assert read.estimators_[0]._bin_mapper.n_threads == 1
     assert np.array_equal(read.predict(rows), model.predict(rows))
+
+
+def test_a_forest_that_was_fitted_with_threads_predicts_the_same_each_time(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows, numbers = rng.normal(size=(3_000, 2)), rng.normal(size=3_000)
+    forest = RandomForestRegressor(n_estimators=40, n_jobs=4, random_state=0)
+    save_model(make_pipeline(StandardScaler(), forest).fit(rows, numbers), tmp_path / "model.skops")
+    read = load_model(tmp_path / "model.skops")
+    assert read[-1].n_jobs is None
+    assert len({read.predict(rows).tobytes() for _ in range(5)}) == 1

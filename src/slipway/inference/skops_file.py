@@ -75,12 +75,19 @@ def decode_model(content: bytes, path: Path, own_classes: Sequence[str]) -> Any:
         BundleError: as ``load_model`` does.
     """
     try:
-        return skops.io.loads(content, trusted=[*TRUSTED_TYPES, *own_classes])
+        return _in_one_thread(skops.io.loads(content, trusted=[*TRUSTED_TYPES, *own_classes]))
     except UntrustedTypesFoundException:
         _refuse_untrusted(skops.io.get_untrusted_types(data=content), own_classes, path.name)
         raise
     except (OSError, BadZipFile, KeyError, TypeError, ValueError) as error:
         raise _unreadable_error(path, error) from None
+
+
+def _in_one_thread(model: Any) -> Any:
+    """Let a model predict in one thread: those of a forest add up its trees in any order, which changes the last digits."""
+    parameters = model.get_params() if hasattr(model, "get_params") else {}
+    threads = [name for name in parameters if name.rpartition("__")[2] == "n_jobs"]
+    return model.set_params(**dict.fromkeys(threads)) if threads else model
 
 
 def own_classes_in(path: Path, own_classes: Sequence[str]) -> list[str]:
