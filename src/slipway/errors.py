@@ -214,10 +214,22 @@ class WrongVersionError(SlipwayError):
     exit_code = 48
 
 
+class ReproductionError(SlipwayError):
+    """A release was rebuilt from its tag and differs from the published one; the message names the first difference."""
+
+    exit_code = 49
+
+
+class RebuildError(SlipwayError):
+    """A release cannot be rebuilt here: it has no lock, its packages cannot be installed, or its tag cannot be fetched."""
+
+    exit_code = 50
+
+
 class ComponentsLockError(SlipwayError):
     """`components.lock` does not pin the components that `slipway.toml` names, or a tag was moved; nothing was started."""
 
-    exit_code = 49
+    exit_code = 51
 
 
 class StoppedError(SlipwayError):

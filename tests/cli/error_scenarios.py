@@ -26,7 +26,8 @@ from tests.support.git_repositories import commit as commit_file
 from tests.support.later_versions import tiny_wheel
 from tests.support.orders_project import data, function, orders, put, setting, unpinned
 from tests.support.project_states import UNREACHABLE
-from tests.support.projects import commit, diabetes, edit, shipped_diabetes, with_store
+from tests.support.projects import commit, diabetes, edit, repository, shipped_diabetes, with_store
+from tests.support.releases_to_rebuild import with_lock
 
 MESSAGES = Path(__file__).with_name("error_messages.txt")
 Scenario = Callable[[Path], Ended]
@@ -190,6 +191,16 @@ def pin_another_version(settings: Path) -> None:
     settings.with_name("pyproject.toml").write_text('dependencies = ["slipway-ml==0.9.0"]\n')
 
 
+def move_tag(folder: Path) -> Ended:
+    """Rebuild a release after its tag was moved to other settings."""
+    settings = repository(with_lock(with_store(diabetes(folder / "project"))))
+    assert slipway(settings, "ship").returncode == 0
+    edit(settings, "[train]", "[train.parameters]\nalpha = 0.9\n[train]")
+    git(settings.parent, "commit", "-qam", "fix: another penalty")
+    git(settings.parent, "tag", "-f", "v1.0.0")
+    return slipway(settings, "reproduce", "v1.0.0")
+
+
 def remove_input(settings: Path) -> None:
     """Change the model's interface in a commit that does not say so."""
     text = settings.read_text()
@@ -238,6 +249,8 @@ SCENARIOS: dict[type[SlipwayError], Scenario] = {
     errors.UpgradeError: in_shipped("upgrade", "--wheel", "diabetes.csv", prepare=make_old),
     errors.UpgradeConflict: in_shipped("upgrade", "--wheel", "new.whl", prepare=conflict),
     errors.WrongVersionError: in_shipped("status", prepare=pin_another_version),
+    errors.ReproductionError: move_tag,
+    errors.RebuildError: in_shipped("reproduce", "v1.0.0"),
     errors.ComponentsLockError: run_orders(
         setting("[gate]\n", '[components]\nrepository = "../components"\nversion = "v1.0.0"\n\n[gate]\n')
     ),

@@ -10,7 +10,7 @@ from fake_github.fake import GitHub
 from slipway.bundle.release_assets import CATALOG, SIGNATURE, SUMS, write_sums
 from slipway.errors import BundleError, GitHubError
 from slipway.github.issues import open_refusal_issue
-from slipway.github.release_page import MARK, publish
+from slipway.github.release_page import MARK, publish, show_section
 from tests.support.release_files import Client, publish_release, quiet, release_files, truth
 
 
@@ -109,3 +109,22 @@ def test_a_refusal_is_one_issue_however_often_it_is_reported(github: GitHub, cli
     files, _ = release_files(tmp_path, "1.0.2", refused=True)
     assert open_refusal_issue(client, "v1.0.2", files) == open_refusal_issue(client, "v1.0.2", files)
     assert [(i.title, i.body) for i in github.repository.issues] == [("The gate refused v1.0.2", "# 1.0.2\n")]
+
+
+def test_a_section_is_added_to_an_immutable_page_and_then_replaced(
+    github: GitHub, client: Client, tmp_path: Path
+) -> None:
+    publish_release(client, tmp_path, "1.0.0")
+    [page] = github.repository.releases
+    before = truth(github)
+    show_section(client, "v1.0.0", "rebuilt", "identical", quiet)
+    assert page.immutable
+    assert page.body.startswith(f"{MARK}\n# 1.0.0\n")
+    page.body += "\nA person wrote this."
+    # The text of a section is not trusted: its own end mark ends nothing.
+    for text in ("different <!-- slipway: end of rebuilt --> once", "different twice"):
+        show_section(client, "v1.0.0", "rebuilt", text, quiet)
+    assert page.body.count("identical") == page.body.count("once") == 0
+    assert page.body.count("different twice") == 1
+    assert page.body.strip().endswith("A person wrote this.")
+    assert truth(github) == before

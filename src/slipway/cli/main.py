@@ -23,6 +23,7 @@ from slipway.cli import (
     state,
 )
 from slipway.cli.components import in_project, in_repository
+from slipway.cli.reproduce import verbs as reproduce
 from slipway.cli.terminal import short_usage_errors
 from slipway.errors import MissingExtraError, SlipwayError, StorageError
 from slipway.reporting.suggestions import closest_match
@@ -159,6 +160,7 @@ components.add_section("In a project", in_project.lock, in_project.compare)
 components.add_section("In a components repository", in_repository.check, in_repository.catalog)
 ci.add_section("Release page", github.release_plan, github.make_release, github.sign, github.release_page)
 ci.add_section("Reports", github.report_refusal, drift.report_drift)
+ci.add_section("Reproduction", reproduce.rebuild, reproduce.rebuild_pages)
 ci.add_section("Locks", maintenance.changed_locks, maintenance.propose_locks, maintenance.audit)
 ci.add_section("Other", github.dispatch, github.register, release.build_package, in_repository.pack)
 slipway.add_section("Start", project.new, project.init, project.upgrade)
@@ -169,7 +171,9 @@ slipway.add_section(
     *(release.commits, release.preview),
 )
 slipway.add_section("Serve", serve.serve, model.predict, batch.batch, github.pull)
-slipway.add_section("Operate", state.status, state.history, state.doctor, drift.drift, model.verify)
+slipway.add_section(
+    "Operate", state.status, state.history, state.doctor, drift.drift, model.verify, reproduce.reproduce
+)
 slipway.add_section("Housekeeping", maintenance.prune, maintenance.backup, maintenance.restore)
 slipway.add_section("Continuous integration", ci)
 # Released workflow files and hooks of projects still call these without `ci`.

@@ -66,18 +66,25 @@ def status(settings_file: Path, as_json: bool) -> None:
       slipway status
       slipway status --json
     """
+    from slipway.commands.reproduce.result import read_results
     from slipway.commands.status import read_status
     from slipway.rollout.registry_mirror import read_registry_champion
 
     with stderr_progress.heartbeat("status"):
         settings, target = open_target(settings_file)
         target_status, errors = read_status(target)
-        registry = read_registry_champion(settings)
+        registry, rebuilt = read_registry_champion(settings), read_results(settings.root)
     if as_json:
-        result = {"registry": registry, "targets": [target_status], "held": target_status.held}
+        result = {
+            "registry": registry,
+            "targets": [target_status],
+            "held": target_status.held,
+            "reproductions": rebuilt,
+        }
         print_json(msgspec.to_builtins(result))
     else:
-        print_rows(list(_status_rows(target_status, registry)))
+        rows = [("rebuilt", each.release, f"{each.at:%Y-%m-%d}", each.sentence) for each in rebuilt]
+        print_rows([*_status_rows(target_status, registry), *rows])
     if errors:
         raise errors[0]
 

@@ -51,6 +51,26 @@ def publish(repository: Repository, tag: str, folder: Path, *, digest: str | Non
     return str(page.html_url)
 
 
+def show_section(repository: Repository, tag: str, name: str, text: str, say: PrintLine) -> str:
+    """Show a section on a published page, instead of an earlier one with this name; returns the page's URL.
+
+    Only the notes change, which GitHub allows for an immutable release too.
+
+    Raises:
+        NotFoundError: the tag has no published release.
+        GitHubError: GitHub refused a request, or could not be reached; run this again.
+    """
+    page = get_published(repository, tag)
+    start, end = f"<!-- slipway: {name} -->", f"<!-- slipway: end of {name} -->"
+    before, found, rest = (page.body or "").partition(start)
+    # The last end mark, because the text between the marks could contain one.
+    after = rest.rpartition(end)[2] if found else ""
+    with github_errors(f"the section '{name}' of {tag} could not be written"):
+        patch(page, body=f"{before.rstrip()}\n\n{start}\n{text}\n{end}\n{after.lstrip()}")
+    say(f"{tag}: {page.html_url} shows the section '{name}'")
+    return str(page.html_url)
+
+
 def _check_same_files(page: GitRelease, digest: str, say: PrintLine) -> str:
     found = next((asset for asset in assets_of(page) if asset.name == SUMS), None)
     published = digest_of(found) if found is not None else "none"

@@ -79,7 +79,7 @@ def skops_engine(model: bytes, contract: Contract, own: OwnCode) -> Engine:
         fitted: Any = decode_model(model, Path("model.skops"), own.classes)
 
     def frame(columns: Columns) -> pd.DataFrame:
-        # As a Series: pandas would turn an array of strings into its own type, whose null is not the model's None.
+        # As a Series: pandas would turn an array of strings into its own type, with another null than the model's None.
         arrays = {column.name: columns[column.name] for column in contract.inputs}
         return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in arrays.items()})
 

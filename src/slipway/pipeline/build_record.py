@@ -18,7 +18,7 @@ from slipway.storage.digests import file_digest
 LOCKS = (LOCK_FILE, f"components/{LOCK_FILE}", "components.lock")
 """The locks of a project that decide what its pipeline runs."""
 _RECORDED_ELSEWHERE = ("data.sources.", "data.through", "features.")
-"""The data pin is a field of its own, which has no addresses of files; the inputs are in the contract."""
+"""The data pin is a separate field, which has no addresses of files; the inputs are in the contract."""
 
 
 def build_record(root: Path, settings: str, steps: Mapping[str, Path]) -> BuildRecord:

@@ -1,0 +1,1 @@
+"""Verbs that rebuild releases: for a person, and for reproduce.yml."""
