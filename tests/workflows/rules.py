@@ -64,6 +64,8 @@ GRANTS: dict[str, dict[str, str]] = {
     "retrain.push": {"contents": "write"},
     "retrain.propose": {"contents": "write", "pull-requests": "write"},
     "retrain.release": {"contents": "read", "actions": "write"},
+    "reproduce.rebuild": {"contents": "read"},
+    "reproduce.pages": {"contents": "write"},
     "upgrade.check": {"contents": "read", "issues": "write"},
 }
 """Every job of every workflow with all that it may do: a new power is a change here, seen in review."""
@@ -86,7 +88,7 @@ _NEEDS_HISTORY = (
 )
 _RUNNERS = {"ubuntu-24.04", "${{ vars.SLIPWAY_RUNNER }}"}
 _OTHER_RUNNERS = {"library-ci.fast": {"macos-15"}}
-_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain", "monitor", "locks", "library"}
+_NEVER_CANCELLED = {"release", "deploy", "rollback", "resume", "retrain", "monitor", "locks", "library", "reproduce"}
 _RETRAIN_INPUTS = {"through", "source", "restore", "reason", "settings", "via", "dry-run"}
 
 
