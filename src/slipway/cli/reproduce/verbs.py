@@ -10,7 +10,6 @@ import msgspec
 
 from slipway.cli.github import repository_option, tag_argument
 from slipway.cli.options import (
-    bundle_option,
     json_option,
     print_json,
     retry_on_github,
@@ -35,13 +34,17 @@ threads_option = click.option(
 keep_option = click.option(
     "--keep", is_flag=True, help="Keep the clone, its store and the environment, in .slipway/reproduce."
 )
+published_option = click.option(
+    "--bundle", type=click.Path(path_type=Path),
+    help="The folder of the published bundle. Default: that of this machine, or else of the GitHub release.",
+)  # fmt: skip
 
 
 @click.command()
 @tag_argument
 @threads_option
 @keep_option
-@bundle_option
+@published_option
 @settings_option
 @json_option
 def reproduce(
