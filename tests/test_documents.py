@@ -294,7 +294,7 @@ def test_one_repository_becomes_two_by_following_its_page(project: Path) -> None
     assert release["components"] == {"train": {"repository": "../steps", "version": "v1.0.0", "commit": commit}}
 
 
-MADE = {command: ":" for command in ("slipway new churn --yes", "cd churn", "make setup")}
+MADE = dict.fromkeys(("slipway new churn --yes", "cd churn", "make setup"), ":")
 """What a reader does first; the walkthrough begins in such a project."""
 
 

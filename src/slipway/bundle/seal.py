@@ -47,6 +47,7 @@ class Sealable(Protocol):
     def overrides(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def components(self) -> Mapping[str, Mapping[str, str]]: ...  # noqa: D102
+    @property
     def build(self) -> BuildRecord | None: ...  # noqa: D102
 
 
