@@ -301,10 +301,9 @@ MADE = dict.fromkeys(("slipway new churn --yes", "cd churn", "make setup"), ":")
 @pytest.mark.slow
 def test_a_model_goes_from_a_pipeline_to_production_by_following_the_page_of_ten_minutes(project: Path) -> None:
     with shell_in(project, **MADE) as shell:
-        ran = {step.command.text: step for step in follow(ROOT / "docs" / "ten-minutes.md", shell)}
-    assert {command: step.difference for command, step in ran.items() if not step.agrees} == {}
-    assert "\n".join(ran["slipway run"].output).count("(cached)") == 6
-    ours, mlflows = (json.loads(step.output[0])["predictions"] for text, step in ran.items() if "curl" in text)
+        steps = list(follow(ROOT / "docs" / "ten-minutes.md", shell))
+    assert [step.difference for step in steps if not step.agrees] == []
+    ours, mlflows = (json.loads(step.output[0])["predictions"] for step in steps if "curl" in step.command.text)
     assert ours == [pytest.approx(row, rel=1e-9) for row in mlflows]
 
 

@@ -282,7 +282,7 @@ def message_of(ended: Ended, folder: Path) -> str:
     text = message.replace(str(folder), "FOLDER").replace(sys.executable, "PYTHON")
     text = re.sub(r"(?<![.\w])[0-9a-f]{12,64}\b", "DIGEST", text)
     text = re.sub(r"(API request to \S+ failed).*", r"\1 ...", text)
-    text = re.sub(r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7}\b", "COMMIT", text)
+    text = re.sub(r"\b(?=[a-f]*\d)[0-9a-f]{7}\b", "COMMIT", text)
     text = re.sub(r"\d+\.\d{6,}", "NUMBER", text)
     text = re.sub(r"because \S+ rolled back", "because USER rolled back", text)
     text = re.sub(r"process \d+", "process PID", text)

@@ -79,7 +79,7 @@ def test_a_lock_that_cannot_be_installed(releases: Releases, tmp_path: Path) -> 
 def test_two_at_once(releases: Releases) -> None:
     lock = releases.project / ".slipway" / "reproduce.lock"
     with exclusive_lock(lock, "slipway reproduce", busy_error=BusyError):
-        refused(releases.reproduce("v1.0.0"), 13, "another `slipway reproduce` is running")
+        refused(releases.reproduce("v1.0.0"), 13, "another reproduction is running")
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])

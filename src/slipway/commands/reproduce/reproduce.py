@@ -159,7 +159,7 @@ def _scratch_folder(settings: Settings, *, keep: bool) -> Iterator[Path]:
     With ``keep`` it stays, and the next rebuild with the same lock uses its environment again.
     """
     folder = settings.root / STATE / "reproduce"
-    busy = BusyError(f"another `slipway reproduce` is running in {settings.root}; nothing was started")
+    busy = BusyError(f"another reproduction is running in {settings.root}; nothing was started")
     with exclusive_lock(folder.with_name("reproduce.lock"), "slipway reproduce", busy_error=lambda _: busy):
         for path in folder.glob("*"):
             if not (keep and path.name.startswith("environment-")):
