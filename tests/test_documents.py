@@ -303,6 +303,8 @@ def test_a_model_goes_from_a_pipeline_to_production_by_following_the_page_of_ten
     with shell_in(project, **MADE) as shell:
         steps = list(follow(ROOT / "docs" / "ten-minutes.md", shell))
     assert [step.difference for step in steps if not step.agrees] == []
+    (again,) = (step for step in steps if step.command.text == "slipway run")
+    assert "\n".join(again.output).count("(cached)") == 6
     ours, mlflows = (json.loads(step.output[0])["predictions"] for step in steps if "curl" in step.command.text)
     assert ours == [pytest.approx(row, rel=1e-9) for row in mlflows]
 
