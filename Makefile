@@ -45,12 +45,13 @@ format: setup ## fix what ruff can fix
 # Versions that are locked stay, unless a dependency needs another one; `make lock UPGRADE=yes` takes the newest of all.
 lock: $(UV) ## resolve the dependencies: requirements.lock, and a lock for each purpose with the same versions
 	$(call resolve,$(or $(DEVELOPERS),dev),requirements.lock)
-	$(call resolve,training,components/requirements.lock,../)
+	$(call resolve,training,components/requirements.lock,./)
 	$(call resolve,serving,deploy/realtime/requirements.lock,../../)
 	$(call resolve,spark,deploy/batch/requirements-spark.lock,../../)
 	$(call resolve,release,.github/requirements.lock,../)
 	@$(AFTER_LOCK)
-# $(1) is the dependency group, $(2) the lock, and $(3) leads from the lock's folder here: uv and pip look for vendor/ from there.
+# $(1) is the dependency group, $(2) the lock, and $(3) leads from the lock's folder to vendor/ or, in components/, a link to it:
+# uv and pip look for it from there.
 define resolve
 	$(UV) pip compile --quiet --universal --generate-hashes --python $(PYTHON) --python-version 3.11 --custom-compile-command "make lock" \
 		$(if $(UPGRADE),--upgrade) $(LIBRARY) $(if $(3),-c requirements.lock) $(if $(filter-out release,$(1)),pyproject.toml) \

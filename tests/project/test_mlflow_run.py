@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.flights import BIN, ROOT, clone, environment_for_people, git
+from tests.support.new_projects import copy_of_new
 from tests.support.projects import copy_store, diabetes
 
 
@@ -27,15 +28,15 @@ def mlflow_run(project: str, store: Path, *arguments: str, cwd: Path = ROOT) -> 
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
-def split_alone(store: Path, manager: str) -> None:
-    """Run the component `split` on real rows, and look at what its run in MLflow holds."""
+def split_alone(store: Path, manager: str, project: Path = ROOT) -> None:
+    """Run the project's component `split` on real rows, and look at what its run in MLflow holds."""
     data = store / "data.parquet"
     copy_store(store)
     pd.read_csv(diabetes(store / "p").with_name("diabetes.csv")).to_parquet(data)
     client = mlflow.MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
     number = client.create_experiment("alone", artifact_location=(store / "artifacts").as_uri())
     arguments = ["-P", f"data={data}", "-P", "target=target", "-P", "by=hash", "--experiment-name", "alone"]
-    done = mlflow_run("components/split", store, *arguments, "--env-manager", manager)
+    done = mlflow_run("components/split", store, *arguments, "--env-manager", manager, cwd=project)
     assert done.returncode == 0, done.stderr
     run = client.search_runs([number])[0]
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
@@ -44,9 +45,9 @@ def split_alone(store: Path, manager: str) -> None:
 
 
 def installed(*places: Path) -> set[str]:
-    """Names and versions of what is installed, all but Slipway itself."""
+    """Names and versions of what is installed."""
     found = importlib.metadata.distributions(path=[str(p) for p in places])
-    return {f"{canonicalize_name(d.name)}=={d.version}" for d in found if d.name != "slipway-ml"}
+    return {f"{canonicalize_name(d.name)}=={d.version}" for d in found}
 
 
 def locked(lock: Path) -> set[str]:
@@ -61,10 +62,12 @@ def test_a_component_runs_alone_in_the_environment_at_hand(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_component_runs_alone_in_an_environment_that_uv_makes_from_the_lock(tmp_path: Path) -> None:
-    split_alone(tmp_path, "uv")
+def test_a_component_runs_alone_in_an_environment_that_uv_makes_from_the_lock(churn: Path, tmp_path: Path) -> None:
+    """In a project with the library's wheel in `vendor/`, from which the environment has it."""
+    project = copy_of_new(churn, tmp_path / "churn")
+    split_alone(tmp_path, "uv", project)
     packages = list((tmp_path / "environments").glob("*/lib/python*/site-packages"))
-    assert installed(*packages) == locked(ROOT / "components" / "requirements.lock")
+    assert installed(*packages) == locked(project / "components" / "requirements.lock")
 
 
 @pytest.mark.slow

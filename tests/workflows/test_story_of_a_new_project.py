@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -36,6 +38,9 @@ def test_from_the_first_push_to_a_rollback_a_refusal_and_a_retrain(world: World)
     assert {name.partition("-")[0] for name in sums} >= {"churn", "slipway_ml", "sbom.cdx.json", "report.html"}
     (wheel,) = (world.team / "vendor").iterdir()
     assert world.asset("v1.0.0", wheel.name) == wheel.read_bytes()
+    with ZipFile(io.BytesIO(world.asset("v1.0.0", "churn-1.0.0-py3-none-any.whl"))) as own:
+        assert {"churn/pipeline/run.py", "churn/components/train/run.py", "churn/slipway.toml"} <= set(own.namelist())
+        assert [name for name in own.namelist() if "vendor" in name] == []
     with server(world) as port:
         serves(world, port, "1.0.0")
         a_fix_is_released(world)

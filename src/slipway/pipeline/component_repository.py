@@ -204,7 +204,8 @@ def _use_environment_of(root: Path, checkout: Path) -> None:
         return
     links = {folder / name: template_or_own(root, Path("components", name)) for name in ("python_env.yaml", LOCK_FILE)}
     links |= {folder / "vendor": root / "vendor"}
-    links |= {project.with_name(LOCK_FILE): folder / LOCK_FILE for project in folder.glob("*/MLproject")}
+    for name in (LOCK_FILE, "vendor"):
+        links |= {project.with_name(name): folder / name for project in folder.glob("*/MLproject")}
     if not (checkout / "src").exists():
         links[checkout / "src"] = root / "src"
     for link, place in links.items():

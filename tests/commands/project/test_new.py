@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 SLIPWAY = Path(sys.executable).with_name("slipway")
 LOCKS = {
     "requirements.lock": "vendor",
-    "components/requirements.lock": "../vendor",
+    "components/requirements.lock": "./vendor",
     "deploy/batch/requirements-spark.lock": "../../vendor",
     "deploy/realtime/requirements.lock": "../../vendor",
     ".github/requirements.lock": "../vendor",
@@ -103,6 +103,7 @@ def test_every_lock_names_the_wheel_by_its_hash_and_no_index(churn: Path) -> Non
     for folder in [*churn.glob("components/*/"), churn / "pipeline"]:
         if (folder / "MLproject").exists():
             assert (folder / "requirements.lock").resolve() == churn / "components" / "requirements.lock"
+            assert (folder / "vendor").resolve() == churn / "vendor"
 
 
 def pins(root: Path) -> set[str]:

@@ -125,12 +125,16 @@ def _write_template(folder: Path, name: str, description: str, identity: str, te
 
 
 def link_locks(folder: Path) -> None:
-    """Make the links through which `mlflow run` finds the training lock and the wheel that the lock names."""
+    """Make the links through which `mlflow run` finds the training lock and the wheel that the lock names.
+
+    MLflow installs the lock from a temporary folder that has what a project's folder has, so both must be in there.
+    """
     for project in [*sorted(folder.glob("components/*/MLproject")), folder / "pipeline" / "MLproject"]:
         target = (
             Path("..", LOCK_FILE) if project.parent.parent.name == "components" else Path("../components", LOCK_FILE)
         )
         _link(project.with_name(LOCK_FILE), target)
+        _link(project.with_name(VENDOR), Path("..", VENDOR))
     _link(folder / "components" / VENDOR, Path("..", VENDOR))
 
 
