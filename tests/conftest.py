@@ -45,8 +45,8 @@ settings.load_profile("slipway")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test begins first, and then the others of the workflows, so nobody waits for them at the end."""
-    items.sort(key=lambda item: ("test_story.py" not in item.nodeid, "tests/workflows/" not in item.nodeid))
+    """The longest tests begin first, and then the others of the workflows, so nobody waits for them at the end."""
+    items.sort(key=lambda item: ("test_story" not in item.nodeid, "tests/workflows/" not in item.nodeid))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -324,7 +324,7 @@ def test_run_tells_the_scores_and_the_report_to_people_and_machines_alike(flight
     assert f"\nreport    {machine['report']}\n" in told
     assert re.search(rf"^roc_auc +{machine['scores']['roc_auc']:.3f} ", told, re.MULTILINE)
     assert machine["model_uri"].startswith("runs:/")
-    assert all(set(step) == {"name", "seconds", "cached"} for step in machine["steps"])
+    assert all(set(step) == {"name", "seconds", "cached", "version"} for step in machine["steps"])
 
 
 def test_shipping_the_same_again_runs_no_component_and_writes_no_rollout(flights: Flights) -> None:

@@ -95,10 +95,9 @@ def hook(root: Path, script: str) -> None:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """An identity of our own, and nothing of the machine's git settings or of a workflow that runs these tests."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("GIT", "GH_", "SLIPWAY", "MLFLOW"))
-    }
+    """An identity of our own, and nothing of the machine's git settings or of a workflow or `make` that runs these tests."""
+    others = ("GIT", "GH_", "SLIPWAY", "MLFLOW", "MAKE", "MFLAGS", "ARGS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     who = {
         f"GIT_{role}_{what}": f"{role}@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from slipway.bundle.release_assets import parse_sums
+from tests.support.sampling import ALL
 from tests.workflows.act import git
 from tests.workflows.team import set_parameter
 from tests.workflows.world import World, history, new_world, server, serves
@@ -29,24 +30,30 @@ def golden(world: World) -> dict[str, list[object]]:
     return found
 
 
-def test_from_the_first_push_to_a_rollback_and_on(world: World) -> None:
+def test_a_release_is_made_and_scores_and_a_breaking_pull_request_is_stopped(world: World) -> None:
+    """What follows here in `make test-all` only, `test_story_of_a_new_project.py` shows each time."""
     first_release(world)
     with server(world) as port:
         serves(world, port, "1.0.0")
         documentation_releases_nothing(world)
-        a_retrain_is_a_release_like_any_other(world)
-        serves(world, port, "1.0.1")
         a_fix_that_breaks_callers_is_stopped_on_its_pull_request(world)
-        a_worse_model_is_refused(world)
-        serves(world, port, "1.0.1")
-        a_rollback_reaches_everything(world)
-        serves(world, port, "1.0.0")
         batch_scores_with_the_champion(world)
         batch_keeps_the_rows_that_it_refuses(world)
         the_schedule_waits_for_its_variables(world)
-        a_rerun_does_not_undo_it(world)
-        the_next_release_waits_for_resume(world)
-        serves(world, port, "1.0.3")
+        if ALL:
+            it_is_retrained_refused_rolled_back_and_resumed(world, port)
+
+
+def it_is_retrained_refused_rolled_back_and_resumed(world: World, port: int) -> None:
+    a_retrain_is_a_release_like_any_other(world)
+    serves(world, port, "1.0.1")
+    a_worse_model_is_refused(world)
+    serves(world, port, "1.0.1")
+    a_rollback_reaches_everything(world)
+    serves(world, port, "1.0.0")
+    a_rerun_does_not_undo_it(world)
+    the_next_release_waits_for_resume(world)
+    serves(world, port, "1.0.3")
 
 
 def first_release(world: World) -> None:

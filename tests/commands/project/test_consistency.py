@@ -35,7 +35,11 @@ def _required(verb: click.Command) -> list[str]:
     options = [
         (option.opts[0], "1.0.0") for option in verb.params if option.required and isinstance(option, click.Option)
     ]
-    arguments = [str(__file__) for p in verb.params if p.required and isinstance(p, click.Argument)]
+    arguments = [
+        "1.0.0" if argument.callback else str(__file__)  # a release is checked at once
+        for argument in verb.params
+        if argument.required and isinstance(argument, click.Argument)
+    ]
     return [*(word for pair in options for word in pair), *arguments]
 
 
