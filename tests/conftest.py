@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +45,12 @@ settings.register_profile(
 settings.load_profile("slipway")
 
 
+_LONGEST = re.compile(r"/test_(story|reproduce|upgrade_complete)")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests begin first, and then the others of the workflows, so nobody waits for them at the end."""
-    items.sort(key=lambda item: ("test_story" not in item.nodeid, "tests/workflows/" not in item.nodeid))
+    items.sort(key=lambda item: (not _LONGEST.search(item.nodeid), "tests/workflows/" not in item.nodeid))
 
 
 @pytest.fixture(scope="session", autouse=True)
