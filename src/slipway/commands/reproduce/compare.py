@@ -123,7 +123,7 @@ def _compare_predictions(
     build, rows = published.release.build, _holdout_rows(rebuilt.candidate.metrics)
     before, now = (_predictions_digest(record) for record in (build, rebuilt.build))
     if same_model and (not before or before == now):
-        return Check("predictions", "identical", f"{rows:,} holdout rows")
+        return Check("predictions", "identical", f"{rows:,} holdout rows{'' if before else ', by the same model'}")
     try:
         bundle = environment.seal(rebuilt, published.release, scratch / "rebuilt")
         holdout, out = rebuilt.candidate.holdout, scratch / "predictions.csv"
