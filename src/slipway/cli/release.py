@@ -85,12 +85,10 @@ def check(against: Path | None, github: bool, title: str | None, settings_file: 
       slipway contract check --against .slipway/target/current
     """
     _, _, result = _check_next_version(settings_file, against, github, title)
-    if as_json:
-        print_json(msgspec.to_builtins(result))
+    if as_json or result.honest:
+        print_result(msgspec.to_builtins(result), result.sentence, as_json)
     if not result.honest:
         raise CompatibilityError(result.sentence)
-    if not as_json:
-        click.echo(result.sentence)
 
 
 @click.command()

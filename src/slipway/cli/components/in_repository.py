@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from slipway.cli.options import json_option, print_json, print_result, read_title, settings_option, title_option
+from slipway.cli.options import json_option, print_result, read_title, settings_option, title_option
 from slipway.errors import CompatibilityError
 
 
@@ -32,12 +32,10 @@ def check(title: str | None, settings_file: Path, as_json: bool) -> None:
 
     root = settings_file.absolute().parent
     result = check_components(root, find_next_version(root, read_title(title)))
-    if as_json:
-        print_json(msgspec.to_builtins(result))
+    if as_json or result.honest:
+        print_result(msgspec.to_builtins(result), result.sentence, as_json)
     if not result.honest:
         raise CompatibilityError(result.sentence)
-    if not as_json:
-        click.echo(result.sentence)
 
 
 @click.command()
